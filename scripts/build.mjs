@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const common = { bundle: true, format: "esm", sourcemap: true, metafile: true, loader: { ".wgsl": "text" } };
+const node = { ...common, platform: "node", target: "node20", external: ["webgpu", "@sparticuz/chromium"] };
+// esbuild refuses to bundle an import of a Node module for the browser, so a leak of one fails the build.
+const browser = { ...common, platform: "browser", target: "es2022" };
+
+// The command line's libraries are CommonJS and require() Node's modules, which ES modules have no such function for.
+const requireForCommonJs =
+  'import * as nodeModule from "node:module"; const require = nodeModule.createRequire(import.meta.url);';
+
+const bundles = await Promise.all([
+  build({ ...node, entryPoints: ["src/index.ts"], outfile: "dist/node.js" }),
+  build({ ...browser, entryPoints: ["src/index.ts"], outfile: "dist/browser.js" }),
+  build({ ...node, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.js", banner: { js: requireForCommonJs } }),
+]);
+
+// Bundled packages ask that their licence travels with them.
+const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const packages = new Set(inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]).filter(Boolean));
+const licences = [...packages].sort().map((name) => {
+  const file = readdirSync(`node_modules/${name}`).find((entry) => /^licen[cs]e/i.test(entry));
+  return `${name}\n\n${readFileSync(`node_modules/${name}/${file}`, "utf8").trim()}\n`;
+});
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences.join(`\n${"-".repeat(80)}\n\n`));

@@ -1,0 +1,94 @@
+// whole_time: how many whole tokens each GPU may hold by the time that a cut S proves to be needed.
+//
+//   equal speeds     cap = ceil(inside(S) / |S|)
+//   unequal speeds   the earliest time by which the GPUs of S finish inside(S) whole tokens: sum_{g in S} floor(v_g t) >= inside(S)
+//
+// Unequal speeds count time in units so fine that a token on the slowest GPU takes about 2^31 of them: pace_g = round((2^31 - 1) v_min / v_g)
+// as u32, times as u64 (lo, hi). All of it is integer arithmetic, hence exact for these paces; the host checks the result against the
+// speeds in f64 and finishes the rare LP in which rounding a speed to a pace changed the order of two nearly equal times.
+// Times are not negative: a total that is (base loads below zero) is left to the host as well.
+//
+// Declares  start_caps(), raise_caps(inside).   Needs  member, cap, record.   No barriers.
+
+const MAX_CAP = 0x7fffffffu;
+
+var<private> tau: vec2u;  // the current time
+
+fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
+
+fn add64(a: vec2u, b: vec2u) -> vec2u {
+  let lo = a.x + b.x;
+  return vec2u(lo, a.y + b.y + select(0u, 1u, lo < a.x));
+}
+
+fn less64(a: vec2u, b: vec2u) -> bool { return a.y < b.y || (a.y == b.y && a.x < b.x); }
+
+/// a * b in full, from 16-bit halves.
+fn multiply64(a: u32, b: u32) -> vec2u {
+  let low = (a & 0xffffu) * (b & 0xffffu);
+  let cross = (a >> 16u) * (b & 0xffffu);
+  let other = (a & 0xffffu) * (b >> 16u);
+  let middle = (low >> 16u) + (cross & 0xffffu) + (other & 0xffffu);
+  return vec2u((low & 0xffffu) | (middle << 16u), (a >> 16u) * (b >> 16u) + (cross >> 16u) + (other >> 16u) + (middle >> 16u));
+}
+
+/// floor(a / b) for b < 2^31, or MAX_CAP where that is less: long division, one bit at a time.
+fn divide64(a: vec2u, b: u32) -> u32 {
+  if (a.y >= b >> 1u) { return MAX_CAP; }
+  var rest = a.y;
+  var quotient = 0u;
+  for (var bit = 0u; bit < 32u; bit++) {
+    rest = (rest << 1u) | ((a.x >> (31u - bit)) & 1u);
+    quotient <<= 1u;
+    if (rest >= b) {
+      rest -= b;
+      quotient |= 1u;
+    }
+  }
+  return min(quotient, MAX_CAP);
+}
+
+fn start_caps() {
+  tau = vec2u(0u);
+  for (var g = 0u; g < gpus; g++) { cap[g] = -i32(MAX_CAP); }
+}
+
+/// Raises the caps to what S = `member` needs for `inside` tokens. Caps never fall.
+fn raise_caps(inside: i32) {
+  var size = 0;
+  for (var g = 0u; g < gpus; g++) { size += select(0, 1, member[g]); }
+  if (EQUAL_SPEEDS) {
+    let whole = inside / size;
+    let needed = whole + select(0, 1, inside > whole * size);  // division truncates: this is the ceiling for either sign
+    for (var g = 0u; g < gpus; g++) { cap[g] = max(cap[g], needed); }
+    return;
+  }
+
+  // Tokens per unit of time, a little understated, so that a jump in time never goes too far.
+  var rate = 0.0;
+  for (var g = 0u; g < gpus; g++) { rate += select(0.0, 1.0 / f32(pace(g)), member[g]); }
+  let units_per_token = (1.0 - UNDERSTATEMENT) / rate;
+  loop {
+    var missing = inside;
+    var next = vec2u(0xffffffffu);  // when the next token of S is finished
+    for (var g = 0u; g < gpus; g++) {
+      cap[g] = i32(divide64(tau, pace(g)));
+      if (!member[g]) { continue; }
+      missing -= cap[g];  // cannot overflow before it is negative: `size` caps reach `inside` first
+      let finished = multiply64(u32(cap[g]) + 1u, pace(g));
+      if (less64(finished, next)) { next = finished; }
+    }
+    if (missing <= 0) { return; }
+    tau = next;
+    // By tau, S could have finished at most `size` tokens more, had tokens been divisible.
+    if (missing > 2 * size) { tau = add64(tau, time64(f32(missing - 2 * size) * units_per_token)); }
+  }
+}
+
+const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
+const TWO_32 = 4294967296.0;
+
+fn time64(units: f32) -> vec2u {
+  let hi = floor(units / TWO_32);
+  return vec2u(u32(max(units - hi * TWO_32, 0.0)), u32(hi));
+}

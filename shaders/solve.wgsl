@@ -1,0 +1,126 @@
+// solve: load-balancing LPs, optimal to the token with a bottleneck set as proof, one LP per invocation ("lane").
+//
+//   min t   s.t.   sum_{r of e} x_r = w_e,   b_g + sum_{r on g} x_r <= v_g t,   x >= 0
+//
+// An interior point in f32 (common/interior_point.wgsl) gives x and the cut S that bounds t; x is rounded to whole tokens and repaired in
+// i32 until max load equals the bound of S exactly (common/finish.wgsl). Fractions are the same in small units: see src/backend_webgpu.ts.
+//
+// Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.
+//           topology: [topologies, stride] u32 records as src/kernels/topology_table.ts writes them; LP p uses record p % topologies.
+//           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
+// Bindings  group 0:  0 topology   1 load   2 base   3 quota (out)   4 proof (out)   5 params.
+// Launch    WG invocations per workgroup, grid [gx, gy, 1] folded so that gx * gy * WG >= B. No barriers, no workgroup memory.
+// Private   about 2 MAX_GPUS^2 + 72 MAX_GPUS + 46 MAX_REPLICAS bytes per lane: too much for registers, so it lives in the lane's cached
+//           local memory; shapes share a pipeline by rounding up (src/kernels/solve.ts) and touch only what they use.
+// Requires  sum(load) + sum(|base|) <= 2^31 - 1 for each LP. src/problem.ts checks it.
+// Declared by src/kernels/solve.ts: MAX_GPUS, MAX_REPLICAS.
+// Twin      src/reference/solve.ts (f64), compared in test/kernels/solve.test.ts.
+override EQUAL_SPEEDS: bool;  // every v_g is 1: times are token counts
+override WG: u32;             // invocations per workgroup
+
+const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
+const GAP = 1u;      // the finish gave up: certified, not closed
+
+const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or more are variables
+
+struct Params {
+  batch: u32,       // B, number of LPs
+  topologies: u32,  // records in `topology`
+  stride: u32,      // words of a record
+  has_base: u32,    // 0: every base load is 0 and `base` is not read
+  gpus: u32,        // G <= MAX_GPUS
+  experts: u32,     // E, width of `load`
+  slots: u32,       // P, width of `quota`
+}
+
+@group(0) @binding(0) var<storage, read> topology: array<u32>;
+@group(0) @binding(1) var<storage, read> load: array<i32>;
+@group(0) @binding(2) var<storage, read> base: array<i32>;
+@group(0) @binding(3) var<storage, read_write> quota: array<i32>;
+@group(0) @binding(4) var<storage, read_write> proof: array<u32>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+// Parts of a topology record. The last four depend on E and P.
+const AT_EXPERTS = 0u;                                // number of experts with a choice of replica
+const AT_SINGLES = 1u;                                // number of experts without
+const AT_SPEED = 2u;                                  // f32 bits, mean 1
+const AT_PACE = AT_SPEED + MAX_GPUS;                  // time of one token, u32
+const AT_EXPERT = AT_PACE + MAX_GPUS;                 // load column of each expert with a choice
+const AT_START = AT_EXPERT + MAX_EXPERTS;             // its first replica
+const AT_GPU = AT_START + MAX_EXPERTS + 1u;           // GPU of each replica
+const AT_OWNER = AT_GPU + MAX_REPLICAS;               // expert of each replica
+const AT_GPU_START = AT_OWNER + MAX_REPLICAS;         // first of each GPU's replicas in the list that follows
+const AT_GPU_REPLICA = AT_GPU_START + MAX_GPUS + 1u;  // replicas by GPU
+const AT_SINGLE = AT_GPU_REPLICA + MAX_REPLICAS;      // load column of each expert without a choice
+fn at_single_gpu() -> u32 { return AT_SINGLE + params.experts; }
+fn at_slot() -> u32 { return AT_SINGLE + 2u * params.experts; }  // replica of each slot, or MAX_REPLICAS + single
+fn at_share() -> u32 { return at_slot() + params.slots; }        // ordinal among the replica's slots, their number << 16
+
+var<private> record: u32;                        // where this LP's topology record starts
+var<private> gpus: u32;                          // G
+var<private> experts: u32;                       // experts with a choice of replica
+var<private> tokens: array<i32, MAX_EXPERTS>;    // their loads
+var<private> alone: array<i32, MAX_GPUS>;        // tokens that have no choice: base loads and experts with one replica
+var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
+
+fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
+fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }
+
+fn read_problem(p: u32) {
+  record = (p % params.topologies) * params.stride;
+  gpus = params.gpus;
+  experts = topology[record + AT_EXPERTS];
+  for (var g = 0u; g < gpus; g++) {
+    alone[g] = 0;
+    if (params.has_base != 0u) { alone[g] = base[p * gpus + g]; }
+  }
+  let row = p * params.experts;
+  let singles = topology[record + AT_SINGLES];
+  for (var i = 0u; i < singles; i++) {
+    alone[topology[record + at_single_gpu() + i]] += load[row + topology[record + AT_SINGLE + i]];
+  }
+  for (var e = 0u; e < experts; e++) { tokens[e] = load[row + topology[record + AT_EXPERT + e]]; }
+}
+
+/// Slots of one expert on the same GPU share its replica's tokens as evenly as whole tokens allow.
+fn write_quotas(p: u32) {
+  for (var slot = 0u; slot < params.slots; slot++) {
+    let source = topology[record + at_slot() + slot];
+    let share = topology[record + at_share() + slot];
+    let ordinal = i32(share & 0xffffu);
+    let slots = i32(share >> 16u);
+    var amount: i32;
+    if (source >= MAX_REPLICAS) {
+      amount = load[p * params.experts + topology[record + AT_SINGLE + source - MAX_REPLICAS]];
+    } else {
+      amount = kept[source];
+    }
+    quota[p * params.slots + slot] = amount / slots + select(0, 1, ordinal < amount % slots);
+  }
+}
+
+@compute @workgroup_size(WG)
+fn solve(
+  @builtin(workgroup_id) wg: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let p = (wg.y * grid.x + wg.x) * WG + lane;
+  if (p >= params.batch) { return; }
+
+  read_problem(p);
+  let iterations = interior_point();
+  round_to_tokens();
+  let moves = finish();
+
+  write_quotas(p);
+  let first = p * (3u + (gpus + 31u) / 32u);
+  proof[first] = select(GAP, OPTIMAL, moves <= MOVE_LIMIT);
+  proof[first + 1u] = iterations;
+  proof[first + 2u] = moves;
+  for (var g = 0u; g < gpus; g += 32u) {
+    var bits = 0u;
+    for (var i = 0u; i < min(32u, gpus - g); i++) { bits |= select(0u, 1u << i, member[g + i]); }
+    proof[first + 3u + g / 32u] = bits;
+  }
+}

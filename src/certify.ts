@@ -1,0 +1,167 @@
+/**
+ * The proof, checked by itself: everything is recomputed from the problem and the solution's claims. Shares no code with the solvers,
+ * not even their reduction of the edge form. Loads that are integers are added as integers, exactly.
+ */
+import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+
+export interface Certificate {
+  /** Every token is served exactly once: each expert's quotas add up to its load. (In the edge form a flow cannot lose tokens.) */
+  conserved: boolean;
+  /** No quota or flow is negative or beyond its capacity, and in whole tokens none is a fraction. */
+  withinCapacity: boolean;
+  /** gpuLoad and maxLoad are what the quotas or flows give. */
+  loadsTrue: boolean;
+  /** The bottleneck set proves lowerBound, and price is the dual that belongs to it: 1 / speed(S) on S, 0 elsewhere. */
+  boundValid: boolean;
+  /** (maxLoad - lowerBound) / maxLoad, recomputed. */
+  gap: number;
+  /** "optimal" and "gap" as in solution.status; "invalid" where a claim does not hold, be it the status. */
+  verdict: "optimal" | "gap" | "invalid";
+  /** verdict is not "invalid". */
+  valid: boolean;
+}
+
+/** What one LP asks for, from the form it was given in. */
+interface Claims {
+  conserved: boolean;
+  withinCapacity: boolean;
+  /** [G] recomputed loads. */
+  load: Float64Array;
+  /** inside(S) for a set of GPUs. */
+  inside(member: readonly boolean[]): number;
+}
+
+/** Fractions: sums of f64 carry rounding errors of this order, relative to the loads involved. */
+const ROUNDING = 1e-11;
+/** Fractions count as optimal up to this gap. */
+const FRACTIONAL_OPTIMAL = 1e-6;
+
+/**
+ * Checks a solution of `solveLoadBalanceLP` against its problem, LP by LP, in a few lines of arithmetic.
+ *
+ *   inside(S) = load that can be served only inside S;  no split beats the time by which S serves that much
+ *
+ * @param problem  what was solved.  @param solution  read, never written. A claim of the wrong length or with NaN is simply not valid.
+ * @returns [B] a certificate per LP.
+ */
+export function certify(problem: ReplicaProblem, solution: ReplicaSolution): Certificate[];
+export function certify(problem: EdgeProblem, solution: EdgeSolution): Certificate[];
+export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Certificate[] {
+  const gpus = isEdgeForm<ReplicaProblem, EdgeProblem>(problem) ? problem.gpus : problem.placement.gpus;
+  const speed = Array.from({ length: gpus }, (_, g) => problem.speed?.[g] ?? 1);
+  return Array.from({ length: solution.batch }, (_, lp) => {
+    const claims = isEdgeForm<ReplicaProblem, EdgeProblem>(problem)
+      ? edgeClaims(problem, solution as EdgeSolution, lp)
+      : replicaClaims(problem, solution as ReplicaSolution, lp);
+    return judge(speed, claims, solution, lp);
+  });
+}
+
+function judge(speed: number[], claims: Claims, solution: ReplicaSolution | EdgeSolution, lp: number): Certificate {
+  const { conserved, withinCapacity, load, inside } = claims;
+  const gpus = speed.length;
+  const whole = solution.tokens === "integer";
+  const maxLoad = solution.maxLoad[lp];
+  const lowerBound = solution.lowerBound[lp];
+  const near = (a: number, b: number) =>
+    whole ? a === b : Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b));
+
+  let loadsTrue = near(
+    load.reduce((top, tokens, g) => Math.max(top, tokens / speed[g]), -Infinity),
+    maxLoad,
+  );
+  for (let g = 0; g < gpus; g++) loadsTrue &&= near(load[g], solution.gpuLoad[lp * gpus + g]);
+
+  const bottleneck = solution.bottleneck[lp];
+  const member = speed.map((_, g) => bottleneck.includes(g));
+  const insideSpeed = speed.reduce((sum, v, g) => sum + (member[g] ? v : 0), 0);
+  let boundValid =
+    bottleneck.length > 0 &&
+    bottleneck.every((g, i) => Number.isInteger(g) && g >= 0 && g < gpus && !(g <= bottleneck[i - 1]));
+  for (let g = 0; g < gpus; g++) {
+    const price = member[g] ? 1 / insideSpeed : 0;
+    boundValid &&= Math.abs(solution.price[lp * gpus + g] - price) <= ROUNDING * price;
+  }
+  const insideLoad = inside(member);
+  if (whole) {
+    // Before the time lowerBound, the GPUs of S finish too few whole tokens.
+    let before = 0;
+    for (let g = 0; g < gpus; g++) if (member[g]) before += wholeTokensBefore(lowerBound, speed[g]);
+    boundValid &&= before < insideLoad;
+  } else {
+    boundValid &&=
+      lowerBound * insideSpeed <= insideLoad + ROUNDING * (Math.abs(insideLoad) + Math.abs(lowerBound) * insideSpeed);
+  }
+
+  const gap = maxLoad === lowerBound ? 0 : (maxLoad - lowerBound) / Math.max(Math.abs(maxLoad), Math.abs(lowerBound));
+  const closed = gap <= (whole ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap";
+  const claimed = gap >= 0 && solution.gap[lp] === gap && solution.status[lp] === closed;
+  const valid = conserved && withinCapacity && loadsTrue && boundValid && claimed;
+  return { conserved, withinCapacity, loadsTrue, boundValid, gap, verdict: valid ? closed : "invalid", valid };
+}
+
+/** The largest k with k / v < t. */
+function wholeTokensBefore(t: number, v: number): number {
+  let k = Math.ceil(v * t) - 1;
+  while ((k + 1) / v < t) k++;
+  while (k / v >= t) k--;
+  return k;
+}
+
+function replicaClaims(
+  { placement, expertLoad, baseLoad }: ReplicaProblem,
+  solution: ReplicaSolution,
+  lp: number,
+): Claims {
+  const { gpus, logicalExperts, physicalExperts, physicalToLogical, gpuOf } = placement;
+  const w = Array.from({ length: logicalExperts }, (_, e) => expertLoad[lp * logicalExperts + e]);
+  const b = Array.from({ length: gpus }, (_, g) => baseLoad?.[lp * gpus + g] ?? 0);
+  const load = Float64Array.from(b);
+  const served = new Float64Array(logicalExperts);
+  let withinCapacity = true;
+  for (let p = 0; p < physicalExperts; p++) {
+    const tokens = solution.quota[lp * physicalExperts + p];
+    withinCapacity &&= tokens >= 0 && isAllowed(tokens, solution.tokens);
+    served[physicalToLogical[p]] += tokens;
+    load[gpuOf[p]] += tokens;
+  }
+  const slack = solution.tokens === "integer" ? 0 : ROUNDING;
+  const conserved = w.every((tokens, e) => Math.abs(served[e] - tokens) <= slack * tokens);
+  const inside = (member: readonly boolean[]) => {
+    const confined = new Array<boolean>(logicalExperts).fill(true);
+    for (let p = 0; p < physicalExperts; p++) if (!member[gpuOf[p]]) confined[physicalToLogical[p]] = false;
+    let sum = 0;
+    for (let g = 0; g < gpus; g++) if (member[g]) sum += b[g];
+    for (let e = 0; e < logicalExperts; e++) if (confined[e]) sum += w[e];
+    return sum;
+  };
+  return { conserved, withinCapacity, load, inside };
+}
+
+function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solution: EdgeSolution, lp: number): Claims {
+  const l = Array.from({ length: gpus }, (_, g) => given[lp * gpus + g]);
+  const c = edges.map((_, e) => capacity[lp * edges.length + e]);
+  const load = Float64Array.from(l);
+  let withinCapacity = true;
+  let conserved = true;
+  for (const [e, [from, to]] of edges.entries()) {
+    const flow = solution.flow[lp * edges.length + e];
+    withinCapacity &&= flow >= 0 && flow <= c[e] * (1 + ROUNDING) && isAllowed(flow, solution.tokens);
+    conserved &&= Number.isFinite(flow);
+    load[from] -= flow;
+    load[to] += flow;
+  }
+  // What lies on S stays there, but for what the edges out of S can carry.
+  const inside = (member: readonly boolean[]) => {
+    let sum = 0;
+    for (let g = 0; g < gpus; g++) if (member[g]) sum += l[g];
+    for (const [e, [from, to]] of edges.entries()) if (member[from] && !member[to]) sum -= c[e];
+    return sum;
+  };
+  return { conserved, withinCapacity, load, inside };
+}
+
+function isAllowed(tokens: number, mode: "integer" | "fractional"): boolean {
+  return mode === "integer" ? Number.isInteger(tokens) : Number.isFinite(tokens);
+}

@@ -1,0 +1,126 @@
+import { SingleBar } from "cli-progress";
+import { Command, InvalidArgumentError } from "commander";
+import { type BalanceReport, balanceReport, type LayerGroup } from "./balance_report.ts";
+import { generateLoads } from "./generated_loads.ts";
+import { type LoadHistory, readLoads } from "./load_file.ts";
+import { plainTable } from "./plain_table.ts";
+
+interface DemoOptions {
+  loads?: string;
+  gpus: number;
+  redundant: number;
+  steps: number;
+  seed: number;
+  json?: boolean;
+}
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("balance mixture-of-experts loads, with a proof for each batch, and time it")
+    .option("--loads <file>", "JSON or .json.gz with loads [steps][layers][experts]; generated ones by default")
+    .option("--gpus <n>", "GPUs that share the experts", integer(2, 1024), 8)
+    .option("--redundant <n>", "replicas besides the originals, a multiple of --gpus", integer(0, 2 ** 20), 8)
+    .option("--steps <n>", "steps to solve, each in every layer", integer(1, 10_000), 100)
+    .option("--seed <n>", "seed of the generated loads", integer(0, 2 ** 32 - 1), 1)
+    .option("--json", "print JSON")
+    .action(async (options: DemoOptions) => {
+      const history = options.loads === undefined ? generate(options) : await readLoads(options.loads);
+      const report = await withProgress((onProgress) => balanceReport(history, options, onProgress));
+      console.log(options.json ? JSON.stringify(report) : inWords(report, history.steps));
+    });
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
+  };
+}
+
+/** A model as large as gpt-oss-20b, or with the next larger number of experts that the GPUs divide. */
+function generate({ gpus, steps, seed }: DemoOptions): LoadHistory {
+  const experts = gpus * Math.ceil(32 / gpus);
+  const forTheFit = Math.ceil(steps / 9);
+  return generateLoads({ steps: steps + forTheFit, layers: 24, experts }, seed);
+}
+
+/** A progress line on stderr, if that is a terminal. */
+async function withProgress<T>(work: (onProgress: (share: number) => void) => Promise<T>): Promise<T> {
+  const bar = new SingleBar({ format: "solving {bar} {percentage} %", clearOnComplete: true });
+  const clear = () => bar.stop();
+  process.once("exit", clear); // Ctrl-C
+  bar.start(1, 0);
+  try {
+    return await work((share) => bar.update(share));
+  } finally {
+    process.off("exit", clear);
+    clear();
+  }
+}
+
+function inWords(report: BalanceReport, steps: number): string {
+  return [introduction(report), table(report), provenance(report, steps), timing(report)].join("\n\n");
+}
+
+function introduction({ gpus, experts, redundant, lps, all }: BalanceReport): string {
+  const [originals, even, solved] = [all.originals, all.even, all.solved].map(({ mean }) => mean.toFixed(2));
+  return paragraph(
+    "In a mixture-of-experts layer all GPUs wait for the busiest one. Imbalance is the busiest GPU's load over the mean:",
+    "at 1 nobody waits, at 1.5 the average GPU idles a third of the time.",
+    `Here ${gpus} GPUs hold ${experts} experts and ${redundant} extra replicas of popular ones,`,
+    `and for each of ${count(lps)} batches of tokens a linear program (LP) decides how many go to which replica.`,
+    `Mean imbalance is ${originals} with the originals only, ${even} if replicas share evenly, and ${solved} with evenkeel.`,
+    `"Proven optimal" counts the answers that come with a proof that no split of the tokens does better.`,
+  );
+}
+
+function table({ groups, all }: BalanceReport): string {
+  const row = (layers: string, { originals, even, solved, optimal, lps, largestGap }: LayerGroup) => [
+    layers,
+    ...[originals, even, solved].map(({ mean }) => mean.toFixed(2)),
+    `${count(optimal)} of ${count(lps)}`,
+    largestGap === 0 ? "0" : largestGap.toExponential(1),
+  ];
+  return plainTable([
+    ["layers", "originals only", "even split", "evenkeel", "proven optimal", "largest gap"],
+    ...groups.map((group) => row(range(group.firstLayer, group.lastLayer), group)),
+    row("all", all),
+  ]);
+}
+
+function provenance({ source, fittedSteps, measuredSteps }: BalanceReport, steps: number): string {
+  if (steps === 1) return paragraph(`Loads: ${source}. Replicas are placed by its only step, which is measured, too.`);
+  const rest = steps - fittedSteps;
+  const some = measuredSteps.length < rest ? `${count(measuredSteps.length)} of ` : "";
+  return paragraph(
+    `Loads: ${source}. Replicas are placed by the mean loads of ${stepRange(0, fittedSteps - 1)};`,
+    `imbalance is measured in ${some}${stepRange(fittedSteps, steps - 1)}.`,
+  );
+}
+
+function timing({ lps, measuredSteps, runs, cpu, webgpu, withoutWebgpu }: BalanceReport): string {
+  const heading = paragraph(
+    `Time per LP from call to answer, ${count(measuredSteps.length)} LPs a call, median of ${runs} runs over all ${count(lps)}:`,
+  );
+  const us = (time: number) => `${time.toLocaleString("en", { maximumSignificantDigits: 3 })} us`;
+  const rows = [["CPU, exact solver", us(cpu.medianUs)]];
+  if (!webgpu) return [heading, plainTable(rows), paragraph(`Without WebGPU: ${withoutWebgpu}`)].join("\n");
+  rows.unshift([`WebGPU, ${webgpu.adapter.name}`, us(webgpu.medianUs)]);
+  const notes = ["Both gave the same maximum load for every LP."];
+  if (webgpu.finishedOnCpu > 0) notes.push(`The CPU closed the gap of ${count(webgpu.finishedOnCpu)} LPs.`);
+  if (webgpu.adapter.software) notes.push("The adapter is a software one: its time says nothing about a GPU's.");
+  return [heading, plainTable(rows), paragraph(...notes)].join("\n");
+}
+
+const count = (n: number) => n.toLocaleString("en");
+const range = (first: number, last: number) => (first === last ? `${first}` : `${first}-${last}`);
+const stepRange = (first: number, last: number) => `${first === last ? "step" : "steps"} ${range(first, last)}`;
+
+/** Joins sentences into lines that fit a terminal. */
+function paragraph(...sentences: string[]): string {
+  return sentences
+    .join(" ")
+    .replaceAll(/(.{1,80})(?: |$)/g, "$1\n")
+    .trimEnd();
+}

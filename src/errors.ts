@@ -1,0 +1,55 @@
+/** Base of every error that evenkeel throws on purpose: a mistake of the caller's or of the platform's, never a verdict of mathematics. */
+export abstract class EvenkeelError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Shows what came instead of what was expected: short, and telling -0, NaN, strings and arrays apart. */
+export function shown(value: unknown): string {
+  if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null) {
+    return String(value);
+  }
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "string") return value.length > 40 ? `"${value.slice(0, 40)}..."` : `"${value}"`;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    return `${value.constructor.name} of length ${(value as ArrayLike<unknown>).length}`;
+  }
+  return typeof value === "object" ? `an object of ${value.constructor?.name ?? "no class"}` : `a ${typeof value}`;
+}
+
+/** An argument is of the wrong type, length or range. Raised before anything is computed. */
+export class ArgumentError extends EvenkeelError {
+  constructor(
+    readonly argument: string,
+    readonly expected: string,
+    actual: unknown,
+    remedy?: string,
+  ) {
+    super(`${argument}: expected ${expected}, got ${shown(actual)}.${remedy ? ` ${remedy}` : ""}`);
+  }
+}
+
+/** An array has the wrong length: "expertLoad: expected B * E = 2 * 32 = 64 values, got 60." */
+export class ShapeError extends ArgumentError {}
+
+/** A load, capacity or total is negative, not finite, or beyond the arithmetic. */
+export class LoadError extends ArgumentError {}
+
+/** A placement or graph does not describe replicas on GPUs: a hole, an edge to nowhere. */
+export class PlacementError extends ArgumentError {}
+
+/** No adapter, a lost device, or a required limit or feature is missing. */
+export class DeviceError extends EvenkeelError {}
+
+/** WGSL or pipeline validation failed: a bug in this package. Carries the compiler's messages. */
+export class KernelError extends EvenkeelError {
+  constructor(
+    readonly kernel: string,
+    readonly diagnostics: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`${kernel}: ${diagnostics.join("\n")}`, options);
+  }
+}

@@ -1,0 +1,58 @@
+/// <reference types="@webgpu/types" preserve="true" />
+
+export const adapterChoices = ["auto", "hardware", "software"] as const;
+
+/** Which adapters a request may take; "auto" is hardware where there is any, else software. */
+export type AdapterChoice = (typeof adapterChoices)[number];
+
+export type AdapterSource = "caller" | "browser" | "host" | "dawn" | "swiftshader";
+
+/** One place that an adapter can come from, asked for one kind of adapter. */
+export interface Candidate {
+  source: AdapterSource;
+  label: string;
+  software: boolean;
+  /**
+   * @returns null when WebGPU is there but has no adapter of this kind.
+   * @throws {Error} WebGPU is not there. The message says why, and what would change that.
+   */
+  request(): Promise<GPUAdapter | null>;
+}
+
+/** What differs between Node and the browser. `#platform` names the right one to whatever builds or runs the sources. */
+export interface Platform {
+  /** The choice of a caller who makes none. */
+  defaultChoice(): AdapterChoice;
+  /** In order of preference: every hardware candidate, then the software ones. */
+  candidates: readonly Candidate[];
+}
+
+export function isAdapterChoice(value: unknown): value is AdapterChoice {
+  return adapterChoices.includes(value as AdapterChoice);
+}
+
+/** Browsers leave most of these fields empty. */
+export function nameOf(info: GPUAdapterInfo): string {
+  return (
+    info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || "unnamed adapter"
+  );
+}
+
+/** The name counts as well as the flag: a host may offer a rasteriser on the CPU as if it were a GPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(nameOf(info));
+}
+
+/** `navigator.gpu`, of a browser or of a host that has one. */
+export function navigatorCandidate(source: "browser" | "host", software: boolean, missing: () => string): Candidate {
+  return {
+    source,
+    label: "navigator.gpu",
+    software,
+    async request() {
+      const gpu = globalThis.navigator?.gpu;
+      if (!gpu) throw new Error(missing());
+      return gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { KernelError } from "../errors.ts";
+
+/** A compute kernel as data. `compile` turns it into a pipeline; nothing else does. */
+export interface Kernel {
+  /** Entry point, file stem and debug label. */
+  readonly name: string;
+  readonly wgsl: string;
+  /** Shared fragments, appended so that the compiler's line numbers are those of the kernel's own file. */
+  readonly includes: readonly string[];
+  /** Bindings of group 0 in order. */
+  readonly bindings: Readonly<Record<string, GPUBufferBindingType>>;
+}
+
+export interface CompiledKernel {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** Values for the shader's `override` constants. */
+export type Overrides = Readonly<Record<string, number>>;
+/** Shape constants that WGSL wants as `const` (lengths of private arrays); appended to the shader as u32. */
+export type Shape = Readonly<Record<string, number>>;
+
+// Keyed by device, so that pipelines die with it; holds promises, so that concurrent callers share one compilation.
+const cache = new WeakMap<GPUDevice, Map<string, Promise<CompiledKernel>>>();
+
+export function compile(
+  device: GPUDevice,
+  kernel: Kernel,
+  shape: Shape,
+  overrides: Overrides,
+): Promise<CompiledKernel> {
+  const constants = Object.entries({ ...shape, ...overrides }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const key = [kernel.name, ...constants.map(([name, value]) => `${name}=${value}`)].join(" ");
+  let perDevice = cache.get(device);
+  if (!perDevice) {
+    perDevice = new Map();
+    cache.set(device, perDevice);
+  }
+  const known = perDevice.get(key);
+  if (known) return known;
+  const compiled = build(device, kernel, shape, overrides, key);
+  perDevice.set(key, compiled);
+  compiled.catch(() => perDevice.delete(key)); // a failure is reported, not remembered
+  return compiled;
+}
+
+async function build(
+  device: GPUDevice,
+  kernel: Kernel,
+  shape: Shape,
+  overrides: Overrides,
+  label: string,
+): Promise<CompiledKernel> {
+  const constants = Object.entries(shape).map(([name, value]) => `const ${name} = ${value}u;`);
+  const code = [kernel.wgsl, ...kernel.includes, ...constants].join("\n");
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ label, code });
+  const invalid = device.popErrorScope();
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((message) => message.type === "error");
+  if (errors.length > 0) {
+    throw new KernelError(
+      kernel.name,
+      errors.map((e) => `${kernel.name}.wgsl:${e.lineNum}:${e.linePos} ${e.message}`),
+    );
+  }
+  const failure = await invalid;
+  if (failure) throw new KernelError(kernel.name, [failure.message]);
+  const layout = device.createBindGroupLayout({
+    label,
+    entries: Object.values(kernel.bindings).map((type, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type },
+    })),
+  });
+  try {
+    const pipeline = await device.createComputePipelineAsync({
+      label,
+      layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: kernel.name, constants: overrides },
+    });
+    return { label, pipeline, layout };
+  } catch (cause) {
+    throw new KernelError(kernel.name, [cause instanceof Error ? cause.message : String(cause)], { cause });
+  }
+}
+
+/** Folds `groups` workgroups into two dimensions, past maxComputeWorkgroupsPerDimension. */
+export function foldGrid(device: GPUDevice, groups: number): [number, number] {
+  const limit = device.limits.maxComputeWorkgroupsPerDimension;
+  const y = Math.ceil(groups / limit);
+  return [Math.ceil(groups / y), y];
+}

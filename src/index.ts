@@ -1,0 +1,29 @@
+export { type Certificate, certify } from "./certify.ts";
+export {
+  ArgumentError,
+  DeviceError,
+  EvenkeelError,
+  KernelError,
+  LoadError,
+  PlacementError,
+  ShapeError,
+} from "./errors.ts";
+export { type AcquiredDevice, type AdapterChoice, type AdapterReport, requestDevice } from "./gpu/device.ts";
+export type { Status } from "./kernels/solve.ts";
+export { Placement } from "./placement/placement.ts";
+export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
+export { expertPrice } from "./prices.ts";
+export type {
+  EdgeLoads,
+  EdgeProblem,
+  Graph,
+  LoadBalanceProblem,
+  Numbers,
+  ReplicaLoads,
+  ReplicaProblem,
+  Speed,
+  TokenMode,
+} from "./problem.ts";
+export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
+export { solveLoadBalanceLP } from "./solve.ts";
+export { createSolver, type SolveOptions, type Solver, type SolverOptions } from "./solver.ts";

@@ -1,0 +1,72 @@
+import cutSweep from "../../shaders/common/cut_sweep.wgsl";
+import finish from "../../shaders/common/finish.wgsl";
+import interiorPoint from "../../shaders/common/interior_point.wgsl";
+import starMesh from "../../shaders/common/star_mesh.wgsl";
+import wholeTime from "../../shaders/common/whole_time.wgsl";
+import wgsl from "../../shaders/solve.wgsl";
+import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
+import type { TopologyTable } from "./topology_table.ts";
+
+export const solveKernel = {
+  name: "solve",
+  wgsl,
+  includes: [interiorPoint, cutSweep, starMesh, finish, wholeTime],
+  bindings: {
+    topology: "read-only-storage",
+    load: "read-only-storage",
+    base: "read-only-storage",
+    quota: "storage",
+    proof: "storage",
+    params: "uniform",
+  },
+} satisfies Kernel;
+
+/** Statuses by the number that the kernel writes. */
+export const statuses = ["optimal", "gap"] as const;
+/** Proven (to the token, or within 1e-6 in fractions), or certified with the gap that is left. */
+export type Status = (typeof statuses)[number];
+
+/** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
+const WORKGROUP = 32;
+
+/** struct Params of solve.wgsl, padded to a multiple of 16 bytes. */
+export function solveParams(batch: number, table: TopologyTable, hasBase: boolean): Uint32Array<ArrayBuffer> {
+  const { topologies, stride, gpus, experts, slots } = table;
+  return Uint32Array.of(batch, topologies, stride, hasBase ? 1 : 0, gpus, experts, slots, 0);
+}
+
+export function compileSolve(
+  device: GPUDevice,
+  { maxGpus, maxReplicas }: TopologyTable,
+  equalSpeeds: boolean,
+): Promise<CompiledKernel> {
+  const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
+  return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
+}
+
+/** Buffers of one dispatch, whole or as { buffer, offset, size }; shapes and types as in solve.wgsl. */
+export type SolveBindings = Record<keyof typeof solveKernel.bindings, GPUBufferBinding>;
+
+export function bindSolve(device: GPUDevice, kernel: CompiledKernel, buffers: SolveBindings): GPUBindGroup {
+  return device.createBindGroup({
+    label: kernel.label,
+    layout: kernel.layout,
+    entries: Object.keys(solveKernel.bindings).map((name, binding) => ({
+      binding,
+      resource: buffers[name as keyof SolveBindings],
+    })),
+  });
+}
+
+/** Records one dispatch that solves `batch` LPs. */
+export function encodeSolve(
+  device: GPUDevice,
+  pass: GPUComputePassEncoder,
+  kernel: CompiledKernel,
+  bindings: GPUBindGroup,
+  batch: number,
+): void {
+  pass.setPipeline(kernel.pipeline);
+  pass.setBindGroup(0, bindings);
+  pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / WORKGROUP)));
+}

@@ -1,0 +1,130 @@
+import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { type RedundantToOriginal, requireRedundantToOriginal } from "./topologies.ts";
+
+/**
+ * Which expert each physical slot holds. GPU g holds the slots g P / G to (g + 1) P / G - 1.
+ *
+ * Immutable; all arrays are owned by the placement and must not be written. An expert may sit twice on one GPU (EPLB does
+ * that): its slots there count as one replica and share that replica's tokens evenly.
+ */
+export class Placement {
+  /** G. */
+  readonly gpus: number;
+  /** E. */
+  readonly logicalExperts: number;
+  /** P = E + redundant. */
+  readonly physicalExperts: number;
+  /** [P] the expert in each slot. */
+  readonly physicalToLogical: Int32Array;
+  /** [E] slots per expert. */
+  readonly replicaCount: Int32Array;
+  /** Columns of `logicalToPhysical`: the largest replica count. */
+  readonly maxReplicas: number;
+  /** [E, maxReplicas] slots of each expert in ascending order, padded with -1. */
+  readonly logicalToPhysical: Int32Array;
+  /** [P] the GPU of each slot. */
+  readonly gpuOf: Int32Array;
+
+  private constructor(physicalToLogical: Int32Array, gpus: number, logicalExperts: number) {
+    const physicalExperts = physicalToLogical.length;
+    this.gpus = gpus;
+    this.logicalExperts = logicalExperts;
+    this.physicalExperts = physicalExperts;
+    this.physicalToLogical = physicalToLogical;
+    this.replicaCount = new Int32Array(logicalExperts);
+    for (const expert of physicalToLogical) this.replicaCount[expert]++;
+    this.maxReplicas = this.replicaCount.reduce((a, b) => Math.max(a, b), 0);
+    this.logicalToPhysical = new Int32Array(logicalExperts * this.maxReplicas).fill(-1);
+    this.gpuOf = new Int32Array(physicalExperts);
+    const filled = new Int32Array(logicalExperts);
+    for (let slot = 0; slot < physicalExperts; slot++) {
+      const expert = physicalToLogical[slot];
+      this.logicalToPhysical[expert * this.maxReplicas + filled[expert]++] = slot;
+      this.gpuOf[slot] = Math.floor(slot / (physicalExperts / gpus));
+    }
+  }
+
+  /**
+   * From a physical-to-logical map (vLLM, SGLang, EPLB's phy2log): one row of P entries.
+   *
+   * @param map  [P] the expert in each slot; every expert from 0 to the largest must occur. Copied.
+   * @param shape.gpus  G; must divide P.
+   * @throws {PlacementError} An entry is not an expert id, or an expert in between has no slot.
+   */
+  static fromPhysicalToLogical(map: ArrayLike<number>, shape: { gpus: number }): Placement {
+    if (map === null || typeof map !== "object" || !(map.length > 0)) {
+      throw new PlacementError("map", "a non-empty array of expert ids, one per physical slot", map);
+    }
+    const gpus = requireCount("gpus", shape?.gpus);
+    const slots = map.length;
+    if (slots % gpus !== 0) {
+      throw new ShapeError("map", `a multiple of gpus = ${gpus} slots`, slots, "Every GPU holds equally many slots.");
+    }
+    let logicalExperts = 0;
+    for (let slot = 0; slot < slots; slot++) {
+      const expert = map[slot];
+      if (!Number.isInteger(expert) || expert < 0 || expert > MAX_EXPERT_ID) {
+        throw new PlacementError(`map[${slot}]`, "an expert id, an integer >= 0", expert);
+      }
+      logicalExperts = Math.max(logicalExperts, expert + 1);
+    }
+    const placement = logicalExperts <= slots ? new Placement(Int32Array.from(map), gpus, logicalExperts) : undefined;
+    const hole = placement ? placement.replicaCount.indexOf(0) : firstMissing(map);
+    if (!placement || hole >= 0) {
+      const remedy = `Experts 0 to ${logicalExperts - 1} must all be placed.`;
+      throw new PlacementError("map", `a slot for expert ${hole}`, "none", remedy);
+    }
+    return placement;
+  }
+
+  /**
+   * From LPLB's r2o. The experts lie contiguously on the ranks; slot d of rank g copies expert d of rank r2o[g][d]. LPLB orders the
+   * experts of a rank by weight first, so that "expert d" is its d-th heaviest: relabel your experts likewise.
+   *
+   * @param r2o  [ranks per group][D]; when epSize is a multiple of its length, each block of that many ranks is a group of its own.
+   * @param shape.redundantsPerRank  slots per rank, D by default; with more, slot d uses column d mod D.
+   */
+  static fromRedundantToOriginal(
+    r2o: RedundantToOriginal,
+    shape: { logicalExperts: number; epSize: number; redundantsPerRank?: number },
+  ): Placement {
+    requireRedundantToOriginal(r2o);
+    const ranks = r2o.length;
+    const columns = r2o[0].length;
+    const logicalExperts = requireCount("logicalExperts", shape?.logicalExperts);
+    const epSize = requireCount("epSize", shape.epSize);
+    const redundants = requireCount("redundantsPerRank", shape.redundantsPerRank ?? columns);
+    if (epSize % ranks !== 0) throw new ShapeError("epSize", `a multiple of the ${ranks} ranks of r2o`, epSize);
+    if (logicalExperts % epSize !== 0) {
+      throw new ShapeError("logicalExperts", `a multiple of epSize = ${epSize}`, logicalExperts);
+    }
+    const perRank = logicalExperts / epSize;
+    if (redundants > perRank) {
+      throw new ShapeError("redundantsPerRank", `at most the ${perRank} experts that a rank holds`, redundants);
+    }
+    const map: number[] = [];
+    for (let g = 0; g < epSize; g++) {
+      for (let i = 0; i < perRank; i++) map.push(g * perRank + i);
+      const group = g - (g % ranks);
+      for (let d = 0; d < redundants; d++) map.push((group + r2o[g % ranks][d % columns]) * perRank + d);
+    }
+    return new Placement(Int32Array.from(map), epSize, logicalExperts);
+  }
+}
+
+/** Ids beyond this would overflow the i32 arithmetic of the kernels long before memory ran out. */
+const MAX_EXPERT_ID = 2 ** 24;
+
+function requireCount(argument: string, value: unknown): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 2 ** 24) {
+    throw new ArgumentError(argument, "an integer >= 1", value);
+  }
+  return value;
+}
+
+function firstMissing(map: ArrayLike<number>): number {
+  const present = new Set(Array.from(map));
+  let expert = 0;
+  while (present.has(expert)) expert++;
+  return expert;
+}

@@ -1,0 +1,40 @@
+import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+
+/**
+ * What a token of each expert costs: the multiplier nu_e of "every token of e is served".
+ *
+ *   expertPrice[e] = min { price[g] : e has a replica on g }
+ *
+ * One token less of expert e ends the batch sooner by expertPrice[e], where the optimum is differentiable. And it bounds what a replica is
+ * worth: one more replica of e on a GPU h saves at most expertLoad[e] * max(0, expertPrice[e] - price[h]), because the prices remain a
+ * valid bound once h joins the minimum. So the experts to replicate are those with a price, outside the bottleneck.
+ *
+ * Example. Two GPUs; expert 0 (90 tokens) only on GPU 0, expert 1 (10 tokens) only on GPU 1. t* = 90, bottleneck [0], price [1, 0],
+ * expertPrice [1, 0]. A replica of expert 0 on GPU 1 saves at most 90 * (1 - 0) = 90; it really saves 40, since then t* = 50 and the
+ * bottleneck is both GPUs. A replica of expert 1 on GPU 0 saves nothing, as its price says.
+ *
+ * @returns [B, E], or [B, edges] in the edge form, in units of time per token.
+ */
+export function expertPrice(problem: ReplicaProblem, solution: ReplicaSolution): Float64Array;
+export function expertPrice(problem: EdgeProblem, solution: EdgeSolution): Float64Array;
+export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Float64Array {
+  const { batch, price } = solution;
+  const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  const experts = edgeForm ? problem.edges.length : problem.placement.logicalExperts;
+  const gpus = edgeForm ? problem.gpus : problem.placement.gpus;
+  const result = new Float64Array(batch * experts).fill(Infinity);
+  for (let lp = 0; lp < batch; lp++) {
+    const see = (expert: number, gpu: number) => {
+      const i = lp * experts + expert;
+      result[i] = Math.min(result[i], price[lp * gpus + gpu]);
+    };
+    if (edgeForm) {
+      for (const [e, edge] of problem.edges.entries()) for (const gpu of edge) see(e, gpu);
+    } else {
+      const { physicalToLogical, gpuOf } = problem.placement;
+      for (const [slot, e] of physicalToLogical.entries()) see(e, gpuOf[slot]);
+    }
+  }
+  return result;
+}

@@ -1,0 +1,221 @@
+import { ArgumentError, LoadError, PlacementError, ShapeError } from "./errors.ts";
+import { Placement } from "./placement/placement.ts";
+import { type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
+
+/** A row of numbers as users bring it: a TypedArray (not of bigint) or a plain array. Read, never written or kept. */
+export type Numbers = ArrayLike<number>;
+
+/** Replica graph of the edge form: edge [i, j] lets GPU j take over tokens of an expert whose original sits on GPU i. */
+export interface Graph {
+  gpus: number;
+  edges: readonly (readonly [number, number])[];
+}
+
+/** Loads of the edge form, for B batches. */
+export interface EdgeLoads {
+  /** [B, gpus] tokens per GPU, each expert counted at its original; finite and >= 0. */
+  load: Numbers;
+  /** [B, edges] the most tokens that may move along each edge; finite and >= 0. */
+  capacity: Numbers;
+}
+
+/** Loads of the replica form, for B batches. */
+export interface ReplicaLoads {
+  /** [B, E] tokens per logical expert, finite and >= 0. */
+  expertLoad: Numbers;
+  /** [B, gpus] what each GPU does besides, finite, of any sign; 0 by default. A fixed time a_g is the base load v_g a_g. */
+  baseLoad?: Numbers;
+}
+
+export interface Speed {
+  /** [gpus] tokens per unit of time, finite and > 0; 1 by default. */
+  speed?: Numbers;
+}
+
+export type EdgeProblem = Graph & EdgeLoads & Speed;
+export type ReplicaProblem = { placement: Placement } & ReplicaLoads & Speed;
+
+/** B load-balancing LPs on one topology, in either form. */
+export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
+
+export const tokenModes = ["integer", "fractional"] as const;
+/** Whole tokens, or the LP's own fractions. */
+export type TokenMode = (typeof tokenModes)[number];
+
+/** Checked loads in replica form. Int32Array for whole tokens, Float64Array for fractions. */
+export interface Loads {
+  readonly batch: number;
+  readonly tokens: TokenMode;
+  /** [B, E] */
+  readonly expertLoad: Int32Array | Float64Array;
+  /** [B, G], or none where every base load is 0. */
+  readonly baseLoad: Int32Array | Float64Array | undefined;
+}
+
+/** Whole tokens are counted in i32: the loads of one LP may add up to this much. */
+export const MAX_TOKENS = 2 ** 31 - 1;
+
+export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {
+  return typeof form === "object" && form !== null && "edges" in form;
+}
+
+/** Checks a placement or graph and its speeds, and brings both forms to one. */
+export function toTopology(form: Placement | Graph, speed: Numbers | undefined): Topology {
+  if (form instanceof Placement) return topologyOfPlacement(form, checkSpeed(speed, form.gpus));
+  if (!isEdgeForm<Placement, Graph>(form)) {
+    throw new PlacementError("placement", "a Placement, or a graph { gpus, edges }", form);
+  }
+  const { gpus, edges } = form;
+  if (!Number.isInteger(gpus) || gpus < 1 || gpus > 2 ** 16) throw new ArgumentError("gpus", "an integer >= 1", gpus);
+  if (!Array.isArray(edges)) throw new PlacementError("edges", "an array of [from, to] pairs", edges);
+  for (const [i, edge] of edges.entries()) {
+    if (edge?.length !== 2) throw new PlacementError(`edges[${i}]`, "a pair [from, to]", edge);
+    for (const gpu of edge) {
+      if (!Number.isInteger(gpu) || gpu < 0 || gpu >= gpus) {
+        throw new PlacementError(`edges[${i}]`, `GPUs in 0..${gpus - 1}`, gpu);
+      }
+    }
+    if (edge[0] === edge[1]) throw new PlacementError(`edges[${i}]`, "two different GPUs", edge[0]);
+  }
+  return topologyOfEdges(gpus, edges, checkSpeed(speed, gpus));
+}
+
+function checkSpeed(speed: Numbers | undefined, gpus: number): Float64Array {
+  if (speed === undefined) return new Float64Array(gpus).fill(1);
+  requireNumbers("speed", speed);
+  if (speed.length !== gpus) throw new ShapeError("speed", `gpus = ${gpus} values`, speed.length);
+  for (let g = 0; g < gpus; g++) {
+    if (!(speed[g] >= MIN_SPEED && speed[g] <= MAX_SPEED)) {
+      throw new ArgumentError(`speed[${g}]`, `a number > 0, within ${MIN_SPEED} to ${MAX_SPEED}`, speed[g]);
+    }
+  }
+  return Float64Array.from(speed);
+}
+
+/** Generous, and far enough from the ends of f64 that products with loads stay finite. */
+const MIN_SPEED = 1e-30;
+const MAX_SPEED = 1e30;
+
+function requireNumbers(argument: string, values: unknown): asserts values is Numbers {
+  const listed = Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
+  if (!listed || (values as ArrayLike<unknown>).length === undefined) {
+    throw new ArgumentError(argument, "an array or TypedArray of numbers", values);
+  }
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    throw new ArgumentError(
+      argument,
+      "numbers rather than bigints",
+      values,
+      "Convert with Int32Array.from(x, Number).",
+    );
+  }
+}
+
+/** Checks values one by one; returns whether all of them are integers. */
+function checkValues(argument: string, values: Numbers, least: number): boolean {
+  let whole = true;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "number" || !(value >= least && value < Infinity)) {
+      throw new LoadError(`${argument}[${i}]`, least === 0 ? "a finite number >= 0" : "a finite number", value);
+    }
+    if (whole && !Number.isInteger(value)) whole = false;
+  }
+  return whole;
+}
+
+const FINITE = -Number.MAX_VALUE;
+
+/** Checks the loads of the topology's form before anything is computed. */
+export function checkLoads(
+  topology: Topology,
+  graph: Graph | undefined,
+  given: EdgeLoads | ReplicaLoads,
+  mode?: TokenMode,
+): Loads {
+  if (mode !== undefined && !tokenModes.includes(mode)) {
+    throw new ArgumentError("tokens", `"integer" or "fractional"`, mode);
+  }
+  if (typeof given !== "object" || given === null) throw new ArgumentError("loads", "an object", given);
+  return graph
+    ? checkEdgeLoads(topology, graph, given as EdgeLoads, mode)
+    : checkReplicaLoads(topology, given as ReplicaLoads, mode);
+}
+
+function checkReplicaLoads(topology: Topology, { expertLoad, baseLoad }: ReplicaLoads, mode?: TokenMode): Loads {
+  const { experts, gpus } = topology;
+  requireNumbers("expertLoad", expertLoad);
+  const batch = expertLoad.length / experts;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, expertLoad.length);
+  }
+  let whole = checkValues("expertLoad", expertLoad, 0);
+  if (baseLoad !== undefined) {
+    requireNumbers("baseLoad", baseLoad);
+    if (baseLoad.length !== batch * gpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, baseLoad.length);
+    }
+    whole = checkValues("baseLoad", baseLoad, FINITE) && whole;
+  }
+  const tokens = chooseMode(mode, whole, "expertLoad");
+  return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad);
+}
+
+function checkEdgeLoads(topology: Topology, graph: Graph, { load, capacity }: EdgeLoads, mode?: TokenMode): Loads {
+  const { gpus, experts: edges } = topology;
+  requireNumbers("load", load);
+  requireNumbers("capacity", capacity);
+  const batch = load.length / gpus;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShapeError("load", `B * gpus values with gpus = ${gpus} and B >= 1`, load.length);
+  }
+  if (capacity.length !== batch * edges) {
+    throw new ShapeError("capacity", `B * edges = ${batch} * ${edges} = ${batch * edges} values`, capacity.length);
+  }
+  const wholeLoads = checkValues("load", load, 0);
+  const tokens = chooseMode(mode, checkValues("capacity", capacity, 0) && wholeLoads, "load and capacity");
+  const baseLoad = Float64Array.from(load);
+  for (let p = 0; p < batch; p++) {
+    for (let e = 0; e < edges; e++) baseLoad[p * gpus + graph.edges[e][0]] -= capacity[p * edges + e];
+  }
+  return finish(topology, "load and capacity", tokens, batch, capacity, baseLoad);
+}
+
+function chooseMode(mode: TokenMode | undefined, whole: boolean, argument: string): TokenMode {
+  if (mode === "integer" && !whole) {
+    throw new LoadError(argument, `integers, because tokens is "integer"`, "a fraction");
+  }
+  return mode ?? (whole ? "integer" : "fractional");
+}
+
+/** Checks that each LP's total fits the arithmetic, and copies into the array type of the mode. */
+function finish(
+  topology: Topology,
+  argument: string,
+  tokens: TokenMode,
+  batch: number,
+  expertLoad: Numbers,
+  baseLoad: Numbers | undefined,
+): Loads {
+  const { experts, gpus } = topology;
+  const limit = tokens === "integer" ? MAX_TOKENS : Number.MAX_VALUE / 2;
+  for (let p = 0; p < batch; p++) {
+    let total = 0;
+    for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
+    if (baseLoad) for (let g = 0; g < gpus; g++) total += Math.abs(baseLoad[p * gpus + g]);
+    if (!(total <= limit)) {
+      const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
+      throw new LoadError(
+        argument,
+        `a total of at most ${limit} in LP ${p}, base loads included by magnitude`,
+        total,
+        remedy,
+      );
+    }
+  }
+  const copy = (values: Numbers) => {
+    if (tokens === "fractional") return values instanceof Float64Array ? values : Float64Array.from(values);
+    return values instanceof Int32Array ? values : Int32Array.from(values);
+  };
+  return { batch, tokens, expertLoad: copy(expertLoad), baseLoad: baseLoad && copy(baseLoad) };
+}

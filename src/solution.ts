@@ -1,0 +1,144 @@
+import { cutBound, insideLoad } from "./cut.ts";
+import type { AdapterReport } from "./gpu/device.ts";
+import type { Status } from "./kernels/solve.ts";
+import type { Loads, TokenMode } from "./problem.ts";
+import type { Topology } from "./topology.ts";
+
+export type BackendName = "webgpu" | "cpu";
+
+/** Answers to B LPs. All arrays are the caller's to keep. Times are in tokens per speed: plain tokens where speeds are 1. */
+export interface Solution {
+  /** B. */
+  batch: number;
+  /** Whether tokens are whole. */
+  tokens: TokenMode;
+  /** [B] "optimal": proven, to the token in whole tokens, within 1e-6 in fractions. "gap": certified with the gap that is left. */
+  status: Status[];
+  /** [B] max_g gpuLoad[g] / speed[g]. */
+  maxLoad: Float64Array;
+  /** [B] what the bottleneck set proves: no split has a smaller max load. */
+  lowerBound: Float64Array;
+  /** [B] (maxLoad - lowerBound) / maxLoad. */
+  gap: Float64Array;
+  /** [B, gpus] tokens per GPU, base load included. */
+  gpuLoad: Float64Array;
+  /**
+   * [B, gpus] how much sooner the batch would be done for one token less on GPU g, where the optimum is differentiable: 1 / speed(S) on
+   * the bottleneck set S, 0 elsewhere. A dual solution: y >= 0 with sum_g speed[g] y[g] = 1.
+   */
+  price: Float64Array;
+  /** [B] the GPUs of the set S whose load cannot go elsewhere, ascending: the proof of lowerBound. */
+  bottleneck: number[][];
+  /** [B] interior-point iterations; 0 from the CPU's exact solver. */
+  iterations: Int32Array;
+  /** [B] paths along which tokens were moved: of the exact finish, or of the CPU's exact solver. */
+  moves: Int32Array;
+  /** LPs that the GPU left with a gap in whole tokens and the CPU closed. */
+  finishedOnCpu: number;
+  /** Who answered. */
+  backend: BackendName;
+  /** The adapter behind "webgpu"; for "cpu", undefined. */
+  adapter: AdapterReport | undefined;
+  /** Why this backend, where the choice was left to us. */
+  reason: string;
+}
+
+/** Edge form: tokens moved along each edge. */
+export interface EdgeSolution extends Solution {
+  /** [B, edges], 0 <= flow <= capacity; Int32Array for whole tokens. */
+  flow: Int32Array | Float64Array;
+}
+
+/** Replica form: tokens per physical slot. */
+export interface ReplicaSolution extends Solution {
+  /** [B, P]; each expert's slots add up to its load. Int32Array for whole tokens. */
+  quota: Int32Array | Float64Array;
+}
+
+/** What a backend computes; everything else is recomputed from it in f64. */
+export interface RawSolution {
+  /** [B, P] tokens per slot. */
+  quota: Int32Array | Float64Array;
+  /** [B, G] 1 on the bottleneck set. */
+  member: Uint8Array;
+  iterations: Int32Array;
+  moves: Int32Array;
+}
+
+export function emptyRaw(topology: Topology, { batch, tokens }: Loads): RawSolution {
+  const quota = batch * topology.slots;
+  return {
+    quota: tokens === "integer" ? new Int32Array(quota) : new Float64Array(quota),
+    member: new Uint8Array(batch * topology.gpus),
+    iterations: new Int32Array(batch),
+    moves: new Int32Array(batch),
+  };
+}
+
+/** Splits replica tokens over the slots of each replica: evenly, whole tokens to the first slots. */
+export function writeQuotas(
+  topology: Topology,
+  tokens: Loads["tokens"],
+  x: Float64Array,
+  quota: RawSolution["quota"],
+): void {
+  const { slots, slotReplica, slotOrdinal, replicaSlots } = topology;
+  for (let p = 0; p < slots; p++) {
+    const amount = x[slotReplica[p]];
+    const count = replicaSlots[slotReplica[p]];
+    const whole = Math.floor(amount / count);
+    quota[p] = tokens === "fractional" ? amount / count : whole + (slotOrdinal[p] < amount - whole * count ? 1 : 0);
+  }
+}
+
+/** Below this relative gap fractions count as optimal: a few ulp of the kernel's f32. */
+const FRACTIONAL_OPTIMAL = 1e-6;
+
+/** The parts of a solution that follow from quotas and bottleneck sets alone. */
+export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck">;
+
+/** Recomputes loads, bound, gap and price of each LP from its quotas and bottleneck set: nothing a kernel says is taken on trust. */
+export function judge(
+  topology: Topology,
+  loads: Loads,
+  raw: RawSolution,
+): { judged: Judged; judgeOne(lp: number): Status } {
+  const { gpus, slots, slotReplica, replicaGpu, speed } = topology;
+  const { batch, tokens, expertLoad, baseLoad } = loads;
+  const judged: Judged = {
+    status: new Array<Status>(batch).fill("gap"),
+    maxLoad: new Float64Array(batch),
+    lowerBound: new Float64Array(batch),
+    gap: new Float64Array(batch),
+    gpuLoad: new Float64Array(batch * gpus),
+    price: new Float64Array(batch * gpus),
+    bottleneck: new Array<number[]>(batch).fill([]),
+  };
+  const slotGpu = Int32Array.from(slotReplica, (r) => replicaGpu[r]);
+
+  function judgeOne(lp: number): Status {
+    const load = judged.gpuLoad.subarray(lp * gpus, (lp + 1) * gpus);
+    for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
+    for (let p = 0; p < slots; p++) load[slotGpu[p]] += raw.quota[lp * slots + p];
+    let maxLoad = -Infinity;
+    for (let g = 0; g < gpus; g++) maxLoad = Math.max(maxLoad, load[g] / speed[g]);
+
+    const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
+    const bottleneck: number[] = [];
+    for (let g = 0; g < gpus; g++) if (member[g]) bottleneck.push(g);
+    const speeds = bottleneck.map((g) => speed[g]);
+    const inside = insideLoad(topology, expertLoad, baseLoad, lp, member);
+    const bound = Math.min(cutBound(inside, speeds, tokens), maxLoad); // above maxLoad only by f64 rounding of fractions
+    const insideSpeed = speeds.reduce((a, b) => a + b, 0);
+
+    const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
+    judged.maxLoad[lp] = maxLoad;
+    judged.lowerBound[lp] = bound;
+    judged.gap[lp] = gap;
+    judged.bottleneck[lp] = bottleneck;
+    for (let g = 0; g < gpus; g++) judged.price[lp * gpus + g] = member[g] ? 1 / insideSpeed : 0;
+    judged.status[lp] = gap <= (tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap";
+    return judged.status[lp];
+  }
+  return { judged, judgeOne };
+}

@@ -1,0 +1,44 @@
+import { ArgumentError } from "./errors.ts";
+import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+import { createSolver, type SolveOptions, type SolverOptions } from "./solver.ts";
+
+/**
+ * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.
+ *
+ *   min max_g (b_g + sum_{r on g} x_r) / v_g   s.t.   sum_{r of e} x_r = w_e,  x >= 0
+ *
+ * In the edge form an edge [i, j] of capacity c lets GPU j take over up to c tokens of GPU i:
+ *
+ *   min max_g (load_g - sum_{e from g} f_e + sum_{e to g} f_e) / v_g   s.t.   0 <= f_e <= capacity_e
+ *
+ * @param problem.expertLoad  [B, E] tokens, finite and >= 0. Read, never written or kept. Likewise baseLoad, load and capacity.
+ * @param options.tokens  "integer" (default when every load is an integer) is optimal to the token; one LP's loads, with the magnitudes of
+ *   base loads, may then add up to 2^31 - 1. "fractional" is the LP's own optimum, within 1e-6 where status is "optimal".
+ * @param options.backend  "auto" (default), "webgpu" or "cpu".
+ * @returns quota [B, P] tokens per physical slot, or flow [B, edges]; maxLoad and lowerBound [B] in tokens / speed; bottleneck, price.
+ * @throws {ShapeError} A length disagrees with the topology.  @throws {LoadError} A load is negative, not finite or too large.
+ * @throws {PlacementError} The graph names a GPU that is not there.  @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @see DeepSeek, LPLB (2025); S. Mehrotra, SIAM J. Optim. 2(4), 1992.
+ */
+export async function solveLoadBalanceLP(
+  problem: ReplicaProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<ReplicaSolution>;
+export async function solveLoadBalanceLP(
+  problem: EdgeProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<EdgeSolution>;
+export async function solveLoadBalanceLP(
+  problem: LoadBalanceProblem,
+  options: SolverOptions & SolveOptions = {},
+): Promise<ReplicaSolution | EdgeSolution> {
+  if (typeof problem !== "object" || problem === null) throw new ArgumentError("problem", "an object", problem);
+  const solverOptions = { ...options, speed: problem.speed ?? options.speed };
+  if (isEdgeForm<ReplicaProblem, EdgeProblem>(problem)) {
+    const solver = await createSolver({ gpus: problem.gpus, edges: problem.edges }, solverOptions);
+    return solver.solve(problem, options).finally(() => solver.destroy());
+  }
+  const solver = await createSolver(problem.placement, solverOptions);
+  return solver.solve(problem, options).finally(() => solver.destroy());
+}

@@ -1,0 +1,190 @@
+import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
+import { type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
+import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
+import { Placement } from "./placement/placement.ts";
+import {
+  checkLoads,
+  type EdgeLoads,
+  type Graph,
+  type Loads,
+  type ReplicaLoads,
+  type Speed,
+  type TokenMode,
+  toTopology,
+} from "./problem.ts";
+import { type BackendName, type EdgeSolution, judge, type RawSolution, type ReplicaSolution } from "./solution.ts";
+import type { Topology } from "./topology.ts";
+
+export const backends = ["auto", "webgpu", "cpu"] as const;
+
+export interface SolverOptions extends Speed {
+  /**
+   * "webgpu": the kernel, or a DeviceError. "cpu": the exact solver. "auto" (default): the kernel on a hardware adapter, or on a software
+   * adapter that was asked for by name; otherwise the CPU, which is faster than a software adapter. It answers from the CPU, too, once the
+   * device is lost, and says so in `solution.backend` and `solution.reason`.
+   */
+  backend?: (typeof backends)[number];
+  /** A device of the caller's, used as it is and never destroyed. */
+  device?: GPUDevice;
+  /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
+  adapter?: AdapterChoice;
+}
+
+export interface SolveOptions {
+  /** "integer": whole tokens, optimal to the token; the default when every load is an integer. "fractional": the LP's own x. */
+  tokens?: TokenMode;
+  /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** The largest G of the WebGPU kernel: its G x G / 2 matrix lives in private memory, one copy per LP. */
+export const MAX_GPUS_WEBGPU = 64;
+
+/** Solves batches on one topology: pipelines and buffers are made once and kept until `destroy`. */
+export interface Solver<L, S> {
+  /** Solves B LPs. Overlapping calls wait for each other. Inputs are read, never written or kept. */
+  solve(loads: L, options?: SolveOptions): Promise<S>;
+  /** Who answers. */
+  readonly backend: BackendName;
+  /** Frees the GPU buffers. The device stays. */
+  destroy(): void;
+}
+
+/**
+ * A solver for repeated solves on one placement (replica form) or graph (edge form). A second solve of a shape compiles nothing and
+ * allocates nothing on the GPU.
+ *
+ * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or an option is not as it should be.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.
+ */
+export async function createSolver(
+  placement: Placement,
+  options?: SolverOptions,
+): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
+export async function createSolver(graph: Graph, options?: SolverOptions): Promise<Solver<EdgeLoads, EdgeSolution>>;
+export async function createSolver(
+  form: Placement | Graph,
+  options: SolverOptions = {},
+): Promise<Solver<ReplicaLoads, ReplicaSolution> | Solver<EdgeLoads, EdgeSolution>> {
+  const { backend = "auto", speed } = options;
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  const topology = toTopology(form, speed);
+  const choice = await chooseBackend(topology, backend, options);
+  return form instanceof Placement
+    ? new TopologySolver<ReplicaLoads, ReplicaSolution>(topology, undefined, backend, choice)
+    : new TopologySolver<EdgeLoads, EdgeSolution>(topology, form, backend, choice);
+}
+
+interface Choice {
+  acquired: AcquiredDevice | undefined;
+  reason: string;
+}
+
+async function chooseBackend(topology: Topology, backend: string, options: SolverOptions): Promise<Choice> {
+  if (backend === "cpu") return { acquired: undefined, reason: "The caller asked for the CPU." };
+  const tooLarge = topology.gpus > MAX_GPUS_WEBGPU;
+  if (tooLarge && backend === "webgpu") {
+    throw new ArgumentError(
+      "gpus",
+      `at most ${MAX_GPUS_WEBGPU} on backend "webgpu"`,
+      topology.gpus,
+      `Use backend "cpu" or "auto".`,
+    );
+  }
+  if (tooLarge) return { acquired: undefined, reason: `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.` };
+  try {
+    const { device } = options;
+    const acquired = device
+      ? await requestDevice({ device })
+      : await sharedDevice(adapterFor(backend, options.adapter));
+    return { acquired, reason: acquired.adapter.reason };
+  } catch (error) {
+    if (backend === "webgpu" || !(error instanceof DeviceError)) throw error;
+    return { acquired: undefined, reason: error.message };
+  }
+}
+
+/** The exact CPU solver is faster than a software adapter, so "auto" takes one only where it was asked for. */
+function adapterFor(backend: string, adapter: AdapterChoice | undefined): AdapterChoice {
+  const choice = resolveChoice(adapter);
+  return backend === "auto" && choice === "auto" ? "hardware" : choice;
+}
+
+class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
+  private readonly cpu: CpuBackend;
+  private gpu: WebgpuBackend | undefined;
+  private acquired: AcquiredDevice | undefined;
+  private reason: string;
+  private previous: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly graph: Graph | undefined,
+    private readonly asked: string,
+    choice: Choice,
+  ) {
+    this.cpu = cpuBackend(topology);
+    this.acquired = choice.acquired;
+    this.reason = choice.reason;
+    if (choice.acquired) this.gpu = webgpuBackend(choice.acquired.device, topology);
+  }
+
+  get backend(): BackendName {
+    return this.gpu ? "webgpu" : "cpu";
+  }
+
+  solve(given: L, { tokens, signal }: SolveOptions = {}): Promise<S> {
+    const answer = this.previous.then(() => this.solveNow(given, tokens, signal));
+    this.previous = answer.catch(() => {});
+    return answer;
+  }
+
+  private async solveNow(given: L, mode: TokenMode | undefined, signal: AbortSignal | undefined): Promise<S> {
+    const loads = checkLoads(this.topology, this.graph, given, mode);
+    signal?.throwIfAborted();
+    const raw = await this.solveRaw(loads, signal);
+    const { judged, judgeOne } = judge(this.topology, loads, raw);
+    let finishedOnCpu = 0;
+    for (let lp = 0; lp < loads.batch; lp++) {
+      if (judgeOne(lp) === "optimal" || loads.tokens === "fractional") continue;
+      this.cpu.solveOne(loads, lp, raw);
+      judgeOne(lp);
+      if (this.gpu) finishedOnCpu++;
+    }
+    return {
+      batch: loads.batch,
+      tokens: loads.tokens,
+      ...judged,
+      ...(this.graph ? { flow: flowOf(raw.quota) } : { quota: raw.quota }),
+      iterations: raw.iterations,
+      moves: raw.moves,
+      finishedOnCpu,
+      backend: this.backend,
+      adapter: this.acquired?.adapter,
+      reason: this.reason,
+    } as S;
+  }
+
+  private async solveRaw(loads: Loads, signal: AbortSignal | undefined): Promise<RawSolution> {
+    if (!this.gpu) return this.cpu.solve(loads, signal);
+    try {
+      return await this.gpu.solve(loads, signal);
+    } catch (error) {
+      if (this.asked !== "auto" || !(error instanceof DeviceError)) throw error;
+      this.gpu = undefined;
+      this.acquired = undefined;
+      this.reason = error.message;
+      return this.cpu.solve(loads, signal);
+    }
+  }
+
+  destroy(): void {
+    this.gpu?.destroy();
+  }
+}
+
+/** The tokens on the replica of each edge; those that stayed on the original are the slot before. */
+function flowOf(quota: Int32Array | Float64Array): Int32Array | Float64Array {
+  return quota.filter((_, slot) => slot % 2 === 1);
+}

@@ -1,0 +1,102 @@
+import type { Placement } from "./placement/placement.ts";
+
+/**
+ * What every solver works on: experts, each with one or more replicas on distinct GPUs (the replica form of the problem).
+ * Slots of one expert on the same GPU are one replica. Immutable and free of loads.
+ */
+export interface Topology {
+  /** G. */
+  readonly gpus: number;
+  /** E, the length of a row of expert loads (edge form: the number of edges). */
+  readonly experts: number;
+  /** P, the length of a row of quotas (edge form: two per edge, original then replica). */
+  readonly slots: number;
+  /** [E + 1] replicas of expert e are replicaStart[e] to replicaStart[e + 1] - 1. */
+  readonly replicaStart: Int32Array;
+  /** [R] the GPU of each replica. */
+  readonly replicaGpu: Int32Array;
+  /** [P] the expert that a slot holds. */
+  readonly slotExpert: Int32Array;
+  /** [P] the replica that a slot belongs to. */
+  readonly slotReplica: Int32Array;
+  /** [P] how many slots of the same replica come before this one. */
+  readonly slotOrdinal: Int32Array;
+  /** [R] slots of each replica: 1 unless an expert sits twice on a GPU. */
+  readonly replicaSlots: Int32Array;
+  /** [G] speeds as the caller gave them, 1 by default. */
+  readonly speed: Float64Array;
+  /** Whether all speeds are the same. */
+  readonly equalSpeeds: boolean;
+}
+
+function withSlots(
+  gpus: number,
+  slotExpert: Int32Array,
+  slotGpu: ArrayLike<number>,
+  experts: number,
+  speed: Float64Array,
+): Topology {
+  const slots = slotExpert.length;
+  const replicasOf: Map<number, number>[] = Array.from({ length: experts }, () => new Map()); // gpu -> ordinal
+  for (let p = 0; p < slots; p++) {
+    const known = replicasOf[slotExpert[p]];
+    if (!known.has(slotGpu[p])) known.set(slotGpu[p], known.size);
+  }
+  const replicaStart = new Int32Array(experts + 1);
+  for (let e = 0; e < experts; e++) replicaStart[e + 1] = replicaStart[e] + replicasOf[e].size;
+  const replicas = replicaStart[experts];
+  const replicaGpu = new Int32Array(replicas);
+  const replicaSlots = new Int32Array(replicas);
+  const slotReplica = new Int32Array(slots);
+  const slotOrdinal = new Int32Array(slots);
+  for (let p = 0; p < slots; p++) {
+    const e = slotExpert[p];
+    const r = replicaStart[e] + replicasOf[e].get(slotGpu[p])!;
+    replicaGpu[r] = slotGpu[p];
+    slotReplica[p] = r;
+    slotOrdinal[p] = replicaSlots[r]++;
+  }
+  const equalSpeeds = speed.every((v) => v === speed[0]);
+  return {
+    gpus,
+    experts,
+    slots,
+    replicaStart,
+    replicaGpu,
+    slotExpert,
+    slotReplica,
+    slotOrdinal,
+    replicaSlots,
+    speed,
+    equalSpeeds,
+  };
+}
+
+export function topologyOfPlacement(placement: Placement, speed: Float64Array): Topology {
+  const { gpus, logicalExperts, physicalToLogical, gpuOf } = placement;
+  return withSlots(gpus, physicalToLogical, gpuOf, logicalExperts, speed);
+}
+
+/** Edge i -> j of capacity c is an expert of load c with replicas on i (slot 2e) and j (slot 2e + 1). */
+export function topologyOfEdges(
+  gpus: number,
+  edges: readonly (readonly [number, number])[],
+  speed: Float64Array,
+): Topology {
+  const slotExpert = Int32Array.from({ length: 2 * edges.length }, (_, p) => p >> 1);
+  return withSlots(gpus, slotExpert, Int32Array.from(edges.flat()), edges.length, speed);
+}
+
+/** Replicas by GPU, and the expert of each replica. */
+export function adjacency({ gpus, experts, replicaStart, replicaGpu }: Topology) {
+  const replicas = replicaGpu.length;
+  const replicaExpert = new Int32Array(replicas);
+  for (let e = 0; e < experts; e++) replicaExpert.fill(e, replicaStart[e], replicaStart[e + 1]);
+  const gpuStart = new Int32Array(gpus + 1);
+  for (const g of replicaGpu) gpuStart[g + 1]++;
+  for (let g = 0; g < gpus; g++) gpuStart[g + 1] += gpuStart[g];
+  const gpuReplica = new Int32Array(replicas);
+  const next = gpuStart.slice(0, gpus);
+  for (let r = 0; r < replicas; r++) gpuReplica[next[replicaGpu[r]]++] = r;
+  return { replicaExpert, gpuStart, gpuReplica };
+}

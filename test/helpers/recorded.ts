@@ -1,0 +1,20 @@
+/** Recorded data beside the repository. Tests that use it say so in their names and are skipped, visibly, where it is absent. */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+
+const folder = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
+
+export const recordedDataPresent = existsSync(folder);
+/** For the names of tests. */
+export const needsRecordedData = recordedDataPresent ? "(recorded data)" : "(SKIPPED: ../shared/data is absent)";
+
+export function recordedBytes(path: string): Buffer {
+  const bytes = readFileSync(folder + path);
+  return path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: recorded files have shapes of their own, described in SOURCES.md beside them
+export function recordedJson(path: string): any {
+  return JSON.parse(recordedBytes(path).toString());
+}
