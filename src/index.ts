@@ -11,6 +11,7 @@ export {
 export { type AcquiredDevice, type AdapterChoice, type AdapterReport, requestDevice } from "./gpu/device.ts";
 export type { Status } from "./kernels/solve.ts";
 export { Placement } from "./placement/placement.ts";
+export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
 export { expertPrice } from "./prices.ts";
 export type {

@@ -53,8 +53,7 @@ describe("generated loads are skewed and persistent as recorded ones", () => {
     const { median, p95, correlation } = figures(await readLoads(path));
     expect(median).toBeCloseTo(recorded.median, 2);
     expect(p95).toBeCloseTo(recorded.p95, 2);
-    // The first steps all say the same few tokens and correlate less, so the average depends on how they are weighed.
-    expect(Math.abs(correlation - recorded.correlation)).toBeLessThan(0.01);
+    expect(Math.abs(correlation - recorded.correlation)).toBeLessThan(0.01); // it is 0.966 averaged as here
   });
 });
 

@@ -1,0 +1,81 @@
+/** The sweep behind "optimal to the token": every shape, family, kind of speeds and seed, on both backends, each answer checked thrice. */
+import type { Status } from "../../src/index.ts";
+import { families, instances, shapes } from "./instances.ts";
+import { certifyInstance, solveInstance } from "./solve.ts";
+
+export interface SweepSummary {
+  instances: number;
+  optimal: { webgpu: number; cpu: number };
+  /** LPs in which the backends' max loads differ. */
+  disagreements: number;
+  /** LPs whose solution, from either backend, `certify` does not accept. */
+  uncertified: number;
+  /** Solutions with one token moved to another GPU that `certify` accepted nevertheless. */
+  perturbedAccepted: number;
+  /** LPs that the kernel left with a gap. */
+  finishedOnCpu: number;
+  /** Moves of the kernel's exact finish. */
+  moves: number[];
+  iterations: number[];
+  /** Descriptions of what went wrong. */
+  failures: string[];
+}
+
+/** Solves `seeds.length` times all shapes and families, `batch` LPs each, with equal and with unequal speeds. */
+export async function sweep(
+  seeds: readonly number[],
+  batch: number,
+  onProgress: (instances: number) => void = () => {},
+): Promise<SweepSummary> {
+  const summary: SweepSummary = {
+    instances: 0,
+    optimal: { webgpu: 0, cpu: 0 },
+    disagreements: 0,
+    uncertified: 0,
+    perturbedAccepted: 0,
+    finishedOnCpu: 0,
+    moves: [],
+    iterations: [],
+    failures: [],
+  };
+  const optimal = (statuses: readonly Status[]) => statuses.filter((status) => status === "optimal").length;
+  for (const seed of seeds) {
+    for (const unequalSpeeds of [false, true]) {
+      for (const instance of instances(Object.keys(shapes), Object.keys(families), seed, batch, unequalSpeeds)) {
+        const webgpu = await solveInstance(instance, { backend: "webgpu" });
+        const cpu = await solveInstance(instance, { backend: "cpu" });
+        summary.instances += batch;
+        summary.optimal.webgpu += optimal(webgpu.status);
+        summary.optimal.cpu += optimal(cpu.status);
+        summary.finishedOnCpu += webgpu.finishedOnCpu;
+        summary.moves.push(...webgpu.moves);
+        summary.iterations.push(...webgpu.iterations);
+        const certificates = [certifyInstance(instance, webgpu), certifyInstance(instance, cpu)];
+        for (let lp = 0; lp < batch; lp++) {
+          const name = `${instance.name}, seed ${seed}, LP ${lp}, ${unequalSpeeds ? "unequal" : "equal"} speeds`;
+          if (webgpu.maxLoad[lp] !== cpu.maxLoad[lp]) {
+            summary.disagreements++;
+            summary.failures.push(`${name}: webgpu ${webgpu.maxLoad[lp]}, cpu ${cpu.maxLoad[lp]}`);
+          }
+          for (const of of certificates) {
+            if (of[lp].verdict === "optimal") continue;
+            summary.uncertified++;
+            summary.failures.push(`${name}: ${JSON.stringify(of[lp])}`);
+          }
+        }
+        // One token appears out of nowhere in every LP: in the first edge's flow or the first slot's quota.
+        const amounts = ("flow" in webgpu ? webgpu.flow : webgpu.quota).slice();
+        for (let i = 0; i < amounts.length; i += amounts.length / batch) amounts[i] += 1;
+        const spoiled = { ...webgpu, ...("flow" in webgpu ? { flow: amounts } : { quota: amounts }) };
+        summary.perturbedAccepted += certifyInstance(instance, spoiled as typeof webgpu).filter(
+          ({ valid }) => valid,
+        ).length;
+        onProgress(summary.instances);
+      }
+    }
+  }
+  return summary;
+}
+
+/** Instances that `sweep` solves per seed and batch of 1. */
+export const instancesPerSeed = 2 * Object.keys(shapes).length * Object.keys(families).length;

@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { createSolver, Placement, solveLoadBalanceLP } from "../../src/index.ts";
+import { statuses } from "../../src/kernels/solve.ts";
+import { checkLoads, type Graph, toTopology } from "../../src/problem.ts";
+import { constants } from "../../src/reference/interior_point.ts";
+import * as reference from "../../src/reference/solve.ts";
+import { families, type Instance, instances, randomPlacement, shapes } from "../helpers/instances.ts";
+import { seeded } from "../helpers/random.ts";
+import { certifyInstance, solveInstance } from "../helpers/solve.ts";
+
+const shader = (path: string) => readFileSync(new URL(`../../shaders/${path}`, import.meta.url), "utf8");
+
+describe("the shader and its twin", () => {
+  test("have the same constants", () => {
+    const declared = [...shader("common/interior_point.wgsl").matchAll(/^const (\w+) = ([\d.e-]+)u?;/gm)];
+    const values = Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]));
+    expect(values).toMatchObject(constants);
+  });
+
+  test("have the same statuses", () => {
+    const source = shader("solve.wgsl");
+    for (const [value, status] of statuses.entries()) {
+      expect(source).toMatch(new RegExp(`const ${status.toUpperCase()} = ${value}u;`));
+    }
+  });
+
+  test("stand in four places under one stem", () => {
+    const stems = (folder: string, ending: string) =>
+      readdirSync(new URL(`../../${folder}`, import.meta.url))
+        .filter((file) => file.endsWith(ending))
+        .map((file) => file.slice(0, -ending.length));
+    for (const stem of stems("shaders", ".wgsl")) {
+      expect(stems("src/kernels", ".ts")).toContain(stem);
+      expect(stems("src/reference", ".ts")).toContain(stem);
+      expect(stems("test/kernels", ".test.ts")).toContain(stem);
+    }
+  });
+
+  test("agree on every optimum, and on the iterations up to f32", async () => {
+    const differences: number[] = [];
+    for (const unequalSpeeds of [false, true]) {
+      for (const instance of instances(Object.keys(shapes), Object.keys(families), 11, 3, unequalSpeeds)) {
+        const solution = await solveInstance(instance, { backend: "webgpu" });
+        const { problem } = instance;
+        const graph: Graph | undefined = instance.form === "edge" ? instance.problem : undefined;
+        const topology = toTopology(graph ?? (problem as { placement: Placement }).placement, problem.speed);
+        const loads = checkLoads(topology, graph, problem, "integer");
+        for (let lp = 0; lp < instance.batch; lp++) {
+          const twin = reference.solve(topology, loads, lp);
+          const load = new Float64Array(topology.gpus);
+          for (let g = 0; g < topology.gpus; g++) load[g] = loads.baseLoad?.[lp * topology.gpus + g] ?? 0;
+          topology.replicaGpu.forEach((g, r) => {
+            load[g] += twin.x[r];
+          });
+          const maxLoad = load.reduce((top, tokens, g) => Math.max(top, tokens / topology.speed[g]), -Infinity);
+          expect(solution.maxLoad[lp], `${instance.name}, LP ${lp}`).toBe(maxLoad);
+          differences.push(Math.abs(solution.iterations[lp] - twin.iterations));
+        }
+      }
+    }
+    const same = differences.filter((difference) => difference === 0).length / differences.length;
+    console.log(
+      `${differences.length} LPs: iterations equal in ${(100 * same).toFixed(1)} %, largest difference ${Math.max(...differences)}`,
+    );
+    expect(same).toBeGreaterThan(0.9);
+  });
+});
+
+/** LPs of one placement, easy and extreme in turn. */
+function mixedBatch(batch: number): { placement: Placement; expertLoad: Int32Array } {
+  const random = seeded(12);
+  const placement = randomPlacement(random, 8, 5, 8, 4);
+  const kinds = Object.values(families);
+  const rows = Array.from({ length: batch }, (_, lp) => kinds[lp % kinds.length](random, placement.logicalExperts, 8));
+  return { placement, expertLoad: Int32Array.from(rows.flat()) };
+}
+
+describe("the batch", () => {
+  test("4,096 mixed LPs: each as if alone, in any order, bit for bit", async () => {
+    const batch = 4096;
+    const { placement, expertLoad } = mixedBatch(batch);
+    const E = placement.logicalExperts;
+    const P = placement.physicalExperts;
+    const solver = await createSolver(placement, { backend: "webgpu" });
+    const together = await solver.solve({ expertLoad });
+    expect(together.status.every((status) => status === "optimal")).toBe(true);
+
+    const order = seeded(13).shuffle([...new Array(batch).keys()]);
+    const shuffledLoad = Int32Array.from(order.flatMap((lp) => [...expertLoad.subarray(lp * E, (lp + 1) * E)]));
+    const shuffled = await solver.solve({ expertLoad: shuffledLoad });
+    for (const [i, lp] of order.entries()) {
+      expect(shuffled.quota.subarray(i * P, (i + 1) * P)).toEqual(together.quota.subarray(lp * P, (lp + 1) * P));
+    }
+    for (let lp = 0; lp < batch; lp += 97) {
+      const alone = await solver.solve({ expertLoad: expertLoad.subarray(lp * E, (lp + 1) * E) });
+      expect(alone.quota).toEqual(together.quota.subarray(lp * P, (lp + 1) * P));
+    }
+    solver.destroy();
+  });
+
+  test("65,536 LPs, past one dispatch dimension's comfort", async () => {
+    const { placement, expertLoad } = mixedBatch(512);
+    const many = new Int32Array(128 * expertLoad.length);
+    for (let i = 0; i < 128; i++) many.set(expertLoad, i * expertLoad.length);
+    const once = await solveLoadBalanceLP({ placement, expertLoad }, { backend: "webgpu" });
+    const all = await solveLoadBalanceLP({ placement, expertLoad: many }, { backend: "webgpu" });
+    expect(all.batch).toBe(65536);
+    expect(all.quota.subarray(127 * once.quota.length)).toEqual(once.quota);
+    expect(all.maxLoad.subarray(0, 512)).toEqual(once.maxLoad);
+  });
+});
+
+describe("properties", () => {
+  const some = () =>
+    instances(["EP8, 4 replicas", "disconnected", "experts everywhere"], Object.keys(families), 14, 4, false);
+
+  test("relabelling GPUs relabels nothing but the answer", async () => {
+    let kept = 0;
+    for (const instance of some()) {
+      if (instance.form === "edge") continue;
+      const { placement, expertLoad } = instance.problem;
+      const perGpu = placement.physicalExperts / placement.gpus;
+      const order = seeded(15).shuffle([...new Array(placement.gpus).keys()]);
+      const map = order.flatMap((g) => [...placement.physicalToLogical.subarray(g * perGpu, (g + 1) * perGpu)]);
+      const relabelled = { placement: Placement.fromPhysicalToLogical(map, { gpus: placement.gpus }), expertLoad };
+      const a = await solveLoadBalanceLP(instance.problem, { backend: "webgpu" });
+      const b = await solveLoadBalanceLP(relabelled, { backend: "webgpu" });
+      expect(b.maxLoad, instance.name).toEqual(a.maxLoad);
+      kept++;
+    }
+    expect(kept).toBe(3 * Object.keys(families).length);
+  });
+
+  test.each([1e-3, 0.37, 1e6])("loads times %f: optimum times as much", async (factor) => {
+    for (const instance of some()) {
+      if (instance.form === "edge") continue;
+      const { placement, expertLoad } = instance.problem;
+      const scaled = { placement, expertLoad: Array.from(expertLoad, (tokens) => tokens * factor) };
+      const options = { backend: "webgpu", tokens: "fractional" } as const;
+      const a = await solveLoadBalanceLP(instance.problem, options);
+      const b = await solveLoadBalanceLP(scaled, options);
+      for (let lp = 0; lp < a.batch; lp++) {
+        const allowed = (a.gap[lp] + b.gap[lp] + 1e-12) * a.maxLoad[lp] * factor;
+        expect(Math.abs(b.maxLoad[lp] - factor * a.maxLoad[lp]), instance.name).toBeLessThanOrEqual(allowed);
+      }
+    }
+  });
+
+  test("zero load, all load on one expert, base loads of any sign", async () => {
+    const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2, 2, 0], { gpus: 3 });
+    const expertLoad = [0, 0, 0, 90, 0, 0, 10, 20, 30, 0, 0, 0];
+    const baseLoad = [0, 0, 0, 0, 0, 0, 100, -50, -1000, -7, -5, -9];
+    for (const backend of ["webgpu", "cpu"] as const) {
+      const { maxLoad, status } = await solveLoadBalanceLP({ placement, expertLoad, baseLoad }, { backend });
+      expect([...maxLoad]).toEqual([0, 45, 100, -5]);
+      expect(new Set(status)).toEqual(new Set(["optimal"]));
+    }
+  });
+
+  test("edge capacities beyond the loads of any expert: negative base loads", async () => {
+    const random = seeded(16);
+    for (const instance of instances(["cube", "torus 8x4"], ["normal", "zipf"], 17, 5, false)) {
+      const { problem } = instance as Instance & { form: "edge" };
+      const capacity = Array.from(problem.capacity, (c) => c * random.below(8));
+      const wide: Instance = { ...instance, form: "edge", problem: { ...problem, capacity } };
+      const [webgpu, cpu] = [
+        await solveInstance(wide, { backend: "webgpu" }),
+        await solveInstance(wide, { backend: "cpu" }),
+      ];
+      expect(webgpu.maxLoad).toEqual(cpu.maxLoad);
+      expect(certifyInstance(wide, webgpu).every(({ verdict }) => verdict === "optimal")).toBe(true);
+    }
+  });
+
+  test("an expert twice on one GPU shares that replica's tokens evenly", async () => {
+    const placement = Placement.fromPhysicalToLogical([0, 0, 0, 1], { gpus: 2 });
+    for (const backend of ["webgpu", "cpu"] as const) {
+      const { quota, maxLoad } = await solveLoadBalanceLP({ placement, expertLoad: [11, 0] }, { backend });
+      expect(maxLoad[0]).toBe(6);
+      expect(quota[0] + quota[1] + quota[2]).toBe(11);
+      expect(Math.abs(quota[0] - quota[1])).toBeLessThanOrEqual(1);
+    }
+  });
+});
