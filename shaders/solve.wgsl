@@ -7,8 +7,9 @@
 //
 // Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.
 //           topology: [topologies, stride] u32 records as src/kernels/topology_table.ts writes them; LP p uses record p % topologies.
+//           skip: [B] u32: where not 0, the LP's quotas and proof stay as they are.
 //           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
-// Bindings  group 0:  0 topology   1 load   2 base   3 quota (out)   4 proof (out)   5 params.
+// Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
 // Launch    WG invocations per workgroup, grid [gx, gy, 1] folded so that gx * gy * WG >= B. No barriers, no workgroup memory.
 // Private   about 2 MAX_GPUS^2 + 72 MAX_GPUS + 46 MAX_REPLICAS bytes per lane: too much for registers, so it lives in the lane's cached
 //           local memory; shapes share a pipeline by rounding up (src/kernels/solve.ts) and touch only what they use.
@@ -28,6 +29,7 @@ struct Params {
   topologies: u32,  // records in `topology`
   stride: u32,      // words of a record
   has_base: u32,    // 0: every base load is 0 and `base` is not read
+  has_skip: u32,    // 0: every LP is solved and `skip` is not read
   gpus: u32,        // G <= MAX_GPUS
   experts: u32,     // E, width of `load`
   slots: u32,       // P, width of `quota`
@@ -36,9 +38,10 @@ struct Params {
 @group(0) @binding(0) var<storage, read> topology: array<u32>;
 @group(0) @binding(1) var<storage, read> load: array<i32>;
 @group(0) @binding(2) var<storage, read> base: array<i32>;
-@group(0) @binding(3) var<storage, read_write> quota: array<i32>;
-@group(0) @binding(4) var<storage, read_write> proof: array<u32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> skip: array<u32>;
+@group(0) @binding(4) var<storage, read_write> quota: array<i32>;
+@group(0) @binding(5) var<storage, read_write> proof: array<u32>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 // Parts of a topology record. The last four depend on E and P.
 const AT_EXPERTS = 0u;                                // number of experts with a choice of replica
@@ -107,6 +110,7 @@ fn solve(
 ) {
   let p = (wg.y * grid.x + wg.x) * WG + lane;
   if (p >= params.batch) { return; }
+  if (params.has_skip != 0u && skip[p] != 0u) { return; }
 
   read_problem(p);
   let iterations = interior_point();

@@ -1,6 +1,6 @@
 import { DeviceError } from "./errors.ts";
-import type { CompiledKernel } from "./gpu/pipeline.ts";
-import { bindSolve, compileSolve, encodeSolve, solveParams } from "./kernels/solve.ts";
+import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
+import { compileSolve, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords, topologyTable } from "./kernels/topology_table.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
@@ -78,10 +78,11 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
     const { load, base, quota, proof, params, readback, groups } = buffersFor(count);
     let group = groups.get(kernel);
     if (!group) {
-      group = bindSolve(device, kernel, {
+      group = bind(device, kernel, {
         topology: { buffer: record },
         load: { buffer: load },
         base: { buffer: base },
+        skip: { buffer: base }, // not read
         quota: { buffer: quota },
         proof: { buffer: proof },
         params: { buffer: params },
@@ -89,7 +90,7 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
       groups.set(kernel, group);
     }
     const { expertLoad, baseLoad } = uploadable(loads, topology, first, count);
-    device.queue.writeBuffer(params, 0, solveParams(count, table, baseLoad !== undefined));
+    device.queue.writeBuffer(params, 0, solveParams(count, table, { hasBase: baseLoad !== undefined, hasSkip: false }));
     device.queue.writeBuffer(load, 0, expertLoad);
     if (baseLoad) device.queue.writeBuffer(base, 0, baseLoad);
     const encoder = device.createCommandEncoder({ label: kernel.label });

@@ -1,3 +1,14 @@
+export { type Balancer, createBalancer } from "./balancer/balancer.ts";
+export type { BalancerMetrics, Histogram } from "./balancer/metrics.ts";
+export { type PrometheusRegistry, registerPrometheusMetrics } from "./balancer/prometheus.ts";
+export type {
+  Balanced,
+  BalancerBuffers,
+  BalancerOptions,
+  BufferSlice,
+  LayerStatus,
+  RankCounts,
+} from "./balancer/types.ts";
 export { type Certificate, certify } from "./certify.ts";
 export {
   ArgumentError,
@@ -13,6 +24,8 @@ export type { Status } from "./kernels/solve.ts";
 export { Placement } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
+export { type ImbalanceInput, type ImbalanceOptions, type MeasuredImbalance, measureImbalance } from "./measure_imbalance.ts";
+export type { ImbalanceReport } from "./kernels/imbalance.ts";
 export { expertPrice } from "./prices.ts";
 export type {
   EdgeLoads,

@@ -70,7 +70,7 @@ export async function createSolver(
   const { backend = "auto", speed } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   const topology = toTopology(form, speed);
-  const choice = await chooseBackend(topology, backend, options);
+  const choice = await acquireDevice(topology.gpus, backend, options);
   return form instanceof Placement
     ? new TopologySolver<ReplicaLoads, ReplicaSolution>(topology, undefined, backend, choice)
     : new TopologySolver<EdgeLoads, EdgeSolution>(topology, form, backend, choice);
@@ -81,23 +81,20 @@ interface Choice {
   reason: string;
 }
 
-async function chooseBackend(topology: Topology, backend: string, options: SolverOptions): Promise<Choice> {
+/** The device that a backend wants, or why there is none and the CPU answers.  @throws {DeviceError} "webgpu", and there is none. */
+export async function acquireDevice(
+  gpus: number,
+  backend: (typeof backends)[number],
+  { device, adapter }: Pick<SolverOptions, "device" | "adapter">,
+): Promise<Choice> {
   if (backend === "cpu") return { acquired: undefined, reason: "The caller asked for the CPU." };
-  const tooLarge = topology.gpus > MAX_GPUS_WEBGPU;
-  if (tooLarge && backend === "webgpu") {
-    throw new ArgumentError(
-      "gpus",
-      `at most ${MAX_GPUS_WEBGPU} on backend "webgpu"`,
-      topology.gpus,
-      `Use backend "cpu" or "auto".`,
-    );
+  if (gpus > MAX_GPUS_WEBGPU) {
+    const limit = `at most ${MAX_GPUS_WEBGPU} on backend "webgpu"`;
+    if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
+    return { acquired: undefined, reason: `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.` };
   }
-  if (tooLarge) return { acquired: undefined, reason: `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.` };
   try {
-    const { device } = options;
-    const acquired = device
-      ? await requestDevice({ device })
-      : await sharedDevice(adapterFor(backend, options.adapter));
+    const acquired = device ? await requestDevice({ device }) : await sharedDevice(adapterFor(backend, adapter));
     return { acquired, reason: acquired.adapter.reason };
   } catch (error) {
     if (backend === "webgpu" || !(error instanceof DeviceError)) throw error;

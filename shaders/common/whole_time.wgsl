@@ -8,49 +8,15 @@
 // speeds in f64 and finishes the rare LP in which rounding a speed to a pace changed the order of two nearly equal times.
 // Times are not negative: a total that is (base loads below zero) is left to the host as well.
 //
-// Declares  start_caps(), raise_caps(inside).   Needs  member, cap, record.   No barriers.
-
-const MAX_CAP = 0x7fffffffu;
+// Declares  start_caps(), raise_caps(inside).   Needs  gpus, member, cap, record; common/u64.wgsl.   No barriers.
 
 var<private> tau: vec2u;  // the current time
 
 fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
 
-fn add64(a: vec2u, b: vec2u) -> vec2u {
-  let lo = a.x + b.x;
-  return vec2u(lo, a.y + b.y + select(0u, 1u, lo < a.x));
-}
-
-fn less64(a: vec2u, b: vec2u) -> bool { return a.y < b.y || (a.y == b.y && a.x < b.x); }
-
-/// a * b in full, from 16-bit halves.
-fn multiply64(a: u32, b: u32) -> vec2u {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let cross = (a >> 16u) * (b & 0xffffu);
-  let other = (a & 0xffffu) * (b >> 16u);
-  let middle = (low >> 16u) + (cross & 0xffffu) + (other & 0xffffu);
-  return vec2u((low & 0xffffu) | (middle << 16u), (a >> 16u) * (b >> 16u) + (cross >> 16u) + (other >> 16u) + (middle >> 16u));
-}
-
-/// floor(a / b) for b < 2^31, or MAX_CAP where that is less: long division, one bit at a time.
-fn divide64(a: vec2u, b: u32) -> u32 {
-  if (a.y >= b >> 1u) { return MAX_CAP; }
-  var rest = a.y;
-  var quotient = 0u;
-  for (var bit = 0u; bit < 32u; bit++) {
-    rest = (rest << 1u) | ((a.x >> (31u - bit)) & 1u);
-    quotient <<= 1u;
-    if (rest >= b) {
-      rest -= b;
-      quotient |= 1u;
-    }
-  }
-  return min(quotient, MAX_CAP);
-}
-
 fn start_caps() {
   tau = vec2u(0u);
-  for (var g = 0u; g < gpus; g++) { cap[g] = -i32(MAX_CAP); }
+  for (var g = 0u; g < gpus; g++) { cap[g] = -i32(MAX_I32); }
 }
 
 /// Raises the caps to what S = `member` needs for `inside` tokens. Caps never fall.

@@ -1,9 +1,10 @@
-import { DeviceError } from "../errors.ts";
+import { DeviceError, ShapeError } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
+import { Placement } from "../placement/placement.ts";
+import { rebalanceExperts } from "../placement/rebalance.ts";
 import type { TokenMode } from "../problem.ts";
 import type { ReplicaSolution } from "../solution.ts";
 import { MAX_GPUS_WEBGPU } from "../solver.ts";
-import { greedyPlacement } from "./greedy_placement.ts";
 import { type Layer, type LayerSolvers, medianUsPerLp, RUNS, requireAgreement, solveLayers } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
 
@@ -17,11 +18,11 @@ export interface LayerGroup {
   firstLayer: number;
   lastLayer: number;
   lps: number;
-  /** All tokens on the originals. */
+  /** The experts in order on the GPUs, without replicas. */
   originals: Imbalance;
-  /** Every expert's tokens in equal parts on its replicas. */
+  /** EPLB's placement, every expert's tokens in equal parts on its slots. */
   even: Imbalance;
-  /** As the LP splits them. */
+  /** EPLB's placement, tokens as the LP splits them. */
   solved: Imbalance;
   /** LPs proven to be solved to optimality. */
   optimal: number;
@@ -41,7 +42,7 @@ export interface BalanceReport {
   fittedSteps: number;
   /** The steps that were solved. */
   measuredSteps: number[];
-  /** [layers][P] physical to logical. */
+  /** [layers][P] physical to logical, as EPLB places the experts. */
   placements: number[][];
   groups: LayerGroup[];
   all: LayerGroup;
@@ -63,11 +64,14 @@ export interface BalanceOptions {
 /** Rows of the table: enough to see that layers differ. */
 const GROUPS = 4;
 
+/** Of the steps, the first: the placements are fitted to these, and tried on the others. */
+export const FITTED_SHARE = 1 / 4;
+
 /**
- * Places replicas by the first steps of a history, solves later ones layer by layer on both backends, and compares.
+ * Places experts by the first steps of a history, solves later ones layer by layer on both backends, and compares.
  *
  * @param onProgress  Called with the share of the work that is done, 0 to 1.
- * @throws {ShapeError} The experts or the replicas do not divide among the GPUs.
+ * @throws {ShapeError} The experts or the replicas do not divide among the GPUs, or there are more replicas than are of use.
  */
 export async function balanceReport(
   history: LoadHistory,
@@ -76,10 +80,9 @@ export async function balanceReport(
 ): Promise<BalanceReport> {
   const tokens = history.loads instanceof Int32Array ? "integer" : "fractional";
   const { fittedSteps, measuredSteps } = chooseSteps(history.steps, steps);
-  const layers = Array.from({ length: history.layers }, (_, layer): Layer => {
-    const placement = greedyPlacement(meanLoad(history, layer, fittedSteps), { gpus, redundant });
-    return { placement, expertLoad: loadsOf(history, layer, measuredSteps) };
-  });
+  const layers = placements(history, fittedSteps, gpus, redundant).map(
+    (placement, layer): Layer => ({ placement, expertLoad: loadsOf(history, layer, measuredSteps) }),
+  );
 
   let done = 0;
   const onLayer = () => onProgress(++done / (2 * (1 + RUNS) * layers.length));
@@ -127,14 +130,28 @@ export async function balanceReport(
   };
 }
 
-/** The placement must not know the loads that it is tried on: a tenth of the steps for the fit, a choice of the others to solve. */
+/** The placement must not know the loads that it is tried on: the first steps for the fit, a choice of the others to solve. */
 function chooseSteps(total: number, wanted: number): { fittedSteps: number; measuredSteps: number[] } {
   if (total === 1) return { fittedSteps: 1, measuredSteps: [0] };
-  const fittedSteps = Math.max(1, Math.floor(total / 10));
+  const fittedSteps = Math.ceil(total * FITTED_SHARE);
   const rest = total - fittedSteps;
   const count = Math.min(wanted, rest);
   const measuredSteps = Array.from({ length: count }, (_, i) => fittedSteps + Math.floor((i * rest) / count));
   return { fittedSteps, measuredSteps };
+}
+
+/** EPLB's placement of each layer, by its mean loads in the first steps. */
+function placements(history: LoadHistory, fittedSteps: number, gpus: number, redundant: number): Placement[] {
+  const { experts } = history;
+  if (experts % gpus !== 0) throw new ShapeError("gpus", `a divisor of the ${experts} experts`, gpus);
+  if (redundant % gpus !== 0) throw new ShapeError("redundant", `a multiple of the ${gpus} GPUs`, redundant);
+  const most = experts * (gpus - 1);
+  if (redundant > most) {
+    throw new ShapeError("redundant", `at most ${most}, enough for every expert on every GPU`, redundant);
+  }
+  const weight = Array.from({ length: history.layers }, (_, layer) => meanLoad(history, layer, fittedSteps));
+  const { physicalToLogical } = rebalanceExperts(weight, { replicas: experts + redundant, gpus });
+  return physicalToLogical.map((map) => Placement.fromPhysicalToLogical(map, { gpus }));
 }
 
 /** Row [E] of one step and layer. */

@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
-import { type BalanceReport, balanceReport, type LayerGroup } from "./balance_report.ts";
+import { type BalanceReport, balanceReport, FITTED_SHARE, type LayerGroup } from "./balance_report.ts";
 import { generateLoads } from "./generated_loads.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
 import { plainTable } from "./plain_table.ts";
@@ -19,7 +19,7 @@ export function demoCommand(): Command {
     .description("balance mixture-of-experts loads, with a proof for each batch, and time it")
     .option("--loads <file>", "JSON or .json.gz with loads [steps][layers][experts]; generated ones by default")
     .option("--gpus <n>", "GPUs that share the experts", integer(2, 1024), 8)
-    .option("--redundant <n>", "replicas besides the originals, a multiple of --gpus", integer(0, 2 ** 20), 8)
+    .option("--redundant <n>", "replicas besides one of each expert, a multiple of --gpus", integer(0, 2 ** 20), 8)
     .option("--steps <n>", "steps to solve, each in every layer", integer(1, 10_000), 100)
     .option("--seed <n>", "seed of the generated loads", integer(0, 2 ** 32 - 1), 1)
     .option("--json", "print JSON")
@@ -41,8 +41,7 @@ function integer(least: number, most: number): (text: string) => number {
 /** A model as large as gpt-oss-20b, or with the next larger number of experts that the GPUs divide. */
 function generate({ gpus, steps, seed }: DemoOptions): LoadHistory {
   const experts = gpus * Math.ceil(32 / gpus);
-  const forTheFit = Math.ceil(steps / 9);
-  return generateLoads({ steps: steps + forTheFit, layers: 24, experts }, seed);
+  return generateLoads({ steps: Math.ceil(steps / (1 - FITTED_SHARE)), layers: 24, experts }, seed);
 }
 
 /** A progress line on stderr, if that is a terminal. */
@@ -68,9 +67,10 @@ function introduction({ gpus, experts, redundant, lps, all }: BalanceReport): st
   return paragraph(
     "In a mixture-of-experts layer all GPUs wait for the busiest one. Imbalance is the busiest GPU's load over the mean:",
     "at 1 nobody waits, at 1.5 the average GPU idles a third of the time.",
-    `Here ${gpus} GPUs hold ${experts} experts and ${redundant} extra replicas of popular ones,`,
+    `Here ${gpus} GPUs hold ${experts} experts and ${redundant} redundant replicas of popular ones, placed by DeepSeek's EPLB,`,
     `and for each of ${count(lps)} batches of tokens a linear program (LP) decides how many go to which replica.`,
-    `Mean imbalance is ${originals} with the originals only, ${even} if replicas share evenly, and ${solved} with evenkeel.`,
+    `Mean imbalance is ${originals} with the experts in order and no replicas, ${even} if replicas share evenly,`,
+    `and ${solved} with evenkeel.`,
     `"Proven optimal" counts the answers that come with a proof that no split of the tokens does better.`,
   );
 }
@@ -90,11 +90,11 @@ function table({ groups, all }: BalanceReport): string {
 }
 
 function provenance({ source, fittedSteps, measuredSteps }: BalanceReport, steps: number): string {
-  if (steps === 1) return paragraph(`Loads: ${source}. Replicas are placed by its only step, which is measured, too.`);
+  if (steps === 1) return paragraph(`Loads: ${source}. Experts are placed by the only step, which is measured, too.`);
   const rest = steps - fittedSteps;
   const some = measuredSteps.length < rest ? `${count(measuredSteps.length)} of ` : "";
   return paragraph(
-    `Loads: ${source}. Replicas are placed by the mean loads of ${stepRange(0, fittedSteps - 1)};`,
+    `Loads: ${source}. Experts are placed by the mean loads of ${stepRange(0, fittedSteps - 1)};`,
     `imbalance is measured in ${some}${stepRange(fittedSteps, steps - 1)}.`,
   );
 }

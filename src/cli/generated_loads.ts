@@ -44,7 +44,7 @@ export function generateLoads(shape: { steps: number; layers: number; experts: n
 }
 
 /** Uniform in [0, 1): the generator "mulberry32" (T. Ettinger, public domain). */
-function uniform(seed: number): () => number {
+export function uniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -13,6 +13,7 @@ export interface Kernel {
 
 export interface CompiledKernel {
   readonly label: string;
+  readonly kernel: Kernel;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
@@ -82,10 +83,20 @@ async function build(
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: kernel.name, constants: overrides },
     });
-    return { label, pipeline, layout };
+    return { label, kernel, pipeline, layout };
   } catch (cause) {
     throw new KernelError(kernel.name, [cause instanceof Error ? cause.message : String(cause)], { cause });
   }
+}
+
+/** A bind group from buffers by the kernel's binding names; other names are passed over, so that kernels may share one record. */
+export function bind(
+  device: GPUDevice,
+  { label, kernel, layout }: CompiledKernel,
+  buffers: Readonly<Record<string, GPUBufferBinding>>,
+): GPUBindGroup {
+  const entries = Object.keys(kernel.bindings).map((name, binding) => ({ binding, resource: buffers[name] }));
+  return device.createBindGroup({ label, layout, entries });
 }
 
 /** Folds `groups` workgroups into two dimensions, past maxComputeWorkgroupsPerDimension. */

@@ -2,6 +2,7 @@ import cutSweep from "../../shaders/common/cut_sweep.wgsl";
 import finish from "../../shaders/common/finish.wgsl";
 import interiorPoint from "../../shaders/common/interior_point.wgsl";
 import starMesh from "../../shaders/common/star_mesh.wgsl";
+import u64 from "../../shaders/common/u64.wgsl";
 import wholeTime from "../../shaders/common/whole_time.wgsl";
 import wgsl from "../../shaders/solve.wgsl";
 import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
@@ -10,11 +11,12 @@ import type { TopologyTable } from "./topology_table.ts";
 export const solveKernel = {
   name: "solve",
   wgsl,
-  includes: [interiorPoint, cutSweep, starMesh, finish, wholeTime],
+  includes: [interiorPoint, cutSweep, starMesh, finish, wholeTime, u64],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",
     base: "read-only-storage",
+    skip: "read-only-storage",
     quota: "storage",
     proof: "storage",
     params: "uniform",
@@ -29,10 +31,14 @@ export type Status = (typeof statuses)[number];
 /** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
 const WORKGROUP = 32;
 
-/** struct Params of solve.wgsl, padded to a multiple of 16 bytes. */
-export function solveParams(batch: number, table: TopologyTable, hasBase: boolean): Uint32Array<ArrayBuffer> {
+/** struct Params of solve.wgsl. */
+export function solveParams(
+  batch: number,
+  table: TopologyTable,
+  { hasBase, hasSkip }: { hasBase: boolean; hasSkip: boolean },
+): Uint32Array<ArrayBuffer> {
   const { topologies, stride, gpus, experts, slots } = table;
-  return Uint32Array.of(batch, topologies, stride, hasBase ? 1 : 0, gpus, experts, slots, 0);
+  return Uint32Array.of(batch, topologies, stride, hasBase ? 1 : 0, hasSkip ? 1 : 0, gpus, experts, slots);
 }
 
 export function compileSolve(
@@ -42,20 +48,6 @@ export function compileSolve(
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
   return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
-}
-
-/** Buffers of one dispatch, whole or as { buffer, offset, size }; shapes and types as in solve.wgsl. */
-export type SolveBindings = Record<keyof typeof solveKernel.bindings, GPUBufferBinding>;
-
-export function bindSolve(device: GPUDevice, kernel: CompiledKernel, buffers: SolveBindings): GPUBindGroup {
-  return device.createBindGroup({
-    label: kernel.label,
-    layout: kernel.layout,
-    entries: Object.keys(solveKernel.bindings).map((name, binding) => ({
-      binding,
-      resource: buffers[name as keyof SolveBindings],
-    })),
-  });
 }
 
 /** Records one dispatch that solves `batch` LPs. */

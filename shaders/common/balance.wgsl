@@ -1,0 +1,20 @@
+// balance: what the balancer's kernels share: their sizes, and the slots of each expert.
+//
+// Needs  a binding `placement` where slots are looked up: [placements, E (1 + X)] u32, E replica counts and then E rows of X slots;
+// layer l uses record l % placements.   No barriers.
+
+struct BalanceParams {
+  layers: u32,       // L
+  assignments: u32,  // N = T k, (token, expert) pairs of one layer
+  chunks: u32,       // C, workgroups per layer in `count` and `remap`
+  experts: u32,      // E
+  slots: u32,        // P
+  gpus: u32,         // G
+  replicas: u32,     // X, the most slots of any expert
+  placements: u32,   // records in `placement`
+  skip_below: f32,   // layers of less imbalance keep their default split; 0: none
+}
+
+const NO_EXPERT = 0xffffffffu;  // -1: padding, or an id out of range
+
+fn record_of(layer: u32) -> u32 { return (layer % params.placements) * params.experts * (1u + params.replicas); }

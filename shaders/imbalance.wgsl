@@ -1,0 +1,103 @@
+// imbalance: load and active experts per GPU under given quotas, and per layer how far from even they are.
+//
+//   imbalance = max / mean   balancedness = mean / max   idle = sum_g (max - load_g)   variation = sqrt(mean((load_g - mean)^2)) / mean
+//
+// Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
+//
+// Shapes    quota: [L, P] u32, a layer's sum below 2^31.   gpu_load, busy: [L, G] u32: tokens, slots with tokens.   skip: [L] u32, 1 where imbalance < skip_below.
+//           metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two words (lo, hi), and
+//           imbalance, balancedness, variation as f32 bits.
+// Bindings  group 0:  0 quota   1 gpu_load (out)   2 busy (out)   3 metrics (out)   4 skip (out)   5 params.
+// Launch    one layer per workgroup of WG; grid [L, 1, 1]. 7 words of workgroup memory per invocation. log2(WG) + 2 barriers, twice.
+// Twin      src/reference/imbalance.ts (f64), compared in test/kernels/imbalance.test.ts.
+override WG: u32;  // a power of two
+
+@group(0) @binding(0) var<storage, read> quota: array<u32>;
+@group(0) @binding(1) var<storage, read_write> gpu_load: array<u32>;
+@group(0) @binding(2) var<storage, read_write> busy: array<u32>;
+@group(0) @binding(3) var<storage, read_write> metrics: array<u32>;
+@group(0) @binding(4) var<storage, read_write> skip: array<u32>;
+@group(0) @binding(5) var<uniform> params: BalanceParams;
+
+const METRICS = 9u;
+
+struct Summary {
+  most: u32,     // load of the hottest GPU,
+  hottest: u32,  // and which that is
+  sum: u32,
+  busy: u32,     // most active experts of a GPU
+}
+
+var<workgroup> wg_summary: array<Summary, WG>;
+var<workgroup> wg_idle: array<vec2u, WG>;    // sum of max - load, 64 bits
+var<workgroup> wg_squares: array<f32, WG>;   // sum of (load - mean)^2
+
+fn merge(a: Summary, b: Summary) -> Summary {
+  var hotter = a;
+  if (b.most > a.most || (b.most == a.most && b.hottest < a.hottest)) { hotter = b; }
+  return Summary(hotter.most, hotter.hottest, a.sum + b.sum, max(a.busy, b.busy));
+}
+
+@compute @workgroup_size(WG)
+fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let layer = wg.x;
+  let per_gpu = params.slots / params.gpus;
+  var mine = Summary(0u, NO_EXPERT, 0u, 0u);
+  for (var g = lane; g < params.gpus; g += WG) {
+    var tokens = 0u;
+    var with_tokens = 0u;
+    for (var i = 0u; i < per_gpu; i++) {
+      let here = quota[layer * params.slots + g * per_gpu + i];
+      tokens += here;
+      with_tokens += select(0u, 1u, here > 0u);
+    }
+    gpu_load[layer * params.gpus + g] = tokens;
+    busy[layer * params.gpus + g] = with_tokens;
+    mine = merge(mine, Summary(tokens, g, tokens, with_tokens));
+  }
+  wg_summary[lane] = mine;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { wg_summary[lane] = merge(wg_summary[lane], wg_summary[lane + half]); }
+    workgroupBarrier();
+  }
+
+  // Deviations from the whole part of the mean are exact; its fraction is below 1.
+  let total = workgroupUniformLoad(&wg_summary[0]);
+  let whole_mean = total.sum / params.gpus;
+  let fraction = f32(total.sum % params.gpus) / f32(params.gpus);
+  var idle = vec2u(0u);
+  var squares = 0.0;
+  for (var g = lane; g < params.gpus; g += WG) {
+    let tokens = gpu_load[layer * params.gpus + g];
+    idle = add64(idle, vec2u(total.most - tokens, 0u));
+    let deviation = f32(i32(tokens) - i32(whole_mean)) - fraction;
+    squares += deviation * deviation;
+  }
+  wg_idle[lane] = idle;
+  wg_squares[lane] = squares;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      wg_idle[lane] = add64(wg_idle[lane], wg_idle[lane + half]);
+      wg_squares[lane] += wg_squares[lane + half];
+    }
+    workgroupBarrier();
+  }
+
+  if (lane != 0u) { return; }  // after the last barrier
+  let mean = f32(whole_mean) + fraction;
+  let none = total.sum == 0u;
+  let ratio = select(f32(total.most) / mean, 1.0, none);
+  let first = layer * METRICS;
+  metrics[first] = total.most;
+  metrics[first + 1u] = total.sum;
+  metrics[first + 2u] = total.hottest;
+  metrics[first + 3u] = total.busy;
+  metrics[first + 4u] = wg_idle[0].x;
+  metrics[first + 5u] = wg_idle[0].y;
+  metrics[first + 6u] = bitcast<u32>(ratio);
+  metrics[first + 7u] = bitcast<u32>(select(mean / f32(max(total.most, 1u)), 1.0, none));
+  metrics[first + 8u] = bitcast<u32>(select(sqrt(wg_squares[0] / f32(params.gpus)) / mean, 0.0, none));
+  skip[layer] = select(0u, 1u, ratio < params.skip_below);
+}

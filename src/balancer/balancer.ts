@@ -1,0 +1,176 @@
+import { DeviceError } from "../errors.ts";
+import type { AcquiredDevice } from "../gpu/device.ts";
+import { count } from "../reference/count.ts";
+import type { BackendName } from "../solution.ts";
+import { acquireDevice } from "../solver.ts";
+import { bindingOf } from "./buffers.ts";
+import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
+import { type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
+import { type BalancerMetrics, createMetrics } from "./metrics.ts";
+import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens } from "./options.ts";
+import { judgeBalance } from "./result.ts";
+import type { Balanced, BalancerBuffers, BalancerOptions, RankCounts } from "./types.ts";
+
+/** Top-k expert ids in, physical slot ids out, so that the most loaded GPU is as light as it can be. */
+export interface Balancer {
+  /**
+   * Balances a batch: upload, one submit, one readback. Slot p of layer l receives exactly quota[l, p] of the batch's assignments, in order
+   * of their position. Overlapping calls wait for each other.
+   *
+   * @param topkIds  [L, T, k], T <= maxTokens; -1 is padding; ids out of range are counted, left -1, and take no part. Read only.
+   * @param rank  where several ranks balance together: then quotas are for all of them, and the union of their ids meets the quotas.
+   * @throws {ShapeError | ArgumentError | LoadError} The ids or counts are not of the balancer's shape.
+   * @throws {DeviceError} The device was lost. With `recover` the next call works again.
+   */
+  balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced>;
+  /**
+   * Records the same for buffers on the GPU into the caller's encoder: no submit, no map, no compilation, and no allocation but a small
+   * uniform buffer for a T, and bind groups for buffers, not seen before. Results are there when the caller's submit is done. The encodings
+   * of one balancer share its buffers: submit them in the order they were recorded.
+   *
+   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.
+   * @throws {DeviceError} There is no device, or it was lost.
+   */
+  encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void;
+  /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
+  count(topkIds: Int32Array | Uint32Array): Int32Array;
+  /** What the balancer has done so far, `encode` not included. A copy. */
+  metrics(): BalancerMetrics;
+  readonly backend: BackendName;
+  /** The device that `encode` works on; undefined on the CPU. */
+  readonly device: GPUDevice | undefined;
+  /** Frees the GPU buffers. The device stays. */
+  destroy(): void;
+}
+
+/**
+ * A balancer for one set of placements and a largest batch. Compiles and allocates everything now, so that calls do not.
+ *
+ * @throws {ArgumentError | ShapeError} An option is not as it should be.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.
+ */
+export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
+  const checked = checkOptions(options);
+  const { acquired } = await acquireDevice(checked.placements[0].gpus, checked.backend, options);
+  return new TopkBalancer(checked, acquired && (await stagesOn(acquired, checked)));
+}
+
+function stagesOn({ device }: AcquiredDevice, options: CheckedOptions): Promise<GpuBalance> {
+  return gpuBalance(device, { ...options, maxAssignments: options.maxTokens * options.topK });
+}
+
+class TopkBalancer implements Balancer {
+  private readonly measured = createMetrics();
+  private cpu: CpuBalance | undefined;
+  private previous: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly options: CheckedOptions,
+    private gpu: GpuBalance | undefined,
+  ) {}
+
+  get backend(): BackendName {
+    return this.gpu ? "webgpu" : "cpu";
+  }
+
+  get device(): GPUDevice | undefined {
+    return this.gpu?.device;
+  }
+
+  balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced> {
+    const answer = this.previous.then(() => this.balanceNow(topkIds, rank));
+    this.previous = answer.catch(() => {});
+    return answer;
+  }
+
+  private async balanceNow(topkIds: Int32Array | Uint32Array, rank: RankCounts | undefined): Promise<Balanced> {
+    const { options } = this;
+    checkIds(topkIds, options);
+    const checkedRank = rank && checkRank(rank, this.count(topkIds), options);
+    await this.replaceLostDevice();
+    const result = this.gpu
+      ? await this.onGpu(this.gpu, () => this.gpu!.balance(topkIds, checkedRank, options.timestamps === true))
+      : this.onCpu().balance(topkIds, checkedRank);
+    const before = checkedRank?.before ?? new Int32Array(result.counts.length);
+    const { balanced, finishedOnCpu } = judgeBalance(options, topkIds, before, result, this.backend);
+    this.measured.record(balanced, finishedOnCpu, result.stageUs);
+    return balanced;
+  }
+
+  /** A device that was lost makes the pending call reject, whatever the failure looked like. */
+  private async onGpu<T>(gpu: GpuBalance, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      await Promise.resolve(); // lets device.lost report first
+      const lost = gpu.lost();
+      throw lost ? lostDeviceError(lost, cause) : cause;
+    }
+  }
+
+  private async replaceLostDevice(): Promise<void> {
+    const lost = this.gpu?.lost();
+    if (!lost) return;
+    if (!this.options.recover) throw lostDeviceError(lost);
+    this.gpu = undefined;
+    const { device, ...rest } = this.options; // the caller's is the one that is lost
+    try {
+      const { acquired } = await acquireDevice(rest.placements[0].gpus, rest.backend, rest);
+      this.gpu = acquired && (await stagesOn(acquired, this.options));
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error; // the CPU it is
+    }
+    this.measured.recovered();
+  }
+
+  private onCpu(): CpuBalance {
+    this.cpu ??= cpuBalance(this.options, this.options.skipBelow);
+    return this.cpu;
+  }
+
+  encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
+    if (!this.gpu) throw new DeviceError(`This balancer works on the CPU: use balance, or backend "webgpu".`);
+    const lost = this.gpu.lost();
+    if (lost) throw lostDeviceError(lost);
+    const { device, stages } = this.gpu;
+    const { layers, topK, placements } = this.options;
+    const { logicalExperts, physicalExperts } = placements[0];
+    const { tokens, topkIds, physicalIds, rankCounts, quota, shares } = buffers;
+    const assignments = checkTokens(tokens, this.options) * topK;
+    const storage = { name: "STORAGE", flag: GPUBufferUsage.STORAGE };
+    const copyTo = { name: "COPY_DST", flag: GPUBufferUsage.COPY_DST };
+    const idBytes = layers * assignments * WORD;
+    const countBytes = layers * logicalExperts * WORD;
+    const quotaBytes = layers * physicalExperts * WORD;
+    const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+    const bound = {
+      ids: bindingOf(device, "topkIds", topkIds, idBytes, storage),
+      physical: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
+      rank: rankCounts && {
+        counts: bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
+        before: bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
+      },
+      shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
+    };
+    const quotaTarget = quota && bindingOf(device, "quota", quota, quotaBytes, copyTo);
+    stages.encode(encoder, bound, assignments, false);
+    if (quotaTarget) {
+      encoder.copyBufferToBuffer(stages.own.quota, 0, quotaTarget.buffer, quotaTarget.offset ?? 0, quotaBytes);
+    }
+  }
+
+  count(topkIds: Int32Array | Uint32Array): Int32Array {
+    checkIds(topkIds, this.options);
+    return count(topkIds, this.options.layers, this.options.placements[0].logicalExperts).counts;
+  }
+
+  metrics(): BalancerMetrics {
+    return this.measured.snapshot();
+  }
+
+  destroy(): void {
+    this.gpu?.destroy();
+  }
+}
+
+const WORD = 4;

@@ -1,0 +1,69 @@
+import { cpuBackend } from "../backend_cpu.ts";
+import type { Loads } from "../problem.ts";
+import { apportion } from "../reference/apportion.ts";
+import { count } from "../reference/count.ts";
+import { imbalance } from "../reference/imbalance.ts";
+import { remap } from "../reference/remap.ts";
+import type { CheckedRank } from "./gpu_balance.ts";
+import type { BalanceResult, BalanceShape } from "./result.ts";
+
+export interface CpuBalance {
+  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined): BalanceResult;
+}
+
+/** The same stages in plain TypeScript, with the exact solver. */
+export function cpuBalance({ placements, topologies, layers, late }: BalanceShape, skipBelow: number): CpuBalance {
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const solvers = topologies.map(cpuBackend);
+  const previous = new Int32Array(layers * slots); // late: the last batch's solution; zero at first: an even split
+  const nobodyBefore = new Int32Array(layers * experts);
+
+  function balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined): BalanceResult {
+    const assignments = ids.length / layers;
+    const own = count(ids, layers, experts);
+    const counts = rank ? rank.counts.slice() : own.counts;
+    const quota = new Int32Array(layers * slots);
+    const layer = (values: Int32Array, width: number, l: number) => values.subarray(l * width, (l + 1) * width);
+    const split = (weights: Int32Array | undefined) => {
+      for (let l = 0; l < layers; l++) {
+        const given = weights && layer(weights, slots, l);
+        apportion(placements[l % placements.length], layer(counts, experts, l), given, layer(quota, slots, l));
+      }
+    };
+    split(undefined);
+    const before = imbalance(quota, layers, gpus);
+    const result: BalanceResult = {
+      physicalIds: new Int32Array(ids.length),
+      counts,
+      outOfRange: own.outOfRange,
+      quota,
+      before,
+      after: before,
+      skipped: Uint8Array.from(before.imbalance, (ratio) => (ratio < skipBelow ? 1 : 0)),
+      member: new Uint8Array(layers * gpus),
+      iterations: new Int32Array(layers),
+      moves: new Int32Array(layers),
+      stageUs: undefined,
+    };
+    if (late) split(previous);
+    for (let l = 0; l < layers; l++) {
+      if (result.skipped[l]) continue;
+      const loads: Loads = { batch: 1, tokens: "integer", expertLoad: layer(counts, experts, l), baseLoad: undefined };
+      solvers[l % solvers.length].solveOne(loads, 0, {
+        quota: layer(late ? previous : quota, slots, l),
+        member: result.member.subarray(l * gpus, (l + 1) * gpus),
+        iterations: result.iterations.subarray(l, l + 1),
+        moves: result.moves.subarray(l, l + 1),
+      });
+    }
+    result.after = imbalance(quota, layers, gpus);
+    for (let l = 0; l < layers; l++) {
+      const earlier = layer(rank?.before ?? nobodyBefore, experts, l);
+      const row = [l * assignments, (l + 1) * assignments] as const;
+      const placement = placements[l % placements.length];
+      remap(placement, ids.subarray(...row), layer(quota, slots, l), earlier, result.physicalIds.subarray(...row));
+    }
+    return result;
+  }
+  return { balance };
+}

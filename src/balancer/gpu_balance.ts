@@ -1,0 +1,123 @@
+import { DeviceError } from "../errors.ts";
+import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
+import { proofWords } from "../kernels/topology_table.ts";
+import { createReadback } from "./readback.ts";
+import type { BalanceResult } from "./result.ts";
+import { createStages, type StageOptions, type Stages } from "./stages.ts";
+
+export interface GpuBalance {
+  readonly device: GPUDevice;
+  readonly stages: Stages;
+  /** Upload, one submit, one map. `rank` as in RankCounts, checked. Calls must not overlap. */
+  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, timed: boolean): Promise<BalanceResult>;
+  /** The device was lost, and why. */
+  lost(): GPUDeviceLostInfo | undefined;
+  destroy(): void;
+}
+
+/** [L, E] each. */
+export interface CheckedRank {
+  counts: Int32Array<ArrayBuffer>;
+  before: Int32Array<ArrayBuffer>;
+}
+
+const WORD = 4;
+
+export async function gpuBalance(device: GPUDevice, options: StageOptions): Promise<GpuBalance> {
+  const { layers, maxAssignments, placements } = options;
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  let lost: GPUDeviceLostInfo | undefined;
+  device.lost.then((info) => {
+    lost = info;
+  });
+  const stages = await createStages(device, options);
+  const { own, timer } = stages;
+
+  const bytes = {
+    physical: layers * maxAssignments * WORD,
+    outOfRange: layers * WORD,
+    quota: layers * slots * WORD,
+    gpuLoadBefore: layers * gpus * WORD,
+    busyBefore: layers * gpus * WORD,
+    metricsBefore: layers * METRICS_WORDS * WORD,
+    gpuLoadAfter: layers * gpus * WORD,
+    busyAfter: layers * gpus * WORD,
+    metricsAfter: layers * METRICS_WORDS * WORD,
+    skip: layers * WORD,
+    proof: layers * proofWords(gpus) * WORD,
+    counts: layers * experts * WORD,
+  };
+  const timestamps = timer ? { timestamps: { buffer: timer.buffer, bytes: timer.bytes } } : {};
+  const sources = Object.fromEntries(
+    Object.entries(bytes).map(([name, size]) => [name, { buffer: own[name as keyof typeof bytes], bytes: size }]),
+  );
+  type Name = keyof typeof bytes | "timestamps";
+  // Timestamps first: they want 8-byte alignment.
+  const readback = createReadback<Name>(device, { ...timestamps, ...sources } as Record<
+    Name,
+    { buffer: GPUBuffer; bytes: number }
+  >);
+
+  const rankUsage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const rankBuffer = (label: string) =>
+    device.createBuffer({ label: `balancer rank ${label}`, size: Math.max(16, bytes.counts), usage: rankUsage });
+  let rankBuffers: { counts: GPUBuffer; before: GPUBuffer } | undefined;
+
+  async function balance(
+    ids: Int32Array | Uint32Array,
+    rank: CheckedRank | undefined,
+    timed: boolean,
+  ): Promise<BalanceResult> {
+    const assignments = ids.length / layers;
+    device.queue.writeBuffer(own.ids, 0, ids as Int32Array<ArrayBuffer>);
+    if (rank) {
+      rankBuffers ??= { counts: rankBuffer("counts"), before: rankBuffer("before") };
+      device.queue.writeBuffer(rankBuffers.counts, 0, rank.counts);
+      device.queue.writeBuffer(rankBuffers.before, 0, rank.before);
+    }
+    const encoder = device.createCommandEncoder({ label: "balancer" });
+    const buffers = {
+      ids: { buffer: own.ids },
+      physical: { buffer: own.physical },
+      rank: rank && rankBuffers && { counts: { buffer: rankBuffers.counts }, before: { buffer: rankBuffers.before } },
+    };
+    stages.encode(encoder, buffers, assignments, timed);
+    const measured = timed && timer !== undefined;
+    readback.copy(encoder, { ...bytes, physical: ids.length * WORD, timestamps: measured ? timer.bytes : 0 });
+    device.queue.submit([encoder.finish()]);
+    return readback.map((words) => ({
+      physicalIds: Int32Array.from(words.physical, (slot) => slot | 0),
+      counts: rank ? rank.counts.slice() : Int32Array.from(words.counts),
+      outOfRange: Int32Array.from(words.outOfRange),
+      quota: Int32Array.from(words.quota),
+      before: decodeImbalance(words.gpuLoadBefore, words.busyBefore, words.metricsBefore),
+      after: decodeImbalance(words.gpuLoadAfter, words.busyAfter, words.metricsAfter),
+      skipped: Uint8Array.from(words.skip),
+      ...decodeProofs(words.proof, layers, gpus),
+      stageUs: measured ? timer.decode(words.timestamps.slice().buffer) : undefined,
+    }));
+  }
+
+  function destroy(): void {
+    stages.destroy();
+    readback.destroy();
+    rankBuffers?.counts.destroy();
+    rankBuffers?.before.destroy();
+  }
+  return { device, stages, balance, lost: () => lost, destroy };
+}
+
+function decodeProofs(proof: Uint32Array, layers: number, gpus: number) {
+  const words = proofWords(gpus);
+  const member = new Uint8Array(layers * gpus);
+  for (let l = 0; l < layers; l++) {
+    for (let g = 0; g < gpus; g++) member[l * gpus + g] = (proof[l * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
+  }
+  const column = (word: number) => Int32Array.from({ length: layers }, (_, l) => proof[l * words + word]);
+  return { member, iterations: column(1), moves: column(2) };
+}
+
+export function lostDeviceError(info: GPUDeviceLostInfo, cause?: unknown): DeviceError {
+  const remedy = "Make a new balancer, or one with recover: true.";
+  return new DeviceError(`The WebGPU device was lost (${info.reason}): ${info.message} ${remedy}`, { cause });
+}

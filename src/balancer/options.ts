@@ -1,0 +1,116 @@
+import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
+import { MAX_EXPERTS } from "../kernels/balance_params.ts";
+import { Placement } from "../placement/placement.ts";
+import { MAX_TOKENS, type Numbers, toTopology } from "../problem.ts";
+import { backends } from "../solver.ts";
+import type { Topology } from "../topology.ts";
+import type { CheckedRank } from "./gpu_balance.ts";
+import type { BalancerOptions, RankCounts } from "./types.ts";
+
+export interface CheckedOptions extends BalancerOptions {
+  backend: (typeof backends)[number];
+  layers: number;
+  skipBelow: number;
+  late: boolean;
+  placements: readonly Placement[];
+  topologies: readonly Topology[];
+}
+
+/** Checks everything about a balancer that can be checked before there is a device. */
+export function checkOptions(options: BalancerOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) throw new ArgumentError("options", "an object", options);
+  const { placement, topK, maxTokens, backend = "auto", skipBelow = 0, late = false } = options;
+  const placements = placement instanceof Placement ? [placement] : placement;
+  if (!Array.isArray(placements) || placements.length === 0) {
+    throw new ArgumentError("placement", "a Placement, or one per layer", placement);
+  }
+  const layers = requireCount("layers", options.layers ?? placements.length);
+  if (placements.length !== 1 && placements.length !== layers) {
+    throw new ShapeError("placement", `one for all layers, or layers = ${layers}`, placements.length);
+  }
+  for (const [i, one] of placements.entries()) {
+    if (!(one instanceof Placement)) throw new ArgumentError(`placement[${i}]`, "a Placement", one);
+    for (const size of ["gpus", "logicalExperts", "physicalExperts"] as const) {
+      if (one[size] !== placements[0][size]) {
+        throw new ShapeError(`placement[${i}].${size}`, `${placements[0][size]} as in the first`, one[size]);
+      }
+    }
+  }
+  if (placements[0].logicalExperts > MAX_EXPERTS) {
+    throw new ShapeError("placement.logicalExperts", `at most ${MAX_EXPERTS}`, placements[0].logicalExperts);
+  }
+  requireCount("topK", topK);
+  requireCount("maxTokens", maxTokens);
+  if (maxTokens * topK > MAX_TOKENS) {
+    throw new ArgumentError("maxTokens", `at most ${Math.floor(MAX_TOKENS / topK)} with topK = ${topK}`, maxTokens);
+  }
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  if (typeof skipBelow !== "number" || !(skipBelow >= 0 && skipBelow < Infinity)) {
+    throw new ArgumentError("skipBelow", "a finite number >= 0", skipBelow);
+  }
+  if (late && skipBelow > 0) {
+    throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
+  }
+  const topologies = placements.map((one: Placement) => toTopology(one, options.speed));
+  return { ...options, backend, layers, skipBelow, late, placements, topologies };
+}
+
+function requireCount(argument: string, value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_TOKENS) return value;
+  throw new ArgumentError(argument, "an integer >= 1", value);
+}
+
+/** Checks the ids of a call. */
+export function checkIds(topkIds: unknown, { layers, topK, maxTokens }: CheckedOptions): void {
+  if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
+    throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
+  }
+  const tokens = topkIds.length / (layers * topK);
+  if (!Number.isInteger(tokens)) {
+    throw new ShapeError("topkIds", `a multiple of L * k = ${layers} * ${topK} = ${layers * topK} ids`, topkIds.length);
+  }
+  if (tokens > maxTokens) throw new ShapeError("topkIds", `at most maxTokens = ${maxTokens} tokens`, tokens);
+}
+
+/** Checks the T of an encoding, and returns it. */
+export function checkTokens(tokens: unknown, { maxTokens }: CheckedOptions): number {
+  if (typeof tokens === "number" && Number.isInteger(tokens) && tokens >= 0 && tokens <= maxTokens) return tokens;
+  throw new ArgumentError("tokens", `an integer from 0 to maxTokens = ${maxTokens}`, tokens);
+}
+
+/** Checks what a rank was told of the others, against its own counts. */
+export function checkRank(
+  rank: RankCounts | undefined,
+  own: Int32Array,
+  { layers, placements }: CheckedOptions,
+): CheckedRank | undefined {
+  if (rank === undefined) return undefined;
+  const experts = placements[0].logicalExperts;
+  const length = layers * experts;
+  const whole = (argument: string, values: Numbers): Int32Array<ArrayBuffer> => {
+    if (values?.length !== length) {
+      throw new ShapeError(argument, `L * E = ${layers} * ${experts} = ${length} values`, values?.length);
+    }
+    for (let i = 0; i < length; i++) {
+      if (!Number.isInteger(values[i]) || values[i] < 0 || values[i] > MAX_TOKENS) {
+        throw new LoadError(`${argument}[${i}]`, `an integer from 0 to ${MAX_TOKENS}`, values[i]);
+      }
+    }
+    return Int32Array.from(values);
+  };
+  const counts = whole("rank.counts", rank.counts);
+  const before = whole("rank.before", rank.before);
+  for (let layer = 0; layer < layers; layer++) {
+    let total = 0;
+    for (let i = layer * experts; i < (layer + 1) * experts; i++) {
+      total += counts[i];
+      if (before[i] + own[i] > counts[i]) {
+        const least = `at least rank.before + this rank's own = ${before[i]} + ${own[i]}`;
+        throw new LoadError(`rank.counts[${i}]`, least, counts[i]);
+      }
+    }
+    if (total > MAX_TOKENS)
+      throw new LoadError("rank.counts", `a total of at most ${MAX_TOKENS} in layer ${layer}`, total);
+  }
+  return { counts, before };
+}

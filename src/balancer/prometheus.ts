@@ -1,0 +1,81 @@
+import type { Balancer } from "./balancer.ts";
+import type { Histogram } from "./metrics.ts";
+
+/** What prom-client's Registry needs of a metric: it asks for the values when it is scraped. */
+interface ScrapedMetric {
+  name: string;
+  help: string;
+  type: "counter" | "histogram";
+  aggregator: "sum";
+  get(): Promise<Omit<ScrapedMetric, "get"> & { values: Sample[] }>;
+  reset(): void;
+}
+
+interface Sample {
+  value: number;
+  labels: Record<string, string | number>;
+  metricName?: string;
+}
+
+/** A `Registry` of the npm package prom-client, of which nothing else is used. */
+export interface PrometheusRegistry {
+  // biome-ignore lint/suspicious/noExplicitAny: prom-client's own metric classes, whose private parts no other type has
+  registerMetric(metric: any): void;
+}
+
+/**
+ * Shows a balancer's metrics in a prom-client registry (15): counters evenkeel_..._total, histograms of imbalance, and GPU time per stage.
+ *
+ * @param labels  on every sample, to tell several balancers' metrics in different registries apart.
+ * @throws whatever the registry throws, where it already has metrics of these names.
+ */
+export function registerPrometheusMetrics(
+  balancer: Pick<Balancer, "metrics">,
+  registry: PrometheusRegistry,
+  labels: Record<string, string> = {},
+): void {
+  const register = (name: string, help: string, type: ScrapedMetric["type"], values: () => Sample[]) => {
+    const described = { name, help, type, aggregator: "sum" as const };
+    registry.registerMetric({ ...described, get: async () => ({ ...described, values: values() }), reset() {} });
+  };
+  const counters = {
+    batches: "Batches balanced.",
+    solves: "Layers solved, one linear program each.",
+    skipped: "Layers that kept their even split.",
+    late: "Layers remapped by the previous batch's solution.",
+    finishedOnCpu: "Layers that the kernel left with a gap and the CPU closed.",
+    outOfRange: "Expert ids that were neither an expert nor -1.",
+    recoveries: "Times that a lost device was replaced.",
+  } as const;
+  for (const [field, help] of Object.entries(counters)) {
+    const name = `evenkeel_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`;
+    register(name, help, "counter", () => [{ value: balancer.metrics()[field as keyof typeof counters], labels }]);
+  }
+  register("evenkeel_stage_microseconds_total", "GPU time per stage, of timed batches.", "counter", () =>
+    Object.entries(balancer.metrics().stageUs ?? {}).map(([stage, value]) => ({ value, labels: { ...labels, stage } })),
+  );
+  const histograms = {
+    imbalanceBefore: ["evenkeel_imbalance_before", "Largest over mean load per layer, under the even split."],
+    imbalanceAfter: ["evenkeel_imbalance_after", "Largest over mean load per layer, as balanced."],
+  } as const;
+  for (const [field, [name, help]] of Object.entries(histograms)) {
+    register(name, help, "histogram", () =>
+      histogramSamples(name, balancer.metrics()[field as keyof typeof histograms], labels),
+    );
+  }
+}
+
+function histogramSamples(name: string, histogram: Histogram, labels: Record<string, string>): Sample[] {
+  const { bounds, counts, sum, count } = histogram;
+  const bucket = (le: number | string, value: number) => ({
+    metricName: `${name}_bucket`,
+    value,
+    labels: { ...labels, le },
+  });
+  return [
+    ...bounds.map((bound, i) => bucket(bound, counts[i])),
+    bucket("+Inf", count),
+    { metricName: `${name}_sum`, value: sum, labels },
+    { metricName: `${name}_count`, value: count, labels },
+  ];
+}

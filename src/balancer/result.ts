@@ -1,0 +1,136 @@
+import { cpuBackend } from "../backend_cpu.ts";
+import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { Loads } from "../problem.ts";
+import { imbalance } from "../reference/imbalance.ts";
+import { remap } from "../reference/remap.ts";
+import { shares } from "../reference/shares.ts";
+import { type BackendName, judge, type RawSolution } from "../solution.ts";
+import type { Topology } from "../topology.ts";
+import type { Balanced, LayerStatus } from "./types.ts";
+
+/** What either backend computes of a batch of ids, before it is judged. */
+export interface BalanceResult {
+  physicalIds: Int32Array;
+  counts: Int32Array;
+  outOfRange: Int32Array;
+  quota: Int32Array;
+  before: ImbalanceReport;
+  after: ImbalanceReport;
+  /** [L] 1 where the even split was kept. */
+  skipped: Uint8Array;
+  /** [L, G] bottleneck sets, meaningless where skipped. */
+  member: Uint8Array;
+  iterations: Int32Array;
+  moves: Int32Array;
+  stageUs: Record<string, number> | undefined;
+}
+
+/** What a result is judged against. */
+export interface BalanceShape {
+  /** One, or one per layer. */
+  placements: readonly Placement[];
+  topologies: readonly Topology[];
+  layers: number;
+  late: boolean;
+}
+
+/**
+ * Judges each layer from its quotas and bottleneck set alone, as the solver does; a layer that the kernel left with a gap is solved and
+ * remapped on the CPU.
+ *
+ * @returns the answer, and how many layers the CPU finished.
+ */
+export function judgeBalance(
+  { placements, topologies, layers, late }: BalanceShape,
+  ids: Int32Array | Uint32Array,
+  before: ArrayLike<number>,
+  result: BalanceResult,
+  backend: BackendName,
+): { balanced: Balanced; finishedOnCpu: number } {
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const assignments = ids.length / layers;
+  const status: LayerStatus[] = [];
+  let finishedOnCpu = 0;
+
+  const placementOf = (layer: number) => placements[layer % placements.length];
+  const topologyOf = (layer: number) => topologies[layer % topologies.length];
+  const loadsOf = (layer: number): Loads => ({
+    batch: 1,
+    tokens: "integer",
+    expertLoad: result.counts.subarray(layer * experts, (layer + 1) * experts),
+    baseLoad: undefined,
+  });
+  const rawOf = (layer: number): RawSolution => ({
+    quota: result.quota.subarray(layer * slots, (layer + 1) * slots),
+    member: result.member.subarray(layer * gpus, (layer + 1) * gpus),
+    iterations: result.iterations.subarray(layer, layer + 1),
+    moves: result.moves.subarray(layer, layer + 1),
+  });
+
+  for (let layer = 0; layer < layers; layer++) {
+    const raw = rawOf(layer);
+    if (late || result.skipped[layer]) {
+      raw.member.fill(1); // all GPUs together prove the mean
+      raw.iterations.fill(0);
+      raw.moves.fill(0);
+      status.push(late ? "late" : "skipped");
+      continue;
+    }
+    const loads = loadsOf(layer);
+    let verdict = judge(topologyOf(layer), loads, raw).judgeOne(0);
+    if (verdict === "gap") {
+      cpuBackend(topologyOf(layer)).solveOne(loads, 0, raw);
+      verdict = judge(topologyOf(layer), loads, raw).judgeOne(0);
+      const row = [layer * assignments, (layer + 1) * assignments] as const;
+      const offsets = Array.from({ length: experts }, (_, e) => before[layer * experts + e]);
+      remap(placementOf(layer), ids.subarray(...row), raw.quota, offsets, result.physicalIds.subarray(...row));
+      finishedOnCpu++;
+    }
+    status.push(verdict);
+  }
+  const after = finishedOnCpu > 0 ? imbalance(result.quota, layers, gpus) : result.after;
+
+  const balanced: Balanced = {
+    physicalIds: result.physicalIds,
+    counts: result.counts,
+    quota: result.quota,
+    before: result.before,
+    after,
+    status,
+    outOfRange: result.outOfRange,
+    backend,
+    proof(layer) {
+      const topology = topologyOf(layer);
+      const raw = rawOf(layer);
+      const { judged, judgeOne } = judge(topology, loadsOf(layer), raw);
+      judgeOne(0);
+      const { expertLoad } = loadsOf(layer);
+      return {
+        problem: { placement: placementOf(layer), expertLoad, speed: topology.speed },
+        solution: {
+          batch: 1,
+          tokens: "integer",
+          ...judged,
+          quota: raw.quota as Int32Array,
+          iterations: raw.iterations,
+          moves: raw.moves,
+          finishedOnCpu: 0,
+          backend,
+          adapter: undefined,
+          reason: `Layer ${layer} of a balanced batch: ${status[layer]}.`,
+        },
+      };
+    },
+    shares() {
+      const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+      const all = new Float32Array(layers * experts * width);
+      for (let layer = 0; layer < layers; layer++) {
+        const { expertLoad } = loadsOf(layer);
+        all.set(shares(placementOf(layer), expertLoad, rawOf(layer).quota, width), layer * experts * width);
+      }
+      return all;
+    },
+  };
+  return { balanced, finishedOnCpu };
+}

@@ -1,0 +1,252 @@
+import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
+import { type PassTimer, passTimer } from "../gpu/timing.ts";
+import { compileApportion } from "../kernels/apportion.ts";
+import { BALANCE_PARAMS_BYTES, balanceParams, chunksOf, LANES, placementTable } from "../kernels/balance_params.ts";
+import { compileCount } from "../kernels/count.ts";
+import { compileImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
+import { compileOffsets } from "../kernels/offsets.ts";
+import { compileRemap } from "../kernels/remap.ts";
+import { compileShares } from "../kernels/shares.ts";
+import { compileSolve, encodeSolve, solveParams } from "../kernels/solve.ts";
+import { proofWords, topologyTable } from "../kernels/topology_table.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { Topology } from "../topology.ts";
+
+const WORD = 4;
+
+export interface StageOptions {
+  placements: readonly Placement[];
+  topologies: readonly Topology[];
+  layers: number;
+  /** The most assignments N of a layer. */
+  maxAssignments: number;
+  skipBelow: number;
+  late: boolean;
+}
+
+/** What one recording works on. The parts that a caller may bring are bindings; everything else is the stages' own. */
+export interface StageBuffers {
+  ids: GPUBufferBinding;
+  physical: GPUBufferBinding;
+  rank?: { counts: GPUBufferBinding; before: GPUBufferBinding };
+  shares?: GPUBufferBinding;
+}
+
+/** The balancer's own buffers, by name. */
+export type OwnBuffers = Record<
+  | "ids"
+  | "physical"
+  | "counts"
+  | "outOfRange"
+  | "quota"
+  | "gpuLoadBefore"
+  | "busyBefore"
+  | "metricsBefore"
+  | "gpuLoadAfter"
+  | "busyAfter"
+  | "metricsAfter"
+  | "skip"
+  | "proof",
+  GPUBuffer
+>;
+
+export interface Stages {
+  readonly own: OwnBuffers;
+  /** Times the stages recorded with it; undefined where the device has no timestamps. */
+  readonly timer: PassTimer | undefined;
+  /**
+   * Records count, imbalance, solve and remap of `assignments` assignments per layer. Allocates nothing but, for sizes and buffers not seen
+   * before, a uniform buffer and bind groups.
+   */
+  encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void;
+  destroy(): void;
+}
+
+/** Compiles every stage and allocates for the largest batch. */
+export async function createStages(device: GPUDevice, options: StageOptions): Promise<Stages> {
+  const { placements, topologies, layers, maxAssignments, skipBelow, late } = options;
+  const table = placementTable(placements);
+  const topology = topologyTable(topologies);
+  const { gpus, experts, slots } = table;
+  const equalSpeeds = topologies.every((one) => one.equalSpeeds);
+  const [count, offsets, evenSplit, scaled, solve, imbalance, shares, remap] = await Promise.all([
+    compileCount(device, experts),
+    compileOffsets(device),
+    compileApportion(device, true),
+    compileApportion(device, false),
+    compileSolve(device, topology, equalSpeeds),
+    compileImbalance(device),
+    compileShares(device),
+    compileRemap(device, experts),
+  ]);
+
+  const allocated: GPUBuffer[] = [];
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const create = (label: string, bytes: number, usage = STORAGE | COPY_SRC | COPY_DST) => {
+    const buffer = device.createBuffer({ label: `balancer ${label}`, size: Math.max(16, bytes), usage });
+    allocated.push(buffer);
+    return buffer;
+  };
+  const words = (label: string, length: number) => create(label, length * WORD);
+  const filled = (label: string, data: Uint32Array<ArrayBuffer>, usage: number) => {
+    const buffer = create(label, data.byteLength, usage | COPY_DST);
+    device.queue.writeBuffer(buffer, 0, data);
+    return buffer;
+  };
+  const own: OwnBuffers = {
+    ids: words("ids", layers * maxAssignments),
+    physical: words("physical", layers * maxAssignments),
+    counts: words("counts", layers * experts),
+    outOfRange: words("out of range", layers),
+    quota: words("quota", layers * slots),
+    gpuLoadBefore: words("gpu load before", layers * gpus),
+    busyBefore: words("busy before", layers * gpus),
+    metricsBefore: words("metrics before", layers * METRICS_WORDS),
+    gpuLoadAfter: words("gpu load after", layers * gpus),
+    busyAfter: words("busy after", layers * gpus),
+    metricsAfter: words("metrics after", layers * METRICS_WORDS),
+    skip: words("skip", layers),
+    proof: words("proof", layers * proofWords(gpus)),
+  };
+  const chunkCounts = words("chunk counts", layers * chunksOf(maxAssignments) * experts);
+  const noneBefore = words("tokens of earlier ranks", layers * experts); // zero
+  const previous = words("previous quota", layers * slots); // zero at first: an even split
+  const skipAfter = words("skip after", layers); // written by the second imbalance, read by nobody
+  const placement = filled("placement", table.data, STORAGE);
+  const topologyBuffer = filled("topology", topology.data, STORAGE);
+  const flags = { hasBase: false, hasSkip: skipBelow > 0 };
+  const solveParamsBuffer = filled("solve params", solveParams(layers, topology, flags), UNIFORM);
+  const paramsOf = new Map<number, GPUBuffer>();
+
+  // WebGPU wants new bind groups for new buffers only: identify buffers, and remember what was bound.
+  const identities = new WeakMap<GPUBuffer, number>();
+  let identified = 0;
+  const identify = ({ buffer, offset = 0 }: GPUBufferBinding) => {
+    if (!identities.has(buffer)) identities.set(buffer, identified++);
+    return `${identities.get(buffer)}+${offset}`;
+  };
+  const bound = new Map<string, ReturnType<typeof bindAll>>();
+
+  function bindAll({ ids, physical, rank, shares: sharesOut }: StageBuffers, assignments: number) {
+    let params = paramsOf.get(assignments);
+    if (!params) {
+      params = create("params", BALANCE_PARAMS_BYTES, UNIFORM | COPY_DST);
+      device.queue.writeBuffer(params, 0, balanceParams(table, layers, assignments, skipBelow));
+      paramsOf.set(assignments, params);
+    }
+    const whole = (buffer: GPUBuffer): GPUBufferBinding => ({ buffer });
+    const counts = rank?.counts ?? whole(own.counts);
+    const solved = whole(late ? previous : own.quota);
+    const shared = {
+      params: whole(params),
+      placement: whole(placement),
+      counts,
+      quota: whole(own.quota),
+      chunkCounts: whole(chunkCounts),
+    };
+    return {
+      count: bind(device, count, { ...shared, ids, counts: whole(own.counts), outOfRange: whole(own.outOfRange) }),
+      offsets: bind(device, offsets, { ...shared, before: rank?.before ?? whole(noneBefore) }),
+      evenSplit: bind(device, evenSplit, { ...shared, weights: whole(placement) }), // weights are not read
+      imbalanceBefore: bind(device, imbalance, {
+        ...shared,
+        gpuLoad: whole(own.gpuLoadBefore),
+        busy: whole(own.busyBefore),
+        metrics: whole(own.metricsBefore),
+        skip: whole(own.skip),
+      }),
+      scaled: bind(device, scaled, { ...shared, weights: whole(previous) }),
+      solve: bind(device, solve, {
+        topology: whole(topologyBuffer),
+        load: counts,
+        base: counts, // not read
+        skip: whole(own.skip),
+        quota: solved,
+        proof: whole(own.proof),
+        params: whole(solveParamsBuffer),
+      }),
+      imbalanceAfter: bind(device, imbalance, {
+        ...shared,
+        gpuLoad: whole(own.gpuLoadAfter),
+        busy: whole(own.busyAfter),
+        metrics: whole(own.metricsAfter),
+        skip: whole(skipAfter),
+      }),
+      shares: sharesOut && bind(device, shares, { ...shared, shares: sharesOut }),
+      remap: bind(device, remap, { ...shared, ids, offsets: whole(chunkCounts), physical }),
+    };
+  }
+
+  function groupsFor(buffers: StageBuffers, assignments: number) {
+    const { ids, physical, rank, shares: sharesOut } = buffers;
+    const parts = [ids, physical, rank?.counts, rank?.before, sharesOut];
+    const key = [assignments, ...parts.map((part) => (part ? identify(part) : "-"))].join(" ");
+    let groups = bound.get(key);
+    if (!groups) {
+      if (bound.size >= MOST_BOUND) bound.clear(); // a caller with ever new buffers
+      groups = bindAll(buffers, assignments);
+      bound.set(key, groups);
+    }
+    return groups;
+  }
+
+  const timer = device.features.has("timestamp-query") ? passTimer(device, STAGES) : undefined;
+
+  function encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void {
+    const groups = groupsFor(buffers, assignments);
+    const perExpert = [Math.ceil(experts / LANES), layers] as const;
+    const perChunk = [chunksOf(assignments), layers] as const;
+    const run = (pass: GPUComputePassEncoder, kernel: CompiledKernel, group: GPUBindGroup, x: number, y = 1) => {
+      pass.setPipeline(kernel.pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(x, y);
+    };
+    const solveLayers = (pass: GPUComputePassEncoder) => encodeSolve(device, pass, solve, groups.solve, layers);
+    const stages: Record<Stage, (pass: GPUComputePassEncoder) => void> = {
+      count(pass) {
+        run(pass, count, groups.count, ...perChunk);
+        run(pass, offsets, groups.offsets, ...perExpert);
+      },
+      imbalance(pass) {
+        run(pass, evenSplit, groups.evenSplit, ...perExpert);
+        run(pass, imbalance, groups.imbalanceBefore, layers);
+      },
+      solve(pass) {
+        if (late) run(pass, scaled, groups.scaled, ...perExpert);
+        else solveLayers(pass);
+        run(pass, imbalance, groups.imbalanceAfter, layers);
+        if (groups.shares) run(pass, shares, groups.shares, ...perExpert);
+      },
+      remap(pass) {
+        run(pass, remap, groups.remap, ...perChunk);
+        if (late) solveLayers(pass); // for the next batch
+      },
+    };
+    encoder.clearBuffer(own.counts);
+    encoder.clearBuffer(own.outOfRange);
+    if (timed && timer) {
+      for (const stage of STAGES) {
+        const pass = encoder.beginComputePass({ label: stage, timestampWrites: timer.writes(stage) });
+        stages[stage](pass);
+        pass.end();
+      }
+      timer.resolve(encoder);
+      return;
+    }
+    const pass = encoder.beginComputePass({ label: "balancer" });
+    for (const stage of STAGES) stages[stage](pass);
+    pass.end();
+  }
+
+  function destroy(): void {
+    for (const buffer of allocated) buffer.destroy();
+    timer?.destroy();
+  }
+  return { own, timer, encode, destroy };
+}
+
+/** Bind groups are remembered for this many combinations of buffers. */
+const MOST_BOUND = 64;
+
+export const STAGES = ["count", "imbalance", "solve", "remap"] as const;
+export type Stage = (typeof STAGES)[number];

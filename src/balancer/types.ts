@@ -1,0 +1,90 @@
+import type { AdapterChoice } from "../gpu/device.ts";
+import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { Numbers, ReplicaProblem, Speed } from "../problem.ts";
+import type { BackendName, ReplicaSolution } from "../solution.ts";
+import type { backends } from "../solver.ts";
+
+export interface BalancerOptions extends Speed {
+  /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts. */
+  placement: Placement | readonly Placement[];
+  /** k: experts per token. */
+  topK: number;
+  /** The most tokens T of a call. Buffers are allocated for them. */
+  maxTokens: number;
+  /** L; by default the number of placements. */
+  layers?: number;
+  /** "auto" (default), "webgpu" or "cpu", as for createSolver. */
+  backend?: (typeof backends)[number];
+  /** The caller's device: `encode` works on its buffers. Never destroyed. */
+  device?: GPUDevice;
+  /** Which adapters may be taken where the caller brings no device. */
+  adapter?: AdapterChoice;
+  /** Layers whose imbalance under the even split is already below this keep the even split; 0 (none) by default. */
+  skipBelow?: number;
+  /**
+   * One step late: a batch is remapped by the previous batch's solution, scaled to this batch's counts, and its own solution serves
+   * the next. Nothing waits for the solve. Quotas are met exactly all the same, but are optimal only as far as batches are alike.
+   */
+  late?: boolean;
+  /** After the device is lost: get another, or go on on the CPU. The pending call still rejects. false by default. */
+  recover?: boolean;
+  /** Measure the GPU time of each stage in `balance`, in passes of their own, where the device has timestamps; false by default. */
+  timestamps?: boolean;
+}
+
+/** For one of several ranks that balance together: what the others have. All [L, E], in tokens. */
+export interface RankCounts {
+  /** The counts of all ranks added up. */
+  counts: Numbers;
+  /** The counts of the ranks before this one added up. */
+  before: Numbers;
+}
+
+/** "optimal" or "gap" as for a solution; "skipped": even split kept; "late": the previous batch's solution, scaled. */
+export type LayerStatus = "optimal" | "gap" | "skipped" | "late";
+
+/** What `balance` answers. Arrays are the caller's to keep. */
+export interface Balanced {
+  /** [L, T, k] physical slot of each assignment; -1 where the id was -1 or out of range. */
+  physicalIds: Int32Array;
+  /** [L, E] tokens per expert, of all ranks. */
+  counts: Int32Array;
+  /** [L, P] tokens per slot, of all ranks. */
+  quota: Int32Array;
+  /** Under the even split. */
+  before: ImbalanceReport;
+  /** Under `quota`. */
+  after: ImbalanceReport;
+  /** [L] */
+  status: LayerStatus[];
+  /** [L] ids that were neither an expert nor -1. */
+  outOfRange: Int32Array;
+  backend: BackendName;
+  /** Problem and solution of one layer, for `certify`. Of skipped and late layers it proves the gap. */
+  proof(layer: number): { problem: ReplicaProblem; solution: ReplicaSolution };
+  /** [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert; even where it has none. */
+  shares(): Float32Array;
+}
+
+/** A GPUBuffer, or a part of one. */
+export type BufferSlice = GPUBuffer | GPUBufferBinding;
+
+/**
+ * The caller's buffers for `encode`, on the balancer's device, usage STORAGE, 32-bit words, row-major without gaps. An offset must be a
+ * multiple of the device's minStorageBufferOffsetAlignment.
+ */
+export interface BalancerBuffers {
+  /** T <= maxTokens. */
+  tokens: number;
+  /** [L, T, k] i32 or u32, read. */
+  topkIds: BufferSlice;
+  /** [L, T, k] i32, written. */
+  physicalIds: BufferSlice;
+  /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. */
+  rankCounts?: { counts: BufferSlice; before: BufferSlice };
+  /** [L, P] i32, written, where wanted. Copied to; usage COPY_DST. */
+  quota?: BufferSlice;
+  /** [L, E, X] f32, written, where wanted. */
+  shares?: BufferSlice;
+}

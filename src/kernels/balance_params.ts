@@ -1,0 +1,57 @@
+import type { Placement } from "../placement/placement.ts";
+
+/** Ids that one workgroup of `count` and `remap` walks: long enough to pay for its table of experts, short enough to spread. */
+export const CHUNK = 2048;
+/** One invocation per expert or slot, in kernels that need no workgroup memory. */
+export const LANES = 64;
+/** The most experts: workgroup memory holds a table of them. */
+export const MAX_EXPERTS = 1024;
+
+/** Placements of L layers, or one for all of them, of equal sizes; as the balancer's kernels read them. */
+export interface PlacementTable {
+  /** [placements, E (1 + X)] u32: per record E replica counts, then E rows of X slots. */
+  readonly data: Uint32Array<ArrayBuffer>;
+  readonly placements: number;
+  readonly gpus: number;
+  readonly experts: number;
+  readonly slots: number;
+  /** X, the most slots of any expert. */
+  readonly replicas: number;
+}
+
+export function placementTable(placements: readonly Placement[]): PlacementTable {
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+  const stride = experts * (1 + replicas);
+  const data = new Uint32Array(placements.length * stride);
+  for (const [i, { replicaCount, logicalToPhysical, maxReplicas }] of placements.entries()) {
+    data.set(replicaCount, i * stride);
+    for (let e = 0; e < experts; e++) {
+      const row = logicalToPhysical.subarray(e * maxReplicas, (e + 1) * maxReplicas);
+      data.set(row, i * stride + experts + e * replicas); // -1 beyond the count, never read
+    }
+  }
+  return { data, placements: placements.length, gpus, experts, slots, replicas };
+}
+
+/** Words of struct BalanceParams, padded to 16 bytes. */
+export const BALANCE_PARAMS_BYTES = 48;
+
+/** struct BalanceParams of common/balance.wgsl. */
+export function balanceParams(
+  table: PlacementTable,
+  layers: number,
+  assignments: number,
+  skipBelow: number,
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(BALANCE_PARAMS_BYTES / 4);
+  const { experts, slots, gpus, replicas, placements } = table;
+  words.set([layers, assignments, chunksOf(assignments), experts, slots, gpus, replicas, placements]);
+  new Float32Array(words.buffer)[8] = skipBelow;
+  return words;
+}
+
+/** C, chunks of N assignments; never none, so that empty batches take the same path. */
+export function chunksOf(assignments: number): number {
+  return Math.max(1, Math.ceil(assignments / CHUNK));
+}

@@ -1,0 +1,23 @@
+import balance from "../../shaders/common/balance.wgsl";
+import wgsl from "../../shaders/count.wgsl";
+import { type CompiledKernel, compile, type Kernel } from "../gpu/pipeline.ts";
+import { CHUNK } from "./balance_params.ts";
+
+export const countKernel = {
+  name: "count",
+  wgsl,
+  includes: [balance],
+  bindings: {
+    ids: "read-only-storage",
+    chunkCounts: "storage",
+    counts: "storage",
+    outOfRange: "storage",
+    params: "uniform",
+  },
+} satisfies Kernel;
+
+const WORKGROUP = 256;
+
+export function compileCount(device: GPUDevice, experts: number): Promise<CompiledKernel> {
+  return compile(device, countKernel, {}, { EXPERTS: experts, CHUNK, WG: WORKGROUP });
+}

@@ -1,0 +1,211 @@
+import { createReadback } from "./balancer/readback.ts";
+import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
+import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
+import { compileApportion } from "./kernels/apportion.ts";
+import { balanceParams, chunksOf, LANES, MAX_EXPERTS, placementTable } from "./kernels/balance_params.ts";
+import { compileCount } from "./kernels/count.ts";
+import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
+import { Placement } from "./placement/placement.ts";
+import { MAX_TOKENS, type Numbers } from "./problem.ts";
+import { apportion } from "./reference/apportion.ts";
+import { count } from "./reference/count.ts";
+import { imbalance } from "./reference/imbalance.ts";
+import { acquireDevice, backends, type SolverOptions } from "./solver.ts";
+
+export interface ImbalanceInput {
+  /** One placement for every layer, or one per layer, all of the same sizes. */
+  placement: Placement | readonly Placement[];
+  /** [L, E] tokens per expert, integers >= 0. Or topkIds. */
+  counts?: Numbers;
+  /** [L, T, k] expert ids; -1 is padding, ids out of range are counted and ignored. With topK. */
+  topkIds?: Int32Array | Uint32Array;
+  /** k */
+  topK?: number;
+  /** L, for topkIds; by default the number of placements. */
+  layers?: number;
+  /** [L, P] tokens per slot, each expert's adding up to its count. Without it, tokens are split evenly over an expert's slots. */
+  quota?: Numbers;
+}
+
+/** The options of `createSolver` that apply here. */
+export type ImbalanceOptions = Pick<SolverOptions, "backend" | "device" | "adapter">;
+
+/** An ImbalanceReport, and how many ids were neither an expert nor -1. */
+export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32Array };
+
+/**
+ * How evenly a batch loads the GPUs, for L layers.
+ *
+ *   imbalance = max / mean   balancedness = mean / max   idleTokens = sum_g (max - load_g)   variation = std / mean
+ *
+ * Loads are whole tokens and exact; ratios are f32 on WebGPU, f64 on the CPU. A layer without tokens has imbalance 1 and idleTokens 0.
+ *
+ * @param input  read, never written or kept.
+ * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.
+ */
+export async function measureImbalance(input: ImbalanceInput, options: ImbalanceOptions = {}): Promise<MeasuredImbalance> {
+  const { backend = "auto" } = options;
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  const checked = checkInput(input);
+  const { gpus, logicalExperts } = checked.placements[0];
+  const { acquired } = await acquireDevice(gpus, logicalExperts > MAX_EXPERTS && backend === "auto" ? "cpu" : backend, options);
+  return acquired ? onGpu(acquired.device, checked) : onCpu(checked);
+}
+
+interface Checked {
+  placements: readonly Placement[];
+  layers: number;
+  /** Exactly one of ids, counts and quota decides the loads. */
+  ids?: Int32Array | Uint32Array;
+  counts?: Int32Array<ArrayBuffer>;
+  quota?: Int32Array<ArrayBuffer>;
+  outOfRange?: Int32Array;
+}
+
+function checkInput({ placement, counts, topkIds, topK, layers, quota }: ImbalanceInput): Checked {
+  const placements = placement instanceof Placement ? [placement] : placement;
+  if (!Array.isArray(placements) || !placements.every((one) => one instanceof Placement) || placements.length === 0) {
+    throw new ArgumentError("placement", "a Placement, or one per layer", placement);
+  }
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  for (const [i, one] of placements.entries()) {
+    if (one.gpus !== gpus || one.logicalExperts !== experts || one.physicalExperts !== slots) {
+      throw new ShapeError(`placement[${i}]`, `${gpus} GPUs, ${experts} experts and ${slots} slots as the first`, one.physicalExperts);
+    }
+  }
+  if ((counts === undefined) === (topkIds === undefined)) {
+    throw new ArgumentError("counts", "either counts or topkIds", counts === undefined ? "neither" : "both");
+  }
+  if (counts !== undefined) {
+    const found = wholeTokens("counts", counts, experts, placements.length);
+    const checked = { placements, layers: found.length / experts, counts: found };
+    return quota === undefined ? checked : { ...checked, quota: checkQuota(quota, checked) };
+  }
+  if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
+    throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
+  }
+  if (!Number.isInteger(topK) || topK! < 1) throw new ArgumentError("topK", "an integer >= 1", topK);
+  const rows = layers ?? placements.length;
+  if (!Number.isInteger(rows) || rows < 1 || (placements.length !== 1 && placements.length !== rows)) {
+    throw new ArgumentError("layers", "an integer >= 1, the number of placements where there are several", rows);
+  }
+  if (topkIds.length % (rows * topK!) !== 0) {
+    throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, topkIds.length);
+  }
+  if (quota === undefined) return { placements, layers: rows, ids: topkIds };
+  const counted = count(topkIds, rows, experts);
+  const checked = { placements, layers: rows, counts: counted.counts as Int32Array<ArrayBuffer>, outOfRange: counted.outOfRange };
+  return { ...checked, quota: checkQuota(quota, checked) };
+}
+
+/** [L, width] integers >= 0, each layer's total within i32. */
+function wholeTokens(argument: string, values: Numbers, width: number, placements: number): Int32Array<ArrayBuffer> {
+  const layers = values?.length / width;
+  if (!Number.isInteger(layers) || layers < 1 || (placements !== 1 && placements !== layers)) {
+    const expected = placements === 1 ? `L * ${width} values` : `L * ${width} = ${placements * width} values`;
+    throw new ShapeError(argument, expected, values?.length ?? values);
+  }
+  for (let layer = 0; layer < layers; layer++) {
+    let total = 0;
+    for (let i = layer * width; i < (layer + 1) * width; i++) {
+      if (!Number.isInteger(values[i]) || values[i] < 0) throw new LoadError(`${argument}[${i}]`, "an integer >= 0", values[i]);
+      total += values[i];
+    }
+    if (total > MAX_TOKENS) throw new LoadError(argument, `a total of at most ${MAX_TOKENS} in layer ${layer}`, total);
+  }
+  return Int32Array.from(values);
+}
+
+function checkQuota(given: Numbers, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
+  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const quota = wholeTokens("quota", given, slots, placements.length);
+  if (quota.length !== layers * slots) throw new ShapeError("quota", `L * P = ${layers} * ${slots} values`, quota.length);
+  const left = counts!.slice();
+  for (let i = 0; i < quota.length; i++) {
+    const layer = Math.floor(i / slots);
+    left[layer * experts + placements[layer % placements.length].physicalToLogical[i % slots]] -= quota[i];
+  }
+  const wrong = left.findIndex((tokens) => tokens !== 0);
+  if (wrong < 0) return quota;
+  const expert = `expert ${wrong % experts} in layer ${Math.floor(wrong / experts)}`;
+  throw new LoadError("quota", `${counts![wrong]} tokens for ${expert}`, counts![wrong] - left[wrong]);
+}
+
+function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const counted = ids ? count(ids, layers, experts) : { counts: counts!, outOfRange: outOfRange ?? new Int32Array(layers) };
+  const split = quota ?? new Int32Array(layers * slots);
+  if (!quota) {
+    for (let l = 0; l < layers; l++) {
+      const row = counted.counts.subarray(l * experts, (l + 1) * experts);
+      apportion(placements[l % placements.length], row, undefined, split.subarray(l * slots, (l + 1) * slots));
+    }
+  }
+  return { ...imbalance(split, layers, gpus), outOfRange: counted.outOfRange };
+}
+
+async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbalance> {
+  const { placements, layers, ids, counts, quota } = checked;
+  const table = placementTable(placements);
+  const { gpus, experts, slots } = table;
+  const assignments = ids ? ids.length / layers : 0;
+  const buffers: GPUBuffer[] = [];
+  const create = (words: number, usage = GPUBufferUsage.STORAGE) => {
+    const size = Math.max(16, 4 * words);
+    buffers.push(device.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC }));
+    return buffers[buffers.length - 1];
+  };
+  const upload = (data: Int32Array | Uint32Array, usage?: number) => {
+    const buffer = create(data.length, usage);
+    device.queue.writeBuffer(buffer, 0, data as Int32Array<ArrayBuffer>);
+    return buffer;
+  };
+  const out = {
+    gpuLoad: { buffer: create(layers * gpus), bytes: 4 * layers * gpus },
+    busy: { buffer: create(layers * gpus), bytes: 4 * layers * gpus },
+    metrics: { buffer: create(layers * METRICS_WORDS), bytes: 4 * layers * METRICS_WORDS },
+    outOfRange: { buffer: create(layers), bytes: 4 * layers },
+  };
+  const own = {
+    params: upload(balanceParams(table, layers, assignments, 0), GPUBufferUsage.UNIFORM),
+    placement: upload(table.data),
+    ids: ids ? upload(ids) : create(1),
+    chunkCounts: create(ids ? layers * chunksOf(assignments) * experts : 1),
+    counts: counts ? upload(counts) : create(layers * experts),
+    weights: create(1), // not read
+    quota: quota ? upload(quota) : create(layers * slots),
+    skip: create(layers),
+    gpuLoad: out.gpuLoad.buffer,
+    busy: out.busy.buffer,
+    metrics: out.metrics.buffer,
+    outOfRange: out.outOfRange.buffer,
+  };
+  const bindings = Object.fromEntries(Object.entries(own).map(([name, buffer]) => [name, { buffer }]));
+  const steps: [CompiledKernel, number, number][] = [];
+  if (ids) steps.push([await compileCount(device, experts), chunksOf(assignments), layers]);
+  if (!quota) steps.push([await compileApportion(device, true), Math.ceil(experts / LANES), layers]);
+  steps.push([await compileImbalance(device), layers, 1]);
+
+  const readback = createReadback(device, out);
+  const encoder = device.createCommandEncoder({ label: "measureImbalance" });
+  const pass = encoder.beginComputePass({ label: "measureImbalance" });
+  for (const [kernel, x, y] of steps) {
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, bind(device, kernel, bindings));
+    pass.dispatchWorkgroups(x, y);
+  }
+  pass.end();
+  const bytes = Object.fromEntries(Object.entries(out).map(([name, part]) => [name, part.bytes]));
+  readback.copy(encoder, bytes as Record<keyof typeof out, number>);
+  device.queue.submit([encoder.finish()]);
+  try {
+    return await readback.map((words) => ({
+      ...decodeImbalance(words.gpuLoad, words.busy, words.metrics),
+      outOfRange: checked.outOfRange ?? Int32Array.from(words.outOfRange),
+    }));
+  } finally {
+    for (const buffer of buffers) buffer.destroy();
+    readback.destroy();
+  }
+}

@@ -1,0 +1,28 @@
+import type { Placement } from "../placement/placement.ts";
+
+/**
+ * Twin of shaders/apportion.wgsl for one layer: the tokens of each expert (`counts` [E]) to its slots in proportion to `weights` [P],
+ * evenly where there are none; `quota` [P] is written. BigInt, since products of two counts need 62 bits.
+ */
+export function apportion(
+  { logicalExperts, maxReplicas, replicaCount, logicalToPhysical }: Placement,
+  counts: ArrayLike<number>,
+  weights: ArrayLike<number> | undefined,
+  quota: Int32Array,
+): void {
+  for (let e = 0; e < logicalExperts; e++) {
+    const slots = logicalToPhysical.subarray(e * maxReplicas, e * maxReplicas + replicaCount[e]);
+    let total = 0;
+    if (weights) for (const slot of slots) total += weights[slot];
+    const even = total === 0;
+    if (even) total = slots.length;
+    let running = 0;
+    let given = 0;
+    for (const slot of slots) {
+      running += even ? 1 : weights![slot];
+      const due = Number((BigInt(counts[e]) * BigInt(running)) / BigInt(total));
+      quota[slot] = due - given;
+      given = due;
+    }
+  }
+}
