@@ -1,10 +1,30 @@
-import { DeviceError } from "./errors.ts";
-import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
+import { type BufferSlice, bindCache, bindingOf, storage } from "./gpu/buffers.ts";
+import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
+import { bind } from "./gpu/pipeline.ts";
 import { compileSolve, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords, topologyTable } from "./kernels/topology_table.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import type { Topology } from "./topology.ts";
+
+/**
+ * The caller's buffers for `encode`, on the solver's device, usage STORAGE, 32-bit words, row-major without gaps. Offsets must be multiples
+ * of the device's minStorageBufferOffsetAlignment. In the edge form expertLoad is the capacities, baseLoad the loads minus
+ * the capacities that leave, and quota has two slots per edge: what stays, what moves.
+ */
+export interface SolverBuffers {
+  /** B */
+  batch: number;
+  /** [B, E] i32 >= 0; with the magnitudes of base loads, an LP's sum must stay below 2^31. Not checked. */
+  expertLoad: BufferSlice;
+  /** [B, gpus] i32. */
+  baseLoad?: BufferSlice;
+  /** [B, P] i32, written. */
+  quota: BufferSlice;
+  /** [B, 3 + ceil(gpus / 32)] u32, written: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits. */
+  proof: BufferSlice;
+}
 
 /** Buffers for up to `capacity` LPs of one dispatch. */
 interface Buffers {
@@ -15,24 +35,27 @@ interface Buffers {
   proof: GPUBuffer;
   params: GPUBuffer;
   readback: GPUBuffer;
-  groups: Map<CompiledKernel, GPUBindGroup>;
+  group: GPUBindGroup;
 }
 
 export interface WebgpuBackend {
   solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
+  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
   destroy(): void;
 }
 
 const WORD = 4;
+const PARAMS_BYTES = 32;
 /** LPs in one dispatch at most: some drivers reset a GPU that is busy for seconds. */
 const LONGEST_DISPATCH = 65536;
 
 /** The `solve` kernel on one device: buffers grow to the largest batch seen and are kept. Calls must not overlap. */
-export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBackend {
+export async function webgpuBackend(device: GPUDevice, topology: Topology): Promise<WebgpuBackend> {
   const { gpus, experts, slots } = topology;
   const words = proofWords(gpus);
   const table = topologyTable([topology]);
-  const record = createBuffer("topology", table.data.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+  const kernel = await compileSolve(device, table, topology.equalSpeeds);
+  const record = createBuffer("topology", table.data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
   device.queue.writeBuffer(record, 0, table.data);
   let lost: GPUDeviceLostInfo | undefined;
   device.lost.then((info) => {
@@ -54,41 +77,68 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
   function buffersFor(batch: number): Buffers {
     if (buffers && buffers.capacity >= batch) return buffers;
     if (buffers) release(buffers);
-    const input = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const output = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
-    buffers = {
-      capacity: batch,
-      load: createBuffer("load", batch * experts * WORD, input),
-      base: createBuffer("base", batch * gpus * WORD, input),
-      quota: createBuffer("quota", batch * slots * WORD, output),
-      proof: createBuffer("proof", batch * words * WORD, output),
-      params: createBuffer("params", 32, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
-      readback: createBuffer(
-        "readback",
-        batch * (slots + words) * WORD,
-        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      ),
-      groups: new Map(),
-    };
+    const input = bufferUsage.STORAGE | bufferUsage.COPY_DST;
+    const output = bufferUsage.STORAGE | bufferUsage.COPY_SRC;
+    const load = createBuffer("load", batch * experts * WORD, input);
+    const base = createBuffer("base", batch * gpus * WORD, input);
+    const quota = createBuffer("quota", batch * slots * WORD, output);
+    const proof = createBuffer("proof", batch * words * WORD, output);
+    const params = createBuffer("params", PARAMS_BYTES, bufferUsage.UNIFORM | bufferUsage.COPY_DST);
+    const readbackBytes = batch * (slots + words) * WORD;
+    const readback = createBuffer("readback", readbackBytes, bufferUsage.MAP_READ | bufferUsage.COPY_DST);
+    const group = bindAll(
+      { load: { buffer: load }, base: { buffer: base }, quota: { buffer: quota }, proof: { buffer: proof } },
+      params,
+    );
+    buffers = { capacity: batch, load, base, quota, proof, params, readback, group };
     return buffers;
   }
 
-  /** LPs first..first + count - 1 in one submit and one map. */
-  async function solveChunk(kernel: CompiledKernel, loads: Loads, first: number, count: number, raw: RawSolution) {
-    const { load, base, quota, proof, params, readback, groups } = buffersFor(count);
-    let group = groups.get(kernel);
-    if (!group) {
-      group = bind(device, kernel, {
-        topology: { buffer: record },
-        load: { buffer: load },
-        base: { buffer: base },
-        skip: { buffer: base }, // not read
-        quota: { buffer: quota },
-        proof: { buffer: proof },
-        params: { buffer: params },
-      });
-      groups.set(kernel, group);
+  function bindAll(
+    parts: Record<"load" | "base" | "quota" | "proof", GPUBufferBinding>,
+    params: GPUBuffer,
+  ): GPUBindGroup {
+    const own = { topology: { buffer: record }, params: { buffer: params } };
+    return bind(device, kernel, { ...own, ...parts, skip: parts.load }); // skip is not read
+  }
+
+  const remembered = bindCache<GPUBindGroup>();
+  const paramsOf = new Map<string, GPUBuffer>();
+
+  function encode(encoder: GPUCommandEncoder, { batch, expertLoad, baseLoad, quota, proof }: SolverBuffers): void {
+    if (lost) throw lostError(lost);
+    if (!Number.isInteger(batch) || batch < 1) throw new ArgumentError("batch", "an integer >= 1", batch);
+    const load = bindingOf(device, "expertLoad", expertLoad, batch * experts * WORD, storage);
+    const parts = {
+      load,
+      base: baseLoad ? bindingOf(device, "baseLoad", baseLoad, batch * gpus * WORD, storage) : load, // not read
+      quota: bindingOf(device, "quota", quota, batch * slots * WORD, storage),
+      proof: bindingOf(device, "proof", proof, batch * words * WORD, storage),
+    };
+    const flags = { hasBase: baseLoad !== undefined, hasSkip: false };
+    const sizes = `${batch} ${flags.hasBase}`; // a uniform of its own, since several encodings may wait for one submit
+    let params = paramsOf.get(sizes);
+    if (!params) {
+      params = createBuffer("params", PARAMS_BYTES, bufferUsage.UNIFORM | bufferUsage.COPY_DST);
+      device.queue.writeBuffer(params, 0, solveParams(batch, table, flags));
+      paramsOf.set(sizes, params);
     }
+    const sized = params;
+    const key = [batch, ...Object.values(parts)];
+    const pass = encoder.beginComputePass({ label: kernel.label });
+    encodeSolve(
+      device,
+      pass,
+      kernel,
+      remembered(key, () => bindAll(parts, sized)),
+      batch,
+    );
+    pass.end();
+  }
+
+  /** LPs first..first + count - 1 in one submit and one map. */
+  async function solveChunk(loads: Loads, first: number, count: number, raw: RawSolution) {
+    const { load, base, quota, proof, params, readback, group } = buffersFor(count);
     const { expertLoad, baseLoad } = uploadable(loads, topology, first, count);
     device.queue.writeBuffer(params, 0, solveParams(count, table, { hasBase: baseLoad !== undefined, hasSkip: false }));
     device.queue.writeBuffer(load, 0, expertLoad);
@@ -102,7 +152,7 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
     encoder.copyBufferToBuffer(quota, 0, readback, 0, quotaBytes);
     encoder.copyBufferToBuffer(proof, 0, readback, quotaBytes, proofBytes);
     device.queue.submit([encoder.finish()]);
-    await readback.mapAsync(GPUMapMode.READ, 0, quotaBytes + proofBytes); // right after submit: Dawn polls from here
+    await readback.mapAsync(MAP_READ_MODE, 0, quotaBytes + proofBytes); // right after submit: Dawn polls from here
     const mapped = readback.getMappedRange(0, quotaBytes + proofBytes);
     decode(mapped, loads, first, count, raw);
     readback.unmap();
@@ -127,11 +177,10 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
   async function solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution> {
     if (lost) throw lostError(lost);
     try {
-      const kernel = await compileSolve(device, table, topology.equalSpeeds);
       const raw = emptyRaw(topology, loads);
       for (let first = 0; first < loads.batch; first += most) {
         signal?.throwIfAborted();
-        await solveChunk(kernel, loads, first, Math.min(most, loads.batch - first), raw);
+        await solveChunk(loads, first, Math.min(most, loads.batch - first), raw);
       }
       return raw;
     } catch (cause) {
@@ -144,8 +193,9 @@ export function webgpuBackend(device: GPUDevice, topology: Topology): WebgpuBack
     record.destroy();
     if (buffers) release(buffers);
     buffers = undefined;
+    for (const params of paramsOf.values()) params.destroy();
   }
-  return { solve, destroy };
+  return { solve, encode, destroy };
 }
 
 function release(buffers: Buffers): void {

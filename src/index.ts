@@ -5,7 +5,6 @@ export type {
   Balanced,
   BalancerBuffers,
   BalancerOptions,
-  BufferSlice,
   LayerStatus,
   RankCounts,
 } from "./balancer/types.ts";
@@ -19,13 +18,19 @@ export {
   PlacementError,
   ShapeError,
 } from "./errors.ts";
+export type { BufferSlice } from "./gpu/buffers.ts";
 export { type AcquiredDevice, type AdapterChoice, type AdapterReport, requestDevice } from "./gpu/device.ts";
+export type { ImbalanceReport } from "./kernels/imbalance.ts";
 export type { Status } from "./kernels/solve.ts";
+export {
+  type ImbalanceInput,
+  type ImbalanceOptions,
+  type MeasuredImbalance,
+  measureImbalance,
+} from "./measure_imbalance.ts";
 export { Placement } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
-export { type ImbalanceInput, type ImbalanceOptions, type MeasuredImbalance, measureImbalance } from "./measure_imbalance.ts";
-export type { ImbalanceReport } from "./kernels/imbalance.ts";
 export { expertPrice } from "./prices.ts";
 export type {
   EdgeLoads,
@@ -40,4 +45,4 @@ export type {
 } from "./problem.ts";
 export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
 export { solveLoadBalanceLP } from "./solve.ts";
-export { createSolver, type SolveOptions, type Solver, type SolverOptions } from "./solver.ts";
+export { createSolver, type SolveOptions, type Solver, type SolverBuffers, type SolverOptions } from "./solver.ts";

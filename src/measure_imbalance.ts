@@ -1,5 +1,6 @@
 import { createReadback } from "./balancer/readback.ts";
 import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
+import { bufferUsage } from "./gpu/constants.ts";
 import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
 import { compileApportion } from "./kernels/apportion.ts";
 import { balanceParams, chunksOf, LANES, MAX_EXPERTS, placementTable } from "./kernels/balance_params.ts";
@@ -44,12 +45,19 @@ export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32
  * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
  * @throws {DeviceError} backend is "webgpu" and there is no device.
  */
-export async function measureImbalance(input: ImbalanceInput, options: ImbalanceOptions = {}): Promise<MeasuredImbalance> {
+export async function measureImbalance(
+  input: ImbalanceInput,
+  options: ImbalanceOptions = {},
+): Promise<MeasuredImbalance> {
   const { backend = "auto" } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   const checked = checkInput(input);
   const { gpus, logicalExperts } = checked.placements[0];
-  const { acquired } = await acquireDevice(gpus, logicalExperts > MAX_EXPERTS && backend === "auto" ? "cpu" : backend, options);
+  const { acquired } = await acquireDevice(
+    gpus,
+    logicalExperts > MAX_EXPERTS && backend === "auto" ? "cpu" : backend,
+    options,
+  );
   return acquired ? onGpu(acquired.device, checked) : onCpu(checked);
 }
 
@@ -71,7 +79,11 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota }: Imbalan
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   for (const [i, one] of placements.entries()) {
     if (one.gpus !== gpus || one.logicalExperts !== experts || one.physicalExperts !== slots) {
-      throw new ShapeError(`placement[${i}]`, `${gpus} GPUs, ${experts} experts and ${slots} slots as the first`, one.physicalExperts);
+      throw new ShapeError(
+        `placement[${i}]`,
+        `${gpus} GPUs, ${experts} experts and ${slots} slots as the first`,
+        one.physicalExperts,
+      );
     }
   }
   if ((counts === undefined) === (topkIds === undefined)) {
@@ -95,7 +107,12 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota }: Imbalan
   }
   if (quota === undefined) return { placements, layers: rows, ids: topkIds };
   const counted = count(topkIds, rows, experts);
-  const checked = { placements, layers: rows, counts: counted.counts as Int32Array<ArrayBuffer>, outOfRange: counted.outOfRange };
+  const checked = {
+    placements,
+    layers: rows,
+    counts: counted.counts as Int32Array<ArrayBuffer>,
+    outOfRange: counted.outOfRange,
+  };
   return { ...checked, quota: checkQuota(quota, checked) };
 }
 
@@ -109,7 +126,8 @@ function wholeTokens(argument: string, values: Numbers, width: number, placement
   for (let layer = 0; layer < layers; layer++) {
     let total = 0;
     for (let i = layer * width; i < (layer + 1) * width; i++) {
-      if (!Number.isInteger(values[i]) || values[i] < 0) throw new LoadError(`${argument}[${i}]`, "an integer >= 0", values[i]);
+      if (!Number.isInteger(values[i]) || values[i] < 0)
+        throw new LoadError(`${argument}[${i}]`, "an integer >= 0", values[i]);
       total += values[i];
     }
     if (total > MAX_TOKENS) throw new LoadError(argument, `a total of at most ${MAX_TOKENS} in layer ${layer}`, total);
@@ -120,7 +138,8 @@ function wholeTokens(argument: string, values: Numbers, width: number, placement
 function checkQuota(given: Numbers, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const quota = wholeTokens("quota", given, slots, placements.length);
-  if (quota.length !== layers * slots) throw new ShapeError("quota", `L * P = ${layers} * ${slots} values`, quota.length);
+  if (quota.length !== layers * slots)
+    throw new ShapeError("quota", `L * P = ${layers} * ${slots} values`, quota.length);
   const left = counts!.slice();
   for (let i = 0; i < quota.length; i++) {
     const layer = Math.floor(i / slots);
@@ -134,7 +153,9 @@ function checkQuota(given: Numbers, { placements, layers, counts }: Checked): In
 
 function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const counted = ids ? count(ids, layers, experts) : { counts: counts!, outOfRange: outOfRange ?? new Int32Array(layers) };
+  const counted = ids
+    ? count(ids, layers, experts)
+    : { counts: counts!, outOfRange: outOfRange ?? new Int32Array(layers) };
   const split = quota ?? new Int32Array(layers * slots);
   if (!quota) {
     for (let l = 0; l < layers; l++) {
@@ -151,9 +172,9 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
   const { gpus, experts, slots } = table;
   const assignments = ids ? ids.length / layers : 0;
   const buffers: GPUBuffer[] = [];
-  const create = (words: number, usage = GPUBufferUsage.STORAGE) => {
+  const create = (words: number, usage: GPUBufferUsageFlags = bufferUsage.STORAGE) => {
     const size = Math.max(16, 4 * words);
-    buffers.push(device.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC }));
+    buffers.push(device.createBuffer({ size, usage: usage | bufferUsage.COPY_DST | bufferUsage.COPY_SRC }));
     return buffers[buffers.length - 1];
   };
   const upload = (data: Int32Array | Uint32Array, usage?: number) => {
@@ -168,7 +189,7 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
     outOfRange: { buffer: create(layers), bytes: 4 * layers },
   };
   const own = {
-    params: upload(balanceParams(table, layers, assignments, 0), GPUBufferUsage.UNIFORM),
+    params: upload(balanceParams(table, layers, assignments, 0), bufferUsage.UNIFORM),
     placement: upload(table.data),
     ids: ids ? upload(ids) : create(1),
     chunkCounts: create(ids ? layers * chunksOf(assignments) * experts : 1),

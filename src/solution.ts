@@ -33,7 +33,7 @@ export interface Solution {
   iterations: Int32Array;
   /** [B] paths along which tokens were moved: of the exact finish, or of the CPU's exact solver. */
   moves: Int32Array;
-  /** LPs that the GPU left with a gap in whole tokens and the CPU closed. */
+  /** LPs that the GPU left with a gap and the CPU closed. */
   finishedOnCpu: number;
   /** Who answered. */
   backend: BackendName;
@@ -94,6 +94,9 @@ export function writeQuotas(
 /** Below this relative gap fractions count as optimal: a few ulp of the kernel's f32. */
 const FRACTIONAL_OPTIMAL = 1e-6;
 
+/** Sums of a few hundred f64 are this precise, with room to spare. */
+const ROUNDING = 1e-12;
+
 /** The parts of a solution that follow from quotas and bottleneck sets alone. */
 export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck">;
 
@@ -103,7 +106,7 @@ export function judge(
   loads: Loads,
   raw: RawSolution,
 ): { judged: Judged; judgeOne(lp: number): Status } {
-  const { gpus, slots, slotReplica, replicaGpu, speed } = topology;
+  const { gpus, experts, slots, slotExpert, slotReplica, replicaGpu, speed } = topology;
   const { batch, tokens, expertLoad, baseLoad } = loads;
   const judged: Judged = {
     status: new Array<Status>(batch).fill("gap"),
@@ -115,6 +118,22 @@ export function judge(
     bottleneck: new Array<number[]>(batch).fill([]),
   };
   const slotGpu = Int32Array.from(slotReplica, (r) => replicaGpu[r]);
+  const unserved = new Float64Array(experts);
+
+  /** Whether every expert's quotas are >= 0 and add up to its load: a device that fails silently leaves zeros. */
+  function conserved(lp: number): boolean {
+    for (let e = 0; e < experts; e++) unserved[e] = expertLoad[lp * experts + e];
+    let valid = true;
+    for (let p = 0; p < slots; p++) {
+      const quota = raw.quota[lp * slots + p];
+      unserved[slotExpert[p]] -= quota;
+      valid &&= quota >= 0;
+    }
+    for (let e = 0; e < experts; e++) {
+      valid &&= Math.abs(unserved[e]) <= (tokens === "integer" ? 0 : ROUNDING * expertLoad[lp * experts + e]);
+    }
+    return valid;
+  }
 
   function judgeOne(lp: number): Status {
     const load = judged.gpuLoad.subarray(lp * gpus, (lp + 1) * gpus);
@@ -137,7 +156,8 @@ export function judge(
     judged.gap[lp] = gap;
     judged.bottleneck[lp] = bottleneck;
     for (let g = 0; g < gpus; g++) judged.price[lp * gpus + g] = member[g] ? 1 / insideSpeed : 0;
-    judged.status[lp] = gap <= (tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap";
+    const closed = gap <= (tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL) && bottleneck.length > 0 && conserved(lp);
+    judged.status[lp] = closed ? "optimal" : "gap";
     return judged.status[lp];
   }
   return { judged, judgeOne };

@@ -1,5 +1,5 @@
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
-import { type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
+import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import { Placement } from "./placement/placement.ts";
@@ -41,10 +41,20 @@ export interface SolveOptions {
 /** The largest G of the WebGPU kernel: its G x G / 2 matrix lives in private memory, one copy per LP. */
 export const MAX_GPUS_WEBGPU = 64;
 
+export type { SolverBuffers } from "./backend_webgpu.ts";
+
 /** Solves batches on one topology: pipelines and buffers are made once and kept until `destroy`. */
 export interface Solver<L, S> {
   /** Solves B LPs. Overlapping calls wait for each other. Inputs are read, never written or kept. */
   solve(loads: L, options?: SolveOptions): Promise<S>;
+  /**
+   * Records the solve of whole-token LPs that lie on the GPU into the caller's encoder, and nothing else: no submit, no map. Allocates
+   * nothing but a small uniform buffer for a batch size, and bind groups for buffers, not seen before. The kernel's answer is left as
+   * it is: status in `proof` says whether it is optimal.
+   *
+   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.  @throws {DeviceError} There is no device.
+   */
+  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
   /** Who answers. */
   readonly backend: BackendName;
   /** Frees the GPU buffers. The device stays. */
@@ -71,9 +81,10 @@ export async function createSolver(
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   const topology = toTopology(form, speed);
   const choice = await acquireDevice(topology.gpus, backend, options);
+  const gpu = choice.acquired && (await webgpuBackend(choice.acquired.device, topology));
   return form instanceof Placement
-    ? new TopologySolver<ReplicaLoads, ReplicaSolution>(topology, undefined, backend, choice)
-    : new TopologySolver<EdgeLoads, EdgeSolution>(topology, form, backend, choice);
+    ? new TopologySolver<ReplicaLoads, ReplicaSolution>(topology, undefined, backend, choice, gpu)
+    : new TopologySolver<EdgeLoads, EdgeSolution>(topology, form, backend, choice, gpu);
 }
 
 interface Choice {
@@ -110,21 +121,21 @@ function adapterFor(backend: string, adapter: AdapterChoice | undefined): Adapte
 
 class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
   private readonly cpu: CpuBackend;
-  private gpu: WebgpuBackend | undefined;
   private acquired: AcquiredDevice | undefined;
   private reason: string;
   private previous: Promise<unknown> = Promise.resolve();
+  private destroyed = false;
 
   constructor(
     private readonly topology: Topology,
     private readonly graph: Graph | undefined,
     private readonly asked: string,
     choice: Choice,
+    private gpu: WebgpuBackend | undefined,
   ) {
     this.cpu = cpuBackend(topology);
     this.acquired = choice.acquired;
     this.reason = choice.reason;
-    if (choice.acquired) this.gpu = webgpuBackend(choice.acquired.device, topology);
   }
 
   get backend(): BackendName {
@@ -138,16 +149,17 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   }
 
   private async solveNow(given: L, mode: TokenMode | undefined, signal: AbortSignal | undefined): Promise<S> {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
     const loads = checkLoads(this.topology, this.graph, given, mode);
     signal?.throwIfAborted();
     const raw = await this.solveRaw(loads, signal);
     const { judged, judgeOne } = judge(this.topology, loads, raw);
     let finishedOnCpu = 0;
     for (let lp = 0; lp < loads.batch; lp++) {
-      if (judgeOne(lp) === "optimal" || loads.tokens === "fractional") continue;
+      if (judgeOne(lp) === "optimal" || !this.gpu) continue;
       this.cpu.solveOne(loads, lp, raw);
       judgeOne(lp);
-      if (this.gpu) finishedOnCpu++;
+      finishedOnCpu++;
     }
     return {
       batch: loads.batch,
@@ -176,10 +188,19 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     }
   }
 
+  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
+    if (!this.gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
+    this.gpu.encode(encoder, buffers);
+  }
+
   destroy(): void {
+    this.destroyed = true;
     this.gpu?.destroy();
   }
 }
+
+const DESTROYED = "This solver was destroyed. Create a new one.";
 
 /** The tokens on the replica of each edge; those that stayed on the original are the slot before. */
 function flowOf(quota: Int32Array | Float64Array): Int32Array | Float64Array {

@@ -1,9 +1,9 @@
 import { DeviceError } from "../errors.ts";
+import { bindingOf, copyTarget, requireAlive, storage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice } from "../solver.ts";
-import { bindingOf } from "./buffers.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
@@ -32,6 +32,13 @@ export interface Balancer {
    * @throws {DeviceError} There is no device, or it was lost.
    */
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void;
+  /**
+   * Checks buffers as `encode` does, and that they are alive: a destroyed buffer shows only when it is submitted, so this submits. For once,
+   * when the buffers are made.
+   *
+   * @throws {ArgumentError} names the buffer.
+   */
+  checkBuffers(buffers: BalancerBuffers): Promise<void>;
   /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
   count(topkIds: Int32Array | Uint32Array): Int32Array;
   /** What the balancer has done so far, `encode` not included. A copy. */
@@ -129,34 +136,55 @@ class TopkBalancer implements Balancer {
   }
 
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
+    const { stages } = this.requireGpu();
+    const { assignments, bindings, quotaBytes } = this.bindings(buffers);
+    const { topkIds, physicalIds, counts, before, shares, quota } = bindings;
+    const rank = counts && before && { counts, before };
+    stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
+    if (quota) encoder.copyBufferToBuffer(stages.own.quota, 0, quota.buffer, quota.offset ?? 0, quotaBytes);
+  }
+
+  async checkBuffers(buffers: BalancerBuffers): Promise<void> {
+    const { device, stages } = this.requireGpu();
+    const { quota, ...bindings } = this.bindings(buffers).bindings;
+    const uses: Parameters<typeof requireAlive>[1] = {};
+    for (const [name, binding] of Object.entries(bindings)) {
+      if (binding)
+        Object.assign(uses, { [name]: { binding, use: (e: GPUCommandEncoder) => stages.touch(e, binding) } });
+    }
+    if (quota) {
+      const use = (e: GPUCommandEncoder) => e.clearBuffer(quota.buffer, quota.offset, 0);
+      Object.assign(uses, { quota: { binding: quota, use } });
+    }
+    await requireAlive(device, uses);
+  }
+
+  private requireGpu(): GpuBalance {
     if (!this.gpu) throw new DeviceError(`This balancer works on the CPU: use balance, or backend "webgpu".`);
     const lost = this.gpu.lost();
     if (lost) throw lostDeviceError(lost);
-    const { device, stages } = this.gpu;
+    return this.gpu;
+  }
+
+  /** The caller's buffers, checked, by the names they have in messages. */
+  private bindings({ tokens, topkIds, physicalIds, rankCounts, quota, shares }: BalancerBuffers) {
+    const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
     const { logicalExperts, physicalExperts } = placements[0];
-    const { tokens, topkIds, physicalIds, rankCounts, quota, shares } = buffers;
     const assignments = checkTokens(tokens, this.options) * topK;
-    const storage = { name: "STORAGE", flag: GPUBufferUsage.STORAGE };
-    const copyTo = { name: "COPY_DST", flag: GPUBufferUsage.COPY_DST };
     const idBytes = layers * assignments * WORD;
     const countBytes = layers * logicalExperts * WORD;
     const quotaBytes = layers * physicalExperts * WORD;
     const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
-    const bound = {
-      ids: bindingOf(device, "topkIds", topkIds, idBytes, storage),
-      physical: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
-      rank: rankCounts && {
-        counts: bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
-        before: bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
-      },
+    const bindings = {
+      topkIds: bindingOf(device, "topkIds", topkIds, idBytes, storage),
+      physicalIds: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
+      counts: rankCounts && bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
+      before: rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
       shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
+      quota: quota && bindingOf(device, "quota", quota, quotaBytes, copyTarget),
     };
-    const quotaTarget = quota && bindingOf(device, "quota", quota, quotaBytes, copyTo);
-    stages.encode(encoder, bound, assignments, false);
-    if (quotaTarget) {
-      encoder.copyBufferToBuffer(stages.own.quota, 0, quotaTarget.buffer, quotaTarget.offset ?? 0, quotaBytes);
-    }
+    return { assignments, bindings, quotaBytes };
   }
 
   count(topkIds: Int32Array | Uint32Array): Int32Array {

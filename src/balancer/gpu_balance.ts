@@ -1,4 +1,5 @@
 import { DeviceError } from "../errors.ts";
+import { bufferUsage } from "../gpu/constants.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { createReadback } from "./readback.ts";
@@ -58,7 +59,7 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     { buffer: GPUBuffer; bytes: number }
   >);
 
-  const rankUsage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const rankUsage = bufferUsage.STORAGE | bufferUsage.COPY_DST;
   const rankBuffer = (label: string) =>
     device.createBuffer({ label: `balancer rank ${label}`, size: Math.max(16, bytes.counts), usage: rankUsage });
   let rankBuffers: { counts: GPUBuffer; before: GPUBuffer } | undefined;

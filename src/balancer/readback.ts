@@ -1,3 +1,4 @@
+import { bufferUsage, MAP_READ_MODE } from "../gpu/constants.ts";
 /** One buffer that several are copied into, so that one map reads them all. */
 export interface Readback<Name extends string> {
   /** Records the copies. `bytes` may be less than was allocated for a name. */
@@ -14,7 +15,7 @@ export function createReadback<Name extends string>(
 ): Readback<Name> {
   const names = Object.keys(sources) as Name[];
   const total = names.reduce((sum, name) => sum + sources[name].bytes, 0);
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
   const target = device.createBuffer({ label: "balancer readback", size: Math.max(16, total), usage });
   let copied = {} as Record<Name, [offset: number, bytes: number]>;
   let end = 0;
@@ -29,7 +30,7 @@ export function createReadback<Name extends string>(
       }
     },
     async map(read) {
-      await target.mapAsync(GPUMapMode.READ, 0, Math.max(8, Math.ceil(end / 8) * 8));
+      await target.mapAsync(MAP_READ_MODE, 0, Math.max(8, Math.ceil(end / 8) * 8));
       try {
         const range = target.getMappedRange(0, Math.max(8, Math.ceil(end / 8) * 8));
         const words = names.map((name) => [name, new Uint32Array(range, copied[name][0], copied[name][1] / 4)]);

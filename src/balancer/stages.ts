@@ -1,3 +1,5 @@
+import { bindCache } from "../gpu/buffers.ts";
+import { bufferUsage } from "../gpu/constants.ts";
 import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
 import { type PassTimer, passTimer } from "../gpu/timing.ts";
 import { compileApportion } from "../kernels/apportion.ts";
@@ -59,6 +61,8 @@ export interface Stages {
    * before, a uniform buffer and bind groups.
    */
   encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void;
+  /** Records a dispatch that binds a storage buffer and does nothing. */
+  touch(encoder: GPUCommandEncoder, binding: GPUBufferBinding): void;
   destroy(): void;
 }
 
@@ -81,7 +85,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
   ]);
 
   const allocated: GPUBuffer[] = [];
-  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = bufferUsage;
   const create = (label: string, bytes: number, usage = STORAGE | COPY_SRC | COPY_DST) => {
     const buffer = device.createBuffer({ label: `balancer ${label}`, size: Math.max(16, bytes), usage });
     allocated.push(buffer);
@@ -118,14 +122,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
   const solveParamsBuffer = filled("solve params", solveParams(layers, topology, flags), UNIFORM);
   const paramsOf = new Map<number, GPUBuffer>();
 
-  // WebGPU wants new bind groups for new buffers only: identify buffers, and remember what was bound.
-  const identities = new WeakMap<GPUBuffer, number>();
-  let identified = 0;
-  const identify = ({ buffer, offset = 0 }: GPUBufferBinding) => {
-    if (!identities.has(buffer)) identities.set(buffer, identified++);
-    return `${identities.get(buffer)}+${offset}`;
-  };
-  const bound = new Map<string, ReturnType<typeof bindAll>>();
+  const remembered = bindCache<ReturnType<typeof bindAll>>();
 
   function bindAll({ ids, physical, rank, shares: sharesOut }: StageBuffers, assignments: number) {
     let params = paramsOf.get(assignments);
@@ -177,23 +174,12 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     };
   }
 
-  function groupsFor(buffers: StageBuffers, assignments: number) {
-    const { ids, physical, rank, shares: sharesOut } = buffers;
-    const parts = [ids, physical, rank?.counts, rank?.before, sharesOut];
-    const key = [assignments, ...parts.map((part) => (part ? identify(part) : "-"))].join(" ");
-    let groups = bound.get(key);
-    if (!groups) {
-      if (bound.size >= MOST_BOUND) bound.clear(); // a caller with ever new buffers
-      groups = bindAll(buffers, assignments);
-      bound.set(key, groups);
-    }
-    return groups;
-  }
-
   const timer = device.features.has("timestamp-query") ? passTimer(device, STAGES) : undefined;
 
   function encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void {
-    const groups = groupsFor(buffers, assignments);
+    const { ids, physical, rank, shares: sharesOut } = buffers;
+    const parts = [assignments, ids, physical, rank?.counts, rank?.before, sharesOut];
+    const groups = remembered(parts, () => bindAll(buffers, assignments));
     const perExpert = [Math.ceil(experts / LANES), layers] as const;
     const perChunk = [chunksOf(assignments), layers] as const;
     const run = (pass: GPUComputePassEncoder, kernel: CompiledKernel, group: GPUBindGroup, x: number, y = 1) => {
@@ -238,15 +224,23 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     pass.end();
   }
 
+  const noSizes = create("no sizes", BALANCE_PARAMS_BYTES, UNIFORM); // zero experts: nothing to do
+
+  function touch(encoder: GPUCommandEncoder, binding: GPUBufferBinding): void {
+    const pass = encoder.beginComputePass({ label: "touch" });
+    pass.setPipeline(offsets.pipeline);
+    const unused = { chunkCounts: { buffer: chunkCounts }, params: { buffer: noSizes } };
+    pass.setBindGroup(0, bind(device, offsets, { before: binding, ...unused }));
+    pass.dispatchWorkgroups(1);
+    pass.end();
+  }
+
   function destroy(): void {
     for (const buffer of allocated) buffer.destroy();
     timer?.destroy();
   }
-  return { own, timer, encode, destroy };
+  return { own, timer, encode, touch, destroy };
 }
-
-/** Bind groups are remembered for this many combinations of buffers. */
-const MOST_BOUND = 64;
 
 export const STAGES = ["count", "imbalance", "solve", "remap"] as const;
 export type Stage = (typeof STAGES)[number];

@@ -1,3 +1,4 @@
+import type { BufferSlice } from "../gpu/buffers.ts";
 import type { AdapterChoice } from "../gpu/device.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -66,9 +67,6 @@ export interface Balanced {
   /** [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert; even where it has none. */
   shares(): Float32Array;
 }
-
-/** A GPUBuffer, or a part of one. */
-export type BufferSlice = GPUBuffer | GPUBufferBinding;
 
 /**
  * The caller's buffers for `encode`, on the balancer's device, usage STORAGE, 32-bit words, row-major without gaps. An offset must be a

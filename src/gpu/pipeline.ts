@@ -1,4 +1,5 @@
 import { KernelError } from "../errors.ts";
+import { COMPUTE_STAGE } from "./constants.ts";
 
 /** A compute kernel as data. `compile` turns it into a pipeline; nothing else does. */
 export interface Kernel {
@@ -73,7 +74,7 @@ async function build(
     label,
     entries: Object.values(kernel.bindings).map((type, binding) => ({
       binding,
-      visibility: GPUShaderStage.COMPUTE,
+      visibility: COMPUTE_STAGE,
       buffer: { type },
     })),
   });

@@ -1,3 +1,4 @@
+import { bufferUsage } from "./constants.ts";
 /** Timestamps around compute passes, one pair per name. Values are in ns, quantised as the implementation likes. */
 export interface PassTimer {
   /** For beginComputePass. */
@@ -16,7 +17,7 @@ export function passTimer(device: GPUDevice, names: readonly string[]): PassTime
   const count = 2 * names.length;
   const bytes = count * 8;
   const querySet = device.createQuerySet({ type: "timestamp", count });
-  const buffer = device.createBuffer({ size: bytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+  const buffer = device.createBuffer({ size: bytes, usage: bufferUsage.QUERY_RESOLVE | bufferUsage.COPY_SRC });
   return {
     writes(name) {
       const first = 2 * names.indexOf(name);

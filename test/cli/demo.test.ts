@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { BalanceReport, LayerGroup } from "../../src/cli/balance_report.ts";
+import { rebalanceExperts } from "../../src/index.ts";
 import { seeded } from "../helpers/random.ts";
 import { cli, evenkeel } from "./evenkeel.ts";
 
@@ -78,9 +79,9 @@ function imbalance(
 
 test("reports the imbalances that the loads and placements say, and the optimum for every LP", async () => {
   const result = await report();
-  expect(result).toMatchObject({ source: file, layers: 5, experts, gpus, redundant: gpus, tokens: "integer", lps: 90 });
-  expect(result.fittedSteps).toBe(2);
-  expect(result.measuredSteps).toEqual(Array.from({ length: 18 }, (_, i) => 2 + i)); // not those of the fit
+  expect(result).toMatchObject({ source: file, layers: 5, experts, gpus, redundant: gpus, tokens: "integer", lps: 75 });
+  expect(result.fittedSteps).toBe(5);
+  expect(result.measuredSteps).toEqual(Array.from({ length: 15 }, (_, i) => 5 + i)); // not those of the fit
   expect(result.groups.map(({ firstLayer, lastLayer }) => [firstLayer, lastLayer])).toEqual([
     [0, 1],
     [2, 3],
@@ -97,15 +98,30 @@ test("reports the imbalances that the loads and placements say, and the optimum 
     expect(group.even.mean).toBeLessThan(group.originals.mean - 0.02);
     expect(group).toMatchObject({ optimal: group.lps, largestGap: 0 });
   }
-  expect(result.all.lps).toBe(90);
+  expect(result.all.lps).toBe(75);
   expect(result.webgpu).toMatchObject({ adapter: { software: true }, medianUs: expect.any(Number) });
   expect(result.webgpu!.medianUs).toBeGreaterThan(0);
   expect(result.cpu.medianUs).toBeGreaterThan(0);
 });
 
+test("places experts as EPLB does by the mean loads of the first quarter, and without replicas, too", async () => {
+  const sums = loads[0].map((row, layer) =>
+    row.map((_, e) => loads.slice(0, 5).reduce((a, step) => a + step[layer][e], 0)),
+  );
+  for (const redundant of [gpus, 0]) {
+    const { placements, groups } = await report(["--steps", "4", "--redundant", `${redundant}`]);
+    const { physicalToLogical } = rebalanceExperts(sums, { replicas: experts + redundant, gpus });
+    expect(placements).toEqual(physicalToLogical.map((map) => [...map]));
+    for (const { even, solved, optimal, lps } of groups) {
+      expect(optimal).toBe(lps);
+      if (redundant === 0) expect(solved).toEqual(even); // nothing to decide
+    }
+  }
+});
+
 test("--steps spreads over the steps after the fit", async () => {
   const { measuredSteps, lps } = await report(["--steps", "4"]);
-  expect({ measuredSteps, lps }).toEqual({ measuredSteps: [2, 6, 11, 15], lps: 20 });
+  expect({ measuredSteps, lps }).toEqual({ measuredSteps: [5, 8, 12, 16], lps: 20 });
 });
 
 test("goes on without WebGPU, says so, and finds the same", async () => {
@@ -138,10 +154,10 @@ test("takes fractions and a single step", async () => {
   expect({ tokens, measuredSteps, placements }).toEqual({
     tokens: "fractional",
     measuredSteps: [0],
-    placements: [[0, 1, 3, 2, 3, 1]],
+    placements: [[3, 3, 2, 3, 1, 0]], // the hottest expert thrice, and twice on one GPU, as EPLB has it
   });
   expect(all.originals.mean).toBeCloseTo(7.25 / 5.375, 12);
-  expect(all.even.mean).toBeCloseTo((1.5 + 1 + 3.5) / 5.375, 12);
+  expect(all.even.mean).toBeCloseTo((7 / 3 + 2 + 1.5) / 5.375, 12);
   expect(all.solved.mean).toBeCloseTo(1, 6); // the solver's own 1e-6
 });
 
@@ -149,6 +165,7 @@ test.each([
   [["--gpus", "x"], "option '--gpus <n>' argument 'x' is invalid. Expected an integer from 2 to 1024."],
   [["--steps", "0"], "option '--steps <n>' argument '0' is invalid. Expected an integer from 1 to 10000."],
   [["--redundant", "12"], "redundant: expected a multiple of the 8 GPUs, got 12."],
+  [["--redundant", "232"], "redundant: expected at most 224, enough for every expert on every GPU, got 232."],
   [["--loads", file], "gpus: expected a divisor of the 12 experts, got 8."],
   [["--loads", `${file}.gz`], `${file}.gz: expected a file that can be read, got "ENOENT: no such file or directory".`],
   [["--loads", cli], /: expected JSON, plain or in gzip, got "\d+ bytes"\. .+/],
@@ -174,7 +191,7 @@ test("the recorded loads of gpt-oss-20b", async ({ skip }) => {
   const { stdout } = await evenkeel(["demo", "--json", "--steps", "10", "--loads", recorded]);
   const { lps, all } = JSON.parse(stdout) as BalanceReport;
   expect({ lps, optimal: all.optimal, largestGap: all.largestGap }).toEqual({ lps: 240, optimal: 240, largestGap: 0 });
-  // Experts drift away from a placement that is fitted once; even so both ways to use the replicas pay.
+  // Loads drift away from a placement that is fitted once; even so both ways to use the replicas pay.
   expect(all.solved.mean).toBeLessThan(all.even.mean - 0.1);
-  expect(all.even.mean).toBeLessThan(all.originals.mean - 0.05);
+  expect(all.even.mean).toBeLessThan(all.originals.mean - 0.2);
 });

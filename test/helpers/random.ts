@@ -1,3 +1,5 @@
+import { uniform } from "../../src/cli/generated_loads.ts";
+
 /** Seeded randomness for tests: a failure names the seed, and the seed brings it back. */
 export interface Random {
   /** Uniform in [0, 1). */
@@ -9,15 +11,8 @@ export interface Random {
   shuffle<T>(items: T[]): T[];
 }
 
-/** The generator "mulberry32" (T. Ettinger, public domain). */
 export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = uniform(seed);
   const below = (n: number) => Math.floor(next() * n);
   return {
     next,

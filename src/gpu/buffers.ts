@@ -1,0 +1,83 @@
+import { ArgumentError } from "../errors.ts";
+import { bufferUsage } from "./constants.ts";
+
+/** A GPUBuffer of the caller's, or a part of one. */
+export type BufferSlice = GPUBuffer | GPUBufferBinding;
+
+/** Usages by name, for messages. */
+export const storage = { name: "STORAGE", flag: bufferUsage.STORAGE } as const;
+export const copyTarget = { name: "COPY_DST", flag: bufferUsage.COPY_DST } as const;
+
+/** Checks a caller's buffer by name and makes a binding of exactly `bytes` bytes of it. Whether it is destroyed only a submit can tell: see `requireAlive`. */
+export function bindingOf(
+  device: GPUDevice,
+  name: string,
+  slice: BufferSlice,
+  bytes: number,
+  usage: typeof storage | typeof copyTarget,
+): GPUBufferBinding {
+  const { buffer, offset = 0, size } = isBinding(slice) ? slice : ({ buffer: slice } as GPUBufferBinding);
+  if (typeof buffer?.usage !== "number" || typeof buffer.size !== "number") {
+    throw new ArgumentError(name, "a GPUBuffer, or { buffer, offset, size }", buffer);
+  }
+  const { minStorageBufferOffsetAlignment: alignment } = device.limits;
+  if (!Number.isInteger(offset) || offset < 0 || offset % alignment !== 0) {
+    throw new ArgumentError(`${name}.offset`, `a multiple of ${alignment} bytes`, offset);
+  }
+  const available = Math.min(size ?? Infinity, buffer.size - offset);
+  if (available < bytes) throw new ArgumentError(name, `at least ${bytes} bytes from offset ${offset}`, available);
+  if ((buffer.usage & usage.flag) === 0) {
+    throw new ArgumentError(`${name}.usage`, `GPUBufferUsage.${usage.name} among its flags`, buffer.usage);
+  }
+  return { buffer, offset, size: Math.max(WORD, bytes) };
+}
+
+const WORD = 4; // bindings are not empty
+
+function isBinding(slice: BufferSlice): slice is GPUBufferBinding {
+  return typeof slice === "object" && slice !== null && "buffer" in slice;
+}
+
+/**
+ * Remembers bind groups by what they bind, since WebGPU objects are made anew for new buffers only. A caller with ever new buffers
+ * makes it start over.
+ */
+export function bindCache<T>(): (parts: readonly (number | GPUBufferBinding | undefined)[], make: () => T) => T {
+  const identities = new WeakMap<GPUBuffer, number>();
+  let identified = 0;
+  const groups = new Map<string, T>();
+  return (parts, make) => {
+    const name = (part: number | GPUBufferBinding | undefined) => {
+      if (typeof part !== "object") return `${part}`;
+      if (!identities.has(part.buffer)) identities.set(part.buffer, identified++);
+      return `${identities.get(part.buffer)}+${part.offset ?? 0}`;
+    };
+    const key = parts.map(name).join(" ");
+    const known = groups.get(key);
+    if (known) return known;
+    if (groups.size >= MOST_REMEMBERED) groups.clear();
+    const made = make();
+    groups.set(key, made);
+    return made;
+  };
+}
+
+const MOST_REMEMBERED = 64;
+
+/**
+ * Submits nothing but a use of each buffer, and rejects with an ArgumentError that names the first one that cannot be used: destroyed, or
+ * another device's. WebGPU tells this no sooner than at a submit, and then only by error scopes.
+ */
+export async function requireAlive(
+  device: GPUDevice,
+  buffers: Readonly<Record<string, { binding: GPUBufferBinding; use(encoder: GPUCommandEncoder): void }>>,
+): Promise<void> {
+  for (const [name, { binding, use }] of Object.entries(buffers)) {
+    device.pushErrorScope("validation");
+    const encoder = device.createCommandEncoder({ label: `check ${name}` });
+    use(encoder);
+    device.queue.submit([encoder.finish()]);
+    const failure = await device.popErrorScope();
+    if (failure) throw new ArgumentError(name, "a live buffer of the same device", binding.buffer, failure.message);
+  }
+}

@@ -1,0 +1,46 @@
+/** Placements and batches of top-k ids for the balancer and its kernels. */
+import { Placement } from "../../src/index.ts";
+import { CHUNK } from "../../src/kernels/balance_params.ts";
+import { randomPlacement } from "./instances.ts";
+import type { Random } from "./random.ts";
+
+/** Around every boundary of the kernels that walk ids: none, one, a chunk less one, a chunk, one more, several. */
+export const assignmentCounts = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5000];
+/** Around a word of bits, around the wide blocks of `remap`, and the most. */
+export const expertCounts = [1, 31, 32, 256, 257, 1024];
+
+/** Neither an expert nor -1, whatever E: as i32 just outside, far outside, and with every sign bit. */
+export function oddIds(experts: number): number[] {
+  return [experts, experts + 1, 2 ** 31 - 1, -2, -(2 ** 31)];
+}
+
+/**
+ * `layers` different placements of equal sizes: `experts` on `gpus` GPUs with an eighth more slots, at least. In every other one an expert
+ * may sit on a GPU twice, as EPLB has it.
+ */
+export function layerPlacements(random: Random, layers: number, experts: number, gpus: number): Placement[] {
+  const perGpu = Math.min(experts, Math.ceil((experts * 9) / 8 / gpus));
+  const extra = gpus * perGpu - experts;
+  return Array.from({ length: layers }, (_, layer) => {
+    const placement = randomPlacement(random, gpus, perGpu, extra, gpus);
+    if (layer % 2 === 0) return placement;
+    return Placement.fromPhysicalToLogical(random.shuffle([...placement.physicalToLogical]), { gpus });
+  });
+}
+
+/**
+ * [rows, assignments] ids, a share `odd` of them -1 or out of range. A row is uniform, or skewed as routing is, or nearly one expert's
+ * alone.
+ */
+export function randomIds(random: Random, rows: number, assignments: number, experts: number, odd = 0.05): Int32Array {
+  const ids = new Int32Array(rows * assignments);
+  const strange = [-1, -1, -1, ...oddIds(experts)];
+  for (let row = 0; row < rows; row++) {
+    const popular = random.shuffle([...new Array(experts).keys()]);
+    const skew = random.pick([1, 1.5, 3, 1000]);
+    for (let i = row * assignments; i < (row + 1) * assignments; i++) {
+      ids[i] = random.next() < odd ? random.pick(strange) : popular[Math.floor(random.next() ** skew * experts)];
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { type Placement, requestDevice } from "../../src/index.ts";
+import { balanceParams, LANES, placementTable } from "../../src/kernels/balance_params.ts";
+import { compileShares } from "../../src/kernels/shares.ts";
+import { apportion } from "../../src/reference/apportion.ts";
+import * as reference from "../../src/reference/shares.ts";
+import { expertCounts, layerPlacements } from "../helpers/batches.ts";
+import { runKernel, unwritten } from "../helpers/kernel.ts";
+import { type Random, seeded } from "../helpers/random.ts";
+
+const { device } = await requestDevice();
+
+/** WGSL divides to 2.5 units in the last place and converts u32 to f32 to half a unit, twice; the twin rounds its result once more. */
+const RELATIVE = 4 * 2 ** -23;
+
+async function shares(placements: readonly Placement[], counts: Uint32Array, quota: Uint32Array) {
+  const table = placementTable(placements);
+  const layers = counts.length / table.experts;
+  const arrays = {
+    placement: table.data,
+    counts,
+    quota,
+    shares: unwritten(layers * table.experts * table.replicas),
+    params: balanceParams(table, layers, 0, 0),
+  };
+  const grid = [Math.ceil(table.experts / LANES), layers] as const;
+  const found = await runKernel(device, await compileShares(device), arrays, grid);
+  return new Float32Array(found.shares.buffer);
+}
+
+/** Counts of all magnitudes, some 0, split in random proportions: [L, E] and [L, P]. */
+function split(random: Random, placements: readonly Placement[]) {
+  const { logicalExperts: E, physicalExperts: P } = placements[0];
+  const anyCount = () => (random.next() < 0.2 ? 0 : Math.floor(2 ** (31 * random.next())));
+  const counts = Int32Array.from({ length: placements.length * E }, anyCount);
+  const quota = new Int32Array(placements.length * P);
+  for (const [l, placement] of placements.entries()) {
+    const weights = Array.from({ length: P }, () => random.below(1000));
+    apportion(placement, counts.subarray(l * E, (l + 1) * E), weights, quota.subarray(l * P, (l + 1) * P));
+  }
+  return { counts: Uint32Array.from(counts), quota: Uint32Array.from(quota) };
+}
+
+test.each(expertCounts)("%i experts: shares of layers with different most slots", async (experts) => {
+  const random = seeded(51);
+  const placements = layerPlacements(random, 4, experts, Math.min(8, 4 * experts));
+  const { counts, quota } = split(random, placements);
+  const { logicalExperts: E, physicalExperts: P } = placements[0];
+  const width = Math.max(...placements.map(({ maxReplicas }) => maxReplicas));
+  const found = await shares(placements, counts, quota);
+  expect(found.length).toBe(placements.length * E * width);
+  for (const [l, placement] of placements.entries()) {
+    const row = quota.subarray(l * P, (l + 1) * P);
+    const twin = reference.shares(placement, counts.subarray(l * E, (l + 1) * E), row, width);
+    for (let i = 0; i < twin.length; i++) {
+      const share = found[l * E * width + i];
+      expect(Math.abs(share - twin[i]), `layer ${l}, ${i}`).toBeLessThanOrEqual(RELATIVE * twin[i]); // so 0 where padded
+    }
+    for (let e = 0; e < E; e++) {
+      const first = (l * E + e) * width;
+      const sum = found.subarray(first, first + width).reduce((a, b) => a + b);
+      expect(Math.abs(sum - 1)).toBeLessThanOrEqual(RELATIVE * (width + 1));
+    }
+  }
+});

@@ -1,0 +1,89 @@
+/** What the README says of limits and backends. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import {
+  ArgumentError,
+  certify,
+  createSolver,
+  DeviceError,
+  LoadError,
+  Placement,
+  requestDevice,
+  solveLoadBalanceLP,
+} from "../src/index.ts";
+import { randomPlacement } from "./helpers/instances.ts";
+import { seeded } from "./helpers/random.ts";
+
+const backends = ["webgpu", "cpu"] as const;
+const pair = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+
+describe("2^31 - 1 tokens an LP", () => {
+  const most = 2 ** 31 - 1;
+
+  test.each(backends)("are solved to the token on %s", async (backend) => {
+    const { maxLoad, status } = await solveLoadBalanceLP(
+      { placement: pair, expertLoad: [7, most - 7, 0] },
+      { backend },
+    );
+    expect({ maxLoad: maxLoad[0], status }).toEqual({ maxLoad: 2 ** 30, status: ["optimal"] });
+  });
+
+  test.each(backends)(
+    "are the most in whole tokens, base loads included by magnitude, but not in fractions, on %s",
+    async (backend) => {
+      const problem = { placement: pair, expertLoad: [0, most, 0], baseLoad: [0, -1] };
+      await expect(solveLoadBalanceLP(problem, { backend })).rejects.toThrow(LoadError);
+      await expect(solveLoadBalanceLP(problem, { backend })).rejects.toThrow(`got ${2 ** 31}. Solve in larger units`);
+      const solution = await solveLoadBalanceLP(problem, { backend, tokens: "fractional" });
+      const unit = 2 ** 31 / 2 ** 30; // of the kernel, in tokens
+      expect(Math.abs(solution.maxLoad[0] - (most - 1) / 2)).toBeLessThanOrEqual(unit);
+      expect(certify(problem, solution)[0]).toMatchObject({ verdict: "optimal" });
+    },
+  );
+});
+
+describe("65 GPUs", () => {
+  const random = seeded(71);
+  const placement = randomPlacement(random, 65, 4, 65, 3);
+  const problem = { placement, expertLoad: Array.from({ length: placement.logicalExperts }, () => random.below(1000)) };
+
+  test("are too many for WebGPU", async () => {
+    await expect(solveLoadBalanceLP(problem, { backend: "webgpu" })).rejects.toThrow(ArgumentError);
+    await expect(solveLoadBalanceLP(problem, { backend: "webgpu" })).rejects.toThrow(`gpus: expected at most 64`);
+  });
+
+  test("are solved by the CPU, which says why", async () => {
+    const solution = await solveLoadBalanceLP(problem);
+    expect(solution).toMatchObject({ backend: "cpu", reason: "The WebGPU kernel takes at most 64 GPUs." });
+    expect(certify(problem, solution)[0]).toMatchObject({ verdict: "optimal", gap: 0 });
+  });
+});
+
+describe(`backend "auto"`, () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test("takes a software adapter only if asked for one", async () => {
+    const asked = await createSolver(pair); // by EVENKEEL_ADAPTER, set for all tests
+    expect(asked.backend).toBe("webgpu");
+    vi.stubEnv("EVENKEEL_ADAPTER", undefined);
+    const { adapter, backend } = await solveLoadBalanceLP({ placement: pair, expertLoad: [1, 2, 3] });
+    if (backend === "webgpu") expect(adapter!.software).toBe(false);
+    const again = await createSolver(pair, { adapter: "software" });
+    expect(again.backend).toBe("webgpu");
+    for (const solver of [asked, again]) solver.destroy();
+  });
+
+  test("goes on with the CPU once the device is lost, and says so; webgpu does not", async () => {
+    const { device } = await requestDevice();
+    const auto = await createSolver(pair, { device });
+    const webgpu = await createSolver(pair, { device, backend: "webgpu" });
+    const loads = { expertLoad: [30, 60, 10] };
+    expect(await auto.solve(loads)).toMatchObject({ backend: "webgpu", maxLoad: Float64Array.of(50) });
+    device.destroy();
+    const { backend, reason, maxLoad } = await auto.solve(loads);
+    expect({ backend, maxLoad: maxLoad[0] }).toEqual({ backend: "cpu", maxLoad: 50 });
+    expect(reason).toMatch(/^The WebGPU device was lost/);
+    await expect(webgpu.solve(loads)).rejects.toThrow(DeviceError);
+  });
+});
