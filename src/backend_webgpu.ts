@@ -54,13 +54,13 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
   const { gpus, experts, slots } = topology;
   const words = proofWords(gpus);
   const table = topologyTable([topology]);
-  const kernel = await compileSolve(device, table, topology.equalSpeeds);
-  const record = createBuffer("topology", table.data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
-  device.queue.writeBuffer(record, 0, table.data);
   let lost: GPUDeviceLostInfo | undefined;
   device.lost.then((info) => {
     lost = info;
   });
+  const kernel = await compileSolve(device, table, topology.equalSpeeds);
+  const record = createBuffer("topology", table.data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
+  device.queue.writeBuffer(record, 0, table.data);
   let buffers: Buffers | undefined;
 
   // More LPs than the largest binding holds go in several dispatches.
@@ -204,9 +204,14 @@ function release(buffers: Buffers): void {
   }
 }
 
+/** A driver's message, with its full stop. */
+export function sentence(message: string): string {
+  return message.replace(/[.\s]*$/, ".");
+}
+
 function lostError({ reason, message }: GPUDeviceLostInfo, cause?: unknown): DeviceError {
   return new DeviceError(
-    `The WebGPU device was lost (${reason}): ${message} Create a new solver, or use backend "auto" or "cpu".`,
+    `The WebGPU device was lost (${reason}): ${sentence(message)} Create a new solver, or use backend "auto" or "cpu".`,
     { cause },
   );
 }

@@ -101,8 +101,9 @@ function judge(speed: number[], claims: Claims, solution: ReplicaSolution | Edge
   return { conserved, withinCapacity, loadsTrue, boundValid, gap, verdict: valid ? closed : "invalid", valid };
 }
 
-/** The largest k with k / v < t. */
+/** The largest k with k / v < t; of claims beyond all loads only the order of magnitude, for counting by 1 ends at 2^53. */
 function wholeTokensBefore(t: number, v: number): number {
+  if (!(Math.abs(v * t) < 2 ** 52)) return v * t;
   let k = Math.ceil(v * t) - 1;
   while ((k + 1) / v < t) k++;
   while (k / v >= t) k--;

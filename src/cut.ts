@@ -28,8 +28,15 @@ export function insideLoad(
   return inside;
 }
 
-/** The most whole tokens that a GPU of speed v serves by time t: the largest k with k / v <= t, both as f64 computes them. */
+/** No GPU can have this many tokens, base load and all. */
+const PLENTY = 2 ** 40;
+
+/**
+ * The most whole tokens that a GPU of speed v serves by time t: the largest k with k / v <= t, both as f64 computes them. Or PLENTY: beyond
+ * 2^53, where a GPU is many times as fast as the slowest, counting up by 1 would never end.
+ */
 export function wholeTokensBy(t: number, v: number): number {
+  if (v * t > PLENTY) return PLENTY;
   let k = Math.floor(v * t);
   while ((k + 1) / v <= t) k++;
   while (k / v > t) k--;

@@ -8,13 +8,14 @@ export abstract class EvenkeelError extends Error {
 
 /** Shows what came instead of what was expected: short, and telling -0, NaN, strings and arrays apart. */
 export function shown(value: unknown): string {
+  if (Object.is(value, -0)) return "-0";
   if (typeof value === "number" || typeof value === "boolean" || value === undefined || value === null) {
     return String(value);
   }
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "string") return value.length > 40 ? `"${value.slice(0, 40)}..."` : `"${value}"`;
-  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
-    return `${value.constructor.name} of length ${(value as ArrayLike<unknown>).length}`;
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value)) {
+    return `${value.constructor.name} of length ${value.length}`;
   }
   return typeof value === "object" ? `an object of ${value.constructor?.name ?? "no class"}` : `a ${typeof value}`;
 }

@@ -54,6 +54,11 @@ export interface Loads {
 
 /** Whole tokens are counted in i32: the loads of one LP may add up to this much. */
 export const MAX_TOKENS = 2 ** 31 - 1;
+/** Fractions: even the slowest GPU serves this much in a time that f64 can hold. */
+const MAX_TOTAL = 1e270;
+
+/** Of a graph: far more than anyone has, and few enough for the arrays of a topology. */
+const MAX_GPUS = 2 ** 16;
 
 export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {
   return typeof form === "object" && form !== null && "edges" in form;
@@ -66,10 +71,12 @@ export function toTopology(form: Placement | Graph, speed: Numbers | undefined):
     throw new PlacementError("placement", "a Placement, or a graph { gpus, edges }", form);
   }
   const { gpus, edges } = form;
-  if (!Number.isInteger(gpus) || gpus < 1 || gpus > 2 ** 16) throw new ArgumentError("gpus", "an integer >= 1", gpus);
+  if (!Number.isInteger(gpus) || gpus < 1 || gpus > MAX_GPUS) {
+    throw new ArgumentError("gpus", `an integer from 1 to ${MAX_GPUS}`, gpus);
+  }
   if (!Array.isArray(edges)) throw new PlacementError("edges", "an array of [from, to] pairs", edges);
   for (const [i, edge] of edges.entries()) {
-    if (edge?.length !== 2) throw new PlacementError(`edges[${i}]`, "a pair [from, to]", edge);
+    if (!Array.isArray(edge) || edge.length !== 2) throw new PlacementError(`edges[${i}]`, "a pair [from, to]", edge);
     for (const gpu of edge) {
       if (!Number.isInteger(gpu) || gpu < 0 || gpu >= gpus) {
         throw new PlacementError(`edges[${i}]`, `GPUs in 0..${gpus - 1}`, gpu);
@@ -85,7 +92,7 @@ function checkSpeed(speed: Numbers | undefined, gpus: number): Float64Array {
   requireNumbers("speed", speed);
   if (speed.length !== gpus) throw new ShapeError("speed", `gpus = ${gpus} values`, speed.length);
   for (let g = 0; g < gpus; g++) {
-    if (!(speed[g] >= MIN_SPEED && speed[g] <= MAX_SPEED)) {
+    if (typeof speed[g] !== "number" || !(speed[g] >= MIN_SPEED && speed[g] <= MAX_SPEED)) {
       throw new ArgumentError(`speed[${g}]`, `a number > 0, within ${MIN_SPEED} to ${MAX_SPEED}`, speed[g]);
     }
   }
@@ -111,15 +118,19 @@ function requireNumbers(argument: string, values: unknown): asserts values is Nu
   }
 }
 
-/** Checks values one by one; returns whether all of them are integers. */
-function checkValues(argument: string, values: Numbers, least: number): boolean {
+/** Checks values one by one; returns whether all of them are integers, as they must be where that is the mode. */
+function checkValues(argument: string, values: Numbers, least: number, mode: TokenMode | undefined): boolean {
   let whole = true;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (typeof value !== "number" || !(value >= least && value < Infinity)) {
       throw new LoadError(`${argument}[${i}]`, least === 0 ? "a finite number >= 0" : "a finite number", value);
     }
-    if (whole && !Number.isInteger(value)) whole = false;
+    if (!whole || Number.isInteger(value)) continue;
+    if (mode === "integer") {
+      throw new LoadError(`${argument}[${i}]`, `an integer, because tokens is "integer"`, value);
+    }
+    whole = false;
   }
   return whole;
 }
@@ -138,7 +149,7 @@ export function checkLoads(
   }
   if (typeof given !== "object" || given === null) throw new ArgumentError("loads", "an object", given);
   return graph
-    ? checkEdgeLoads(topology, graph, given as EdgeLoads, mode)
+    ? checkEdgeLoads(topology, given as EdgeLoads, mode)
     : checkReplicaLoads(topology, given as ReplicaLoads, mode);
 }
 
@@ -149,19 +160,19 @@ function checkReplicaLoads(topology: Topology, { expertLoad, baseLoad }: Replica
   if (!Number.isInteger(batch) || batch < 1) {
     throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, expertLoad.length);
   }
-  let whole = checkValues("expertLoad", expertLoad, 0);
+  let whole = checkValues("expertLoad", expertLoad, 0, mode);
   if (baseLoad !== undefined) {
     requireNumbers("baseLoad", baseLoad);
     if (baseLoad.length !== batch * gpus) {
       throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, baseLoad.length);
     }
-    whole = checkValues("baseLoad", baseLoad, FINITE) && whole;
+    whole = checkValues("baseLoad", baseLoad, FINITE, mode) && whole;
   }
-  const tokens = chooseMode(mode, whole, "expertLoad");
+  const tokens = mode ?? (whole ? "integer" : "fractional");
   return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad);
 }
 
-function checkEdgeLoads(topology: Topology, graph: Graph, { load, capacity }: EdgeLoads, mode?: TokenMode): Loads {
+function checkEdgeLoads(topology: Topology, { load, capacity }: EdgeLoads, mode?: TokenMode): Loads {
   const { gpus, experts: edges } = topology;
   requireNumbers("load", load);
   requireNumbers("capacity", capacity);
@@ -172,20 +183,15 @@ function checkEdgeLoads(topology: Topology, graph: Graph, { load, capacity }: Ed
   if (capacity.length !== batch * edges) {
     throw new ShapeError("capacity", `B * edges = ${batch} * ${edges} = ${batch * edges} values`, capacity.length);
   }
-  const wholeLoads = checkValues("load", load, 0);
-  const tokens = chooseMode(mode, checkValues("capacity", capacity, 0) && wholeLoads, "load and capacity");
+  const wholeLoads = checkValues("load", load, 0, mode);
+  const whole = checkValues("capacity", capacity, 0, mode) && wholeLoads;
+  const tokens = mode ?? (whole ? "integer" : "fractional");
   const baseLoad = Float64Array.from(load);
   for (let p = 0; p < batch; p++) {
-    for (let e = 0; e < edges; e++) baseLoad[p * gpus + graph.edges[e][0]] -= capacity[p * edges + e];
+    // Replica 2e is the original of edge e. The caller's graph may have changed since.
+    for (let e = 0; e < edges; e++) baseLoad[p * gpus + topology.replicaGpu[2 * e]] -= capacity[p * edges + e];
   }
   return finish(topology, "load and capacity", tokens, batch, capacity, baseLoad);
-}
-
-function chooseMode(mode: TokenMode | undefined, whole: boolean, argument: string): TokenMode {
-  if (mode === "integer" && !whole) {
-    throw new LoadError(argument, `integers, because tokens is "integer"`, "a fraction");
-  }
-  return mode ?? (whole ? "integer" : "fractional");
 }
 
 /** Checks that each LP's total fits the arithmetic, and copies into the array type of the mode. */
@@ -198,7 +204,7 @@ function finish(
   baseLoad: Numbers | undefined,
 ): Loads {
   const { experts, gpus } = topology;
-  const limit = tokens === "integer" ? MAX_TOKENS : Number.MAX_VALUE / 2;
+  const limit = tokens === "integer" ? MAX_TOKENS : MAX_TOTAL;
   for (let p = 0; p < batch; p++) {
     let total = 0;
     for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
@@ -213,9 +219,7 @@ function finish(
       );
     }
   }
-  const copy = (values: Numbers) => {
-    if (tokens === "fractional") return values instanceof Float64Array ? values : Float64Array.from(values);
-    return values instanceof Int32Array ? values : Int32Array.from(values);
-  };
+  // Copied even where the type is right: the caller may reuse its arrays while the solve is under way.
+  const copy = (values: Numbers) => (tokens === "integer" ? new Int32Array(values) : new Float64Array(values));
   return { batch, tokens, expertLoad: copy(expertLoad), baseLoad: baseLoad && copy(baseLoad) };
 }

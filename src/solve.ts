@@ -1,7 +1,14 @@
-import { ArgumentError } from "./errors.ts";
-import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
+import {
+  type EdgeLoads,
+  type EdgeProblem,
+  isEdgeForm,
+  type LoadBalanceProblem,
+  type ReplicaLoads,
+  type ReplicaProblem,
+  toTopology,
+} from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
-import { createSolver, type SolveOptions, type SolverOptions } from "./solver.ts";
+import { checkCall, requireObject, type SolveOptions, type SolverOptions, solverOn } from "./solver.ts";
 
 /**
  * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.
@@ -33,12 +40,12 @@ export async function solveLoadBalanceLP(
   problem: LoadBalanceProblem,
   options: SolverOptions & SolveOptions = {},
 ): Promise<ReplicaSolution | EdgeSolution> {
-  if (typeof problem !== "object" || problem === null) throw new ArgumentError("problem", "an object", problem);
-  const solverOptions = { ...options, speed: problem.speed ?? options.speed };
-  if (isEdgeForm<ReplicaProblem, EdgeProblem>(problem)) {
-    const solver = await createSolver({ gpus: problem.gpus, edges: problem.edges }, solverOptions);
-    return solver.solve(problem, options).finally(() => solver.destroy());
-  }
-  const solver = await createSolver(problem.placement, solverOptions);
-  return solver.solve(problem, options).finally(() => solver.destroy());
+  requireObject("problem", problem);
+  requireObject("options", options);
+  const graph = isEdgeForm<ReplicaProblem, EdgeProblem>(problem) ? problem : undefined;
+  const speed = problem.speed === undefined ? options.speed : problem.speed;
+  const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, speed);
+  const loads = checkCall(topology, graph, problem, options); // before a device is looked for
+  const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, graph, options);
+  return solver.solveInTurn(loads, options.signal).finally(() => solver.destroy());
 }

@@ -57,7 +57,7 @@ export interface Solver<L, S> {
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
   /** Who answers. */
   readonly backend: BackendName;
-  /** Frees the GPU buffers. The device stays. */
+  /** Frees the GPU buffers once the solves under way are done; further ones are refused. The device stays. */
   destroy(): void;
 }
 
@@ -72,19 +72,56 @@ export async function createSolver(
   placement: Placement,
   options?: SolverOptions,
 ): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
-export async function createSolver(graph: Graph, options?: SolverOptions): Promise<Solver<EdgeLoads, EdgeSolution>>;
 export async function createSolver(
-  form: Placement | Graph,
+  graph: Graph & Speed,
+  options?: SolverOptions,
+): Promise<Solver<EdgeLoads, EdgeSolution>>;
+export async function createSolver(
+  form: Placement | (Graph & Speed),
   options: SolverOptions = {},
 ): Promise<Solver<ReplicaLoads, ReplicaSolution> | Solver<EdgeLoads, EdgeSolution>> {
-  const { backend = "auto", speed } = options;
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  requireObject("options", options);
+  const { speed = (form as Speed | undefined)?.speed } = options;
   const topology = toTopology(form, speed);
+  return form instanceof Placement
+    ? solverOn<ReplicaLoads, ReplicaSolution>(topology, undefined, options)
+    : solverOn<EdgeLoads, EdgeSolution>(topology, form, options);
+}
+
+/** A solver on a topology that is checked already. */
+export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
+  topology: Topology,
+  graph: Graph | undefined,
+  options: SolverOptions,
+): Promise<TopologySolver<L, S>> {
+  const { backend = "auto", device, adapter } = options;
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  if (adapter !== undefined) resolveChoice(adapter);
+  if (device !== undefined && typeof device?.createBuffer !== "function") {
+    throw new ArgumentError("device", "a GPUDevice", device);
+  }
   const choice = await acquireDevice(topology.gpus, backend, options);
   const gpu = choice.acquired && (await webgpuBackend(choice.acquired.device, topology));
-  return form instanceof Placement
-    ? new TopologySolver<ReplicaLoads, ReplicaSolution>(topology, undefined, backend, choice, gpu)
-    : new TopologySolver<EdgeLoads, EdgeSolution>(topology, form, backend, choice, gpu);
+  return new TopologySolver<L, S>(topology, graph, backend, choice, gpu);
+}
+
+/** Checks what one solve is called with, and copies its loads. */
+export function checkCall(
+  topology: Topology,
+  graph: Graph | undefined,
+  given: EdgeLoads | ReplicaLoads,
+  options: SolveOptions,
+): Loads {
+  requireObject("options", options);
+  const { tokens, signal } = options;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  }
+  return checkLoads(topology, graph, given, tokens);
+}
+
+export function requireObject(argument: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) throw new ArgumentError(argument, "an object", value);
 }
 
 interface Choice {
@@ -142,15 +179,19 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return this.gpu ? "webgpu" : "cpu";
   }
 
-  solve(given: L, { tokens, signal }: SolveOptions = {}): Promise<S> {
-    const answer = this.previous.then(() => this.solveNow(given, tokens, signal));
+  async solve(given: L, options: SolveOptions = {}): Promise<S> {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
+    // Now, not when its turn comes: the caller may reuse its arrays at once.
+    return this.solveInTurn(checkCall(this.topology, this.graph, given, options), options.signal);
+  }
+
+  solveInTurn(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
+    const answer = this.previous.then(() => this.solveNow(loads, signal));
     this.previous = answer.catch(() => {});
     return answer;
   }
 
-  private async solveNow(given: L, mode: TokenMode | undefined, signal: AbortSignal | undefined): Promise<S> {
-    if (this.destroyed) throw new DeviceError(DESTROYED);
-    const loads = checkLoads(this.topology, this.graph, given, mode);
+  private async solveNow(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
     signal?.throwIfAborted();
     const raw = await this.solveRaw(loads, signal);
     const { judged, judgeOne } = judge(this.topology, loads, raw);
@@ -196,7 +237,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
 
   destroy(): void {
     this.destroyed = true;
-    this.gpu?.destroy();
+    this.previous.then(() => this.gpu?.destroy());
   }
 }
 

@@ -3,7 +3,7 @@
 // An expert lies inside a prefix once the prefix holds the last of its replicas, so one pass over the replicas and one over the
 // ranks value all prefixes. Loads count as given, without their floor. Usually exact several iterations before x is.
 //
-// Needs  b, w, y, scale, bound, member, speed() of interior_point.wgsl.   Improves bound and member.   No barriers.
+// Needs  y [G] prices; tokens, member of solve.wgsl; common/scaling.wgsl.   Improves bound and member.   No barriers.
 
 var<private> rank: array<u32, MAX_GPUS>;          // position of GPU g in order of falling price, ties by index
 var<private> weight_at: array<f32, MAX_GPUS>;     // load that the k-th GPU brings inside

@@ -6,20 +6,19 @@
 // The best x seen is kept. It is judged against the best cut (common/cut_sweep.wgsl); no dual bound is evaluated, because the
 // dual bound of y is a weighted mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
 //
-// Declares  best_x [R] in tokens.   Needs  gpus, record, experts, tokens, alone, member of solve.wgsl.   No barriers.
+// Declares  best_x [R] in tokens.   Needs  gpus, experts, tokens, member of solve.wgsl;
+// common/scaling.wgsl.   No barriers.
 
 const MAX_ITERATIONS = 16u;      // ordinary instances take 4 to 5
 const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs 0 to 3 moves from here
-const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor
+const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor; none is 0
 const PRIMAL_FLOOR = 1e-9;       // of x and s,
 const DUAL_FLOOR = 1e-12;        // of z and y: below, f32 quotients lose their meaning
 const START_SLACK = 0.1;         // of the first t above the hottest GPU, in mean loads
 const LEAST_FRACTION = 0.9;      // of the way to the boundary; 1 - mu where that is more
 const HUGE = 1e30;
 
-var<private> scale: f32;                  // loads are scaled so that sum(load) = sum(v) = G
-var<private> b: array<f32, MAX_GPUS>;         // scaled load without a choice, shifted by a multiple of v so that none is negative
-var<private> w: array<f32, MAX_EXPERTS>;      // scaled and floored loads; 0: no tokens, takes no part
+var<private> w: array<f32, MAX_EXPERTS>;      // scaled and floored loads
 var<private> x: array<f32, MAX_REPLICAS>;
 var<private> z: array<f32, MAX_REPLICAS>;
 var<private> d: array<f32, MAX_REPLICAS>;
@@ -39,15 +38,9 @@ var<private> carried: array<f32, MAX_GPUS>;   // b + sum x
 var<private> t: f32;
 var<private> dt: f32;
 var<private> best: f32;                   // value of best_x
-var<private> bound: f32;                  // value of the best cut
 var<private> variables: f32;
 var<private> alpha_p: f32;
 var<private> alpha_d: f32;
-
-fn speed(g: u32) -> f32 {
-  if (EQUAL_SPEEDS) { return 1.0; }
-  return bitcast<f32>(topology[record + AT_SPEED + g]);
-}
 
 /// Certified relative gap of best_x, in scaled and shifted units.
 fn gap() -> f32 { return (best - bound) / max(bound, LOAD_FLOOR); }
@@ -58,37 +51,12 @@ fn step_to_zero(value: f32, delta: f32, so_far: f32) -> f32 {
 }
 
 fn start_point() {
-  var total = 0.0;
-  var shift = 0.0;
-  for (var g = 0u; g < gpus; g++) {
-    b[g] = f32(alone[g]);
-    total += b[g];
-    shift = max(shift, -b[g] / speed(g));
-  }
-  for (var e = 0u; e < experts; e++) { total += f32(tokens[e]); }
-  total += shift * f32(gpus);
-  scale = select(1.0, f32(gpus) / total, total > 0.0);
-
-  bound = -HUGE;
-  for (var g = 0u; g < gpus; g++) {
-    b[g] = (b[g] + shift * speed(g)) * scale;
-    y[g] = 1.0 / f32(gpus);
-    ds[g] = 0.0;
-    dy[g] = 0.0;
-    bound = max(bound, b[g] / speed(g));
-  }
-  var found = false;  // the one cut known without prices: the GPU with most load that has no choice
-  for (var g = 0u; g < gpus; g++) {
-    member[g] = !found && b[g] / speed(g) >= bound;
-    found = found || member[g];
-  }
-
   variables = f32(gpus);
   for (var e = 0u; e < experts; e++) {
     let first = start_of(e);
     let end = start_of(e + 1u);
     let given = f32(tokens[e]);
-    w[e] = select(0.0, max(given * scale, LOAD_FLOOR), given > 0.0);
+    w[e] = max(given * scale, LOAD_FLOOR);
     nu[e] = 0.0;
     for (var r = first; r < end; r++) {
       x[r] = w[e] / f32(end - first);
@@ -97,7 +65,12 @@ fn start_point() {
       dz[r] = 0.0;
       best_x[r] = 0.0;
     }
-    if (w[e] > 0.0) { variables += f32(end - first); }
+    variables += f32(end - first);
+  }
+  for (var g = 0u; g < gpus; g++) {
+    y[g] = 1.0 / f32(gpus);
+    ds[g] = 0.0;
+    dy[g] = 0.0;
   }
   best = HUGE;
   t = carry() + START_SLACK;
@@ -108,7 +81,6 @@ fn start_point() {
 fn carry() -> f32 {
   for (var g = 0u; g < gpus; g++) { carried[g] = b[g]; }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     for (var r = start_of(e); r < start_of(e + 1u); r++) { carried[gpu_of(r)] += x[r]; }
   }
   var top = carried[0] / speed(0u);
@@ -121,7 +93,6 @@ fn keep_best(top: f32) {
   if (!(top < best)) { return; }
   best = top;
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     let to_tokens = f32(tokens[e]) / w[e];
     for (var r = start_of(e); r < start_of(e + 1u); r++) { best_x[r] = x[r] * to_tokens; }
   }
@@ -132,7 +103,6 @@ fn quotients() -> f32 {
   var mu = 0.0;
   for (var g = 0u; g < gpus; g++) { mu += s[g] * y[g]; }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     var sum = 0.0;
     for (var r = start_of(e); r < start_of(e + 1u); r++) {
       mu += x[r] * z[r];
@@ -153,7 +123,6 @@ fn newton_direction(aim: f32, second: f32, rs: f32) {
     h[g] = rc[g] / y[g] - rp;
   }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     let first = start_of(e);
     let end = start_of(e + 1u);
     var unserved = w[e];
@@ -177,7 +146,6 @@ fn newton_direction(aim: f32, second: f32, rs: f32) {
     alpha_d = step_to_zero(y[g], dy[g], alpha_d);
   }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     let first = start_of(e);
     let end = start_of(e + 1u);
     var weighted = 0.0;
@@ -199,7 +167,6 @@ fn affine_mu() -> f32 {
   var mu = 0.0;
   for (var g = 0u; g < gpus; g++) { mu += (s[g] + alpha_p * ds[g]) * (y[g] + alpha_d * dy[g]); }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     for (var r = start_of(e); r < start_of(e + 1u); r++) {
       mu += (x[r] + alpha_p * dx[r]) * (z[r] + alpha_d * dz[r]);
     }
@@ -216,7 +183,6 @@ fn advance(fraction: f32) {
     y[g] = max(y[g] + step_d * dy[g], DUAL_FLOOR);
   }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     nu[e] += step_d * dnu[e];
     let first = start_of(e);
     let end = start_of(e + 1u);
@@ -232,7 +198,9 @@ fn advance(fraction: f32) {
 
 /// Returns the number of iterations; leaves best_x, best, and the best cut in member and bound.
 fn interior_point() -> u32 {
+  scale_loads();
   start_point();
+  if (scale == 0.0) { return 0u; }  // nothing to move: best_x is 0
   var iteration = 0u;
   loop {
     keep_best(carry());

@@ -7,7 +7,7 @@
 //                                                  [Grassmann, Taksar, Heyman 1985; Alfa, Xue, Ye 2002]
 // The border v is eliminated last, as a 2 x 2 pivot together with the last node.
 //
-// Declares  h, the right-hand side.   Needs  gpus, d, inv_d, w, s, y, dy, speed() of interior_point.wgsl.   No barriers.
+// Declares  h, the right-hand side.   Needs  gpus, d, inv_d, s, y, dy, speed() of interior_point.wgsl.   No barriers.
 
 const TRIANGLE = MAX_GPUS * (MAX_GPUS - 1u) / 2u;
 
@@ -25,7 +25,6 @@ fn factor() {
   for (var k = 0u; k < row(gpus); k++) { mesh[k] = 0.0; }
   for (var g = 0u; g < gpus; g++) { excess[g] = s[g] / y[g]; }
   for (var e = 0u; e < experts; e++) {
-    if (w[e] == 0.0) { continue; }
     let first = start_of(e);
     for (var r = first + 1u; r < start_of(e + 1u); r++) {
       let g = gpu_of(r);

@@ -5,7 +5,7 @@ import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice } from "../solver.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
-import { type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
+import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
 import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens } from "./options.ts";
 import { judgeBalance } from "./result.ts";
@@ -46,7 +46,7 @@ export interface Balancer {
   readonly backend: BackendName;
   /** The device that `encode` works on; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
-  /** Frees the GPU buffers. The device stays. */
+  /** Frees the GPU buffers once the calls under way are done; further ones are refused. The device stays. */
   destroy(): void;
 }
 
@@ -70,6 +70,7 @@ class TopkBalancer implements Balancer {
   private readonly measured = createMetrics();
   private cpu: CpuBalance | undefined;
   private previous: Promise<unknown> = Promise.resolve();
+  private destroyed = false;
 
   constructor(
     private readonly options: CheckedOptions,
@@ -84,16 +85,19 @@ class TopkBalancer implements Balancer {
     return this.gpu?.device;
   }
 
-  balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced> {
-    const answer = this.previous.then(() => this.balanceNow(topkIds, rank));
+  async balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced> {
+    // Checked and copied now, not when the turn comes: the caller may reuse its arrays at once.
+    checkIds(topkIds, this.options);
+    const checkedRank = rank && checkRank(rank, this.count(topkIds), this.options);
+    const ids = topkIds.slice();
+    const answer = this.previous.then(() => this.balanceNow(ids, checkedRank));
     this.previous = answer.catch(() => {});
     return answer;
   }
 
-  private async balanceNow(topkIds: Int32Array | Uint32Array, rank: RankCounts | undefined): Promise<Balanced> {
+  private async balanceNow(topkIds: Int32Array | Uint32Array, checkedRank: CheckedRank | undefined): Promise<Balanced> {
     const { options } = this;
-    checkIds(topkIds, options);
-    const checkedRank = rank && checkRank(rank, this.count(topkIds), options);
+    if (this.destroyed) throw new DeviceError(DESTROYED);
     await this.replaceLostDevice();
     const result = this.gpu
       ? await this.onGpu(this.gpu, () => this.gpu!.balance(topkIds, checkedRank, options.timestamps === true))
@@ -160,6 +164,7 @@ class TopkBalancer implements Balancer {
   }
 
   private requireGpu(): GpuBalance {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
     if (!this.gpu) throw new DeviceError(`This balancer works on the CPU: use balance, or backend "webgpu".`);
     const lost = this.gpu.lost();
     if (lost) throw lostDeviceError(lost);
@@ -197,8 +202,10 @@ class TopkBalancer implements Balancer {
   }
 
   destroy(): void {
-    this.gpu?.destroy();
+    this.destroyed = true;
+    this.previous.then(() => this.gpu?.destroy());
   }
 }
 
 const WORD = 4;
+const DESTROYED = "This balancer was destroyed. Create a new one.";

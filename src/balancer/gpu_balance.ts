@@ -1,3 +1,4 @@
+import { sentence } from "../backend_webgpu.ts";
 import { DeviceError } from "../errors.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
@@ -120,5 +121,5 @@ function decodeProofs(proof: Uint32Array, layers: number, gpus: number) {
 
 export function lostDeviceError(info: GPUDeviceLostInfo, cause?: unknown): DeviceError {
   const remedy = "Make a new balancer, or one with recover: true.";
-  return new DeviceError(`The WebGPU device was lost (${info.reason}): ${info.message} ${remedy}`, { cause });
+  return new DeviceError(`The WebGPU device was lost (${info.reason}): ${sentence(info.message)} ${remedy}`, { cause });
 }

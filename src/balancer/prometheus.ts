@@ -7,7 +7,7 @@ interface ScrapedMetric {
   help: string;
   type: "counter" | "histogram";
   aggregator: "sum";
-  get(): Promise<Omit<ScrapedMetric, "get"> & { values: Sample[] }>;
+  get(): Promise<Omit<ScrapedMetric, "get" | "reset"> & { values: Sample[] }>;
   reset(): void;
 }
 
@@ -26,6 +26,7 @@ export interface PrometheusRegistry {
 /**
  * Shows a balancer's metrics in a prom-client registry (15): counters evenkeel_..._total, histograms of imbalance, and GPU time per stage.
  *
+ * @param balancer  asked at each scrape; `{ metrics: () => current.metrics() }` where balancers replace each other, as placements do.
  * @param labels  on every sample, to tell several balancers' metrics in different registries apart.
  * @throws whatever the registry throws, where it already has metrics of these names.
  */
@@ -35,8 +36,11 @@ export function registerPrometheusMetrics(
   labels: Record<string, string> = {},
 ): void {
   const register = (name: string, help: string, type: ScrapedMetric["type"], values: () => Sample[]) => {
-    const described = { name, help, type, aggregator: "sum" as const };
-    registry.registerMetric({ ...described, get: async () => ({ ...described, values: values() }), reset() {} });
+    const aggregator = "sum";
+    // metric.name, not name: for OpenMetrics the registry takes the _total off and puts it back on each sample.
+    const get = async () => ({ name: metric.name, help, type, aggregator, values: values() }) as const;
+    const metric: ScrapedMetric = { name, help, type, aggregator, get, reset() {} };
+    registry.registerMetric(metric);
   };
   const counters = {
     batches: "Batches balanced.",

@@ -6,6 +6,8 @@ export interface Kernel {
   /** Entry point, file stem and debug label. */
   readonly name: string;
   readonly wgsl: string;
+  /** Tells kernels of one name apart in the cache, where part of the shader is generated. */
+  readonly variant?: string;
   /** Shared fragments, appended so that the compiler's line numbers are those of the kernel's own file. */
   readonly includes: readonly string[];
   /** Bindings of group 0 in order. */
@@ -34,7 +36,8 @@ export function compile(
   overrides: Overrides,
 ): Promise<CompiledKernel> {
   const constants = Object.entries({ ...shape, ...overrides }).sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = [kernel.name, ...constants.map(([name, value]) => `${name}=${value}`)].join(" ");
+  const label = [kernel.name, ...constants.map(([name, value]) => `${name}=${value}`)].join(" ");
+  const key = `${label} ${kernel.variant ?? ""}`;
   let perDevice = cache.get(device);
   if (!perDevice) {
     perDevice = new Map();
@@ -42,7 +45,7 @@ export function compile(
   }
   const known = perDevice.get(key);
   if (known) return known;
-  const compiled = build(device, kernel, shape, overrides, key);
+  const compiled = build(device, kernel, shape, overrides, label);
   perDevice.set(key, compiled);
   compiled.catch(() => perDevice.delete(key)); // a failure is reported, not remembered
   return compiled;

@@ -1,17 +1,21 @@
 import cutSweep from "../../shaders/common/cut_sweep.wgsl";
 import finish from "../../shaders/common/finish.wgsl";
 import interiorPoint from "../../shaders/common/interior_point.wgsl";
+import scaling from "../../shaders/common/scaling.wgsl";
 import starMesh from "../../shaders/common/star_mesh.wgsl";
 import u64 from "../../shaders/common/u64.wgsl";
 import wholeTime from "../../shaders/common/whole_time.wgsl";
 import wgsl from "../../shaders/solve.wgsl";
 import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
+import type { Specialisation } from "../specialised/generate.ts";
 import type { TopologyTable } from "./topology_table.ts";
+
+const shared = [scaling, cutSweep, finish, wholeTime, u64];
 
 export const solveKernel = {
   name: "solve",
   wgsl,
-  includes: [interiorPoint, cutSweep, starMesh, finish, wholeTime, u64],
+  includes: [...shared, interiorPoint, starMesh],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",
@@ -48,6 +52,18 @@ export function compileSolve(
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
   return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
+}
+
+/** The same kernel with the interior point of one topology as straight-line code. */
+export function compileSpecialised(
+  device: GPUDevice,
+  { maxGpus, maxReplicas }: TopologyTable,
+  equalSpeeds: boolean,
+  specialisation: Specialisation,
+): Promise<CompiledKernel> {
+  const kernel = { ...solveKernel, variant: specialisation.wgsl, includes: [...shared, specialisation.wgsl] };
+  const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
+  return compile(device, kernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
 }
 
 /** Records one dispatch that solves `batch` LPs. */

@@ -1,4 +1,4 @@
-import { ArgumentError, PlacementError, shown } from "../errors.ts";
+import { ArgumentError, PlacementError } from "../errors.ts";
 
 /**
  * A replica graph in LPLB's form: `r2o[g][d]` is the rank whose d-th expert is copied into redundant slot d of rank g;
@@ -54,10 +54,11 @@ export const topologies = {
 export function requireRedundantToOriginal(r2o: RedundantToOriginal): void {
   if (!Array.isArray(r2o) || r2o.length === 0) throw new PlacementError("r2o", "a row per rank", r2o);
   const ranks = r2o.length;
-  const columns = r2o[0]?.length;
+  const columns = Array.isArray(r2o[0]) ? r2o[0].length : 0;
+  if (columns === 0) throw new PlacementError("r2o[0]", "an array of one or more originals", r2o[0]);
   for (const [g, row] of r2o.entries()) {
     if (!Array.isArray(row) || row.length !== columns) {
-      throw new PlacementError(`r2o[${g}]`, `${columns} originals as in r2o[0]`, row);
+      throw new PlacementError(`r2o[${g}]`, `an array of ${columns} originals as in r2o[0]`, row);
     }
     for (const [d, original] of row.entries()) {
       if (!Number.isInteger(original) || original < 0 || original >= ranks || original === g) {
@@ -66,9 +67,17 @@ export function requireRedundantToOriginal(r2o: RedundantToOriginal): void {
     }
   }
   for (let d = 0; d < columns; d++) {
-    const seen = new Set(r2o.map((row) => row[d]));
-    if (seen.size !== ranks) {
-      throw new PlacementError(`r2o[.][${d}]`, `a permutation of the ${ranks} ranks`, shown([...seen].sort()));
+    const holder = new Map<number, number>();
+    for (const [g, row] of r2o.entries()) {
+      const other = holder.get(row[d]);
+      if (other !== undefined) {
+        throw new PlacementError(
+          `r2o[${g}][${d}]`,
+          `an original that r2o[${other}][${d}] does not copy already`,
+          row[d],
+        );
+      }
+      holder.set(row[d], g);
     }
   }
 }

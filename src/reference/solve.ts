@@ -1,7 +1,8 @@
 import type { Loads } from "../problem.ts";
 import type { Topology } from "../topology.ts";
 import { finish } from "./finish.ts";
-import { InteriorPoint } from "./interior_point.ts";
+import { interiorPoint } from "./interior_point.ts";
+import { newtonShape } from "./newton.ts";
 
 export interface TwinSolution {
   /** [R] whole tokens per replica. */
@@ -13,9 +14,11 @@ export interface TwinSolution {
 }
 
 /** f64 twin of shaders/solve.wgsl for LP `lp` of whole-token loads: the interior point, then the exact finish. */
-export function solve(topology: Topology, loads: Loads, lp: number): TwinSolution {
-  const point = new InteriorPoint(topology);
-  const iterations = point.solve(loads, lp);
-  const moves = finish(topology, loads, lp, point.bestX, point.member);
-  return { x: point.bestX, member: point.member, iterations, moves };
+export function twin(topology: Topology): (loads: Loads, lp: number) => TwinSolution {
+  const shape = newtonShape(topology, false);
+  return (loads, lp) => {
+    const { x, member, iterations } = interiorPoint(topology, shape, loads, lp);
+    const moves = finish(topology, loads, lp, x, member);
+    return { x, member, iterations, moves };
+  };
 }

@@ -1,8 +1,9 @@
 /** Placements and batches of top-k ids for the balancer and its kernels. */
-import { Placement } from "../../src/index.ts";
+import { type Balanced, Placement, type RankCounts } from "../../src/index.ts";
 import { CHUNK } from "../../src/kernels/balance_params.ts";
+import { faults } from "./balanced.ts";
 import { randomPlacement } from "./instances.ts";
-import type { Random } from "./random.ts";
+import { type Random, seeded } from "./random.ts";
 
 /** Around every boundary of the kernels that walk ids: none, one, a chunk less one, a chunk, one more, several. */
 export const assignmentCounts = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5000];
@@ -43,4 +44,17 @@ export function randomIds(random: Random, rows: number, assignments: number, exp
     }
   }
   return ids;
+}
+
+/** What most tests of the balancer share, so that its pipelines are compiled once a file: 32 experts on 8 GPUs, top-4, 3 layers. */
+export const shared = { topK: 4, maxTokens: 300, placement: layerPlacements(seeded(1), 3, 32, 8) };
+
+/** [3, tokens, 4] ids for `shared`. */
+export function sharedIds(seed: number, tokens = shared.maxTokens, odd = 0.05): Int32Array {
+  return randomIds(seeded(seed), shared.placement.length, tokens * shared.topK, 32, odd);
+}
+
+/** What is wrong with an answer to `shared`. */
+export function sharedFaults(ids: Int32Array | Uint32Array, balanced: Balanced, rank?: RankCounts): string[] {
+  return faults({ placements: shared.placement, layers: shared.placement.length, ids, rank }, balanced);
 }
