@@ -1,10 +1,11 @@
-// A decode loop with a balancer in it, as a serving runtime has one: each step brings the router's expert ids of all layers and
-// tokens, and takes away physical slot ids for the all-to-all. The ids are replayed from a recording of gpt-oss-20b.
+// A decode loop with a balancer in it: each step brings the router's expert ids, and takes away physical slot ids for the all-to-all.
+// The ids are replayed from a recording of gpt-oss-20b, all layers of a step in one call. (Where a layer's ids wait for the layer
+// before, give each layer a balancer of its own: they share their pipelines.)
 //
 //   node scripts/run.mjs examples/serve.ts [FILE] [--backend auto|webgpu|cpu] [--every N]
 //
 // FILE: uint8 ids [sequence][step][layer][rank], row-major, in gzip; a step's batch is one token of every sequence. Without it, made-up
-// ids stand in. The experts are placed by EPLB on the loads of the first half of the steps, and every N-th step after that is served.
+// ids stand in. EPLB places the experts by the loads of the first half of the steps, and every N-th step after that is served.
 import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -36,6 +37,7 @@ interface Recording {
 }
 
 process.once("SIGINT", () => process.exit(130)); // runs the exit handlers, unlike the default
+process.stdout.once("error", ({ code }: NodeJS.ErrnoException) => process.exit(code === "EPIPE" ? 0 : 1)); // as in `| head`
 try {
   await main();
 } catch (error) {
@@ -66,10 +68,10 @@ async function main(): Promise<void> {
     console.log(line([`${redundant}`, ...imbalances, medianMs.toFixed(1), by]));
   }
   console.log(
-    `\nImbalance (max / mean GPU load), mean of ${served.length} steps x ${LAYERS} layers. Every batch was checked:`,
+    `\nImbalance: max / mean GPU load, mean of ${served.length} steps x ${LAYERS} layers. In every batch, checked:`,
   );
   console.log(
-    "physical ids map back to the router's, each slot gets its quota, and each layer's optimum is certified.",
+    "physical ids map back to the router's, each slot got its quota, and the optimum of each layer is certified.",
   );
 }
 

@@ -2,10 +2,11 @@ import { ArgumentError, DeviceError } from "./errors.ts";
 import { type BufferSlice, bindCache, bindingOf, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { bind } from "./gpu/pipeline.ts";
-import { compileSolve, encodeSolve, solveParams } from "./kernels/solve.ts";
+import { encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords, topologyTable } from "./kernels/topology_table.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
+import { type KernelChoice, type PlannedKernel, planKernel } from "./specialised/plan.ts";
 import type { Topology } from "./topology.ts";
 
 /**
@@ -41,6 +42,7 @@ interface Buffers {
 export interface WebgpuBackend {
   solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
+  readonly kernel: PlannedKernel;
   destroy(): void;
 }
 
@@ -50,7 +52,11 @@ const PARAMS_BYTES = 32;
 const LONGEST_DISPATCH = 65536;
 
 /** The `solve` kernel on one device: buffers grow to the largest batch seen and are kept. Calls must not overlap. */
-export async function webgpuBackend(device: GPUDevice, topology: Topology): Promise<WebgpuBackend> {
+export async function webgpuBackend(
+  device: GPUDevice,
+  topology: Topology,
+  choice: KernelChoice,
+): Promise<WebgpuBackend> {
   const { gpus, experts, slots } = topology;
   const words = proofWords(gpus);
   const table = topologyTable([topology]);
@@ -58,7 +64,7 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
   device.lost.then((info) => {
     lost = info;
   });
-  const kernel = await compileSolve(device, table, topology.equalSpeeds);
+  const kernel = await planKernel(device, topology, table, choice);
   const record = createBuffer("topology", table.data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
   device.queue.writeBuffer(record, 0, table.data);
   let buffers: Buffers | undefined;
@@ -99,7 +105,7 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
     params: GPUBuffer,
   ): GPUBindGroup {
     const own = { topology: { buffer: record }, params: { buffer: params } };
-    return bind(device, kernel, { ...own, ...parts, skip: parts.load }); // skip is not read
+    return bind(device, kernel.current, { ...own, ...parts, skip: parts.load }); // skip is not read
   }
 
   const remembered = bindCache<GPUBindGroup>();
@@ -125,11 +131,11 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
     }
     const sized = params;
     const key = [batch, ...Object.values(parts)];
-    const pass = encoder.beginComputePass({ label: kernel.label });
+    const pass = encoder.beginComputePass({ label: "solve" });
     encodeSolve(
       device,
       pass,
-      kernel,
+      kernel.current,
       remembered(key, () => bindAll(parts, sized)),
       batch,
     );
@@ -143,9 +149,9 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
     device.queue.writeBuffer(params, 0, solveParams(count, table, { hasBase: baseLoad !== undefined, hasSkip: false }));
     device.queue.writeBuffer(load, 0, expertLoad);
     if (baseLoad) device.queue.writeBuffer(base, 0, baseLoad);
-    const encoder = device.createCommandEncoder({ label: kernel.label });
-    const pass = encoder.beginComputePass({ label: kernel.label });
-    encodeSolve(device, pass, kernel, group, count);
+    const encoder = device.createCommandEncoder({ label: "solve" });
+    const pass = encoder.beginComputePass({ label: "solve" });
+    encodeSolve(device, pass, kernel.current, group, count);
     pass.end();
     const quotaBytes = count * slots * WORD;
     const proofBytes = count * words * WORD;
@@ -182,6 +188,7 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
         signal?.throwIfAborted();
         await solveChunk(loads, first, Math.min(most, loads.batch - first), raw);
       }
+      kernel.solved();
       return raw;
     } catch (cause) {
       await Promise.resolve(); // lets device.lost report first
@@ -195,7 +202,7 @@ export async function webgpuBackend(device: GPUDevice, topology: Topology): Prom
     buffers = undefined;
     for (const params of paramsOf.values()) params.destroy();
   }
-  return { solve, encode, destroy };
+  return { solve, encode, kernel, destroy };
 }
 
 function release(buffers: Buffers): void {

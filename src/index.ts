@@ -46,3 +46,4 @@ export type {
 export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
 export { solveLoadBalanceLP } from "./solve.ts";
 export { createSolver, type SolveOptions, type Solver, type SolverBuffers, type SolverOptions } from "./solver.ts";
+export type { KernelChoice, KernelPlan } from "./specialised/plan.ts";

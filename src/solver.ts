@@ -14,6 +14,7 @@ import {
   toTopology,
 } from "./problem.ts";
 import { type BackendName, type EdgeSolution, judge, type RawSolution, type ReplicaSolution } from "./solution.ts";
+import { type KernelChoice, type KernelPlan, kernelChoices } from "./specialised/plan.ts";
 import type { Topology } from "./topology.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
@@ -29,6 +30,8 @@ export interface SolverOptions extends Speed {
   device?: GPUDevice;
   /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
   adapter?: AdapterChoice;
+  /** Which WebGPU kernel, see KernelChoice; "auto" by default. */
+  kernel?: KernelChoice;
 }
 
 export interface SolveOptions {
@@ -57,6 +60,10 @@ export interface Solver<L, S> {
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
   /** Who answers. */
   readonly backend: BackendName;
+  /** Which kernel solves now, and why. */
+  readonly plan: KernelPlan;
+  /** For who wants to wait for the best kernel: asking starts its compilation, where there is one to come. Solves never wait for it. */
+  readonly ready: Promise<void>;
   /** Frees the GPU buffers once the solves under way are done; further ones are refused. The device stays. */
   destroy(): void;
 }
@@ -94,14 +101,17 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   graph: Graph | undefined,
   options: SolverOptions,
 ): Promise<TopologySolver<L, S>> {
-  const { backend = "auto", device, adapter } = options;
+  const { backend = "auto", kernel = "auto", device, adapter } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  if (!kernelChoices.includes(kernel)) {
+    throw new ArgumentError("kernel", `"auto", "lane" or "specialised"`, kernel);
+  }
   if (adapter !== undefined) resolveChoice(adapter);
   if (device !== undefined && typeof device?.createBuffer !== "function") {
     throw new ArgumentError("device", "a GPUDevice", device);
   }
   const choice = await acquireDevice(topology.gpus, backend, options);
-  const gpu = choice.acquired && (await webgpuBackend(choice.acquired.device, topology));
+  const gpu = choice.acquired && (await webgpuBackend(choice.acquired.device, topology, kernel));
   return new TopologySolver<L, S>(topology, graph, backend, choice, gpu);
 }
 
@@ -177,6 +187,14 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
 
   get backend(): BackendName {
     return this.gpu ? "webgpu" : "cpu";
+  }
+
+  get plan(): KernelPlan {
+    return this.gpu?.kernel.plan ?? { kernel: "cpu", reason: this.reason };
+  }
+
+  get ready(): Promise<void> {
+    return this.gpu?.kernel.ready ?? Promise.resolve();
   }
 
   async solve(given: L, options: SolveOptions = {}): Promise<S> {

@@ -44,6 +44,8 @@ export interface Balancer {
   /** What the balancer has done so far, `encode` not included. A copy. */
   metrics(): BalancerMetrics;
   readonly backend: BackendName;
+  /** Why this backend. */
+  readonly reason: string;
   /** The device that `encode` works on; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** Frees the GPU buffers once the calls under way are done; further ones are refused. The device stays. */
@@ -58,8 +60,8 @@ export interface Balancer {
  */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
   const checked = checkOptions(options);
-  const { acquired } = await acquireDevice(checked.placements[0].gpus, checked.backend, options);
-  return new TopkBalancer(checked, acquired && (await stagesOn(acquired, checked)));
+  const { acquired, reason } = await acquireDevice(checked.placements[0].gpus, checked.backend, options);
+  return new TopkBalancer(checked, acquired && (await stagesOn(acquired, checked)), reason);
 }
 
 function stagesOn({ device }: AcquiredDevice, options: CheckedOptions): Promise<GpuBalance> {
@@ -75,6 +77,7 @@ class TopkBalancer implements Balancer {
   constructor(
     private readonly options: CheckedOptions,
     private gpu: GpuBalance | undefined,
+    public reason: string,
   ) {}
 
   get backend(): BackendName {
@@ -126,10 +129,12 @@ class TopkBalancer implements Balancer {
     this.gpu = undefined;
     const { device, ...rest } = this.options; // the caller's is the one that is lost
     try {
-      const { acquired } = await acquireDevice(rest.placements[0].gpus, rest.backend, rest);
+      const { acquired, reason } = await acquireDevice(rest.placements[0].gpus, rest.backend, rest);
       this.gpu = acquired && (await stagesOn(acquired, this.options));
+      this.reason = reason;
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error; // the CPU it is
+      if (!(error instanceof DeviceError)) throw error;
+      this.reason = error.message; // the CPU it is
     }
     this.measured.recovered();
   }
@@ -141,24 +146,30 @@ class TopkBalancer implements Balancer {
 
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
     const { stages } = this.requireGpu();
-    const { assignments, bindings, quotaBytes } = this.bindings(buffers);
-    const { topkIds, physicalIds, counts, before, shares, quota } = bindings;
+    const { assignments, bindings } = this.bindings(buffers);
+    const { topkIds, physicalIds, counts, before, shares, quota, outOfRange } = bindings;
     const rank = counts && before && { counts, before };
     stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
-    if (quota) encoder.copyBufferToBuffer(stages.own.quota, 0, quota.buffer, quota.offset ?? 0, quotaBytes);
+    for (const [source, target] of [
+      [stages.own.quota, quota],
+      [stages.own.outOfRange, outOfRange],
+    ] as const) {
+      if (target) encoder.copyBufferToBuffer(source, 0, target.buffer, target.offset ?? 0, target.size ?? 0);
+    }
   }
 
   async checkBuffers(buffers: BalancerBuffers): Promise<void> {
     const { device, stages } = this.requireGpu();
-    const { quota, ...bindings } = this.bindings(buffers).bindings;
+    const { quota, outOfRange, ...bindings } = this.bindings(buffers).bindings;
     const uses: Parameters<typeof requireAlive>[1] = {};
     for (const [name, binding] of Object.entries(bindings)) {
       if (binding)
         Object.assign(uses, { [name]: { binding, use: (e: GPUCommandEncoder) => stages.touch(e, binding) } });
     }
-    if (quota) {
-      const use = (e: GPUCommandEncoder) => e.clearBuffer(quota.buffer, quota.offset, 0);
-      Object.assign(uses, { quota: { binding: quota, use } });
+    for (const [name, target] of Object.entries({ quota, outOfRange })) {
+      if (!target) continue;
+      const use = (e: GPUCommandEncoder) => e.clearBuffer(target.buffer, target.offset, 0);
+      Object.assign(uses, { [name]: { binding: target, use } });
     }
     await requireAlive(device, uses);
   }
@@ -172,7 +183,7 @@ class TopkBalancer implements Balancer {
   }
 
   /** The caller's buffers, checked, by the names they have in messages. */
-  private bindings({ tokens, topkIds, physicalIds, rankCounts, quota, shares }: BalancerBuffers) {
+  private bindings({ tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange }: BalancerBuffers) {
     const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
     const { logicalExperts, physicalExperts } = placements[0];
@@ -188,8 +199,9 @@ class TopkBalancer implements Balancer {
       before: rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
       shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
       quota: quota && bindingOf(device, "quota", quota, quotaBytes, copyTarget),
+      outOfRange: outOfRange && bindingOf(device, "outOfRange", outOfRange, layers * WORD, copyTarget),
     };
-    return { assignments, bindings, quotaBytes };
+    return { assignments, bindings };
   }
 
   count(topkIds: Int32Array | Uint32Array): Int32Array {

@@ -1,4 +1,7 @@
 import { bufferUsage, MAP_READ_MODE } from "../gpu/constants.ts";
+
+const WORD = 4;
+
 /** One buffer that several are copied into, so that one map reads them all. */
 export interface Readback<Name extends string> {
   /** Records the copies. `bytes` may be less than was allocated for a name. */
@@ -8,7 +11,7 @@ export interface Readback<Name extends string> {
   destroy(): void;
 }
 
-/** @param sources  buffer and the most bytes of each name, multiples of 8. */
+/** @param sources  buffer and the most bytes of each name, whole words. */
 export function createReadback<Name extends string>(
   device: GPUDevice,
   sources: Record<Name, { buffer: GPUBuffer; bytes: number }>,
@@ -16,7 +19,7 @@ export function createReadback<Name extends string>(
   const names = Object.keys(sources) as Name[];
   const total = names.reduce((sum, name) => sum + sources[name].bytes, 0);
   const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
-  const target = device.createBuffer({ label: "balancer readback", size: Math.max(16, total), usage });
+  const target = device.createBuffer({ label: "balancer readback", size: mappable(total), usage });
   let copied = {} as Record<Name, [offset: number, bytes: number]>;
   let end = 0;
   return {
@@ -30,10 +33,11 @@ export function createReadback<Name extends string>(
       }
     },
     async map(read) {
-      await target.mapAsync(MAP_READ_MODE, 0, Math.max(8, Math.ceil(end / 8) * 8));
+      const mapped = Math.max(WORD, end);
+      await target.mapAsync(MAP_READ_MODE, 0, mapped);
       try {
-        const range = target.getMappedRange(0, Math.max(8, Math.ceil(end / 8) * 8));
-        const words = names.map((name) => [name, new Uint32Array(range, copied[name][0], copied[name][1] / 4)]);
+        const range = target.getMappedRange(0, mapped);
+        const words = names.map((name) => [name, new Uint32Array(range, copied[name][0], copied[name][1] / WORD)]);
         return read(Object.fromEntries(words));
       } finally {
         target.unmap();
@@ -41,4 +45,9 @@ export function createReadback<Name extends string>(
     },
     destroy: () => target.destroy(),
   };
+}
+
+/** Ranges that are mapped are neither empty nor odd numbers of words. */
+function mappable(bytes: number): number {
+  return Math.max(8, Math.ceil(bytes / 8) * 8);
 }

@@ -85,4 +85,6 @@ export interface BalancerBuffers {
   quota?: BufferSlice;
   /** [L, E, X] f32, written, where wanted. */
   shares?: BufferSlice;
+  /** [L] u32, written, where wanted: ids that were neither an expert nor -1. Copied to; usage COPY_DST. */
+  outOfRange?: BufferSlice;
 }
