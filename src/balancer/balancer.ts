@@ -1,5 +1,5 @@
 import { DeviceError } from "../errors.ts";
-import { bindingOf, copyTarget, requireAlive, storage } from "../gpu/buffers.ts";
+import { bindingOf, copyTarget, requireAlive, requireDistinct, storage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
@@ -147,7 +147,8 @@ class TopkBalancer implements Balancer {
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
     const { stages } = this.requireGpu();
     const { assignments, bindings } = this.bindings(buffers);
-    const { topkIds, physicalIds, counts, before, shares, quota, outOfRange } = bindings;
+    const { topkIds, physicalIds, shares, quota, outOfRange } = bindings;
+    const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
     const rank = counts && before && { counts, before };
     stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
     for (const [source, target] of [
@@ -195,12 +196,14 @@ class TopkBalancer implements Balancer {
     const bindings = {
       topkIds: bindingOf(device, "topkIds", topkIds, idBytes, storage),
       physicalIds: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
-      counts: rankCounts && bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
-      before: rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
+      "rankCounts.counts": rankCounts && bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
+      "rankCounts.before": rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
       shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
       quota: quota && bindingOf(device, "quota", quota, quotaBytes, copyTarget),
       outOfRange: outOfRange && bindingOf(device, "outOfRange", outOfRange, layers * WORD, copyTarget),
     };
+    requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
+    requireDistinct("shares", bindings.shares, "rankCounts.counts", bindings["rankCounts.counts"]);
     return { assignments, bindings };
   }
 

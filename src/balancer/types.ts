@@ -77,13 +77,13 @@ export interface BalancerBuffers {
   tokens: number;
   /** [L, T, k] i32 or u32, read. */
   topkIds: BufferSlice;
-  /** [L, T, k] i32, written. */
+  /** [L, T, k] i32, written. Not of the buffer that topkIds is of. */
   physicalIds: BufferSlice;
   /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. */
   rankCounts?: { counts: BufferSlice; before: BufferSlice };
   /** [L, P] i32, written, where wanted. Copied to; usage COPY_DST. */
   quota?: BufferSlice;
-  /** [L, E, X] f32, written, where wanted. */
+  /** [L, E, X] f32, written, where wanted. Not of the buffer that rankCounts.counts is of. */
   shares?: BufferSlice;
   /** [L] u32, written, where wanted: ids that were neither an expert nor -1. Copied to; usage COPY_DST. */
   outOfRange?: BufferSlice;

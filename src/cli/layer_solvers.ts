@@ -27,7 +27,8 @@ export async function solveLayers(
   const solvers: LayerSolvers["solvers"] = [];
   const solutions: ReplicaSolution[] = [];
   for (const layer of layers) {
-    const solver = await createSolver(layer.placement, { backend });
+    // Every layer has a placement of its own: lane, which they share, since compiling each would take longer than the demo.
+    const solver = await createSolver(layer.placement, { backend, kernel: "lane" });
     solvers.push(solver);
     solutions.push(await solver.solve(layer, { tokens }));
     onLayer();

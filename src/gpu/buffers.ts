@@ -32,6 +32,18 @@ export function bindingOf(
   return { buffer, offset, size: Math.max(WORD, bytes) };
 }
 
+/** A dispatch may not write a part of a buffer of which it reads another part: WebGPU would refuse the submit. */
+export function requireDistinct(
+  written: string,
+  target: GPUBufferBinding | undefined,
+  read: string,
+  source: GPUBufferBinding | undefined,
+): void {
+  if (target && target.buffer === source?.buffer) {
+    throw new ArgumentError(written, `a part of another buffer than ${read}`, "the same buffer");
+  }
+}
+
 const WORD = 4; // bindings are not empty
 
 function isBinding(slice: BufferSlice): slice is GPUBufferBinding {

@@ -115,7 +115,8 @@ export class Placement {
 /** Ids beyond this would overflow the i32 arithmetic of the kernels long before memory ran out. */
 const MAX_EXPERT_ID = 2 ** 24;
 
-function requireCount(argument: string, value: unknown): number {
+/** A number of GPUs, experts or slots. */
+export function requireCount(argument: string, value: unknown): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 2 ** 24) {
     throw new ArgumentError(argument, "an integer >= 1", value);
   }

@@ -1,5 +1,6 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import type { Numbers } from "../problem.ts";
+import { requireCount } from "./placement.ts";
 
 export interface RebalanceOptions {
   /** P, physical slots in all; a multiple of gpus and at least E. */
@@ -198,11 +199,4 @@ function checkMachine(experts: number, options: RebalanceOptions): Required<Reba
   if (experts % groups !== 0) throw new ShapeError("groups", `a divisor of E = ${experts}`, groups);
   if (gpus % nodes !== 0) throw new ShapeError("gpus", `a multiple of nodes = ${nodes}`, gpus);
   return groups % nodes === 0 ? { replicas, groups, nodes, gpus } : { replicas, groups: 1, nodes: 1, gpus };
-}
-
-function requireCount(argument: string, value: unknown): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 2 ** 24) {
-    throw new ArgumentError(argument, "an integer >= 1", value);
-  }
-  return value;
 }
