@@ -89,6 +89,7 @@ class TopkBalancer implements Balancer {
   }
 
   async balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced> {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
     // Checked and copied now, not when the turn comes: the caller may reuse its arrays at once.
     checkIds(topkIds, this.options);
     const checkedRank = rank && checkRank(rank, this.count(topkIds), this.options);
@@ -100,7 +101,6 @@ class TopkBalancer implements Balancer {
 
   private async balanceNow(topkIds: Int32Array | Uint32Array, checkedRank: CheckedRank | undefined): Promise<Balanced> {
     const { options } = this;
-    if (this.destroyed) throw new DeviceError(DESTROYED);
     await this.replaceLostDevice();
     const result = this.gpu
       ? await this.onGpu(this.gpu, () => this.gpu!.balance(topkIds, checkedRank, options.timestamps === true))

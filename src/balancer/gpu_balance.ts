@@ -1,11 +1,12 @@
 import { sentence } from "../backend_webgpu.ts";
-import { DeviceError } from "../errors.ts";
+import { ArgumentError, DeviceError } from "../errors.ts";
 import { bufferUsage } from "../gpu/constants.ts";
+import { CHUNK } from "../kernels/balance_params.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { createReadback } from "./readback.ts";
 import type { BalanceResult } from "./result.ts";
-import { createStages, type StageOptions, type Stages } from "./stages.ts";
+import { createStages, STAGES, type StageOptions, type Stages } from "./stages.ts";
 
 export interface GpuBalance {
   readonly device: GPUDevice;
@@ -24,6 +25,8 @@ export interface CheckedRank {
 }
 
 const WORD = 4;
+/** A timer's: the beginning and the end of each stage, 8 bytes each. */
+const TIMESTAMPS_BYTES = 16 * STAGES.length;
 
 export async function gpuBalance(device: GPUDevice, options: StageOptions): Promise<GpuBalance> {
   const { layers, maxAssignments, placements } = options;
@@ -32,9 +35,6 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
   device.lost.then((info) => {
     lost = info;
   });
-  const stages = await createStages(device, options);
-  const { own, timer } = stages;
-
   const bytes = {
     physical: layers * maxAssignments * WORD,
     outOfRange: layers * WORD,
@@ -49,6 +49,9 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     proof: layers * proofWords(gpus) * WORD,
     counts: layers * experts * WORD,
   };
+  requireRoom(device, options, bytes);
+  const stages = await createStages(device, options);
+  const { own, timer } = stages;
   const timestamps = timer ? { timestamps: { buffer: timer.buffer, bytes: timer.bytes } } : {};
   const sources = Object.fromEntries(
     Object.entries(bytes).map(([name, size]) => [name, { buffer: own[name as keyof typeof bytes], bytes: size }]),
@@ -107,6 +110,27 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     rankBuffers?.before.destroy();
   }
   return { device, stages, balance, lost: () => lost, destroy };
+}
+
+/** Beyond a device's limits WebGPU makes invalid buffers, of which only zeros are read: so they are checked first. */
+function requireRoom(
+  { limits }: GPUDevice,
+  { layers, maxAssignments }: StageOptions,
+  bytes: Readonly<Record<string, number>>,
+): void {
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension: workgroups } = limits;
+  if (layers > workgroups) throw new ArgumentError("layers", `at most ${workgroups} on this device`, layers);
+  const ids = bytes.physical;
+  const readBack = Object.values(bytes).reduce((a, b) => a + b, TIMESTAMPS_BYTES);
+  const room = Math.min(
+    maxStorageBufferBindingSize,
+    maxBufferSize - (readBack - ids),
+    layers * workgroups * CHUNK * WORD,
+  );
+  if (ids <= room) return;
+  const most = Math.floor((room / ids) * maxAssignments);
+  const remedy = `Bring a device with a larger maxStorageBufferBindingSize and maxBufferSize, or use backend "cpu".`;
+  throw new ArgumentError("maxTokens * topK", `at most ${most} on this device`, maxAssignments, remedy);
 }
 
 function decodeProofs(proof: Uint32Array, layers: number, gpus: number) {

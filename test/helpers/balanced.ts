@@ -25,7 +25,9 @@ export function faults({ placements, layers, ids, rank }: Asked, balanced: Balan
     };
     const quota = rowOf(balanced.quota, l, P);
     const counts = rowOf(balanced.counts, l, E);
-    const own = remapped(placement, rowOf(ids, l, assignments), rowOf(balanced.physicalIds, l, assignments));
+    const before = Array.from(counts, (_, e) => rank?.before[l * E + e] ?? 0);
+    const row = [rowOf(ids, l, assignments), rowOf(balanced.physicalIds, l, assignments)] as const;
+    const own = remapped(placement, ...row, quota, before);
     found.push(...own.faults.map((fault) => `layer ${l}: ${fault}`));
     expect("outOfRange", [balanced.outOfRange[l]], [own.outOfRange]);
     expect("counts", counts, rank ? Array.from(counts, (_, e) => rank.counts[l * E + e]) : own.counts);
@@ -36,10 +38,10 @@ export function faults({ placements, layers, ids, rank }: Asked, balanced: Balan
       served[placement.physicalToLogical[slot]] += tokens;
     });
     expect("quotas of expert ", served, counts);
-    const before = loads(placement, evenSplit(placement, counts));
-    expect("load before of GPU ", rowOf(balanced.before.gpuLoad, l, gpus), before);
+    const even = loads(placement, evenSplit(placement, counts));
+    expect("load before of GPU ", rowOf(balanced.before.gpuLoad, l, gpus), even);
     expect("load after of GPU ", rowOf(balanced.after.gpuLoad, l, gpus), loads(placement, quota));
-    expect("max before", [balanced.before.max[l]], [Math.max(...before)]);
+    expect("max before", [balanced.before.max[l]], [Math.max(...even)]);
     expect("max after", [balanced.after.max[l]], [Math.max(...loads(placement, quota))]);
 
     const status = balanced.status[l];
@@ -55,32 +57,41 @@ export function faults({ placements, layers, ids, rank }: Asked, balanced: Balan
   return found;
 }
 
-/** Follows a layer's ids to their slots. */
+/** Follows a layer's ids to their slots: the tokens of an expert fill its slots one after the other, those of earlier ranks first. */
 function remapped(
   { logicalExperts, physicalExperts, physicalToLogical }: Placement,
   ids: ArrayLike<number>,
   physicalIds: ArrayLike<number>,
+  quota: ArrayLike<number>,
+  before: readonly number[],
 ) {
   const counts = new Array<number>(logicalExperts).fill(0);
   const received = new Array<number>(physicalExperts).fill(0);
-  const latest = new Array<number>(logicalExperts).fill(-1); // the slot of the expert's token before
+  const slots: number[][] = Array.from(counts, () => []);
+  physicalToLogical.forEach((e, slot) => {
+    slots[e].push(slot);
+  });
   const found: string[] = [];
   let outOfRange = 0;
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] >= 2 ** 31 ? ids[i] - 2 ** 32 : ids[i];
-    const slot = physicalIds[i];
-    if (id < 0 || id >= logicalExperts) {
-      if (id !== -1) outOfRange++;
-      if (slot !== -1) found.push(`id ${id} at ${i} goes to slot ${slot}`);
-      continue;
-    }
-    counts[id]++;
-    if (physicalToLogical[slot] !== id) found.push(`expert ${id} at ${i} goes to slot ${slot}`);
-    else received[slot]++;
-    if (slot < latest[id]) found.push(`expert ${id} at ${i} goes to slot ${slot} after slot ${latest[id]}`);
-    latest[id] = slot;
+    let expected = -1;
+    if (id >= 0 && id < logicalExperts) expected = slotOf(slots[id], quota, before[id] + counts[id]++);
+    else if (id !== -1) outOfRange++;
+    if (physicalIds[i] !== expected) found.push(`expert ${id} at ${i} goes to slot ${physicalIds[i]}, not ${expected}`);
+    else if (expected >= 0) received[expected]++;
   }
   return { counts, received, outOfRange, faults: found.slice(0, 5) };
+}
+
+/** The slot that token `ordinal` of an expert fills; -2 if the quotas of its slots are used up. */
+function slotOf(slots: readonly number[], quota: ArrayLike<number>, ordinal: number): number {
+  let left = ordinal;
+  for (const slot of slots) {
+    if (left < quota[slot]) return slot;
+    left -= quota[slot];
+  }
+  return -2;
 }
 
 /** Each expert's tokens over its slots, whole, in the order of the slots. */

@@ -1,5 +1,5 @@
 /** The sweep behind "optimal to the token": every shape, family, kind of speeds and seed, on both backends, each answer checked thrice. */
-import type { Status } from "../../src/index.ts";
+import type { EdgeSolution, ReplicaSolution, Status } from "../../src/index.ts";
 import { families, instances, shapes } from "./instances.ts";
 import { certifyInstance, solveInstance } from "./solve.ts";
 
@@ -10,7 +10,7 @@ export interface SweepSummary {
   disagreements: number;
   /** LPs whose solution, from either backend, `certify` does not accept. */
   uncertified: number;
-  /** Solutions with one token moved to another GPU that `certify` accepted nevertheless. */
+  /** Spoiled solutions that `certify` accepted nevertheless. */
   perturbedAccepted: number;
   /** LPs that the kernel left with a gap. */
   finishedOnCpu: number;
@@ -63,18 +63,30 @@ export async function sweep(
             summary.failures.push(`${name}: ${JSON.stringify(of[lp])}`);
           }
         }
-        // One token appears out of nowhere in every LP: in the first edge's flow or the first slot's quota.
-        const amounts = ("flow" in webgpu ? webgpu.flow : webgpu.quota).slice();
-        for (let i = 0; i < amounts.length; i += amounts.length / batch) amounts[i] += 1;
-        const spoiled = { ...webgpu, ...("flow" in webgpu ? { flow: amounts } : { quota: amounts }) };
-        summary.perturbedAccepted += certifyInstance(instance, spoiled as typeof webgpu).filter(
-          ({ valid }) => valid,
-        ).length;
+        for (const spoiled of spoil(webgpu)) {
+          summary.perturbedAccepted += certifyInstance(instance, spoiled).filter(({ valid }) => valid).length;
+        }
         onProgress(summary.instances);
       }
     }
   }
   return summary;
+}
+
+/** Copies with every LP spoiled: a token out of nowhere, a price, a GPU more or less in the bottleneck set. */
+function* spoil(solution: EdgeSolution | ReplicaSolution): Generator<EdgeSolution | ReplicaSolution> {
+  const { batch } = solution;
+  const first = (values: Int32Array | Float64Array, by: number) => {
+    const spoiled = values.slice();
+    for (let i = 0; i < spoiled.length; i += spoiled.length / batch) spoiled[i] += by;
+    return spoiled;
+  };
+  yield "flow" in solution
+    ? { ...solution, flow: first(solution.flow, 1) }
+    : { ...solution, quota: first(solution.quota, 1) };
+  yield { ...solution, price: first(solution.price, 0.01) as Float64Array };
+  const toggled = solution.bottleneck.map((gpus) => (gpus[0] === 0 ? gpus.slice(1) : [0, ...gpus]));
+  yield { ...solution, bottleneck: toggled };
 }
 
 /** Instances that `sweep` solves per seed and batch of 1. */

@@ -3,6 +3,7 @@ import { requestDevice } from "../../src/index.ts";
 import { balanceParams, CHUNK, LANES, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileOffsets } from "../../src/kernels/offsets.ts";
 import * as reference from "../../src/reference/offsets.ts";
+import { difference } from "../helpers/arrays.ts";
 import { expertCounts, layerPlacements } from "../helpers/batches.ts";
 import { runKernel } from "../helpers/kernel.ts";
 import { seeded } from "../helpers/random.ts";
@@ -25,7 +26,8 @@ test.each(expertCounts)("%i experts: what comes before each chunk", async (exper
     const chunkCounts = Uint32Array.from({ length: layers * chunks * experts }, () => random.below(CHUNK + 1));
     const expected = chunkCounts.slice();
     reference.offsets(before, expected, layers, experts);
-    expect(await offsets(before, chunkCounts, layers, experts), `${chunks} chunks`).toEqual(expected);
+    const found = await offsets(before, chunkCounts, layers, experts);
+    expect(difference(found, expected), `${chunks} chunks`).toBeUndefined();
   }
 });
 

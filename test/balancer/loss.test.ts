@@ -1,0 +1,99 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { createBalancer, DeviceError, requestDevice } from "../../src/index.ts";
+import { shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const ids = sharedIds(201);
+
+/** A balancer on a device of its own that has answered once. */
+async function balancerOn(options: { recover?: boolean; adapter?: "hardware"; late?: boolean }) {
+  const { device } = await requestDevice();
+  const balancer = await createBalancer({ ...shared, ...options, device });
+  expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+  return { device, balancer };
+}
+
+/** Loses the device when the next work has been submitted and not yet read back. */
+function loseAfterSubmit(device: GPUDevice): void {
+  const real = GPUQueue.prototype.submit;
+  vi.spyOn(GPUQueue.prototype, "submit").mockImplementationOnce(function (this: GPUQueue, commands) {
+    real.call(this, commands);
+    device.destroy();
+    return undefined;
+  });
+}
+
+describe("without recover", () => {
+  test("the pending call and all after it reject with DeviceError", async () => {
+    const { device, balancer } = await balancerOn({});
+    loseAfterSubmit(device);
+    await expect(balancer.balance(ids)).rejects.toThrow(DeviceError);
+    for (let i = 0; i < 2; i++) {
+      await expect(balancer.balance(ids)).rejects.toThrow(/^The WebGPU device was lost \(destroyed\).*recover: true/);
+    }
+    const encoder = (await requestDevice()).device.createCommandEncoder();
+    const buffers = {} as Parameters<typeof balancer.encode>[1];
+    expect(() => balancer.encode(encoder, buffers)).toThrow(DeviceError);
+    expect(balancer.metrics()).toMatchObject({ batches: 1, recoveries: 0 });
+  });
+
+  test("so does a call made just before the loss, and one made just after", async () => {
+    const { device, balancer } = await balancerOn({});
+    const made = balancer.balance(ids);
+    device.destroy();
+    const after = balancer.balance(ids);
+    await expect(made).rejects.toThrow(DeviceError);
+    await expect(after).rejects.toThrow(DeviceError);
+  });
+
+  test("a device that is lost before there is a balancer for it shows at the first call", async () => {
+    const { device } = await requestDevice();
+    device.destroy();
+    const balancer = await createBalancer({ ...shared, device });
+    await expect(balancer.balance(ids)).rejects.toThrow(DeviceError);
+  });
+});
+
+describe("with recover", () => {
+  test("the pending call rejects, the next works on a new device, and is right", async () => {
+    const { device, balancer } = await balancerOn({ recover: true });
+    loseAfterSubmit(device);
+    const [pending, queued] = [balancer.balance(ids), balancer.balance(sharedIds(202))];
+    await expect(pending).rejects.toThrow(DeviceError);
+    const balanced = await queued;
+    expect(balanced.backend).toBe("webgpu");
+    expect(sharedFaults(sharedIds(202), balanced)).toEqual([]);
+    expect(balancer.device).not.toBe(device);
+    expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+    expect(balancer.metrics()).toMatchObject({ batches: 3, recoveries: 1 });
+    balancer.destroy();
+  });
+
+  test("lost between calls, no call fails", async () => {
+    const { device, balancer } = await balancerOn({ recover: true });
+    device.destroy();
+    await device.lost;
+    expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+    expect(balancer.metrics()).toMatchObject({ batches: 2, recoveries: 1 });
+    balancer.destroy();
+  });
+
+  test("where there is no other device, the next call works on the CPU", async () => {
+    const { device, balancer } = await balancerOn({ recover: true, adapter: "hardware", late: true });
+    loseAfterSubmit(device);
+    await expect(balancer.balance(ids)).rejects.toThrow(DeviceError);
+    const anotherGpu = await requestDevice({ adapter: "hardware" }).then(
+      () => "webgpu",
+      () => "cpu",
+    );
+    const balanced = await balancer.balance(ids);
+    expect([balanced.backend, balancer.backend]).toEqual([anotherGpu, anotherGpu]);
+    expect(sharedFaults(ids, balanced)).toEqual([]);
+    expect(balanced.quota).not.toEqual((await balancer.balance(ids)).quota); // late, and the solution was lost: an even split first
+    expect(balancer.metrics().recoveries).toBe(1);
+    balancer.destroy();
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { ArgumentError, type BalancerOptions, createBalancer, Placement, ShapeError } from "../../src/index.ts";
+import type { Kind } from "../helpers/bad_input.ts";
+
+const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+const other = Placement.fromPhysicalToLogical([0, 1, 1, 0], { gpus: 2 });
+const wide = Placement.fromPhysicalToLogical([...new Array(1025).keys()], { gpus: 1 });
+const many = Placement.fromPhysicalToLogical([...new Array(65).keys()], { gpus: 65 });
+const good = { placement, topK: 2, maxTokens: 10, backend: "cpu" } as const;
+const most = 2 ** 31 - 1;
+
+describe("bad options name themselves", () => {
+  test.each<[string, Kind, Partial<Record<keyof BalancerOptions, unknown>>]>([
+    ["placement: expected a Placement, or one per layer, got undefined.", ArgumentError, { placement: undefined }],
+    ["placement: expected a Placement, or one per layer, got Array of length 0.", ArgumentError, { placement: [] }],
+    ["placement[1]: expected a Placement, got 7.", ArgumentError, { placement: [placement, 7] }],
+    ["placement[1].logicalExperts: expected 3 as in the first, got 2.", ShapeError, { placement: [placement, other] }],
+    [
+      "placement: expected one for all layers, or layers = 3, got 2.",
+      ShapeError,
+      { placement: [placement, placement], layers: 3 },
+    ],
+    ["placement.logicalExperts: expected at most 1024, got 1025.", ShapeError, { placement: wide }],
+    ["layers: expected an integer >= 1, got 0.", ArgumentError, { layers: 0 }],
+    ["layers: expected an integer >= 1, got 1.5.", ArgumentError, { layers: 1.5 }],
+    ["topK: expected an integer >= 1, got undefined.", ArgumentError, { topK: undefined }],
+    ["topK: expected an integer >= 1, got 0.", ArgumentError, { topK: 0 }],
+    ["maxTokens: expected an integer >= 1, got NaN.", ArgumentError, { maxTokens: Number.NaN }],
+    ['maxTokens: expected an integer >= 1, got "10".', ArgumentError, { maxTokens: "10" }],
+    [
+      `maxTokens: expected at most ${2 ** 30 - 1} with topK = 2, got ${2 ** 30}.`,
+      ArgumentError,
+      { maxTokens: 2 ** 30 },
+    ],
+    ['backend: expected "auto", "webgpu" or "cpu", got "gpu".', ArgumentError, { backend: "gpu" }],
+    ["skipBelow: expected a finite number >= 0, got -1.", ArgumentError, { skipBelow: -1 }],
+    ["skipBelow: expected a finite number >= 0, got Infinity.", ArgumentError, { skipBelow: Infinity }],
+    [
+      "skipBelow: expected 0 where late is true, got 1.03. A late balancer never waits for a solve.",
+      ArgumentError,
+      { skipBelow: 1.03, late: true },
+    ],
+    ["speed: expected gpus = 2 values, got 1.", ShapeError, { speed: [1] }],
+    ["speed[1]: expected a number > 0", ArgumentError, { speed: [1, 0] }],
+    ["gpus: expected at most 64 on backend", ArgumentError, { placement: many, backend: "webgpu" }],
+  ])("%s", async (message, kind, change) => {
+    const created = createBalancer({ ...good, ...change } as BalancerOptions);
+    await expect(created).rejects.toThrow(kind);
+    await expect(created).rejects.toThrow(message);
+  });
+
+  test.each([undefined, null, 3])("%s instead of options", (options) =>
+    expect(createBalancer(options as never)).rejects.toThrow("options: expected an object"),
+  );
+});
+
+test("bad ids name what was expected, and are refused before any work", async () => {
+  const balancer = await createBalancer({ ...good, layers: 3 });
+  const bad: [message: string, kind: Kind, ids: unknown][] = [
+    ["topkIds: expected an Int32Array or Uint32Array [L, T, k], got undefined.", ArgumentError, undefined],
+    [
+      "topkIds: expected an Int32Array or Uint32Array [L, T, k], got Array of length 6.",
+      ArgumentError,
+      [0, 1, 2, 0, 1, 2],
+    ],
+    [
+      "topkIds: expected an Int32Array or Uint32Array [L, T, k], got BigInt64Array of length 6.",
+      ArgumentError,
+      new BigInt64Array(6),
+    ],
+    ["topkIds: expected a multiple of L * k = 3 * 2 = 6 ids, got 8.", ShapeError, new Int32Array(8)],
+    ["topkIds: expected at most maxTokens = 10 tokens, got 11.", ShapeError, new Int32Array(66)],
+  ];
+  for (const [message, kind, ids] of bad) {
+    await expect(balancer.balance(ids as Int32Array)).rejects.toThrow(message);
+    await expect(balancer.balance(ids as Int32Array)).rejects.toThrow(kind);
+    expect(() => balancer.count(ids as Int32Array)).toThrow(message);
+  }
+  expect(balancer.metrics().batches).toBe(0);
+  expect(balancer.count(new Int32Array(6)).length).toBe(9);
+});
+
+test(`the most tokens, ${most} assignments, cost nothing on the CPU until they come`, async () => {
+  const balancer = await createBalancer({ ...good, topK: 1, maxTokens: most });
+  const { counts, backend } = await balancer.balance(Int32Array.of(0, 1, 1));
+  expect([[...counts], backend, balancer.backend, balancer.device]).toEqual([[1, 2, 0], "cpu", "cpu", undefined]);
+});
+
+test(`"auto" takes the CPU beyond 64 GPUs and says why`, async () => {
+  const balancer = await createBalancer({ ...good, placement: many, backend: "auto" });
+  expect(balancer).toMatchObject({ backend: "cpu", reason: "The WebGPU kernel takes at most 64 GPUs." });
+  expect((await balancer.balance(Int32Array.of(64, 3))).physicalIds).toEqual(Int32Array.of(64, 3));
+});

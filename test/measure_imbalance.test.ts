@@ -1,0 +1,204 @@
+import { describe, expect, test } from "vitest";
+import {
+  ArgumentError,
+  type ImbalanceInput,
+  LoadError,
+  measureImbalance,
+  Placement,
+  ShapeError,
+} from "../src/index.ts";
+import { layerPlacements, oddIds, randomIds } from "./helpers/batches.ts";
+import { plainDevice } from "./helpers/devices.ts";
+import { seeded } from "./helpers/random.ts";
+
+/** All that `measureImbalance` says, recomputed slot by slot from counts [L][E] or quotas [L][P]. */
+function recomputed(placements: readonly Placement[], counts: number[][], quota?: number[][]) {
+  return counts.map((row, l) => {
+    const { gpus, physicalToLogical, replicaCount, gpuOf } = placements[l % placements.length];
+    const load = new Array<number>(gpus).fill(0);
+    const active = new Array<number>(gpus).fill(0);
+    const passed = new Array<number>(row.length).fill(0);
+    physicalToLogical.forEach((e, slot) => {
+      const i = passed[e]++; // the i-th of the slots of e, which without quotas takes the i-th of equal parts, rounded down from 0
+      const before = Math.floor((row[e] * i) / replicaCount[e]);
+      const tokens = quota ? quota[l][slot] : Math.floor((row[e] * (i + 1)) / replicaCount[e]) - before;
+      load[gpuOf[slot]] += tokens;
+      if (tokens > 0) active[gpuOf[slot]]++;
+    });
+    const max = Math.max(...load);
+    const mean = load.reduce((a, b) => a + b) / gpus;
+    const variance = load.reduce((sum, tokens) => sum + (tokens - mean) ** 2, 0) / gpus;
+    return {
+      gpuLoad: load,
+      max,
+      mean,
+      imbalance: mean === 0 ? 1 : max / mean,
+      balancedness: mean === 0 ? 1 : mean / max,
+      idleTokens: load.reduce((sum, tokens) => sum + max - tokens, 0),
+      variation: mean === 0 ? 0 : Math.sqrt(variance) / mean,
+      hottestGpu: load.indexOf(max),
+      activeExperts: active,
+      maxActiveExperts: Math.max(...active),
+    };
+  });
+}
+
+const ratios: string[] = ["imbalance", "balancedness", "variation"];
+
+function compare(found: Awaited<ReturnType<typeof measureImbalance>>, expected: ReturnType<typeof recomputed>) {
+  for (const field of Object.keys(expected[0]) as (keyof (typeof expected)[0])[]) {
+    const values = expected.flatMap((layer) => layer[field]);
+    expect(found[field].length, field).toBe(values.length);
+    // Integers exactly; ratios within 1e-6: f32 on WebGPU.
+    const tolerance = ratios.includes(field) ? 1e-6 : 0;
+    const wrong = values.findIndex((value, i) => !(Math.abs(found[field][i] - value) <= tolerance * value));
+    expect(wrong, `${field}: ${found[field][wrong]}, expected ${values[wrong]}`).toBe(-1);
+  }
+}
+
+const rowsOf = (values: readonly number[], width: number) =>
+  Array.from({ length: values.length / width }, (_, l) => values.slice(l * width, (l + 1) * width));
+
+describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
+  test.each([
+    [1, 1],
+    [8, 32],
+    [3, 10],
+    [64, 257],
+  ])("%i GPUs, %i experts: counts of layers with different placements", async (gpus, experts) => {
+    const random = seeded(11);
+    const placement = layerPlacements(random, 5, experts, gpus);
+    const counts = Array.from({ length: 5 * experts }, () => (random.next() < 0.3 ? 0 : random.below(5000)));
+    counts.fill(0, experts, 2 * experts); // layer 1 has no tokens
+    const found = await measureImbalance({ placement, counts }, { backend });
+    compare(found, recomputed(placement, rowsOf(counts, experts)));
+    expect([found.imbalance[1], found.idleTokens[1], found.variation[1]]).toEqual([1, 0, 0]);
+    expect([...found.outOfRange]).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  test("top-k ids, i32 and u32, with padding and ids out of range", async () => {
+    const random = seeded(12);
+    const experts = 32;
+    const placement = layerPlacements(random, 3, experts, 8);
+    const ids = randomIds(random, 3, 4 * 700, experts, 0.2);
+    const odd = oddIds(experts);
+    const rows = rowsOf([...ids], 4 * 700);
+    const counts = rows.map((row) => Array.from({ length: experts }, (_, e) => row.filter((id) => id === e).length));
+    for (const topkIds of [ids, new Uint32Array(ids.buffer)]) {
+      const found = await measureImbalance({ placement, topkIds, topK: 4 }, { backend });
+      compare(found, recomputed(placement, counts));
+      expect([...found.outOfRange]).toEqual(rows.map((row) => row.filter((id) => odd.includes(id)).length));
+    }
+    const none = await measureImbalance({ placement, topkIds: new Int32Array(0), topK: 4 }, { backend });
+    expect([...none.imbalance, ...none.max]).toEqual([1, 1, 1, 0, 0, 0]);
+  });
+
+  test("quotas, for counts and for ids; one placement for several layers", async () => {
+    const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2, 0, 2], { gpus: 3 });
+    const quota = [5, 0, 4, 1, 0, 2, 0, 0, 1, 0, 0, 0];
+    const counts = [5, 4, 3, 0, 1, 0];
+    const topkIds = Int32Array.of(0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 1, -1, -1, -1, -1, -1, -1, -1, 9, -1, -1, -1);
+    const expected = recomputed([placement], rowsOf(counts, 3), rowsOf(quota, 6));
+    compare(await measureImbalance({ placement, counts, quota }, { backend }), expected);
+    const found = await measureImbalance({ placement, topkIds, topK: 2, layers: 2, quota }, { backend });
+    compare(found, expected);
+    expect([...found.outOfRange]).toEqual([0, 1]);
+    expect(found.hottestGpu[0]).toBe(0); // as loaded as GPU 1
+    expect([...found.gpuLoad]).toEqual([5, 5, 2, 0, 1, 0]);
+    expect([...found.activeExperts]).toEqual([1, 2, 1, 0, 1, 0]);
+  });
+
+  test("planted: 2^31 - 1 tokens in one of 64 GPUs leave more than 2^32 idle", async () => {
+    const placement = Placement.fromPhysicalToLogical([...new Array(64).keys()], { gpus: 64 });
+    const most = 2 ** 31 - 1;
+    const counts = Array.from({ length: 64 }, (_, e) => (e === 40 ? most : 0));
+    const { idleTokens, imbalance, hottestGpu } = await measureImbalance({ placement, counts }, { backend });
+    expect([idleTokens[0], imbalance[0], hottestGpu[0]]).toEqual([63 * most, 64, 40]);
+  });
+});
+
+describe("beyond a device", () => {
+  const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+
+  test("65,536 layers, one more than its grid: the CPU, or an error, but not zeros", async () => {
+    const counts = new Int32Array(65_536 * 3).fill(5);
+    const { imbalance, max } = await measureImbalance({ placement, counts });
+    expect([imbalance[65_535], max[65_535]]).toEqual([16 / 15, 8]);
+    await expect(measureImbalance({ placement, counts }, { backend: "webgpu" })).rejects.toThrow(
+      `layers: expected at most 65535 on this device, got 65536. Use backend "cpu" or "auto".`,
+    );
+  });
+
+  test("more ids than its bindings hold", async () => {
+    const device = await plainDevice();
+    const topkIds = new Int32Array(2 ** 25 + 1).fill(1);
+    const { max } = await measureImbalance({ placement, topkIds, topK: 1 }, { device });
+    expect(max[0]).toBe(2 ** 24 + 1);
+    const webgpu = measureImbalance({ placement, topkIds, topK: 1 }, { device, backend: "webgpu" });
+    await expect(webgpu).rejects.toThrow(`topkIds: expected at most ${2 ** 25} on this device, got ${2 ** 25 + 1}.`);
+    device.destroy();
+  });
+
+  test("1,025 experts with ids", async () => {
+    const wide = Placement.fromPhysicalToLogical([...new Array(1025).keys()], { gpus: 1 });
+    const topkIds = Int32Array.of(1024, 1024, 3);
+    expect((await measureImbalance({ placement: wide, topkIds, topK: 1 })).maxActiveExperts[0]).toBe(2);
+    await expect(measureImbalance({ placement: wide, topkIds, topK: 1 }, { backend: "webgpu" })).rejects.toThrow(
+      "placement.logicalExperts: expected at most 1024 with topkIds, got 1025.",
+    );
+  });
+
+  test("65 GPUs", async () => {
+    const many = Placement.fromPhysicalToLogical([...new Array(65).keys()], { gpus: 65 });
+    const counts = new Array(65).fill(2);
+    expect((await measureImbalance({ placement: many, counts })).imbalance[0]).toBe(1);
+    await expect(measureImbalance({ placement: many, counts }, { backend: "webgpu" })).rejects.toThrow(ArgumentError);
+  });
+});
+
+describe("bad input names itself", () => {
+  const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+  const other = Placement.fromPhysicalToLogical([0, 1], { gpus: 2 });
+  const counts = [1, 2, 3];
+  const ids = Int32Array.of(0, 1, 2, -1);
+  const most = 2 ** 31 - 1;
+
+  test.each<[string, typeof ArgumentError, Partial<Record<keyof ImbalanceInput, unknown>>]>([
+    ["placement: expected a Placement, or one per layer, got undefined.", ArgumentError, { counts }],
+    ["placement: expected a Placement, or one per layer", ArgumentError, { counts, placement: [] }],
+    ["placement: expected a Placement, or one per layer", ArgumentError, { counts, placement: [0, 1] }],
+    ["placement[1]: expected 2 GPUs, 3 experts and 4 slots", ShapeError, { counts, placement: [placement, other] }],
+    ['counts: expected either counts or topkIds, got "neither".', ArgumentError, { placement }],
+    ["counts: expected either counts or topkIds", ArgumentError, { placement, counts, topkIds: ids, topK: 1 }],
+    ["counts: expected L * 3 values, got 2.", ShapeError, { placement, counts: [1, 2] }],
+    ["counts: expected L * 3 values, got 0.", ShapeError, { placement, counts: [] }],
+    ["counts: expected L * 3 = 6 values, got 3.", ShapeError, { placement: [placement, placement], counts }],
+    ["counts[1]: expected an integer >= 0, got -2.", LoadError, { placement, counts: [1, -2, 3] }],
+    ["counts[2]: expected an integer >= 0, got 0.5.", LoadError, { placement, counts: [1, 2, 0.5] }],
+    ["counts[2]: expected an integer >= 0, got NaN.", LoadError, { placement, counts: [1, 2, Number.NaN] }],
+    [`counts: expected a total of at most ${most} in layer 1`, LoadError, { placement, counts: [0, 0, 1, most, 1, 0] }],
+    ["topkIds: expected an Int32Array or Uint32Array", ArgumentError, { placement, topkIds: [0, 1], topK: 1 }],
+    ["topK: expected an integer >= 1, got undefined.", ArgumentError, { placement, topkIds: ids }],
+    ["topK: expected an integer >= 1, got 0.", ArgumentError, { placement, topkIds: ids, topK: 0 }],
+    ["topkIds: expected a multiple of L * k = 1 * 3 ids, got 4.", ShapeError, { placement, topkIds: ids, topK: 3 }],
+    ["layers: expected an integer >= 1", ArgumentError, { placement, topkIds: ids, topK: 1, layers: 0 }],
+    ["layers: expected", ArgumentError, { placement: [placement, placement], topkIds: ids, topK: 1, layers: 4 }],
+    ["quota: expected L * 4 values, got 3.", ShapeError, { placement, counts, quota: [1, 1, 1] }],
+    [
+      "quota: expected L * P = 1 * 4 values, got 8.",
+      ShapeError,
+      { placement, counts, quota: [1, 1, 1, 3, 0, 0, 0, 0] },
+    ],
+    ["quota: expected 2 tokens for expert 1 in layer 0, got 1.", LoadError, { placement, counts, quota: [1, 0, 1, 3] }],
+    ["quota[2]: expected an integer >= 0, got -1.", LoadError, { placement, counts, quota: [1, 3, -1, 3] }],
+  ])("%s", async (message, kind, input) => {
+    const measured = measureImbalance(input as unknown as ImbalanceInput, { backend: "cpu" });
+    await expect(measured).rejects.toThrow(kind);
+    await expect(measured).rejects.toThrow(message);
+  });
+
+  test("and so does a bad backend", async () => {
+    const measured = measureImbalance({ placement, counts }, { backend: "gpu" as "cpu" });
+    await expect(measured).rejects.toThrow('backend: expected "auto", "webgpu" or "cpu", got "gpu".');
+  });
+});
