@@ -31,8 +31,8 @@ export interface PlannedKernel {
 
 /** Statements of an iteration up to which a topology is compiled: about G = 32 with two replicas per GPU. */
 export const MAX_STATEMENTS = 12_500;
-/** Solves after which "auto" compiles. */
-const SOLVES_BEFORE = 2;
+/** Solves after which "auto" compiles: a pipeline costs as much as thousands of LPs, so the topology should be here to stay. */
+const SOLVES_BEFORE = 8;
 
 /** Compiles *lane* now and, where it is chosen, *specialised* in the background, so that no solve waits for it. */
 export async function planKernel(
