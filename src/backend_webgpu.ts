@@ -1,5 +1,5 @@
 import { ArgumentError, DeviceError } from "./errors.ts";
-import { type BufferSlice, bindCache, bindingOf, storage } from "./gpu/buffers.ts";
+import { type BufferSlice, bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { bind } from "./gpu/pipeline.ts";
 import { encodeSolve, solveParams } from "./kernels/solve.ts";
@@ -121,6 +121,10 @@ export async function webgpuBackend(
       quota: bindingOf(device, "quota", quota, batch * slots * WORD, storage),
       proof: bindingOf(device, "proof", proof, batch * words * WORD, storage),
     };
+    for (const [name, written] of Object.entries({ quota: parts.quota, proof: parts.proof })) {
+      requireDistinct(name, written, "expertLoad", parts.load);
+      requireDistinct(name, written, "baseLoad", parts.base);
+    }
     const flags = { hasBase: baseLoad !== undefined, hasSkip: false };
     const sizes = `${batch} ${flags.hasBase}`; // a uniform of its own, since several encodings may wait for one submit
     let params = paramsOf.get(sizes);

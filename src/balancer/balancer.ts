@@ -1,6 +1,7 @@
 import { DeviceError } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
+import { proofWords } from "../kernels/topology_table.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice } from "../solver.ts";
@@ -147,13 +148,14 @@ class TopkBalancer implements Balancer {
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
     const { stages } = this.requireGpu();
     const { assignments, bindings } = this.bindings(buffers);
-    const { topkIds, physicalIds, shares, quota, outOfRange } = bindings;
+    const { topkIds, physicalIds, shares, quota, outOfRange, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
     const rank = counts && before && { counts, before };
     stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
     for (const [source, target] of [
       [stages.own.quota, quota],
       [stages.own.outOfRange, outOfRange],
+      [stages.own.proof, proof],
     ] as const) {
       if (target) encoder.copyBufferToBuffer(source, 0, target.buffer, target.offset ?? 0, target.size ?? 0);
     }
@@ -161,13 +163,13 @@ class TopkBalancer implements Balancer {
 
   async checkBuffers(buffers: BalancerBuffers): Promise<void> {
     const { device, stages } = this.requireGpu();
-    const { quota, outOfRange, ...bindings } = this.bindings(buffers).bindings;
+    const { quota, outOfRange, proof, ...bindings } = this.bindings(buffers).bindings;
     const uses: Parameters<typeof requireAlive>[1] = {};
     for (const [name, binding] of Object.entries(bindings)) {
       if (binding)
         Object.assign(uses, { [name]: { binding, use: (e: GPUCommandEncoder) => stages.touch(e, binding) } });
     }
-    for (const [name, target] of Object.entries({ quota, outOfRange })) {
+    for (const [name, target] of Object.entries({ quota, outOfRange, proof })) {
       if (!target) continue;
       const use = (e: GPUCommandEncoder) => e.clearBuffer(target.buffer, target.offset, 0);
       Object.assign(uses, { [name]: { binding: target, use } });
@@ -184,10 +186,11 @@ class TopkBalancer implements Balancer {
   }
 
   /** The caller's buffers, checked, by the names they have in messages. */
-  private bindings({ tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange }: BalancerBuffers) {
+  private bindings(buffers: BalancerBuffers) {
+    const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, proof } = buffers;
     const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
-    const { logicalExperts, physicalExperts } = placements[0];
+    const { gpus, logicalExperts, physicalExperts } = placements[0];
     const assignments = checkTokens(tokens, this.options) * topK;
     const idBytes = layers * assignments * WORD;
     const countBytes = layers * logicalExperts * WORD;
@@ -201,6 +204,7 @@ class TopkBalancer implements Balancer {
       shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
       quota: quota && bindingOf(device, "quota", quota, quotaBytes, copyTarget),
       outOfRange: outOfRange && bindingOf(device, "outOfRange", outOfRange, layers * WORD, copyTarget),
+      proof: proof && bindingOf(device, "proof", proof, layers * proofWords(gpus) * WORD, copyTarget),
     };
     requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
     requireDistinct("shares", bindings.shares, "rankCounts.counts", bindings["rankCounts.counts"]);

@@ -19,7 +19,7 @@ export function createReadback<Name extends string>(
   const names = Object.keys(sources) as Name[];
   const total = names.reduce((sum, name) => sum + sources[name].bytes, 0);
   const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
-  const target = device.createBuffer({ label: "balancer readback", size: mappable(total), usage });
+  const target = device.createBuffer({ label: "balancer readback", size: Math.max(WORD, total), usage });
   let copied = {} as Record<Name, [offset: number, bytes: number]>;
   let end = 0;
   return {
@@ -33,7 +33,7 @@ export function createReadback<Name extends string>(
       }
     },
     async map(read) {
-      const mapped = Math.max(WORD, end);
+      const mapped = Math.max(WORD, end); // a range is not empty
       await target.mapAsync(MAP_READ_MODE, 0, mapped);
       try {
         const range = target.getMappedRange(0, mapped);
@@ -45,9 +45,4 @@ export function createReadback<Name extends string>(
     },
     destroy: () => target.destroy(),
   };
-}
-
-/** Ranges that are mapped are neither empty nor odd numbers of words. */
-function mappable(bytes: number): number {
-  return Math.max(8, Math.ceil(bytes / 8) * 8);
 }

@@ -1,4 +1,5 @@
 import { cpuBackend } from "../backend_cpu.ts";
+import { DeviceError } from "../errors.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Loads } from "../problem.ts";
@@ -68,6 +69,7 @@ export function judgeBalance(
     moves: result.moves.subarray(layer, layer + 1),
   });
 
+  requireMapped(ids, result.physicalIds, assignments, experts, placementOf);
   for (let layer = 0; layer < layers; layer++) {
     const raw = rawOf(layer);
     if (late || result.skipped[layer]) {
@@ -133,4 +135,24 @@ export function judgeBalance(
     },
   };
   return { balanced, finishedOnCpu };
+}
+
+/** A device that fails without saying so leaves zeros or nothing: every id must have come back as a slot of its own expert. */
+function requireMapped(
+  ids: Int32Array | Uint32Array,
+  physicalIds: Int32Array,
+  assignments: number,
+  experts: number,
+  placementOf: (layer: number) => Placement,
+): void {
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] | 0;
+    const { physicalToLogical } = placementOf(Math.floor(i / assignments));
+    const expected = id >= 0 && id < experts ? id : undefined;
+    if (physicalToLogical[physicalIds[i]] !== expected) {
+      throw new DeviceError(
+        `The device did not balance the batch: id ${id} at ${i} came back as slot ${physicalIds[i]}.`,
+      );
+    }
+  }
 }

@@ -87,4 +87,9 @@ export interface BalancerBuffers {
   shares?: BufferSlice;
   /** [L] u32, written, where wanted: ids that were neither an expert nor -1. Copied to; usage COPY_DST. */
   outOfRange?: BufferSlice;
+  /**
+   * [L, 3 + ceil(G / 32)] u32, written, where wanted: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits; of skipped layers
+   * what an earlier batch left. Copied to; usage COPY_DST. A gap, possible with unequal speeds, is not closed as `balance` closes it.
+   */
+  proof?: BufferSlice;
 }

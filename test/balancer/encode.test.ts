@@ -90,6 +90,25 @@ describe("the answer of balance, in the caller's buffers", () => {
     expect(difference(await read(quota), framed(expected.quota))).toBeUndefined();
   });
 
+  test("the same buffers at other offsets, as a ring of steps has them", async () => {
+    const steps = [0, 1].map((step) => sharedIds(2530 + step, 50));
+    const stride = Math.ceil((4 * steps[0].length) / 256) * 256;
+    const ring = () => bufferOf(new Int32Array((2 * stride) / 4));
+    const [topkIds, physicalIds] = [ring(), ring()];
+    for (const [step, ids] of steps.entries()) {
+      device.queue.writeBuffer(topkIds, step * stride, ids as Int32Array<ArrayBuffer>);
+      const offset = step * stride;
+      await encodeAll([
+        { tokens: 50, topkIds: { buffer: topkIds, offset }, physicalIds: { buffer: physicalIds, offset } },
+      ]);
+    }
+    const found = await read(physicalIds);
+    for (const [step, ids] of steps.entries()) {
+      const slots = found.subarray((step * stride) / 4, (step * stride) / 4 + ids.length);
+      expect(difference(slots, (await balancer.balance(ids)).physicalIds), `step ${step}`).toBeUndefined();
+    }
+  });
+
   test("several batches in one encoder, one submit, in either order of size", async () => {
     const batches = [7, 300, 7, 120].map((tokens, i) => sharedIds(253 + i, tokens));
     const buffers = batches.map((ids) => {

@@ -1,0 +1,160 @@
+/** Measures methods on workloads and collects rows. */
+import { judge, type Method, type Prepared, type Quality } from "./method.ts";
+import { firstOf, type Workload } from "./workloads.ts";
+
+/** One figure of the report. Times are wall times of whole calls: encode, submit, and the answer read back; of `balancer-stages`, GPU times. */
+export interface Row {
+  question: string;
+  solver: string;
+  topology: string;
+  gpus: number;
+  /** E; edges in the edge form. */
+  experts: number;
+  /** P, slots; two per edge in the edge form. */
+  replicas: number;
+  batch: number;
+  medianUs: number;
+  p05Us: number;
+  p95Us: number;
+  usPerLp: number;
+  /** max load / optimum - 1 over the batch; null where nothing is solved. */
+  gapMean: number | null;
+  gapMax: number | null;
+  optimalShare: number | null;
+  /** Median GPU time of a call, where the device has timestamps. */
+  timestampUs?: number;
+}
+
+/** How long a measurement may take. */
+export interface Effort {
+  samples: number;
+  /** No further sample is begun after this much time, once there are `leastSamples`. */
+  budgetMs: number;
+  leastSamples: number;
+}
+
+export const efforts = {
+  quick: { samples: 25, budgetMs: 500, leastSamples: 3 },
+  full: { samples: 50, budgetMs: 5_000, leastSamples: 5 },
+} as const satisfies Record<string, Effort>;
+
+export interface Timing {
+  medianUs: number;
+  p05Us: number;
+  p95Us: number;
+  timestampUs?: number;
+}
+
+const WARM_UPS = 5;
+
+/** Warms up, then times each call alone. The caller has checked the output of a first call already. */
+export async function time(prepared: Pick<Prepared, "run" | "gpuUs">, effort: Effort): Promise<Timing> {
+  const start = performance.now();
+  for (let i = 0; i < WARM_UPS && performance.now() - start < effort.budgetMs / 2; i++) await prepared.run();
+  const us: number[] = [];
+  const gpuUs: number[] = [];
+  const begun = performance.now();
+  while (
+    us.length < effort.samples &&
+    (us.length < effort.leastSamples || performance.now() - begun < effort.budgetMs)
+  ) {
+    const called = performance.now();
+    await prepared.run();
+    us.push((performance.now() - called) * 1e3);
+    if (prepared.gpuUs) gpuUs.push(prepared.gpuUs());
+  }
+  const at = quantiles(us);
+  const timing = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
+  return gpuUs.length > 0 ? { ...timing, timestampUs: quantiles(gpuUs)(0.5) } : timing;
+}
+
+export function quantiles(values: readonly number[]): (q: number) => number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (q) => sorted[Math.round(q * (sorted.length - 1))];
+}
+
+/** The report in the making. */
+export class Bench {
+  readonly rows: Row[] = [];
+  /** What rows say together, in words. */
+  readonly notes: string[] = [];
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly quick: boolean,
+    private readonly onProgress: (text: string) => void = () => {},
+  ) {}
+
+  get effort(): Effort {
+    return this.quick ? efforts.quick : efforts.full;
+  }
+
+  /** Measures each method on the same LPs: checks its answers before it is timed. */
+  async compare(question: string, work: Workload, methods: readonly Method[]): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const method of methods) {
+      this.onProgress(`${question}: ${work.name}, batch ${work.batch}, ${method.name}`);
+      const own = method.most === undefined ? work : firstOf(work, method.most);
+      const prepared = await method.prepare(own);
+      try {
+        await prepared.run();
+        const quality = judge(own, method.tokens, prepared.answer());
+        requireExact(method, own, quality);
+        rows.push(this.row(question, method.name, own, await time(prepared, this.effort), quality));
+      } finally {
+        prepared.destroy();
+      }
+    }
+    return rows;
+  }
+
+  /** Adds a row. */
+  row(
+    question: string,
+    solver: string,
+    work: Pick<Workload, "name" | "layers" | "batch">,
+    timing: Timing,
+    quality?: Quality,
+  ): Row {
+    const { gpus, experts, slots } = work.layers[0].topology;
+    const { gapMean, gapMax, optimalShare } = quality ?? { gapMean: null, gapMax: null, optimalShare: null };
+    const { timestampUs, ...wall } = timing;
+    const row: Row = {
+      question,
+      solver,
+      topology: work.name,
+      gpus,
+      experts,
+      replicas: slots,
+      batch: work.batch,
+      ...wall,
+      usPerLp: wall.medianUs / work.batch,
+      gapMean,
+      gapMax,
+      optimalShare,
+      ...(timestampUs === undefined ? {} : { timestampUs }),
+    };
+    this.rows.push(row);
+    return row;
+  }
+
+  /** Takes rows back: variants of a method of which only the best is reported. */
+  drop(rows: readonly Row[]): void {
+    for (const row of rows) this.rows.splice(this.rows.indexOf(row), 1);
+  }
+
+  note(text: string): void {
+    this.notes.push(text);
+  }
+}
+
+function requireExact({ name, exact }: Method, work: Workload, { gapMax, optimalShare }: Quality): void {
+  if (!exact || optimalShare === 1) return;
+  const share = (100 * optimalShare).toFixed(2);
+  throw new Error(`${name} on ${work.name}: ${share} % of ${work.batch} LPs are optimal, worst gap ${gapMax}.`);
+}
+
+/** "4.2 x", how many times as long `slow` takes per LP as `fast`. */
+export function factor(slow: Row, fast: Row): string {
+  return `${(slow.usPerLp / fast.usPerLp).toPrecision(3)} x`;
+}

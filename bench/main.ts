@@ -1,0 +1,142 @@
+/** `npm run bench -- [--quick] [--only QUESTION] [--json FILE] [--budget US]`. Every answer is checked before it is timed. */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { plainTable } from "../src/cli/plain_table.ts";
+import { requestDevice } from "../src/index.ts";
+import { balancerStages } from "./balancer_stages.ts";
+import { coldStart } from "./cold_start.ts";
+import { Bench, type Row } from "./harness.ts";
+import { metaOf } from "./meta.ts";
+import { scalingBatch } from "./scaling_batch.ts";
+import { scalingGpus } from "./scaling_gpus.ts";
+import { solveBatch } from "./solve_batch.ts";
+import { overBudget, solveLatency } from "./solve_latency.ts";
+import { solveStages } from "./solve_stages.ts";
+import { tokensModes } from "./tokens_modes.ts";
+
+const questions: Record<string, (bench: Bench) => Promise<void>> = {
+  "cold-start": coldStart, // first: nothing is compiled yet
+  "solve-latency": solveLatency,
+  "solve-stages": solveStages,
+  "solve-batch": solveBatch,
+  "tokens-modes": tokensModes,
+  "scaling-batch": scalingBatch,
+  "scaling-gpus": scalingGpus,
+  "balancer-stages": balancerStages,
+};
+
+const { quick, json, only, budget } = options();
+const { device, adapter } = await requestDevice();
+const bench = new Bench(device, quick, progress);
+const started = performance.now();
+for (const [name, ask] of Object.entries(questions)) {
+  // A budget is about single solves, whatever else is asked.
+  if (only === undefined || only === name || (budget !== undefined && name === "solve-latency")) await ask(bench);
+}
+progress("");
+
+const meta = metaOf(device, adapter);
+console.log(table(bench.rows));
+console.log(`\n${bench.notes.join("\n")}`);
+console.log(
+  `\n${Object.entries(meta)
+    .map(([name, value]) => `${name} ${value}`)
+    .join("; ")}`,
+);
+console.log(`${bench.rows.length} rows in ${((performance.now() - started) / 1e3).toFixed(0)} s`);
+if (json !== undefined) writeFileSync(json, `${JSON.stringify({ meta, rows: bench.rows }, null, 1)}\n`);
+if (budget !== undefined) process.exitCode = holdTo(budget);
+device.destroy();
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: "boolean", default: false },
+        json: { type: "string" },
+        only: { type: "string" },
+        budget: { type: "string" },
+      },
+    });
+    if (values.only !== undefined && !(values.only in questions)) {
+      throw new Error(`--only: expected one of ${Object.keys(questions).join(", ")}, got ${values.only}.`);
+    }
+    const budget = values.budget === undefined ? undefined : Number(values.budget);
+    if (budget !== undefined && !(budget > 0))
+      throw new Error(`--budget: expected microseconds > 0, got ${values.budget}.`);
+    return { ...values, budget };
+  } catch (error) {
+    console.error(`evenkeel bench: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+/** Exit code: 1 if a single solve takes more GPU time than the budget on a hardware adapter. */
+function holdTo(budgetUs: number): number {
+  if (adapter.software) {
+    console.log(`Budget of ${budgetUs} us: no hardware adapter: amortised figures only.`);
+    return 0;
+  }
+  const over = overBudget(bench.rows, budgetUs);
+  for (const { topology, solver, timestampUs } of over) {
+    console.log(
+      `Over the budget of ${budgetUs} us: ${topology}, ${solver}, ${timestampUs?.toFixed(1)} us of GPU time.`,
+    );
+  }
+  if (over.length === 0) console.log(`Every single solve is within the budget of ${budgetUs} us of GPU time.`);
+  return over.length > 0 ? 1 : 0;
+}
+
+/** One line on a terminal, rewritten; nothing elsewhere. */
+function progress(text: string): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\r\u001b[K${text.slice(0, Math.max(0, (process.stderr.columns ?? 80) - 1))}`);
+}
+
+function table(rows: readonly Row[]): string {
+  const header = [
+    "question",
+    "topology",
+    "solver",
+    "batch",
+    "us/LP",
+    "us/call",
+    "5 %",
+    "95 %",
+    "GPU us",
+    "gap mean",
+    "gap max",
+    "optimal",
+  ];
+  const percent = (share: number | null, digits: number) =>
+    share === null ? "" : `${(100 * share).toFixed(digits)} %`;
+  const us = (value: number) => (value < 1000 ? value.toPrecision(3) : Math.round(value).toLocaleString("en"));
+  const lines = rows.map((row) => [
+    row.question,
+    row.topology,
+    row.solver,
+    row.batch.toLocaleString("en"),
+    us(row.usPerLp),
+    us(row.medianUs),
+    us(row.p05Us),
+    us(row.p95Us),
+    row.timestampUs === undefined ? "" : us(row.timestampUs),
+    percent(row.gapMean, 4),
+    percent(row.gapMax, 3),
+    percent(row.optimalShare, 1),
+  ]);
+  return leftAligned([header, ...lines]);
+}
+
+/** The first three columns are words. */
+function leftAligned(rows: readonly string[][]): string {
+  const widths = [1, 2].map((column) => Math.max(...rows.map((row) => row[column].length)));
+  return plainTable(
+    rows.map(([first, topology, solver, ...figures]) => [
+      first,
+      topology.padEnd(widths[0]),
+      solver.padEnd(widths[1]),
+      ...figures,
+    ]),
+  );
+}

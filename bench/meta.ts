@@ -1,0 +1,50 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import type { AdapterReport } from "../src/index.ts";
+
+/** What the rows were measured with. */
+export interface Meta {
+  /** Of the repository; "-dirty" where files differ from it. */
+  commit: string;
+  adapter: string;
+  driver: string;
+  node: string;
+  /** Version of the npm package. */
+  webgpu: string;
+  cpu: string;
+}
+
+export function metaOf(device: GPUDevice, adapter: AdapterReport): Meta {
+  const { vendor, architecture, description } = device.adapterInfo;
+  const processors = cpus();
+  return {
+    commit: commit(),
+    adapter: adapter.name,
+    driver: [vendor, architecture, description].filter(Boolean).join(", "),
+    node: process.version,
+    webgpu: packageVersion("webgpu"),
+    cpu: `${processors.length} x ${processors[0]?.model ?? "unknown"}`,
+  };
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], {
+      encoding: "utf8",
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+function packageVersion(name: string): string {
+  try {
+    const entry = createRequire(import.meta.url).resolve(name);
+    const root = entry.slice(0, entry.lastIndexOf(`node_modules/${name}/`) + `node_modules/${name}/`.length);
+    return JSON.parse(readFileSync(`${root}package.json`, "utf8")).version;
+  } catch {
+    return "unknown";
+  }
+}

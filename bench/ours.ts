@@ -1,0 +1,133 @@
+/** evenkeel's own solvers as methods, all through the public interface. */
+import { createSolver, Placement, type Solver } from "../src/index.ts";
+import { proofWords } from "../src/kernels/topology_table.ts";
+import type { EdgeLoads, ReplicaLoads, TokenMode } from "../src/problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "../src/solution.ts";
+import type { KernelChoice } from "../src/specialised/plan.ts";
+import type { Topology } from "../src/topology.ts";
+import { jobBuffers, runningJob } from "./gpu_job.ts";
+import type { Answer, Method, Prepared } from "./method.ts";
+import type { Layer, Workload } from "./workloads.ts";
+
+export type KernelName = Exclude<KernelChoice, "auto">;
+
+/** `encode` on resident buffers, then one readback: what the GPU baselines are timed on, too. A dispatch per layer, one submit. */
+export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
+  async function prepare(work: Workload): Promise<Prepared> {
+    const { layers, gpus } = work;
+    const parts = await Promise.all(
+      layers.map(async ({ form, topology }, layer) => {
+        const solver = await solverFor(form, { device, kernel });
+        const { batch, expertLoad, baseLoad } = loadsOf(work, layer);
+        const made = jobBuffers(device, {
+          expertLoad: expertLoad as Int32Array,
+          baseLoad: (baseLoad as Int32Array | undefined) ?? 0,
+          quota: batch * topology.slots * 4,
+          proof: batch * proofWords(gpus) * 4,
+        });
+        const given = { batch, ...made.buffers, baseLoad: baseLoad ? made.buffers.baseLoad : undefined };
+        return { solver, given, destroy: made.destroy };
+      }),
+    );
+    const job = runningJob(device, {
+      outputs: parts.flatMap(({ given }) => [given.quota, given.proof]),
+      encode(encoder) {
+        for (const { solver, given } of parts) solver.encode(encoder, given);
+      },
+      destroy() {
+        for (const part of parts) {
+          part.destroy();
+          part.solver.destroy();
+        }
+      },
+    });
+    return { ...job, answer: () => answerFrom(work, (layer) => job.words()[2 * layer]) };
+  }
+  return { name: `evenkeel ${kernel}`, tokens: "integer", exact: true, prepare };
+}
+
+/** `solve` from end to end: checks, upload, submit, readback, and every answer judged in f64. */
+export function evenkeelSolve(
+  backend: "auto" | "webgpu" | "cpu",
+  { device, kernel, tokens = "integer" }: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode },
+): Method {
+  async function prepare(work: Workload): Promise<Prepared> {
+    const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend, device, kernel })));
+    const given = work.layers.map((_, layer) => givenLoads(work, layer));
+    const solutions: (EdgeSolution | ReplicaSolution)[] = [];
+    return {
+      async run() {
+        for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], { tokens });
+      },
+      answer() {
+        const quotas = solutions.map((solution, i) =>
+          "quota" in solution ? solution.quota : bothEnds(loadsOf(work, i).expertLoad, solution.flow),
+        );
+        return answerFrom(work, (layer) => quotas[layer]);
+      },
+      destroy() {
+        for (const solver of solvers) solver.destroy();
+      },
+    };
+  }
+  const mode = tokens === "integer" ? "" : `, ${tokens}`;
+  const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}`;
+  return { name, tokens, exact: true, prepare };
+}
+
+/** A solver of either form that has reached its best kernel; loads must be of its form. */
+export async function solverFor(
+  form: Layer["form"],
+  options: { backend?: "auto" | "webgpu" | "cpu"; device?: GPUDevice; kernel?: KernelName },
+): Promise<Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution>> {
+  const solver = form instanceof Placement ? await createSolver(form, options) : await createSolver(form, options);
+  await solver.ready;
+  if (options.kernel && solver.plan.kernel !== options.kernel) {
+    throw new Error(`Asked for kernel "${options.kernel}", got "${solver.plan.kernel}": ${solver.plan.reason}`);
+  }
+  return solver as Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution>;
+}
+
+/** The LPs of one layer, in replica form. */
+export function loadsOf({ layers, loads, gpus }: Workload, layer: number) {
+  const { experts } = layers[layer].topology;
+  const own = Array.from({ length: loads.batch }, (_, lp) => lp).filter((lp) => lp % layers.length === layer);
+  const rows = (values: Int32Array | Float64Array, width: number) =>
+    Int32Array.from(own.flatMap((lp) => Array.from(values.subarray(lp * width, (lp + 1) * width))));
+  const { expertLoad, baseLoad } = loads;
+  return { batch: own.length, expertLoad: rows(expertLoad, experts), baseLoad: baseLoad && rows(baseLoad, gpus) };
+}
+
+/** The LPs of one layer in the form that `solve` takes. */
+export function givenLoads(work: Workload, layer: number): EdgeLoads | ReplicaLoads {
+  const { form } = work.layers[layer];
+  const { batch, expertLoad, baseLoad } = loadsOf(work, layer);
+  if (form instanceof Placement) return { expertLoad, baseLoad };
+  const { gpus, edges } = form;
+  const load = Int32Array.from(baseLoad ?? new Int32Array(batch * gpus));
+  for (let p = 0; p < batch; p++) {
+    for (const [e, [from]] of edges.entries()) load[p * gpus + from] += expertLoad[p * edges.length + e];
+  }
+  return { load, capacity: expertLoad };
+}
+
+/** Tokens that stay and tokens that move, per edge: the slots of the edge form. */
+function bothEnds(capacity: Int32Array, flow: Int32Array | Float64Array): Float64Array {
+  return Float64Array.from({ length: 2 * flow.length }, (_, slot) => {
+    const moved = flow[slot >> 1];
+    return slot % 2 === 1 ? moved : capacity[slot >> 1] - moved;
+  });
+}
+
+/** From quotas per slot, a row per LP of the layer, to tokens per replica. */
+function answerFrom({ layers }: Workload, quotaOf: (layer: number) => ArrayLike<number>): Answer {
+  return (lp) => {
+    const layer = lp % layers.length;
+    const { slots, slotReplica, replicaGpu }: Topology = layers[layer].topology;
+    const quota = quotaOf(layer);
+    const row = Math.floor(lp / layers.length) * slots;
+    const x = new Float64Array(replicaGpu.length);
+    for (let p = 0; p < slots; p++) x[slotReplica[p]] += quota[row + p];
+    return x;
+  };
+}

@@ -1,0 +1,30 @@
+/** How does the time per LP fall with the batch, and does "auto" choose well at every size? From end to end, `solve`. */
+import { topologies } from "../src/index.ts";
+import { type Bench, factor } from "./harness.ts";
+import { evenkeelSolve } from "./ours.ts";
+import { firstOf, graphWorkload, modelWorkload } from "./workloads.ts";
+
+const BATCHES = [1, 8, 64, 512, 4096];
+
+export async function scalingBatch(bench: Bench): Promise<void> {
+  const { device } = bench;
+  const most = BATCHES[BATCHES.length - 1];
+  const works = [graphWorkload("cube 8x2", topologies.cube8(), 8, most)];
+  if (!bench.quick) {
+    works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
+    works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
+  }
+  for (const work of works) {
+    for (const batch of BATCHES) {
+      const [webgpu, cpu, auto] = await bench.compare("scaling-batch", firstOf(work, batch), [
+        evenkeelSolve("webgpu", { device, kernel: "specialised" }),
+        evenkeelSolve("cpu", {}),
+        evenkeelSolve("auto", {}), // finds its own device, as a user's does
+      ]);
+      const better = webgpu.usPerLp < cpu.usPerLp ? webgpu : cpu;
+      bench.note(
+        `${work.name}, batch ${batch}: auto takes ${factor(auto, better)} the time of the better, ${better.solver}`,
+      );
+    }
+  }
+}

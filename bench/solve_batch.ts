@@ -1,0 +1,47 @@
+/** How long does an LP take in a large batch, against every other method? Inputs on the GPU, answers read back. */
+import { topologies } from "../src/index.ts";
+import { affineGroup, affineLane } from "./baselines/affine_kernels.ts";
+import type { FormName } from "./baselines/affine_scaling.ts";
+import { edgeBalance } from "./baselines/edge_balance.ts";
+import { highs, interiorPointTwin, yalps } from "./baselines/general.ts";
+import { thresholdSearch } from "./baselines/threshold.ts";
+import { type Bench, factor, type Row } from "./harness.ts";
+import type { Method } from "./method.ts";
+import { evenkeel, evenkeelSolve } from "./ours.ts";
+import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
+
+const QUESTION = "solve-batch";
+const WORKGROUPS = { quick: [16, 32], full: [16, 32, 64, 128] };
+/** LPs that the one-per-workgroup form is given in a quick run: seconds a call otherwise. */
+const MOST_IN_GROUPS = 32;
+
+export async function solveBatch(bench: Bench): Promise<void> {
+  await against(bench, graphWorkload("cube 8x2", topologies.cube8(), 8, 1024), "edge");
+  await against(bench, graphWorkload("hypercube 16x2", topologies.hypercube16(), 16, 1024), "edge");
+  const layers = bench.quick ? 4 : 16; // each layer has a pipeline of its own to wait for
+  await against(bench, modelWorkload("EP8 R16", { gpus: 8, experts: 64, redundant: 16, layers }, 256), "replica");
+  await against(bench, modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers }, 256), "replica");
+}
+
+async function against(bench: Bench, work: Workload, form: FormName): Promise<void> {
+  const { device } = bench;
+  const ours = await bench.compare(QUESTION, work, [evenkeel(device, "specialised"), evenkeel(device, "lane")]);
+  const cpu = [evenkeelSolve("cpu", {}), interiorPointTwin, yalps, highs];
+  const lanes = [affineLane(device, form), edgeBalance(device), thresholdSearch(device)];
+  const theirs = [await bestGroup(bench, work, form), ...(await bench.compare(QUESTION, work, [...lanes, ...cpu]))];
+  for (const own of ours) {
+    for (const row of theirs)
+      bench.note(`${work.name}: ${row.solver} takes ${factor(row, own)} the time of ${own.solver}`);
+  }
+}
+
+/** Affine scaling in its own form, in the workgroup size that suits this adapter: the others' rows are dropped. */
+async function bestGroup(bench: Bench, work: Workload, form: FormName): Promise<Row> {
+  const methods = WORKGROUPS[bench.quick ? "quick" : "full"].map(
+    (size): Method => ({ ...affineGroup(bench.device, form, size), most: bench.quick ? MOST_IN_GROUPS : undefined }),
+  );
+  const rows = await bench.compare(QUESTION, work, methods);
+  const best = rows.reduce((a, b) => (b.usPerLp < a.usPerLp ? b : a));
+  bench.drop(rows.filter((row) => row !== best));
+  return best;
+}

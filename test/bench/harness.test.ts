@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { highs, interiorPointTwin, yalps } from "../../bench/baselines/general.ts";
+import { Bench, efforts, quantiles, type Row, time } from "../../bench/harness.ts";
+import { judge, type Method } from "../../bench/method.ts";
+import { evenkeel, evenkeelSolve } from "../../bench/ours.ts";
+import { exponent } from "../../bench/scaling_gpus.ts";
+import { overBudget } from "../../bench/solve_latency.ts";
+import { firstOf, type Workload } from "../../bench/workloads.ts";
+import { requestDevice } from "../../src/index.ts";
+import { graphs, models } from "./workloads.ts";
+
+const { device } = await requestDevice();
+
+/** Everything on each expert's first replica. */
+function unbalanced(work: Workload, change: (x: Float64Array) => void = () => {}): Method {
+  const answer = (lp: number) => {
+    const { experts, replicaStart, replicaGpu } = work.layers[lp % work.layers.length].topology;
+    const x = new Float64Array(replicaGpu.length);
+    for (let e = 0; e < experts; e++) x[replicaStart[e]] = work.loads.expertLoad[lp * experts + e];
+    change(x);
+    return x;
+  };
+  const prepared = { run() {}, answer: () => answer, destroy() {} };
+  return { name: "unbalanced", tokens: "integer", exact: true, prepare: async () => prepared };
+}
+
+describe("a method is checked before it is timed", () => {
+  const add = (x: Float64Array, tokens: readonly number[]) =>
+    tokens.forEach((amount, r) => {
+      x[r] += amount;
+    });
+  test.each([
+    ["a token too many", [1]],
+    ["NaN", [Number.NaN]],
+    ["half a token here and there", [-0.5, 0.5]],
+    ["a negative quota", [1, -1]],
+  ])("%s is no answer", async (_, tokens) => {
+    const bench = new Bench(device, true);
+    await expect(bench.compare("q", graphs.cube, [unbalanced(graphs.cube, (x) => add(x, tokens))])).rejects.toThrow(
+      /LP 0/,
+    );
+    expect(bench.rows).toEqual([]);
+  });
+
+  test("a method that claims to be exact and is not stops the run", async () => {
+    const bench = new Bench(device, true);
+    await expect(bench.compare("q", graphs.cube, [unbalanced(graphs.cube)])).rejects.toThrow(/optimal, worst gap/);
+  });
+});
+
+describe("exact methods", () => {
+  const methods = [
+    evenkeel(device, "lane"),
+    evenkeel(device, "specialised"),
+    evenkeelSolve("cpu", {}),
+    evenkeelSolve("webgpu", { device, kernel: "lane", tokens: "fractional" }),
+    interiorPointTwin,
+    yalps,
+    highs,
+  ];
+  const works = [graphs.cube, models["EP8 R16"]].map((work) => firstOf(work, 12));
+
+  test.each(methods.map((method) => [method.name, method] as const))("%s closes every gap", async (_, method) => {
+    for (const work of works) {
+      const prepared = await method.prepare(work);
+      await prepared.run();
+      expect(judge(work, method.tokens, prepared.answer()).optimalShare, work.name).toBe(1);
+      prepared.destroy();
+    }
+  });
+});
+
+describe("rows", () => {
+  test("carry what the report promises", async () => {
+    const bench = new Bench(device, true);
+    const [row] = await bench.compare("q", firstOf(graphs.cube, 3), [evenkeelSolve("cpu", {})]);
+    expect(row).toMatchObject({ question: "q", topology: "cube 8x2", gpus: 8, experts: 16, replicas: 32, batch: 3 });
+    expect(row).toMatchObject({ gapMean: 0, gapMax: 0, optimalShare: 1, usPerLp: row.medianUs / 3 });
+    expect(row.p05Us).toBeLessThanOrEqual(row.medianUs);
+    expect(row.medianUs).toBeLessThanOrEqual(row.p95Us);
+    bench.drop([row]);
+    expect(bench.rows).toEqual([]);
+  });
+
+  test("are medians of calls timed one by one, within the budget", async () => {
+    let calls = 0;
+    const wait = async () => {
+      calls++;
+      await new Promise((resume) => setTimeout(resume, 30));
+    };
+    const effort = { ...efforts.quick, budgetMs: 60 };
+    const { medianUs, p05Us } = await time({ run: wait }, effort);
+    expect(p05Us).toBeGreaterThan(25_000);
+    expect(medianUs).toBeGreaterThan(25_000);
+    expect(calls).toBeLessThan(10);
+    expect(quantiles([3, 1, 2])(0.5)).toBe(2);
+  });
+
+  test("hold single solves to a budget of GPU time", () => {
+    const row = { question: "solve-latency", batch: 1, solver: "evenkeel lane", timestampUs: 120 } as Row;
+    const rows = [row, { ...row, batch: 2 }, { ...row, solver: "bare round trip" }, { ...row, timestampUs: 80 }];
+    expect(overBudget(rows, 100)).toEqual([row]);
+  });
+
+  test("fit a power law", () => {
+    const rows = [8, 16, 32].map((gpus) => ({ gpus, usPerLp: 3 * gpus ** 1.5 }));
+    expect(exponent(rows)).toBeCloseTo(1.5, 12);
+  });
+});
