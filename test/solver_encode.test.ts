@@ -1,0 +1,96 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type BufferSlice, createSolver, requestDevice } from "../src/index.ts";
+import { families, randomPlacement } from "./helpers/instances.ts";
+import { seeded } from "./helpers/random.ts";
+
+const random = seeded(90);
+const placement = randomPlacement(random, 8, 5, 8, 4);
+const { logicalExperts, physicalExperts, gpus } = placement;
+const batch = 20;
+const rows = Array.from({ length: batch }, () => families.zipf(random, logicalExperts, gpus));
+const expertLoad = Int32Array.from(rows.flat());
+const baseLoad = Int32Array.from({ length: batch * gpus }, () => random.below(2000) - 500);
+const PROOF_WORDS = 4; // status, iterations, moves, and 8 GPUs in one word of bits
+
+let device: GPUDevice;
+beforeAll(async () => {
+  device = (await requestDevice()).device;
+});
+
+function upload(data: Int32Array<ArrayBuffer>, offset = 0): GPUBuffer {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ size: offset + data.byteLength, usage });
+  device.queue.writeBuffer(buffer, offset, data);
+  return buffer;
+}
+
+function output(words: number, offset = 0): GPUBuffer {
+  return device.createBuffer({ size: offset + 4 * words, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+}
+
+async function read(buffer: GPUBuffer, offset: number, encoder: GPUCommandEncoder): Promise<Int32Array> {
+  const size = buffer.size - offset;
+  const target = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  encoder.copyBufferToBuffer(buffer, offset, target, 0, size);
+  device.queue.submit([encoder.finish()]);
+  await target.mapAsync(GPUMapMode.READ);
+  return new Int32Array(target.getMappedRange().slice(0));
+}
+
+describe("solver.encode", () => {
+  test.each([0, 256])("answers in the caller's buffers what solve answers; outputs at offset %d", async (offset) => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const expected = await solver.solve({ expertLoad, baseLoad });
+    const quota = output(batch * physicalExperts, offset);
+    const proof = output(batch * PROOF_WORDS);
+    const encoder = device.createCommandEncoder();
+    solver.encode(encoder, {
+      batch,
+      expertLoad: upload(expertLoad),
+      baseLoad: upload(baseLoad),
+      quota: { buffer: quota, offset },
+      proof,
+    });
+    expect(await read(quota, offset, encoder)).toEqual(expected.quota);
+    const proofs = await read(proof, 0, device.createCommandEncoder());
+    for (let lp = 0; lp < batch; lp++) {
+      const [status, iterations, moves, members] = proofs.subarray(lp * PROOF_WORDS, (lp + 1) * PROOF_WORDS);
+      expect(status).toBe(0);
+      expect([iterations, moves]).toEqual([expected.iterations[lp], expected.moves[lp]]);
+      expect(members).toBe(expected.bottleneck[lp].reduce((bits, g) => bits | (1 << g), 0));
+    }
+    solver.destroy();
+  });
+
+  test("bad buffers are named before anything is recorded", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const good = () => ({
+      batch,
+      expertLoad: upload(expertLoad) as BufferSlice,
+      quota: output(batch * physicalExperts) as BufferSlice,
+      proof: output(batch * PROOF_WORDS) as BufferSlice,
+    });
+    const encode = (change: object) => () => solver.encode(device.createCommandEncoder(), { ...good(), ...change });
+    const both = output(batch * physicalExperts);
+    expect(encode({})).not.toThrow();
+    expect(encode({ batch: 0 })).toThrow(/^batch: expected an integer >= 1, got 0\.$/);
+    expect(encode({ batch: 2 * batch })).toThrow(/^expertLoad: expected at least \d+ bytes from offset 0, got \d+\.$/);
+    expect(encode({ proof: output(1) })).toThrow(/^proof: expected at least/);
+    expect(encode({ quota: { buffer: output(batch * physicalExperts, 4), offset: 4 } })).toThrow(
+      /^quota\.offset: expected a multiple of 256/,
+    );
+    const noStorage = device.createBuffer({ size: 65536, usage: GPUBufferUsage.COPY_DST });
+    expect(encode({ expertLoad: noStorage })).toThrow(/^expertLoad\.usage: expected GPUBufferUsage\.STORAGE/);
+    expect(encode({ expertLoad: both, quota: both })).toThrow(
+      /^quota: expected a part of another buffer than expertLoad/,
+    );
+    expect(encode({ proof: undefined })).toThrow(/^proof: expected a GPUBuffer/);
+    solver.destroy();
+    expect(encode({})).toThrow(/destroyed/);
+  });
+
+  test("without a device it says what to do", async () => {
+    const solver = await createSolver(placement, { backend: "cpu" });
+    expect(() => solver.encode({} as GPUCommandEncoder, {} as never)).toThrow(/works on the CPU: use solve/);
+  });
+});
