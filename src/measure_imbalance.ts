@@ -26,6 +26,11 @@ export interface ImbalanceInput {
   layers?: number;
   /** [L, P] tokens per slot, each expert's adding up to its count. Without it, tokens are split evenly over an expert's slots. */
   quota?: Numbers;
+  /**
+   * Instead of quota, [L, E, X] each expert's shares over its slots as in logicalToPhysical, X = the most slots of any expert, >= 0 and in any
+   * unit (SGLang's and vLLM's dispatch shares). Every slot gets its share of the tokens, to within one.
+   */
+  shares?: Numbers;
 }
 
 /** The options of `createSolver` that apply here. */
@@ -84,7 +89,7 @@ interface Checked {
   outOfRange?: Int32Array;
 }
 
-function checkInput({ placement, counts, topkIds, topK, layers, quota }: ImbalanceInput): Checked {
+function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }: ImbalanceInput): Checked {
   const placements = placement instanceof Placement ? [placement] : placement;
   if (!Array.isArray(placements) || !placements.every((one) => one instanceof Placement) || placements.length === 0) {
     throw new ArgumentError("placement", "a Placement, or one per layer", placement);
@@ -102,10 +107,15 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota }: Imbalan
   if ((counts === undefined) === (topkIds === undefined)) {
     throw new ArgumentError("counts", "either counts or topkIds", counts === undefined ? "neither" : "both");
   }
+  if (quota !== undefined && shares !== undefined) throw new ArgumentError("shares", "no quota besides", shares);
+  const decided = quota !== undefined || shares !== undefined;
+  const decide = (known: Checked): Checked => {
+    if (!decided) return known;
+    return { ...known, quota: quota === undefined ? quotaOfShares(shares!, known) : checkQuota(quota, known) };
+  };
   if (counts !== undefined) {
     const found = wholeTokens("counts", counts, experts, placements.length);
-    const checked = { placements, layers: found.length / experts, counts: found };
-    return quota === undefined ? checked : { ...checked, quota: checkQuota(quota, checked) };
+    return decide({ placements, layers: found.length / experts, counts: found });
   }
   if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
     throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
@@ -118,15 +128,40 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota }: Imbalan
   if (topkIds.length % (rows * topK!) !== 0) {
     throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, topkIds.length);
   }
-  if (quota === undefined) return { placements, layers: rows, ids: topkIds };
+  if (!decided) return { placements, layers: rows, ids: topkIds };
   const counted = count(topkIds, rows, experts);
-  const checked = {
-    placements,
-    layers: rows,
-    counts: counted.counts as Int32Array<ArrayBuffer>,
-    outOfRange: counted.outOfRange,
-  };
-  return { ...checked, quota: checkQuota(quota, checked) };
+  const found = counted.counts as Int32Array<ArrayBuffer>;
+  return decide({ placements, layers: rows, counts: found, outOfRange: counted.outOfRange });
+}
+
+/** Rounds the running sums of an expert's shares, which leaves every slot within one token of its due and the sum exact. */
+function quotaOfShares(shares: Numbers, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
+  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+  if (shares?.length !== layers * experts * width) {
+    throw new ShapeError("shares", `L * E * X = ${layers} * ${experts} * ${width} values`, shares?.length ?? shares);
+  }
+  const quota = new Int32Array(layers * slots);
+  for (let layer = 0; layer < layers; layer++) {
+    const placement = placements[layer % placements.length];
+    for (let e = 0; e < experts; e++) {
+      const first = (layer * experts + e) * width;
+      const row = Array.from({ length: placement.replicaCount[e] }, (_, i) => shares[first + i]);
+      const wrong = row.findIndex((share) => typeof share !== "number" || !(share >= 0 && share < Infinity));
+      if (wrong >= 0) throw new LoadError(`shares[${first + wrong}]`, "a finite number >= 0", row[wrong]);
+      const sum = row.reduce((a, b) => a + b, 0);
+      const tokens = counts![layer * experts + e];
+      let running = 0;
+      let given = 0;
+      for (const [i, share] of row.entries()) {
+        running += sum > 0 ? share / sum : 1 / row.length; // no shares at all: even
+        const due = i === row.length - 1 ? tokens : Math.round(tokens * running);
+        quota[layer * slots + placement.logicalToPhysical[e * placement.maxReplicas + i]] = due - given;
+        given = due;
+      }
+    }
+  }
+  return quota;
 }
 
 /** [L, width] integers >= 0, each layer's total within i32. */

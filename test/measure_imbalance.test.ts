@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   ArgumentError,
+  createBalancer,
   type ImbalanceInput,
   LoadError,
   measureImbalance,
@@ -200,5 +201,42 @@ describe("bad input names itself", () => {
   test("and so does a bad backend", async () => {
     const measured = measureImbalance({ placement, counts }, { backend: "gpu" as "cpu" });
     await expect(measured).rejects.toThrow('backend: expected "auto", "webgpu" or "cpu", got "gpu".');
+  });
+});
+
+describe("shares instead of quotas", () => {
+  // Expert 0 on GPUs 0, 1, 2; expert 1 on GPUs 1, 2; expert 2 on GPU 0.
+  const placement = Placement.fromPhysicalToLogical([0, 2, 0, 1, 0, 1], { gpus: 3 });
+
+  test.each(["webgpu", "cpu"] as const)("every slot gets its share of the tokens, on %s", async (backend) => {
+    const shares = [0.5, 0.3, 0.2, 0.25, 0.75, 0, 1, 0, 0];
+    const measured = await measureImbalance({ placement, counts: [1000, 100, 40], shares }, { backend });
+    expect([...measured.gpuLoad]).toEqual([540, 325, 275]);
+    expect([...measured.activeExperts]).toEqual([2, 2, 2]);
+    const none = await measureImbalance({ placement, counts: [3, 0, 0], shares: new Array(9).fill(0) }, { backend });
+    expect([...none.gpuLoad], "no shares at all: an even split").toEqual([1, 1, 1]);
+  });
+
+  test("of a balanced batch they give its quotas back", async () => {
+    const balancer = await createBalancer({ placement, topK: 2, maxTokens: 200, backend: "cpu" });
+    const ids = Int32Array.from({ length: 400 }, (_, i) => (i * i) % 3);
+    const balanced = await balancer.balance(ids);
+    const measured = await measureImbalance(
+      { placement, topkIds: ids, topK: 2, shares: balanced.shares() },
+      { backend: "cpu" },
+    );
+    expect(measured.gpuLoad).toEqual(balanced.after.gpuLoad);
+  });
+
+  test("bad shares are named", async () => {
+    const measure = (shares: unknown, more = {}) =>
+      measureImbalance({ placement, counts: [1, 1, 1], shares: shares as number[], ...more }, { backend: "cpu" });
+    await expect(measure([1, 1])).rejects.toThrow("shares: expected L * E * X = 1 * 3 * 3 values, got 2.");
+    await expect(measure([1, 1, 1, -1, 0, 0, 1, 0, 0])).rejects.toThrow(
+      "shares[3]: expected a finite number >= 0, got -1.",
+    );
+    await expect(measure(new Array(9).fill(1), { quota: [1, 1, 0, 1, 0, 0] })).rejects.toThrow(
+      /^shares: expected no quota besides/,
+    );
   });
 });
