@@ -1,5 +1,6 @@
 /** GPU work on resident inputs as a benchmark runs it: encode, submit once, read every output back. */
 import { bufferUsage, MAP_READ_MODE } from "../src/gpu/constants.ts";
+import { type CompiledKernel, foldGrid } from "../src/gpu/pipeline.ts";
 import { type PassTimer, passTimer } from "../src/gpu/timing.ts";
 
 export interface GpuJob {
@@ -100,4 +101,19 @@ export function jobBuffers<Name extends string>(
     for (const buffer of Object.values<GPUBuffer>(buffers)) buffer.destroy();
   };
   return { buffers, bindings, destroy };
+}
+
+/** Records one pass with one dispatch, folded past the limit of a dimension. */
+export function encodeDispatch(
+  device: GPUDevice,
+  encoder: GPUCommandEncoder,
+  { label, pipeline }: CompiledKernel,
+  group: GPUBindGroup,
+  workgroups: number,
+): void {
+  const pass = encoder.beginComputePass({ label });
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...foldGrid(device, workgroups));
+  pass.end();
 }

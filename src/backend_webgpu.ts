@@ -2,7 +2,7 @@ import { ArgumentError, DeviceError } from "./errors.ts";
 import { type BufferSlice, bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { bind } from "./gpu/pipeline.ts";
-import { encodeSolve, solveParams } from "./kernels/solve.ts";
+import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords, topologyTable } from "./kernels/topology_table.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
@@ -169,14 +169,10 @@ export async function webgpuBackend(
   }
 
   function decode(mapped: ArrayBuffer, loads: Loads, first: number, count: number, raw: RawSolution) {
-    const proofs = new Uint32Array(mapped, count * slots * WORD);
-    for (let i = 0; i < count; i++) {
-      raw.iterations[first + i] = proofs[i * words + 1];
-      raw.moves[first + i] = proofs[i * words + 2];
-      for (let g = 0; g < gpus; g++) {
-        raw.member[(first + i) * gpus + g] = (proofs[i * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
-      }
-    }
+    const { member, iterations, moves } = decodeProofs(new Uint32Array(mapped, count * slots * WORD), count, gpus);
+    raw.member.set(member, first * gpus);
+    raw.iterations.set(iterations, first);
+    raw.moves.set(moves, first);
     raw.quota.set(new Int32Array(mapped, 0, count * slots), first * slots);
     if (loads.tokens === "integer") return;
     for (let lp = first; lp < first + count; lp++) {

@@ -1,6 +1,6 @@
 /** Affine scaling as GPU methods: one LP per workgroup, its own form, and one LP per lane. */
-import { bind, type CompiledKernel, compile, foldGrid, type Kernel } from "../../src/gpu/pipeline.ts";
-import { jobBuffers, runningJob } from "../gpu_job.ts";
+import { bind, type CompiledKernel, compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import type { Workload } from "../workloads.ts";
 import groupWgsl from "./affine_group.wgsl";
@@ -65,13 +65,7 @@ function affineMethod(
     const group = bind(device, compiled, bindings);
     const job = runningJob(device, {
       outputs: [buffers.x],
-      encode(encoder) {
-        const pass = encoder.beginComputePass({ label: compiled.label });
-        pass.setPipeline(compiled.pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(work.batch / perWorkgroup)));
-        pass.end();
-      },
+      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(work.batch / perWorkgroup)),
       destroy,
     });
     return {

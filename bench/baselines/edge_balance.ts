@@ -1,7 +1,7 @@
 /** Edge balancing, the method of LPLB's pull request 9: repeated pairwise equalising along replica edges, one colour after the other. */
-import { bind, compile, foldGrid, type Kernel } from "../../src/gpu/pipeline.ts";
+import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
 import { adjacency, type Topology } from "../../src/topology.ts";
-import { jobBuffers, runningJob } from "../gpu_job.ts";
+import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";
 import wgsl from "./edge_balance.wgsl";
@@ -135,13 +135,7 @@ export function edgeBalance(device: GPUDevice): Method {
     const group = bind(device, compiled, bindings);
     const job = runningJob(device, {
       outputs: [buffers.x],
-      encode(encoder) {
-        const pass = encoder.beginComputePass({ label: compiled.label });
-        pass.setPipeline(compiled.pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / LANES)));
-        pass.end();
-      },
+      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(batch / LANES)),
       destroy,
     });
     return {

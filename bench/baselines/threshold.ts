@@ -1,6 +1,6 @@
 /** A threshold search after UltraEP: binary search on the max load, the excess spilling over, whole tokens. */
-import { bind, compile, foldGrid, type Kernel } from "../../src/gpu/pipeline.ts";
-import { jobBuffers, runningJob } from "../gpu_job.ts";
+import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";
 import wgsl from "./threshold.wgsl";
@@ -127,13 +127,7 @@ export function thresholdSearch(device: GPUDevice): Method {
     const group = bind(device, compiled, bindings);
     const job = runningJob(device, {
       outputs: [buffers.quota],
-      encode(encoder) {
-        const pass = encoder.beginComputePass({ label: compiled.label });
-        pass.setPipeline(compiled.pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / LANES)));
-        pass.end();
-      },
+      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(batch / LANES)),
       destroy,
     });
     return {

@@ -3,6 +3,7 @@ import { ArgumentError, DeviceError } from "../errors.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { CHUNK } from "../kernels/balance_params.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
+import { decodeProofs } from "../kernels/solve.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { createReadback } from "./readback.ts";
 import type { BalanceResult } from "./result.ts";
@@ -131,16 +132,6 @@ function requireRoom(
   const most = Math.floor((room / ids) * maxAssignments);
   const remedy = `Bring a device with a larger maxStorageBufferBindingSize and maxBufferSize, or use backend "cpu".`;
   throw new ArgumentError("maxTokens * topK", `at most ${most} on this device`, maxAssignments, remedy);
-}
-
-function decodeProofs(proof: Uint32Array, layers: number, gpus: number) {
-  const words = proofWords(gpus);
-  const member = new Uint8Array(layers * gpus);
-  for (let l = 0; l < layers; l++) {
-    for (let g = 0; g < gpus; g++) member[l * gpus + g] = (proof[l * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
-  }
-  const column = (word: number) => Int32Array.from({ length: layers }, (_, l) => proof[l * words + word]);
-  return { member, iterations: column(1), moves: column(2) };
 }
 
 export function lostDeviceError(info: GPUDeviceLostInfo, cause?: unknown): DeviceError {

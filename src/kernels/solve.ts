@@ -8,7 +8,7 @@ import wholeTime from "../../shaders/common/whole_time.wgsl";
 import wgsl from "../../shaders/solve.wgsl";
 import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
 import type { Specialisation } from "../specialised/generate.ts";
-import type { TopologyTable } from "./topology_table.ts";
+import { proofWords, type TopologyTable } from "./topology_table.ts";
 
 const shared = [scaling, cutSweep, finish, wholeTime, u64];
 
@@ -77,4 +77,15 @@ export function encodeSolve(
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, bindings);
   pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / WORKGROUP)));
+}
+
+/** What the kernel wrote into `proof` besides its status, for `batch` LPs: bottleneck sets [B, G], iterations and moves [B]. */
+export function decodeProofs(proof: Uint32Array, batch: number, gpus: number) {
+  const words = proofWords(gpus);
+  const member = new Uint8Array(batch * gpus);
+  for (let p = 0; p < batch; p++) {
+    for (let g = 0; g < gpus; g++) member[p * gpus + g] = (proof[p * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
+  }
+  const column = (word: number) => Int32Array.from({ length: batch }, (_, p) => proof[p * words + word]);
+  return { member, iterations: column(1), moves: column(2) };
 }
