@@ -1,6 +1,6 @@
-import { bind, compile, foldGrid, type Kernel } from "../src/gpu/pipeline.ts";
+import { bind, compile, type Kernel } from "../src/gpu/pipeline.ts";
 import copyWgsl from "./copy.wgsl";
-import { jobBuffers, runningJob } from "./gpu_job.ts";
+import { encodeDispatch, jobBuffers, runningJob } from "./gpu_job.ts";
 import { type Effort, quantiles, type Timing } from "./harness.ts";
 
 const copyKernel = {
@@ -19,13 +19,7 @@ export async function copyTime(device: GPUDevice, words: number, effort: Effort)
   const group = bind(device, kernel, bindings);
   const job = runningJob(device, {
     outputs: [],
-    encode(encoder) {
-      const pass = encoder.beginComputePass({ label: kernel.label });
-      pass.setPipeline(kernel.pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(words / WG)));
-      pass.end();
-    },
+    encode: (encoder) => encodeDispatch(device, encoder, kernel, group, Math.ceil(words / WG)),
     destroy,
   });
   if (!job.gpuUs) throw new Error("This device has no timestamps.");
