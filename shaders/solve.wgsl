@@ -68,6 +68,7 @@ var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
 
 fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
 fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }
+fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
 
 fn read_problem(p: u32) {
   record = (p % params.topologies) * params.stride;

@@ -36,7 +36,6 @@ interface Buffers {
   proof: GPUBuffer;
   params: GPUBuffer;
   readback: GPUBuffer;
-  group: GPUBindGroup;
 }
 
 export interface WebgpuBackend {
@@ -64,9 +63,15 @@ export async function webgpuBackend(
   device.lost.then((info) => {
     lost = info;
   });
-  const kernel = await planKernel(device, topology, table, choice);
-  const record = createBuffer("topology", table.data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
-  device.queue.writeBuffer(record, 0, table.data);
+  const tables: GPUBuffer[] = [];
+  let destroyed = false;
+  const kernel = await planKernel(device, topology, table, choice, (label, data) => {
+    const buffer = createBuffer(label, data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
+    if (destroyed) buffer.destroy();
+    else device.queue.writeBuffer(buffer, 0, data);
+    tables.push(buffer);
+    return buffer;
+  });
   let buffers: Buffers | undefined;
 
   // More LPs than the largest binding holds go in several dispatches.
@@ -92,11 +97,7 @@ export async function webgpuBackend(
     const params = createBuffer("params", PARAMS_BYTES, bufferUsage.UNIFORM | bufferUsage.COPY_DST);
     const readbackBytes = batch * (slots + words) * WORD;
     const readback = createBuffer("readback", readbackBytes, bufferUsage.MAP_READ | bufferUsage.COPY_DST);
-    const group = bindAll(
-      { load: { buffer: load }, base: { buffer: base }, quota: { buffer: quota }, proof: { buffer: proof } },
-      params,
-    );
-    buffers = { capacity: batch, load, base, quota, proof, params, readback, group };
+    buffers = { capacity: batch, load, base, quota, proof, params, readback };
     return buffers;
   }
 
@@ -104,8 +105,9 @@ export async function webgpuBackend(
     parts: Record<"load" | "base" | "quota" | "proof", GPUBufferBinding>,
     params: GPUBuffer,
   ): GPUBindGroup {
-    const own = { topology: { buffer: record }, params: { buffer: params } };
-    return bind(device, kernel.current, { ...own, ...parts, skip: parts.load }); // skip is not read
+    const { compiled, table } = kernel.current;
+    const own = { [table.name]: table.binding, params: { buffer: params } };
+    return bind(device, compiled, { ...own, ...parts, skip: parts.load }); // skip is not read
   }
 
   const remembered = bindCache<GPUBindGroup>();
@@ -134,28 +136,31 @@ export async function webgpuBackend(
       paramsOf.set(sizes, params);
     }
     const sized = params;
-    const key = [batch, ...Object.values(parts)];
-    const pass = encoder.beginComputePass({ label: "solve" });
-    encodeSolve(
-      device,
-      pass,
-      kernel.current,
-      remembered(key, () => bindAll(parts, sized)),
-      batch,
+    const group = remembered([batch, kernel.current.table.binding, ...Object.values(parts)], () =>
+      bindAll(parts, sized),
     );
+    const pass = encoder.beginComputePass({ label: "solve" });
+    encodeSolve(device, pass, kernel.current.compiled, group, batch);
     pass.end();
   }
 
   /** LPs first..first + count - 1 in one submit and one map. */
   async function solveChunk(loads: Loads, first: number, count: number, raw: RawSolution) {
-    const { load, base, quota, proof, params, readback, group } = buffersFor(count);
+    const { load, base, quota, proof, params, readback } = buffersFor(count);
+    const parts = {
+      load: { buffer: load },
+      base: { buffer: base },
+      quota: { buffer: quota },
+      proof: { buffer: proof },
+    };
+    const group = remembered([kernel.current.table.binding, ...Object.values(parts)], () => bindAll(parts, params));
     const { expertLoad, baseLoad } = uploadable(loads, topology, first, count);
     device.queue.writeBuffer(params, 0, solveParams(count, table, { hasBase: baseLoad !== undefined, hasSkip: false }));
     device.queue.writeBuffer(load, 0, expertLoad);
     if (baseLoad) device.queue.writeBuffer(base, 0, baseLoad);
     const encoder = device.createCommandEncoder({ label: "solve" });
     const pass = encoder.beginComputePass({ label: "solve" });
-    encodeSolve(device, pass, kernel.current, group, count);
+    encodeSolve(device, pass, kernel.current.compiled, group, count);
     pass.end();
     const quotaBytes = count * slots * WORD;
     const proofBytes = count * words * WORD;
@@ -197,7 +202,8 @@ export async function webgpuBackend(
   }
 
   function destroy(): void {
-    record.destroy();
+    destroyed = true;
+    for (const table of tables) table.destroy();
     if (buffers) release(buffers);
     buffers = undefined;
     for (const params of paramsOf.values()) params.destroy();

@@ -1,13 +1,16 @@
 // interior_point: Mehrotra's predictor-corrector on the replica form of one LP, in private memory.    [Mehrotra 1992]
 //
-// Each Newton step is a G x G system M dy + v dt = h, v.dy = rs, whatever the number of experts: with d_r = x_r / z_r and
-// D_e = sum_{r of e} d_r, M = diag(s / y) + sum_e (diag(d) - d d' / D_e) is a graph Laplacian plus a positive diagonal. The start is
-// strictly feasible, so there is no phase 1; residuals are recomputed and fed back in every iteration, which keeps f32 honest.
-// The best x seen is kept. It is judged against the best cut (common/cut_sweep.wgsl); no dual bound is evaluated, because the
-// dual bound of y is a weighted mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
+// Each Newton step is a G x G system M dy + v dt = h, v.dy = 1 - v.y, whatever the number of experts: with d_r = x_r / z_r and
+// D_e = sum_{r of e} d_r, M = diag(s / y) + sum_e (diag(d) - d d' / D_e) is a graph Laplacian plus a positive diagonal. It is solved for
+// the new x' and s' themselves, so that residuals cannot grow: with rho_r and eta_g the targets of x z and s y over z and y,
+//   c_e = (w_e - sum rho_r) / D_e,   h_g = b_g - v_g t + eta_g + sum_{r on g} (rho_r + d_r c_e)
+//   dz_r = dy_{g(r)} - c_e - sum_k d_k dy_{g(k)} / D_e,   x'_r = rho_r - d_r dz_r,   s'_g = eta_g - (s_g / y_g) dy_g
+// The predictor's targets are 0: there dx / x = -1 - u with u = dz / z, so u alone tells both step lengths, the mu that follows, and
+// the corrector's second-order terms -dx dz = x z (u + u^2). The start is strictly feasible: no phase 1. The best x seen is kept.
+// It is judged against the best cut (common/cut_sweep.wgsl); no dual bound is evaluated, because the dual bound of y is a weighted
+// mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
 //
-// Declares  best_x [R] in tokens.   Needs  gpus, experts, tokens, member of solve.wgsl;
-// common/scaling.wgsl.   No barriers.
+// Declares  best_x [R] in tokens.   Needs  gpus, experts, tokens, member of solve.wgsl; common/scaling.wgsl.   No barriers.
 
 const MAX_ITERATIONS = 16u;      // ordinary instances take 4 to 5
 const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs 0 to 3 moves from here
@@ -22,33 +25,23 @@ var<private> w: array<f32, MAX_EXPERTS>;      // scaled and floored loads
 var<private> x: array<f32, MAX_REPLICAS>;
 var<private> z: array<f32, MAX_REPLICAS>;
 var<private> d: array<f32, MAX_REPLICAS>;
-var<private> rho: array<f32, MAX_REPLICAS>;
-var<private> dx: array<f32, MAX_REPLICAS>;
+var<private> rho: array<f32, MAX_REPLICAS>;   // target of x z, over z
 var<private> dz: array<f32, MAX_REPLICAS>;
 var<private> best_x: array<f32, MAX_REPLICAS>;
-var<private> nu: array<f32, MAX_EXPERTS>;
 var<private> dnu: array<f32, MAX_EXPERTS>;
 var<private> inv_d: array<f32, MAX_EXPERTS>;  // 1 / D_e
 var<private> y: array<f32, MAX_GPUS>;
 var<private> s: array<f32, MAX_GPUS>;
 var<private> dy: array<f32, MAX_GPUS>;
-var<private> ds: array<f32, MAX_GPUS>;
-var<private> rc: array<f32, MAX_GPUS>;        // sigma mu - s y - [ds dy]
+var<private> eta: array<f32, MAX_GPUS>;       // target of s y, over y
 var<private> carried: array<f32, MAX_GPUS>;   // b + sum x
 var<private> t: f32;
 var<private> dt: f32;
 var<private> best: f32;                   // value of best_x
 var<private> variables: f32;
-var<private> alpha_p: f32;
-var<private> alpha_d: f32;
 
 /// Certified relative gap of best_x, in scaled and shifted units.
 fn gap() -> f32 { return (best - bound) / max(bound, LOAD_FLOOR); }
-
-fn step_to_zero(value: f32, delta: f32, so_far: f32) -> f32 {
-  if (delta < 0.0) { return min(so_far, -value / delta); }
-  return so_far;
-}
 
 fn start_point() {
   variables = f32(gpus);
@@ -57,21 +50,14 @@ fn start_point() {
     let end = start_of(e + 1u);
     let given = f32(tokens[e]);
     w[e] = max(given * scale, LOAD_FLOOR);
-    nu[e] = 0.0;
     for (var r = first; r < end; r++) {
       x[r] = w[e] / f32(end - first);
       z[r] = 1.0 / f32(gpus);
-      dx[r] = 0.0;
-      dz[r] = 0.0;
       best_x[r] = 0.0;
     }
     variables += f32(end - first);
   }
-  for (var g = 0u; g < gpus; g++) {
-    y[g] = 1.0 / f32(gpus);
-    ds[g] = 0.0;
-    dy[g] = 0.0;
-  }
+  for (var g = 0u; g < gpus; g++) { y[g] = 1.0 / f32(gpus); }
   best = HUGE;
   t = carry() + START_SLACK;
   for (var g = 0u; g < gpus; g++) { s[g] = speed(g) * t - carried[g]; }
@@ -98,97 +84,117 @@ fn keep_best(top: f32) {
   }
 }
 
-/// d, 1 / D and mu.
+/// d, 1 / D, the predictor's targets, and the sum of all products x z and s y.
 fn quotients() -> f32 {
-  var mu = 0.0;
-  for (var g = 0u; g < gpus; g++) { mu += s[g] * y[g]; }
+  var products = 0.0;
+  for (var g = 0u; g < gpus; g++) {
+    products += s[g] * y[g];
+    eta[g] = 0.0;
+  }
   for (var e = 0u; e < experts; e++) {
     var sum = 0.0;
     for (var r = start_of(e); r < start_of(e + 1u); r++) {
-      mu += x[r] * z[r];
+      products += x[r] * z[r];
       d[r] = x[r] / z[r];
+      rho[r] = 0.0;
       sum += d[r];
     }
     inv_d[e] = 1.0 / sum;
   }
-  return mu / variables;
+  return products;
 }
 
-/// One Newton direction for the targets x z = s y = aim; `second` is 1 where the predictor's second-order terms count.
-/// Sets dx, dz, dy, ds, dnu, dt and the longest steps alpha_p, alpha_d.
-fn newton_direction(aim: f32, second: f32, rs: f32) {
-  for (var g = 0u; g < gpus; g++) {
-    rc[g] = aim - s[g] * y[g] - second * ds[g] * dy[g];
-    let rp = speed(g) * t - carried[g] - s[g];
-    h[g] = rc[g] / y[g] - rp;
-  }
+/// Sets dy, dz and dt towards the targets rho and eta.
+fn newton_direction(rs: f32) {
+  for (var g = 0u; g < gpus; g++) { h[g] = b[g] - speed(g) * t + eta[g]; }
   for (var e = 0u; e < experts; e++) {
     let first = start_of(e);
     let end = start_of(e + 1u);
     var unserved = w[e];
-    for (var r = first; r < end; r++) {
-      let rd = y[gpu_of(r)] - nu[e] - z[r];
-      rho[r] = (aim - second * dx[r] * dz[r]) / z[r] - x[r] - d[r] * rd;
-      unserved -= x[r] + rho[r];
-    }
+    for (var r = first; r < end; r++) { unserved -= rho[r]; }
     let c = unserved * inv_d[e];
     dnu[e] = c;
     for (var r = first; r < end; r++) { h[gpu_of(r)] += rho[r] + d[r] * c; }
   }
-
   dt = solve_bordered(rs);
-
-  alpha_p = 1.0;
-  alpha_d = 1.0;
-  for (var g = 0u; g < gpus; g++) {
-    ds[g] = (rc[g] - s[g] * dy[g]) / y[g];
-    alpha_p = step_to_zero(s[g], ds[g], alpha_p);
-    alpha_d = step_to_zero(y[g], dy[g], alpha_d);
-  }
   for (var e = 0u; e < experts; e++) {
     let first = start_of(e);
     let end = start_of(e + 1u);
     var weighted = 0.0;
     for (var r = first; r < end; r++) { weighted += d[r] * dy[gpu_of(r)]; }
-    dnu[e] += weighted * inv_d[e];
-    for (var r = first; r < end; r++) {
-      let g = gpu_of(r);
-      let step = dy[g] - dnu[e];
-      dz[r] = step + (y[g] - nu[e] - z[r]);
-      dx[r] = rho[r] - d[r] * step;
-      alpha_p = step_to_zero(x[r], dx[r], alpha_p);
-      alpha_d = step_to_zero(z[r], dz[r], alpha_d);
-    }
+    let step = dnu[e] + weighted * inv_d[e];
+    for (var r = first; r < end; r++) { dz[r] = dy[gpu_of(r)] - step; }
   }
 }
 
-/// mu after the longest steps along the current direction.
-fn affine_mu() -> f32 {
-  var mu = 0.0;
-  for (var g = 0u; g < gpus; g++) { mu += (s[g] + alpha_p * ds[g]) * (y[g] + alpha_d * dy[g]); }
+/// From the predictor to the corrector's targets: rho = (sigma mu - dx dz) / z, eta likewise.
+fn aim_corrector(products: f32) {
+  var least = 0.0;  // of u over all pairs
+  var most = -1.0;
+  var first = 0.0;  // sum x z u
+  var second = 0.0; // sum x z u^2
+  for (var g = 0u; g < gpus; g++) {
+    let u = dy[g] / y[g];
+    let term = s[g] * dy[g];
+    least = min(least, u);
+    most = max(most, u);
+    first += term;
+    second += term * u;
+    eta[g] = term + term * u;
+  }
   for (var e = 0u; e < experts; e++) {
     for (var r = start_of(e); r < start_of(e + 1u); r++) {
-      mu += (x[r] + alpha_p * dx[r]) * (z[r] + alpha_d * dz[r]);
+      let u = dz[r] / z[r];
+      let term = x[r] * dz[r];
+      least = min(least, u);
+      most = max(most, u);
+      first += term;
+      second += term * u;
+      rho[r] = term + term * u;
     }
   }
-  return mu / variables;
+  let step_p = 1.0 / max(1.0, 1.0 + most);
+  let step_d = 1.0 / max(1.0, -least);
+  // sum of x z (1 - step_p (1 + u)) (1 + step_d u), as a polynomial of u
+  let both = step_p * step_d;
+  let affine = (1.0 - step_p) * products + (step_d - both - step_p) * first - both * second;
+  let ratio = max(affine / products, 0.0);
+  let aim = ratio * ratio * ratio * products / variables;
+  for (var g = 0u; g < gpus; g++) { eta[g] = (aim + eta[g]) / y[g]; }
+  for (var e = 0u; e < experts; e++) {
+    for (var r = start_of(e); r < start_of(e + 1u); r++) { rho[r] = (aim + rho[r]) / z[r]; }
+  }
 }
 
+/// Goes `fraction` of the longest step that keeps every value >= 0. x' and s' take the place of their targets.
 fn advance(fraction: f32) {
-  let step_p = fraction * alpha_p;
-  let step_d = fraction * alpha_d;
+  var least_p = 0.0;  // of x' / x and s' / s
+  var least_d = 0.0;  // of dz / z and dy / y
+  for (var g = 0u; g < gpus; g++) {
+    eta[g] -= s[g] / y[g] * dy[g];
+    least_p = min(least_p, eta[g] / s[g]);
+    least_d = min(least_d, dy[g] / y[g]);
+  }
+  for (var e = 0u; e < experts; e++) {
+    for (var r = start_of(e); r < start_of(e + 1u); r++) {
+      rho[r] -= d[r] * dz[r];
+      least_p = min(least_p, rho[r] / x[r]);
+      least_d = min(least_d, dz[r] / z[r]);
+    }
+  }
+  let step_p = fraction / max(1.0, 1.0 - least_p);
+  let step_d = fraction / max(1.0, -least_d);
   t += step_p * dt;
   for (var g = 0u; g < gpus; g++) {
-    s[g] = max(s[g] + step_p * ds[g], PRIMAL_FLOOR);
+    s[g] = max(s[g] + step_p * (eta[g] - s[g]), PRIMAL_FLOOR);
     y[g] = max(y[g] + step_d * dy[g], DUAL_FLOOR);
   }
   for (var e = 0u; e < experts; e++) {
-    nu[e] += step_d * dnu[e];
     let first = start_of(e);
     let end = start_of(e + 1u);
     var sum = 0.0;  // x is kept on sum x = w: a rounding error there would flatter its value
     for (var r = first; r < end; r++) {
-      x[r] = max(x[r] + step_p * dx[r], PRIMAL_FLOOR);
+      x[r] = max(x[r] + step_p * (rho[r] - x[r]), PRIMAL_FLOOR);
       z[r] = max(z[r] + step_d * dz[r], DUAL_FLOOR);
       sum += x[r];
     }
@@ -207,14 +213,14 @@ fn interior_point() -> u32 {
     sweep_cuts();
     if (gap() <= TOLERANCE || iteration == MAX_ITERATIONS) { return iteration; }
 
-    let mu = quotients();
+    let products = quotients();
     var rs = 1.0;
     for (var g = 0u; g < gpus; g++) { rs -= speed(g) * y[g]; }
     factor();
-    newton_direction(0.0, 0.0, rs);
-    let ratio = affine_mu() / mu;
-    newton_direction(ratio * ratio * ratio * mu, 1.0, rs);
-    advance(max(LEAST_FRACTION, 1.0 - mu));
+    newton_direction(rs);
+    aim_corrector(products);
+    newton_direction(rs);
+    advance(max(LEAST_FRACTION, 1.0 - products / variables));
     iteration++;
   }
 }

@@ -8,11 +8,9 @@
 // speeds in f64 and finishes the rare LP in which rounding a speed to a pace changed the order of two nearly equal times.
 // Times are not negative: a total that is (base loads below zero) is left to the host as well.
 //
-// Declares  start_caps(), raise_caps(inside).   Needs  gpus, member, cap, record; common/u64.wgsl.   No barriers.
+// Declares  start_caps(), raise_caps(inside).   Needs  gpus, member, cap, pace(); common/u64.wgsl.   No barriers.
 
 var<private> tau: vec2u;  // the current time
-
-fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
 
 fn start_caps() {
   tau = vec2u(0u);

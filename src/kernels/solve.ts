@@ -7,15 +7,12 @@ import u64 from "../../shaders/common/u64.wgsl";
 import wholeTime from "../../shaders/common/whole_time.wgsl";
 import wgsl from "../../shaders/solve.wgsl";
 import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
-import type { Specialisation } from "../specialised/generate.ts";
 import { proofWords, type TopologyTable } from "./topology_table.ts";
-
-const shared = [scaling, cutSweep, finish, wholeTime, u64];
 
 export const solveKernel = {
   name: "solve",
   wgsl,
-  includes: [...shared, interiorPoint, starMesh],
+  includes: [scaling, cutSweep, finish, wholeTime, u64, interiorPoint, starMesh],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",
@@ -33,7 +30,7 @@ export const statuses = ["optimal", "gap"] as const;
 export type Status = (typeof statuses)[number];
 
 /** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
-const WORKGROUP = 32;
+export const WORKGROUP = 32;
 
 /** struct Params of solve.wgsl. */
 export function solveParams(
@@ -52,18 +49,6 @@ export function compileSolve(
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
   return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
-}
-
-/** The same kernel with the interior point of one topology as straight-line code. */
-export function compileSpecialised(
-  device: GPUDevice,
-  { maxGpus, maxReplicas }: TopologyTable,
-  equalSpeeds: boolean,
-  specialisation: Specialisation,
-): Promise<CompiledKernel> {
-  const kernel = { ...solveKernel, variant: specialisation.wgsl, includes: [...shared, specialisation.wgsl] };
-  const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
-  return compile(device, kernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
 }
 
 /** Records one dispatch that solves `batch` LPs. */

@@ -53,7 +53,6 @@ export function interiorPoint(
   const at: Iterate<number> = {
     x: experts.map((gs, e) => gs.map(() => w[e] / gs.length)),
     z: experts.map((gs) => gs.map(() => 1 / gpus)),
-    nu: w.map(() => 0),
     y: b.map(() => 1 / gpus),
     s: [],
     t: 0,
@@ -85,7 +84,7 @@ export function interiorPoint(
 
   let best = Infinity;
   for (let iterations = 0; ; iterations++) {
-    const { carried, top, sumVy } = measure(numbers, shape, b, w, at);
+    const { top, sumVy } = measure(numbers, shape, b, w, at);
     if (top < best) {
       best = top;
       for (const [e, row] of at.x.entries()) {
@@ -96,6 +95,6 @@ export function interiorPoint(
     if ((best - bound) / Math.max(bound, LOAD_FLOOR) <= TOLERANCE || iterations === MAX_ITERATIONS) {
       return { x, member, iterations };
     }
-    Object.assign(at, step(numbers, shape, w, at, carried, sumVy));
+    Object.assign(at, step(numbers, shape, b, w, at, sumVy));
   }
 }

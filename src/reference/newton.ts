@@ -34,34 +34,30 @@ export interface Iterate<S> {
   /** Per expert and replica. */
   x: S[][];
   z: S[][];
-  /** Per expert. */
-  nu: S[];
   /** Per GPU. */
   y: S[];
   s: S[];
   t: S;
 }
 
-interface Direction<S> {
-  dx: S[][];
-  dz: S[][];
-  dnu: S[];
-  dy: S[];
-  ds: S[];
-  dt: S;
-  alphaP: S;
-  alphaD: S;
+/** Experts with a choice, by their column, with GPUs eliminated as they come. */
+export function newtonShape({ experts, replicaStart, replicaGpu, speed }: Topology): NewtonShape {
+  const choosers: number[][] = [];
+  for (let e = 0; e < experts; e++) {
+    const replicas = [...replicaGpu.subarray(replicaStart[e], replicaStart[e + 1])];
+    if (replicas.length > 1) choosers.push(replicas);
+  }
+  return eliminated(choosers, [...speed], false);
 }
 
-/** Experts with a choice, by their column, with GPUs eliminated as they come or, `sparsely`, by minimum degree. */
-export function newtonShape(topology: Topology, sparsely: boolean): NewtonShape {
-  const { gpus, replicaStart, replicaGpu, speed } = topology;
+/** The shape of experts on GPUs of these speeds, eliminated as they come or, `sparsely`, by minimum degree. */
+export function eliminated(
+  experts: readonly (readonly number[])[],
+  speed: readonly number[],
+  sparsely: boolean,
+): NewtonShape {
+  const gpus = speed.length;
   const mean = speed.reduce((a, b) => a + b) / gpus;
-  const experts: number[][] = [];
-  for (let e = 0; e < topology.experts; e++) {
-    const replicas = [...replicaGpu.subarray(replicaStart[e], replicaStart[e + 1])];
-    if (replicas.length > 1) experts.push(replicas);
-  }
   const neighbours = Array.from({ length: gpus }, () => new Set<number>());
   for (const replicas of experts) for (const g of replicas) for (const h of replicas) if (g !== h) neighbours[g].add(h);
 
@@ -81,7 +77,7 @@ export function newtonShape(topology: Topology, sparsely: boolean): NewtonShape 
   }
   const place = new Map(order.map((g, k) => [g, k]));
   const column = reach.map((later) => [...later].map((g) => place.get(g)!).sort((a, b) => a - b));
-  return { gpus, experts, speed: Array.from(speed, (v) => v / mean), order, column };
+  return { gpus, experts, speed: speed.map((v) => v / mean), order, column };
 }
 
 /** Loads under x, the largest load / speed, and the dual bound of y. */
@@ -112,117 +108,122 @@ export function measure<S>(
   return { carried, top, sumVy, bound: f.div(dual, sumVy) };
 }
 
-/** One predictor-corrector step from `at`; `carried` and `sumVy` as measured there. */
+/**
+ * One predictor-corrector step from `at`, where `sumVy` was measured.
+ *
+ * Both directions solve for the new x' and s' themselves: with rho_r and eta_g the targets of x z and s y over z and y,
+ *   c_e = (w_e - sum rho_r) / D_e,   h_g = b_g - v_g t + eta_g + sum_{r on g} (rho_r + d_r c_e),   M dy + v dt = h,   v.dy = 1 - v.y
+ *   dz_r = dy_{g(r)} - c_e - sum_k d_k dy_{g(k)} / D_e,   x'_r = rho_r - d_r dz_r,   s'_g = eta_g - (s_g / y_g) dy_g
+ * so that the primal residuals need no terms of their own. The predictor's targets are 0: there dx / x = -1 - dz / z, and u = dz / z
+ * alone tells both step lengths, the mu that follows, and the second-order terms -dx dz = x z (u + u^2) of the corrector.
+ */
 export function step<S>(
   f: Field<S>,
   shape: NewtonShape,
+  b: readonly S[],
   w: readonly S[],
   at: Iterate<S>,
-  carried: readonly S[],
   sumVy: S,
 ): Iterate<S> {
   const { gpus, experts, speed } = shape;
-  const { x, z, nu, y, s, t } = at;
+  const { x, z, y, s, t } = at;
+  const zero = f.constant(0);
   const one = f.constant(1);
-  const reciprocal = (value: S) => f.div(one, value);
   const perGpu = <T>(of: (g: number) => T) => Array.from({ length: gpus }, (_, g) => of(g));
   const perReplica = <T>(of: (e: number, r: number, g: number) => T) =>
     experts.map((gs, e) => gs.map((g, r) => of(e, r, g)));
+  const sumOf = (onGpus: readonly S[], onReplicas: readonly (readonly S[])[]) =>
+    f.sum([...onGpus, ...onReplicas.flat()]);
+  const plus = (a: S, c: S) => f.sum([a, c]);
 
-  const variables = gpus + experts.reduce((sum, replicas) => sum + replicas.length, 0);
-  const products = (xs: S[][], zs: S[][], ss: S[], ys: S[]) =>
-    f.sum([...perGpu((g) => f.mul(ss[g], ys[g])), ...perReplica((e, r) => f.mul(xs[e][r], zs[e][r])).flat()]);
-  const mu = f.mul(products(x, z, s, y), f.constant(1 / variables));
-  const rs = f.sub(one, sumVy);
-  const invY = y.map(reciprocal);
-  const invS = s.map(reciprocal);
-  const invZ = z.map((row) => row.map(reciprocal));
-  const invX = x.map((row) => row.map(reciprocal));
+  const invY = y.map((value) => f.div(one, value));
+  const invZ = z.map((row) => row.map((value) => f.div(one, value)));
   const d = perReplica((e, r) => f.mul(x[e][r], invZ[e][r]));
-  const invD = d.map((row) => reciprocal(f.sum(row)));
-  const rd = perReplica((e, r, g) => f.sub(f.sub(y[g], nu[e]), z[e][r]));
-  const rp = perGpu((g) => f.sub(f.sub(speed[g] === 1 ? t : f.mul(f.constant(speed[g]), t), carried[g]), s[g]));
-  const unserved = experts.map((_, e) => f.sub(w[e], f.sum(x[e])));
-  const solve = factor(
-    f,
-    shape,
-    perGpu((g) => f.mul(s[g], invY[g])),
-    d,
-    invD,
-  );
+  const theta = perGpu((g) => f.mul(s[g], invY[g]));
+  const invD = d.map((row) => f.div(one, f.sum(row)));
+  const sy = perGpu((g) => f.mul(s[g], y[g]));
+  const xz = perReplica((e, r) => f.mul(x[e][r], z[e][r]));
+  const products = sumOf(sy, xz);
+  const variables = gpus + experts.reduce((sum, replicas) => sum + replicas.length, 0);
+  const mu = f.mul(products, f.constant(1 / variables));
+  const over = b.map((load, g) => f.sub(load, speed[g] === 1 ? t : f.mul(f.constant(speed[g]), t)));
+  const rs = f.sub(one, sumVy);
+  const solve = factor(f, shape, theta, d, invD);
 
-  /** The direction towards x z = s y = aim; the predictor aims at 0, the corrector counts the predictor's second-order terms. */
-  function direction(corrector?: { aim: S; dx: S[][]; dz: S[][]; dy: S[]; ds: S[] }): Direction<S> {
-    const rc = perGpu((g) => {
-      const sy = f.mul(s[g], y[g]);
-      return corrector
-        ? f.sub(f.sub(corrector.aim, sy), f.mul(corrector.ds[g], corrector.dy[g]))
-        : f.sub(f.constant(0), sy);
-    });
-    const rho = perReplica((e, r) => {
-      const fixed = f.sum([x[e][r], f.mul(d[e][r], rd[e][r])]);
-      if (!corrector) return f.sub(f.constant(0), fixed);
-      const aim = f.sub(corrector.aim, f.mul(corrector.dx[e][r], corrector.dz[e][r]));
-      return f.sub(f.mul(aim, invZ[e][r]), fixed);
-    });
-    const c = experts.map((_, e) => f.mul(f.sub(unserved[e], f.sum(rho[e])), invD[e]));
-    const terms = perGpu((g) => [f.sub(f.mul(rc[g], invY[g]), rp[g])]);
+  /** dy, dt and dz towards these targets; none: towards 0. */
+  function direction(rho?: S[][], eta?: S[]) {
+    const c = experts.map((_, e) => f.mul(rho ? f.sub(w[e], f.sum(rho[e])) : w[e], invD[e]));
+    const terms = over.map((load, g) => (eta ? [load, eta[g]] : [load]));
     for (const [e, replicas] of experts.entries()) {
-      for (const [r, g] of replicas.entries()) terms[g].push(f.sum([rho[e][r], f.mul(d[e][r], c[e])]));
+      for (const [r, g] of replicas.entries()) {
+        const pull = f.mul(d[e][r], c[e]);
+        terms[g].push(rho ? plus(rho[e][r], pull) : pull);
+      }
     }
     const { dy, dt } = solve(
       terms.map((list) => f.sum(list)),
       rs,
     );
-
-    const ds = perGpu((g) => f.mul(f.sub(rc[g], f.mul(s[g], dy[g])), invY[g]));
-    const dnu = experts.map((gs, e) => f.sum([c[e], f.mul(f.sum(gs.map((g, r) => f.mul(d[e][r], dy[g]))), invD[e])]));
-    const towards = perReplica((e, _, g) => f.sub(dy[g], dnu[e]));
-    const dz = perReplica((e, r) => f.sum([towards[e][r], rd[e][r]]));
-    const dx = perReplica((e, r) => f.sub(rho[e][r], f.mul(d[e][r], towards[e][r])));
-    // The longest step keeps value + alpha delta >= 0: alpha = 1 / max(1, max -delta / value).
-    const longest = (shrinking: S[]) => reciprocal(shrinking.reduce((a, ratio) => f.max(a, ratio), one));
-    const shrink = (delta: S, inverse: S) => f.mul(f.sub(f.constant(0), delta), inverse);
-    const alphaP = longest([
-      ...perGpu((g) => shrink(ds[g], invS[g])),
-      ...perReplica((e, r) => shrink(dx[e][r], invX[e][r])).flat(),
-    ]);
-    const alphaD = longest([
-      ...perGpu((g) => shrink(dy[g], invY[g])),
-      ...perReplica((e, r) => shrink(dz[e][r], invZ[e][r])).flat(),
-    ]);
-    return { dx, dz, dnu, dy, ds, dt, alphaP, alphaD };
+    const dnu = experts.map((gs, e) => plus(c[e], f.mul(f.sum(gs.map((g, r) => f.mul(d[e][r], dy[g]))), invD[e])));
+    return { dy, dt, dz: perReplica((e, _, g) => f.sub(dy[g], dnu[e])) };
   }
+  /** The longest step along which a value stays >= 0, from the least value' / value, or value' / value - 1 as `less`: 1 / max(1, 1 - least). */
+  const longest = (less: S) => f.div(one, f.max(one, less));
+  const least = (onGpus: readonly S[], onReplicas: readonly (readonly S[])[]) =>
+    [...onGpus, ...onReplicas.flat()].reduce((a, value) => f.min(a, value));
 
-  const moved = (value: S, alpha: S, delta: S) => f.sum([value, f.mul(alpha, delta)]);
   const predictor = direction();
-  const affine = products(
-    perReplica((e, r) => moved(x[e][r], predictor.alphaP, predictor.dx[e][r])),
-    perReplica((e, r) => moved(z[e][r], predictor.alphaD, predictor.dz[e][r])),
-    perGpu((g) => moved(s[g], predictor.alphaP, predictor.ds[g])),
-    perGpu((g) => moved(y[g], predictor.alphaD, predictor.dy[g])),
+  const uy = perGpu((g) => f.mul(predictor.dy[g], invY[g]));
+  const uz = perReplica((e, r) => f.mul(predictor.dz[e][r], invZ[e][r]));
+  const most = [...uy, ...uz.flat()].reduce((a, value) => f.max(a, value));
+  const affineP = longest(plus(one, most));
+  const affineD = longest(f.sub(zero, least(uy, uz)));
+  const first = { y: perGpu((g) => f.mul(sy[g], uy[g])), z: perReplica((e, r) => f.mul(xz[e][r], uz[e][r])) };
+  const second = {
+    y: perGpu((g) => f.mul(first.y[g], uy[g])),
+    z: perReplica((e, r) => f.mul(first.z[e][r], uz[e][r])),
+  };
+  // sum of x z (1 - alpha_p (1 + u)) (1 + alpha_d u) over all pairs, as a polynomial of u.
+  const both = f.mul(affineP, affineD);
+  const affine = f.sub(
+    plus(f.mul(f.sub(one, affineP), products), f.mul(f.sub(f.sub(affineD, both), affineP), sumOf(first.y, first.z))),
+    f.mul(both, sumOf(second.y, second.z)),
   );
-  const ratio = f.div(f.mul(affine, f.constant(1 / variables)), mu);
+  const ratio = f.max(f.div(affine, products), zero);
   const aim = f.mul(f.mul(f.mul(ratio, ratio), ratio), mu);
-  const { dx, dz, dnu, dy, ds, dt, alphaP, alphaD } = direction({ ...predictor, aim });
+
+  const eta = perGpu((g) => f.mul(f.sum([aim, first.y[g], second.y[g]]), invY[g]));
+  const rho = perReplica((e, r) => f.mul(f.sum([aim, first.z[e][r], second.z[e][r]]), invZ[e][r]));
+  const { dy, dt, dz } = direction(rho, eta);
+  const nextX = perReplica((e, r) => f.sub(rho[e][r], f.mul(d[e][r], dz[e][r])));
+  const nextS = perGpu((g) => f.sub(eta[g], f.mul(theta[g], dy[g])));
+  const leastP = least(
+    perGpu((g) => f.div(nextS[g], s[g])),
+    perReplica((e, r) => f.div(nextX[e][r], x[e][r])),
+  );
+  const leastD = least(
+    perGpu((g) => f.mul(dy[g], invY[g])),
+    perReplica((e, r) => f.mul(dz[e][r], invZ[e][r])),
+  );
 
   const fraction = f.max(f.constant(constants.LEAST_FRACTION), f.sub(one, mu));
-  const stepP = f.mul(fraction, alphaP);
-  const stepD = f.mul(fraction, alphaD);
+  const stepP = f.mul(fraction, longest(f.sub(one, leastP)));
+  const stepD = f.mul(fraction, longest(f.sub(zero, leastD)));
+  const towards = (value: S, next: S) => plus(value, f.mul(stepP, f.sub(next, value)));
+  const along = (value: S, delta: S) => plus(value, f.mul(stepD, delta));
   const primalFloor = f.constant(constants.PRIMAL_FLOOR);
   const dualFloor = f.constant(constants.DUAL_FLOOR);
-  const free = perReplica((e, r) => f.max(moved(x[e][r], stepP, dx[e][r]), primalFloor));
+  const free = perReplica((e, r) => f.max(towards(x[e][r], nextX[e][r]), primalFloor));
   const onSimplex = free.map((row, e) => {
     const factorOf = f.div(w[e], f.sum(row)); // a rounding error in sum x = w would flatter the value of x
     return row.map((value) => f.mul(value, factorOf));
   });
   return {
     x: onSimplex,
-    z: perReplica((e, r) => f.max(moved(z[e][r], stepD, dz[e][r]), dualFloor)),
-    nu: nu.map((value, e) => moved(value, stepD, dnu[e])),
-    y: perGpu((g) => f.max(moved(y[g], stepD, dy[g]), dualFloor)),
-    s: perGpu((g) => f.max(moved(s[g], stepP, ds[g]), primalFloor)),
-    t: moved(t, stepP, dt),
+    z: perReplica((e, r) => f.max(along(z[e][r], dz[e][r]), dualFloor)),
+    y: perGpu((g) => f.max(along(y[g], dy[g]), dualFloor)),
+    s: perGpu((g) => f.max(towards(s[g], nextS[g]), primalFloor)),
+    t: plus(t, f.mul(stepP, dt)),
   };
 }
 

@@ -15,7 +15,7 @@ export interface TwinSolution {
 
 /** f64 twin of shaders/solve.wgsl for LP `lp` of whole-token loads: the interior point, then the exact finish. */
 export function twin(topology: Topology): (loads: Loads, lp: number) => TwinSolution {
-  const shape = newtonShape(topology, false);
+  const shape = newtonShape(topology);
   return (loads, lp) => {
     const { x, member, iterations } = interiorPoint(topology, shape, loads, lp);
     const moves = finish(topology, loads, lp, x, member);

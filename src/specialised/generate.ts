@@ -1,95 +1,122 @@
 /**
- * The placement as code: a fragment that stands in for common/interior_point.wgsl and star_mesh.wgsl in the `solve` kernel. Every loop
- * over GPUs, experts, replicas and the fill of the elimination has run here; the shader has scalars only, no dynamic index in the
- * iteration, no zero ever multiplied. The arithmetic is src/reference/newton.ts, the text that is the f64 twin as well.
- *
- * It stops on the dual bound, which needs no sorting; the cuts are swept once, at the end.
+ * A topology as code: `solve_lp` of shaders/specialised.wgsl. Every loop over GPUs, experts, replicas and the fill of the elimination has
+ * run here. The solver is the text of src/reference/specialised.ts, which with numbers is the f64 twin; this file adds what goes in
+ * and comes out.
  */
-import { constants, type Iterate, measure, type NewtonShape, step } from "../reference/newton.ts";
-import { literal, wgslField } from "./wgsl_field.ts";
-
-const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
+import { labelLayout } from "../kernels/specialised.ts";
+import { SLOWEST_PACE } from "../kernels/topology_table.ts";
+import { solveLp } from "../reference/specialised.ts";
+import type { CanonicalForm } from "./canonical.ts";
+import { wgslField } from "./wgsl_field.ts";
 
 export interface Specialisation {
-  /** WGSL, in place of interior_point.wgsl and star_mesh.wgsl. */
   readonly wgsl: string;
-  /** Statements of one iteration: what compiling and running it costs. */
+  /** What compiling it costs. */
   readonly statements: number;
+  readonly equalSpeeds: boolean;
 }
 
-export function specialise(shape: NewtonShape): Specialisation {
-  const { gpus, experts, speed } = shape;
-  const indices = (length: number) => Array.from({ length }, (_, i) => i);
-  const perGpu = (name: string) => indices(gpus).map((g) => `${name}${g}`);
-  const perExpert = (name: string) => experts.map((_, e) => `${name}${e}`);
-  const perReplica = (name: string) => experts.map((gs, e) => gs.map((_, r) => `${name}${e}_${r}`));
-  const state: Iterate<string> = {
-    x: perReplica("x"),
-    z: perReplica("z"),
-    nu: perExpert("nu"),
-    y: perGpu("y"),
-    s: perGpu("s"),
-    t: "t",
+export function specialise(form: Pick<CanonicalForm, "shape" | "slots">): Specialisation {
+  const { shape, slots } = form;
+  const { gpus, speed } = shape;
+  const equalSpeeds = speed.every((v) => v === speed[0]);
+  const at = labelLayout(form);
+  const lines: string[] = [];
+  const c = wgslField(lines);
+  const named = (expression: string) => {
+    const name = `v${lines.length}`;
+    lines.push(`let ${name} = ${expression};`);
+    return name;
   };
-  const best = perReplica("best");
-  const w = perExpert("w");
-  const b = perGpu("b");
+  /** `count` consecutive labels. */
+  const labels = (first: number, count: number) => {
+    const quads = new Map<number, string>();
+    return Array.from({ length: count }, (_, i) => {
+      const quad = (first + i) >> 2;
+      if (!quads.has(quad)) quads.set(quad, named(`labels[${quad}]`));
+      return `${quads.get(quad)}.${"xyzw"[(first + i) & 3]}`;
+    });
+  };
 
-  const start: string[] = [];
-  const atStart = measure(wgslField(start), shape, b, w, state);
-  start.push(`t = ${atStart.top} + ${literal(START_SLACK)};`);
-  for (const [g, load] of atStart.carried.entries()) start.push(`${state.s[g]} = ${literal(speed[g])} * t - ${load};`);
+  const gpu = labels(at.gpu, gpus);
+  const single = labels(at.singleStart, gpus + 1);
+  const alone = gpu.map((label, g) => named(`serve_singles(p, ${label}, ${single[g]}, ${single[g + 1]})`));
+  const row = named("p * params.experts");
+  const column = labels(at.expert, slots.flat().length).values();
+  const loads = slots.map((members) => members.map(() => named(`load[${row} + ${column.next().value}]`)));
+  const tokens = loads.map((members) => c.sum(members));
 
-  const iteration: string[] = [];
-  const field = wgslField(iteration);
-  const { carried, top, sumVy, bound } = measure(field, shape, b, w, state);
-  iteration.push(`if (${top} < top) { top = ${top}; ${assign(best.flat(), state.x.flat())} }`);
-  iteration.push(`dual = max(dual, ${bound});`);
-  iteration.push(
-    `if (top - dual <= ${literal(TOLERANCE)} * max(dual, ${literal(LOAD_FLOOR)}) || iteration == ${MAX_ITERATIONS}u) { break; }`,
-  );
-  const next = step(field, shape, w, state, carried, sumVy);
-  iteration.push(assign(flat(state), flat(next)), "iteration++;");
+  const answer = solveLp(c, shape, alone, tokens, (inside, member) => {
+    if (!equalSpeeds) {
+      for (const [g, m] of member.entries()) lines.push(`member[${g}] = ${m} != 0;`);
+      lines.push(`raise_caps(${inside});`);
+      // With less room than overflows: no GPU can hold more than 2^31 - 1 tokens and its negative base load.
+      return alone.map((load, g) => named(`min(cap[${g}], ${SLOWEST_PACE} + min(0, ${load}))`));
+    }
+    const size = c.sum(member);
+    const whole = named(`${inside} / ${size}`);
+    // Division truncates: this is the ceiling for either sign.
+    const cap = c.sum([whole, c.select(c.less(c.mul(whole, size), inside), c.whole(1), c.whole(0))]);
+    return alone.map(() => cap);
+  });
 
-  const declare = (names: readonly string[], value: (i: number) => string) =>
-    names.map((name, i) => `var ${name} = ${value(i)};`).join(" ");
-  const replicaOf = experts.flatMap((gs, e) => gs.map(() => e));
-  const lines = [
-    `// interior_point for one topology of ${gpus} GPUs and ${experts.length} experts with replicas, generated by src/specialised/generate.ts.`,
-    "var<private> best_x: array<f32, MAX_REPLICAS>;",
-    "var<private> y: array<f32, MAX_GPUS>;",
-    "fn interior_point() -> u32 {",
-    "scale_loads();",
-    ...replicaOf.map((_, r) => `best_x[${r}] = 0.0;`),
-    "if (scale == 0.0) { return 0u; }",
-    ...b.map((name, g) => `let ${name} = b[${g}];`),
-    ...w.map((name, e) => `let ${name} = max(f32(tokens[${e}]) * scale, ${literal(LOAD_FLOOR)});`),
-    declare(state.x.flat(), (r) => `${w[replicaOf[r]]} * ${literal(1 / experts[replicaOf[r]].length)}`),
-    declare(best.flat(), (r) => state.x.flat()[r]),
-    declare(state.z.flat(), () => literal(1 / gpus)),
-    declare(state.nu, () => literal(0)),
-    declare(state.y, () => literal(1 / gpus)),
-    declare(state.s, () => literal(0)),
-    "var t = 0.0; var top = 1e30; var dual = 0.0; var iteration = 0u;",
-    "{",
-    ...start,
+  const quotas = named("p * params.slots");
+  const slot = labels(
+    at.slot,
+    slots.flat(2).reduce((a, b) => a + b, 0),
+  ).values();
+  for (const [e, members] of slots.entries()) {
+    let left = answer.kept[e];
+    for (const [m, counts] of members.entries()) {
+      // Experts that were merged fill the replicas one after the other.
+      let unserved = loads[e][m];
+      const served = left.map((amount, r) => {
+        if (m === members.length - 1) return amount;
+        const taken = c.min(unserved, amount);
+        if (r < left.length - 1) unserved = c.sub(unserved, taken);
+        return taken;
+      });
+      if (m < members.length - 1) left = left.map((amount, r) => c.sub(amount, served[r]));
+      for (const [r, count] of counts.entries()) {
+        for (let i = 0; i < count; i++) {
+          const amount = count === 1 ? served[r] : `share(${served[r]}, ${i}u, ${count}u)`;
+          lines.push(`quota[${quotas} + ${slot.next().value}] = ${amount};`);
+        }
+      }
+    }
+  }
+  const words = Math.ceil(gpus / 32);
+  const first = named(`p * ${3 + words}u`);
+  lines.push(`proof[${first}] = select(GAP, OPTIMAL, ${answer.closed});`);
+  lines.push(`proof[${first} + 1u] = u32(${answer.iterations});`);
+  lines.push(`proof[${first} + 2u] = u32(${answer.moves});`);
+  const inProof = labels(at.gpu, gpus);
+  for (let word = 0; word < words; word++) {
+    const bits = answer.member.map((m, g) => `(u32(${m}) << (${inProof[g]} & 31u))`);
+    const chosen = words === 1 ? bits : bits.map((bit, g) => `select(0u, ${bit}, (${inProof[g]} >> 5u) == ${word}u)`);
+    lines.push(`proof[${first} + ${3 + word}u] = ${chosen.join(" | ")};`);
+  }
+
+  const wgsl = [
+    `// ${gpus} GPUs, ${shape.experts.length} experts with a choice, generated by src/specialised/generate.ts.`,
+    ...(equalSpeeds ? [] : pacesOf(speed)),
+    "fn solve_lp(p: u32) {",
+    ...(equalSpeeds ? [] : ["start_caps();"]),
+    ...lines,
     "}",
-    "loop {",
-    ...iteration,
-    "}",
-    ...state.y.map((name, g) => `y[${g}] = ${name};`),
-    "sweep_cuts();",
-    ...best.flat().map((name, r) => `best_x[${r}] = ${name} * (f32(tokens[${replicaOf[r]}]) / ${w[replicaOf[r]]});`),
-    "return iteration;",
-    "}",
+  ].join("\n");
+  return { wgsl, statements: lines.length, equalSpeeds };
+}
+
+/** What common/whole_time.wgsl needs. */
+function pacesOf(speed: readonly number[]): string[] {
+  const slowest = Math.min(...speed);
+  const paces = speed.map((v) => `${Math.max(1, Math.round((SLOWEST_PACE * slowest) / v))}u`);
+  return [
+    `const gpus = ${speed.length}u;`,
+    `var<private> paces: array<u32, gpus> = array<u32, gpus>(${paces.join(", ")});`,
+    "var<private> member: array<bool, gpus>;",
+    "var<private> cap: array<i32, gpus>;",
+    "fn pace(g: u32) -> u32 { return paces[g]; }",
   ];
-  return { wgsl: lines.join("\n"), statements: iteration.length };
-}
-
-function flat({ x, z, nu, y, s, t }: Iterate<string>): string[] {
-  return [...x.flat(), ...z.flat(), ...nu, ...y, ...s, t];
-}
-
-function assign(targets: readonly string[], values: readonly string[]): string {
-  return targets.map((target, i) => `${target} = ${values[i]};`).join(" ");
 }

@@ -1,9 +1,10 @@
 import { ArgumentError } from "../errors.ts";
 import type { CompiledKernel } from "../gpu/pipeline.ts";
-import { compileSolve, compileSpecialised } from "../kernels/solve.ts";
+import { compileSolve } from "../kernels/solve.ts";
+import { compileSpecialised, labelTable } from "../kernels/specialised.ts";
 import type { TopologyTable } from "../kernels/topology_table.ts";
-import { newtonShape } from "../reference/newton.ts";
 import type { Topology } from "../topology.ts";
+import { canonicalForm } from "./canonical.ts";
 import { specialise } from "./generate.ts";
 
 export const kernelChoices = ["auto", "lane", "specialised"] as const;
@@ -19,9 +20,16 @@ export interface KernelPlan {
   reason: string;
 }
 
+/** A kernel and what it knows of the topology. */
+export interface TopologyKernel {
+  readonly compiled: CompiledKernel;
+  /** By the name of its binding. */
+  readonly table: { readonly name: "topology" | "labels"; readonly binding: GPUBufferBinding };
+}
+
 export interface PlannedKernel {
   /** The kernel to solve with now. */
-  readonly current: CompiledKernel;
+  readonly current: TopologyKernel;
   readonly plan: KernelPlan;
   /** Resolves once no better kernel is to come; asking starts the compilation. Never rejects: a failure is in `plan.reason`. */
   readonly ready: Promise<void>;
@@ -29,30 +37,41 @@ export interface PlannedKernel {
   solved(): void;
 }
 
-/** Statements of an iteration up to which a topology is compiled: about G = 32 with two replicas per GPU. */
-export const MAX_STATEMENTS = 12_500;
+/** Statements of the generated code up to which a topology is compiled: about 64 GPUs with a redundant expert each; compiling it takes 10 s on a software adapter. */
+export const MAX_STATEMENTS = 16_384;
 /** Solves after which "auto" compiles: a pipeline costs as much as thousands of LPs, so the topology should be here to stay. */
 const SOLVES_BEFORE = 8;
 
-/** Compiles *lane* now and, where it is chosen, *specialised* in the background, so that no solve waits for it. */
+/**
+ * Compiles *lane* now and, where it is chosen, *specialised* in the background, so that no solve waits for it.
+ *
+ * @param upload  Makes a storage buffer of the caller's.
+ */
 export async function planKernel(
   device: GPUDevice,
   topology: Topology,
-  table: TopologyTable,
+  laneTable: TopologyTable,
   choice: KernelChoice,
+  upload: (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer,
 ): Promise<PlannedKernel> {
-  const { equalSpeeds } = topology;
-  let current = await compileSolve(device, table, equalSpeeds);
+  let current: TopologyKernel = {
+    compiled: await compileSolve(device, laneTable, topology.equalSpeeds),
+    table: { name: "topology", binding: { buffer: upload("topology", laneTable.data) } },
+  };
   let plan: KernelPlan = { kernel: "lane", reason: "The caller asked for it." };
   let ready: Promise<void> | undefined;
   let solves = 0;
   // The text is generated when it is needed: a solver that is used once never is.
-  let text: ReturnType<typeof specialise> | undefined;
-  const tooLarge = () => {
-    text ??= specialise(newtonShape(topology, true));
-    return text.statements > MAX_STATEMENTS;
+  let generated: ReturnType<typeof generate> | undefined;
+  const generate = () => {
+    const form = canonicalForm(topology);
+    return { form, text: specialise(form) };
   };
-  const size = () => `an iteration takes ${text?.statements} statements, more than ${MAX_STATEMENTS}`;
+  const tooLarge = () => {
+    generated ??= generate();
+    return generated.text.statements > MAX_STATEMENTS;
+  };
+  const size = () => `a solve takes ${generated?.text.statements} statements, more than ${MAX_STATEMENTS}`;
   if (choice === "specialised" && tooLarge()) {
     throw new ArgumentError("kernel", `"lane", since ${size()}`, choice);
   }
@@ -66,17 +85,15 @@ export async function planKernel(
       return;
     }
     plan = { kernel: "lane", reason: "The specialised pipeline is being compiled." };
+    const { form, text } = generated!;
     try {
-      // Bind groups need not change: both kernels have the same bindings.
-      current = await compileSpecialised(device, table, equalSpeeds, text!);
-      plan = {
-        kernel: "specialised",
-        reason: `Compiled for this topology: ${text!.statements} statements an iteration.`,
-      };
+      const compiled = await compileSpecialised(device, text);
+      current = { compiled, table: { name: "labels", binding: { buffer: upload("labels", labelTable(form)) } } };
+      plan = { kernel: "specialised", reason: `Compiled for this topology: ${text.statements} statements a solve.` };
     } catch (error) {
       plan = { kernel: "lane", reason: `The specialised pipeline failed: ${(error as Error).message}` };
     }
-    text = undefined;
+    generated = undefined;
   }
   const start = () => {
     ready ??= compileText();

@@ -1,0 +1,209 @@
+import { describe, expect, test } from "vitest";
+import { cutBound, wholeTokensBy } from "../../src/cut.ts";
+import { certify, createSolver, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
+import { checkLoads, type Graph, type Loads, toTopology } from "../../src/problem.ts";
+import { numbers } from "../../src/reference/field.ts";
+import { solveLp } from "../../src/reference/specialised.ts";
+import { canonicalForm } from "../../src/specialised/canonical.ts";
+import { specialise } from "../../src/specialised/generate.ts";
+import { MAX_STATEMENTS } from "../../src/specialised/plan.ts";
+import type { Topology } from "../../src/topology.ts";
+import { families, instances, randomPlacement, shapes } from "../helpers/instances.ts";
+import { seeded } from "../helpers/random.ts";
+
+/** The text of the kernel, run on numbers. */
+function twin(topology: Topology, { expertLoad, baseLoad }: Loads, lp: number) {
+  const { gpus, experts } = topology;
+  const { shape, labels } = canonicalForm(topology);
+  const load = (e: number) => expertLoad[lp * experts + e];
+  const alone = labels.gpu.map((g, i) => {
+    const first = labels.single[i].filter(({ ordinal }) => ordinal === 0);
+    return first.reduce((sum, { expert }) => sum + load(expert), baseLoad ? baseLoad[lp * gpus + g] : 0);
+  });
+  const tokens = labels.expert.map((merged) => merged.reduce((sum, e) => sum + load(e), 0));
+  const speed = labels.gpu.map((g) => topology.speed[g]);
+  const answer = solveLp(numbers, shape, alone, tokens, (inside, member) => {
+    const t = cutBound(
+      inside,
+      speed.filter((_, g) => member[g] === 1),
+      "integer",
+    );
+    return speed.map((v) => wholeTokensBy(t, v));
+  });
+  const held = [...alone];
+  for (const [e, gs] of shape.experts.entries()) for (const [r, g] of gs.entries()) held[g] += answer.kept[e][r];
+  const served = answer.kept.map((row) => row.reduce((a, b) => a + b, 0));
+  expect(served).toEqual(tokens);
+  return { ...answer, maxLoad: Math.max(...held.map((amount, g) => amount / speed[g])) };
+}
+
+const small = ["ring 8", "cube", "EP8 R8", "experts everywhere", "2 GPUs", "disconnected"];
+
+describe("the specialised kernel and its twin", () => {
+  test.each([false, true])(
+    "agree on optima, and on iterations up to f32; unequal speeds: %s",
+    async (unequalSpeeds) => {
+      const differences: number[] = [];
+      for (const name of small) {
+        const all = [...instances([name], Object.keys(families), 74, 3, unequalSpeeds)];
+        const first = all[0];
+        const graph: Graph | undefined = first.form === "edge" ? first.problem : undefined;
+        const form = graph ?? (first.problem as ReplicaProblem).placement;
+        const { speed } = first.problem;
+        const options = { backend: "webgpu", kernel: "specialised", speed } as const;
+        const solver = await createSolver(form as Placement, options);
+        await solver.ready;
+        const topology = toTopology(form, speed);
+        for (const { problem, name: title } of all) {
+          const solution = await solver.solve(problem as ReplicaProblem);
+          const loads = checkLoads(topology, graph, problem, "integer");
+          for (let lp = 0; lp < solution.batch; lp++) {
+            const { maxLoad, iterations, closed } = twin(topology, loads, lp);
+            expect(closed, `${title}, LP ${lp}`).toBe(true);
+            expect(maxLoad, `${title}, LP ${lp}`).toBe(solution.maxLoad[lp]);
+            differences.push(Math.abs(solution.iterations[lp] - iterations));
+          }
+        }
+        solver.destroy();
+      }
+      const same = differences.filter((difference) => difference === 0).length / differences.length;
+      console.log(
+        `${differences.length} LPs: iterations equal in ${(100 * same).toFixed(1)} %, largest difference ${Math.max(...differences)}`,
+      );
+      expect(same).toBeGreaterThan(0.9);
+    },
+  );
+});
+
+describe("the specialised kernel", () => {
+  test.each([false, true])(
+    "is optimal to the token like the exact solver; unequal speeds: %s",
+    async (unequalSpeeds) => {
+      let solved = 0;
+      for (const name of small) {
+        const all = [...instances([name], Object.keys(families), 70, 6, unequalSpeeds)];
+        const first = all[0];
+        const form = first.form === "edge" ? first.problem : first.problem.placement;
+        // One topology and speeds for all families, so one pipeline.
+        const { speed } = first.problem;
+        const solver = await createSolver(form as ReplicaProblem["placement"], {
+          backend: "webgpu",
+          kernel: "specialised",
+          speed,
+        });
+        const exact = await createSolver(form as ReplicaProblem["placement"], { backend: "cpu", speed });
+        await solver.ready;
+        expect(solver.plan.kernel, solver.plan.reason).toBe("specialised");
+        for (const { problem, name: title } of all) {
+          const solution = await solver.solve(problem as ReplicaProblem);
+          const { maxLoad } = await exact.solve(problem as ReplicaProblem);
+          expect(solution.maxLoad, title).toEqual(maxLoad);
+          const verdicts = certify(problem as ReplicaProblem, solution).map(({ verdict }) => verdict);
+          expect(new Set(verdicts), title).toEqual(new Set(["optimal"]));
+          solved += solution.batch;
+        }
+        solver.destroy();
+      }
+      expect(solved).toBe(small.length * Object.keys(families).length * 6);
+    },
+  );
+
+  test("answers the same as lane before and after it takes over, and a solve never waits for it", async () => {
+    const random = seeded(71);
+    const placement = randomPlacement(random, 8, 5, 8, 4);
+    const expertLoad = families.normal(random, placement.logicalExperts, 8);
+    const solver = await createSolver(placement, { backend: "webgpu" });
+    expect(solver.plan.kernel).toBe("lane");
+    const before = await solver.solve({ expertLoad });
+    expect(solver.plan.kernel).toBe("lane");
+    await solver.ready;
+    expect(solver.plan.kernel).toBe("specialised");
+    const after = await solver.solve({ expertLoad });
+    expect(after.maxLoad).toEqual(before.maxLoad);
+    solver.destroy();
+  });
+
+  test("keeps to its size limit: auto stays with lane, and asking for it is an error", async () => {
+    const [instance] = instances(["EP64 R64"], ["normal"], 72, 1, false);
+    const { placement } = instance.problem as ReplicaProblem;
+    expect(specialise(canonicalForm(toTopology(placement, undefined))).statements).toBeGreaterThan(MAX_STATEMENTS);
+    const solver = await createSolver(placement, { backend: "webgpu" });
+    await solver.ready;
+    expect(solver.plan).toMatchObject({
+      kernel: "lane",
+      reason: expect.stringContaining(`more than ${MAX_STATEMENTS}`),
+    });
+    const asked = createSolver(placement, { backend: "webgpu", kernel: "specialised" });
+    await expect(asked).rejects.toThrow(/^kernel: expected "lane"/);
+    solver.destroy();
+  });
+
+  test("is generated the same for the same topology", () => {
+    for (const name of small) {
+      const shape = shapes[name];
+      if (!("placement" in shape)) continue;
+      const generate = () => specialise(canonicalForm(toTopology(shape.placement(seeded(73)), undefined))).wgsl;
+      expect(generate()).toBe(generate());
+    }
+  });
+});
+
+describe("the canonical form", () => {
+  /** The same placement with GPUs, slots within them and experts under other names. */
+  function relabelled(placement: Placement, seed: number): Placement {
+    const random = seeded(seed);
+    const { gpus, physicalToLogical, logicalExperts } = placement;
+    const perGpu = physicalToLogical.length / gpus;
+    const name = random.shuffle([...new Array(logicalExperts).keys()]);
+    const map = random
+      .shuffle([...new Array(gpus).keys()])
+      .flatMap((g) => random.shuffle([...physicalToLogical.subarray(g * perGpu, (g + 1) * perGpu)]))
+      .map((e) => name[e]);
+    return Placement.fromPhysicalToLogical(map, { gpus });
+  }
+  const named: Record<string, Placement> = {
+    cube: Placement.fromRedundantToOriginal(topologies.cube8(), { logicalExperts: 32, epSize: 8 }),
+    hypercube: Placement.fromRedundantToOriginal(topologies.hypercube16(), { logicalExperts: 64, epSize: 16 }),
+    random: randomPlacement(seeded(75), 8, 6, 16, 4),
+    "two rings": Placement.fromRedundantToOriginal(topologies.ring(4), { logicalExperts: 16, epSize: 8 }),
+    "experts twice on a GPU": Placement.fromPhysicalToLogical([0, 0, 1, 1, 0, 2, 2, 1, 2, 0, 3, 4], { gpus: 3 }),
+    "merged experts": Placement.fromPhysicalToLogical([0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 6, 7], { gpus: 4 }),
+  };
+
+  test.each(Object.keys(named))("of %s does not depend on labels, so one pipeline serves all of them", async (name) => {
+    const forms = [0, 1, 2, 3].map((seed) => canonicalForm(toTopology(relabelled(named[name], seed), undefined)));
+    expect(new Set(forms.map(({ key }) => key)).size).toBe(1);
+    expect(new Set(forms.map((form) => specialise(form).wgsl)).size).toBe(1);
+    for (const seed of [0, 1]) {
+      const placement = relabelled(named[name], seed);
+      const random = seeded(76);
+      const expertLoad = Array.from({ length: 8 }, () =>
+        families.zipf(random, placement.logicalExperts, placement.gpus),
+      ).flat();
+      const baseLoad = Array.from({ length: 8 * placement.gpus }, () => random.below(500) - 100);
+      const solver = await createSolver(placement, { backend: "webgpu", kernel: "specialised" });
+      await solver.ready;
+      const solution = await solver.solve({ expertLoad, baseLoad });
+      expect(solution.finishedOnCpu).toBe(0);
+      const verdicts = certify({ placement, expertLoad, baseLoad }, solution).map(({ verdict }) => verdict);
+      expect(new Set(verdicts)).toEqual(new Set(["optimal"]));
+      solver.destroy();
+    }
+  });
+
+  test("tells topologies apart", () => {
+    const keys = Object.values(named).map((placement) => canonicalForm(toTopology(placement, undefined)).key);
+    expect(new Set(keys).size).toBe(keys.length);
+    const slower = canonicalForm(toTopology(named.cube, new Float64Array([1, 1, 1, 1, 1, 1, 1, 2]))).key;
+    expect(keys).not.toContain(slower);
+  });
+
+  test("merges experts with the same GPUs and splits components", () => {
+    const { shape, labels } = canonicalForm(toTopology(named["merged experts"], undefined));
+    expect(shape.experts.length).toBe(2);
+    expect(labels.expert.flat().sort()).toEqual([0, 1, 2, 3]);
+    expect(shape.components.map(({ gpus }) => gpus.length)).toEqual([2, 2]);
+    expect(canonicalForm(toTopology(named["two rings"], undefined)).shape.components.length).toBe(2);
+    expect(canonicalForm(toTopology(named.cube, undefined)).shape.components.length).toBe(1);
+  });
+});
