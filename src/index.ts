@@ -28,8 +28,19 @@ export {
   type MeasuredImbalance,
   measureImbalance,
 } from "./measure_imbalance.ts";
+export {
+  type PlacementFiles,
+  type PlacementFormat,
+  type PlacementMaps,
+  placementMaps,
+  placementsFromJSON,
+  placementsToJSON,
+  sharesFromJSON,
+} from "./placement/conventions.ts";
+export { quotaToShares } from "./placement/dispatch_shares.ts";
 export { Placement } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
+export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
 export { expertPrice } from "./prices.ts";
 export type {

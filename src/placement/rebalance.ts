@@ -157,7 +157,7 @@ function logicalToPhysical({ physicalToLogical, replicaRank, replicaCount }: Lay
 const MAX_TOTAL = 2 ** 127;
 
 /** Checks every row, and returns E. */
-function checkWeight(weight: readonly Numbers[]): number {
+export function checkWeight(weight: readonly Numbers[]): number {
   if (!Array.isArray(weight) || weight.length === 0) {
     throw new ArgumentError("weight", "a non-empty array of rows, one per layer", weight);
   }

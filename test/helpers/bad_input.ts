@@ -60,6 +60,16 @@ export function badElements(argument: string, length: number, expected: string, 
   ];
 }
 
+/** What a call throws. */
+export function errorOf(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return "nothing thrown";
+}
+
 export function expectError(error: unknown, message: string, kind: Kind) {
   expect(error).toBeInstanceOf(kind);
   const { name, argument, expected } = error as ArgumentError;

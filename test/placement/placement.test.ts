@@ -1,15 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ArgumentError, Placement, PlacementError, ShapeError, topologies } from "../../src/index.ts";
-import { expectError, type Kind, missing, negative, noArrays, noNumbers } from "../helpers/bad_input.ts";
-
-function errorOf(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  return "nothing thrown";
-}
+import { errorOf, expectError, type Kind, missing, negative, noArrays, noNumbers } from "../helpers/bad_input.ts";
 
 /** The whole message, the class of the error, and the arguments. */
 type BadCall = [message: string, kind: Kind, ...args: unknown[]];

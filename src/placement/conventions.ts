@@ -1,0 +1,273 @@
+/** Placements as vLLM, SGLang, EPLB, LPLB and TensorRT-LLM write them. */
+import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { readShares, widthOf } from "./dispatch_shares.ts";
+import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
+import { Placement, redundantToOriginal, requireCount, requireLayers } from "./placement.ts";
+import { requireRedundantToOriginal } from "./topologies.ts";
+
+/** What each system keeps of L layers, by its own names. X: the most slots of any expert; -1 is padding. */
+export interface PlacementMaps {
+  vllm: {
+    /** [L][P] */
+    physical_to_logical_map: number[][];
+    /** [L][E][X]; vLLM itself pads wider, to its most redundant experts + 1. */
+    logical_to_physical_map: number[][][];
+    /** [L][E] */
+    logical_replica_count: number[][];
+  };
+  /** A layer is a hidden layer: SGLang counts dense ones, too, and ignores what their row says. */
+  sglang: {
+    /** [L][P] */
+    physical_to_logical_map: number[][];
+    /** [L][E][X]; SGLang itself pads to P. */
+    logical_to_all_physical_map: number[][][];
+    /** [L][E] */
+    logical_to_all_physical_map_num_valid: number[][];
+  };
+  eplb: {
+    /** [L][P] */
+    phy2log: number[][];
+    /** [L][E][X] */
+    log2phy: number[][][];
+    /** [L][E] */
+    logcnt: number[][];
+  };
+  lplb: {
+    /** [ranks per group][D], the same for all layers. It does not say which experts the GPUs hold, so the map stands beside it. */
+    r2o: number[][];
+    /** [L][P]; LPLB calls it phy2log. */
+    physical_to_logical_map: number[][];
+  };
+  /** MoePlacementInfo; TensorRT-LLM's configuration takes rows of phy2log instead, as initial_global_assignments. */
+  trtllm: {
+    /** [L][E] */
+    expertReplicaCount: number[][];
+    /** [L][E] where the slots of each expert begin in globalSlotIds. */
+    expertReplicaStartOffset: number[][];
+    /** [L][P] */
+    globalSlotIds: number[][];
+  };
+}
+
+export type PlacementFormat = keyof PlacementMaps;
+
+const names = {
+  vllm: {
+    physicalToLogical: "physical_to_logical_map",
+    logicalToPhysical: "logical_to_physical_map",
+    replicaCount: "logical_replica_count",
+  },
+  sglang: {
+    physicalToLogical: "physical_to_logical_map",
+    logicalToPhysical: "logical_to_all_physical_map",
+    replicaCount: "logical_to_all_physical_map_num_valid",
+  },
+  eplb: { physicalToLogical: "phy2log", logicalToPhysical: "log2phy", replicaCount: "logcnt" },
+} satisfies Record<string, MapNames>;
+
+const writers: { [Format in PlacementFormat]: (placements: readonly Placement[]) => PlacementMaps[Format] } = {
+  vllm: (placements) => ({
+    physical_to_logical_map: placements.map(expertsOfSlots),
+    logical_to_physical_map: paddedSlots(placements),
+    logical_replica_count: placements.map(replicaCounts),
+  }),
+  sglang: (placements) => ({
+    physical_to_logical_map: placements.map(expertsOfSlots),
+    logical_to_all_physical_map: paddedSlots(placements),
+    logical_to_all_physical_map_num_valid: placements.map(replicaCounts),
+  }),
+  eplb: (placements) => ({
+    phy2log: placements.map(expertsOfSlots),
+    log2phy: paddedSlots(placements),
+    logcnt: placements.map(replicaCounts),
+  }),
+  lplb: (placements) => ({
+    r2o: commonGraph(placements),
+    physical_to_logical_map: placements.map(expertsOfSlots),
+  }),
+  trtllm: (placements) => ({
+    expertReplicaCount: placements.map(replicaCounts),
+    expertReplicaStartOffset: placements.map(startOffsets),
+    globalSlotIds: placements.map(({ logicalToPhysical }) => [...logicalToPhysical].filter((slot) => slot >= 0)),
+  }),
+};
+
+/** For a command line: the systems that placements can be written for. */
+export const placementFormats = Object.keys(writers) as PlacementFormat[];
+
+const expertsOfSlots = ({ physicalToLogical }: Placement) => [...physicalToLogical];
+const replicaCounts = ({ replicaCount }: Placement) => [...replicaCount];
+
+function startOffsets({ replicaCount }: Placement): number[] {
+  let start = 0;
+  return Array.from(replicaCount, (count) => {
+    start += count;
+    return start - count;
+  });
+}
+
+function paddedSlots(placements: readonly Placement[]): number[][][] {
+  const width = widthOf(placements);
+  return placements.map(({ logicalExperts, logicalToPhysical, maxReplicas }) =>
+    Array.from({ length: logicalExperts }, (_, e) => [
+      ...logicalToPhysical.subarray(e * maxReplicas, (e + 1) * maxReplicas),
+      ...new Array<number>(width - maxReplicas).fill(-1),
+    ]),
+  );
+}
+
+/** The r2o of all layers: LPLB has one. */
+function commonGraph(placements: readonly Placement[]): number[][] {
+  const graphs = placements.map((one, layer) => redundantToOriginal(one, `placements[${layer}].physicalToLogical`));
+  const other = graphs.findIndex((r2o) => r2o.flat().join() !== graphs[0].flat().join());
+  if (other >= 0) throw new PlacementError(`placements[${other}]`, "the r2o of placements[0]", "another");
+  return graphs[0];
+}
+
+/**
+ * All maps that a system keeps of a placement, by its own names.
+ *
+ * Nested arrays of numbers, whatever the map: JSON writes them as they are, and torch.tensor(map) makes the int64 tensor that the systems
+ * have. The slots of an expert are in ascending order; EPLB lists them in the order it made them, which a Placement does not keep.
+ *
+ * @param placements  one per layer, all of the same sizes; several with different most slots are padded to the widest.
+ * @throws {ArgumentError | ShapeError} placements or format is not as it should be.
+ * @throws {PlacementError} format is "lplb", and a layer is not of LPLB's shape, or not of the same graph as the first.
+ */
+export function placementMaps<Format extends PlacementFormat>(
+  placements: readonly Placement[],
+  format: Format,
+): PlacementMaps[Format] {
+  requireFormat(placements, format);
+  return writers[format](placements);
+}
+
+/** As `PlacementMaps`, without what a system refuses to read. */
+export type PlacementFiles = Omit<PlacementMaps, "sglang"> & {
+  sglang: Pick<PlacementMaps["sglang"], "physical_to_logical_map">;
+};
+
+/**
+ * `placementMaps` for a file. For SGLang it is what --init-expert-location takes: physical_to_logical_map alone, for SGLang makes the other
+ * maps itself and stops at names it does not expect.
+ *
+ * @throws as `placementMaps`.
+ */
+export function placementsToJSON<Format extends PlacementFormat>(
+  placements: readonly Placement[],
+  format: Format,
+): PlacementFiles[Format] {
+  requireFormat(placements, format);
+  return fileWriters[format](placements);
+}
+
+const fileWriters: { [Format in PlacementFormat]: (placements: readonly Placement[]) => PlacementFiles[Format] } = {
+  ...writers,
+  sglang: (placements) => ({ physical_to_logical_map: placements.map(expertsOfSlots) }),
+};
+
+function requireFormat(placements: readonly Placement[], format: PlacementFormat): void {
+  requireLayers(placements);
+  if (!placementFormats.includes(format)) {
+    throw new ArgumentError("format", placementFormats.map((known) => `"${known}"`).join(" or "), format);
+  }
+}
+
+/**
+ * Reads what `placementMaps` or one of the systems wrote, told apart by the names.
+ *
+ * Everything that is there is checked, and must agree; a map or the counts may be missing, as long as one of the maps is there: the slots
+ * of each expert suffice. They may be in any order and padded with -1 to any width. An r2o beside the map must describe it.
+ * log2phy_prob is checked, too; `sharesFromJSON` returns it. Other names are ignored.
+ *
+ * An unused slot, vLLM's -1 in physical_to_logical_map, is refused: every slot of a Placement takes tokens, and to leave the slot out would
+ * number those behind it anew. So are SGLang's maps of one rank that hold only the nearest slots of each expert; their
+ * physical_to_logical_map alone is complete.
+ *
+ * @param json  an object of nested arrays; rows may also be TypedArrays, of int64 too. Read, never written or kept.
+ * @param shape.gpus  G, which no system writes down; must divide P.
+ * @returns a placement per layer.
+ * @throws {ArgumentError} A part is missing or no array, or the maps are of several systems.  @throws {ShapeError} It is empty or ragged.
+ * @throws {PlacementError} An entry is out of range, a slot or an expert is missing, or parts disagree.
+ */
+export function placementsFromJSON(json: object, shape: { gpus: number }): Placement[] {
+  return readRecord(json, shape).placements;
+}
+
+/**
+ * SGLang's log2phy_prob [L][E][copies] beside the maps of any system, as the `shares` that `measureImbalance` takes.
+ *
+ * Its columns are those of the map from experts to slots that stands beside it, or the slots in ascending order where none does.
+ *
+ * @returns [L, E, X] in the order of `logicalToPhysical`, X the most slots of any expert.
+ * @throws as `placementsFromJSON`.  @throws {LoadError} A share is negative or not finite, or belongs to no slot.
+ */
+export function sharesFromJSON(json: object, shape: { gpus: number }): Float32Array {
+  const { shares } = readRecord(json, shape);
+  if (!shares) throw new ArgumentError(probName, "a non-empty array with a row per layer", undefined);
+  return shares;
+}
+
+const probName = "log2phy_prob";
+
+function readRecord(json: object, shape: { gpus: number }): { placements: Placement[]; shares?: Float32Array } {
+  if (typeof json !== "object" || json === null) throw new ArgumentError("json", "an object with maps", json);
+  const gpus = requireCount("gpus", shape?.gpus);
+  const record = json as Fields;
+  const { source, mapName, maps } = readSystem(record);
+  const slots = maps.physicalToLogical[0].length;
+  if (slots % gpus !== 0) {
+    const remedy = "Every GPU holds equally many slots.";
+    throw new ShapeError(`${source}[0]`, `a multiple of gpus = ${gpus} slots`, slots, remedy);
+  }
+  const placements = maps.physicalToLogical.map((map) => Placement.fromPhysicalToLogical(map, { gpus }));
+  if (record.r2o !== undefined) {
+    const r2o = readRows("r2o", record.r2o, "a rank");
+    requireRedundantToOriginal(r2o);
+    for (const [layer, placement] of placements.entries()) requireGraph(r2o, placement, `${mapName}[${layer}]`);
+  }
+  if (record[probName] === undefined) return { placements };
+  return { placements, shares: readShares(probName, record[probName], maps.slotsOf, placements) };
+}
+
+/** Finds out whose maps they are, and reads them. `source` is what the slots were counted in, `mapName` what [L, P] is called. */
+function readSystem(record: Fields): { source: string; mapName: string; maps: LayerMaps } {
+  const known: readonly (readonly string[])[] = [...Object.values(names).map((one) => Object.values(one)), csrNames];
+  const present = [...new Set(known.flat())].filter((name) => record[name] !== undefined);
+  if (present.length === 0 && record.r2o !== undefined) {
+    const remedy = "It does not say which experts the GPUs hold; Placement.fromRedundantToOriginal takes it alone.";
+    throw new ArgumentError("json", "a physical_to_logical_map beside r2o", "none", remedy);
+  }
+  if (present.length === 0) {
+    const found = Object.keys(record).join(", ");
+    throw new ArgumentError("json", "the maps of vLLM, SGLang, EPLB, LPLB or TensorRT-LLM", found || "nothing");
+  }
+  const one = known.findIndex((all) => present.every((name) => all.includes(name)));
+  if (one < 0) throw new ArgumentError("json", "the maps of one system", present.join(", "));
+  const system = Object.values(names)[one];
+  if (!system) return { source: "globalSlotIds", mapName: "physicalToLogical", maps: readCompressed(record) };
+  const { physicalToLogical: mapName, logicalToPhysical } = system;
+  const source = record[mapName] === undefined ? logicalToPhysical : mapName;
+  return { source, mapName, maps: readMaps(record, system) };
+}
+
+/** Throws unless r2o, repeated over the groups of GPUs and the columns, is where the redundant slots copy from. */
+function requireGraph(r2o: readonly number[][], placement: Placement, path: string): void {
+  const { gpus } = placement;
+  const ranks = r2o.length;
+  if (gpus % ranks !== 0) throw new ShapeError("r2o", `a divisor of gpus = ${gpus} rows`, ranks);
+  const found = redundantToOriginal(placement, path);
+  const redundant = found[0].length;
+  const columns = r2o[0].length;
+  if (columns > redundant) throw new ShapeError("r2o[0]", `at most ${redundant} redundant slots of a GPU`, columns);
+  for (let g = 0; g < gpus; g++) {
+    for (let d = 0; d < redundant; d++) {
+      const group = g - (g % ranks);
+      const original = g - (g % found.length) + found[g % found.length][d];
+      const said = r2o[g % ranks][d % columns];
+      if (group + said === original) continue;
+      const expected = `${original - group}, where ${path} has the original of GPU ${g}'s redundant slot ${d}`;
+      throw new PlacementError(`r2o[${g % ranks}][${d % columns}]`, expected, said);
+    }
+  }
+}
