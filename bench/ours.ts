@@ -54,6 +54,12 @@ export function evenkeelSolve(
   async function prepare(work: Workload): Promise<Prepared> {
     const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend, device, kernel })));
     const given = work.layers.map((_, layer) => givenLoads(work, layer));
+    if (backend === "auto") {
+      for (const [i, solver] of solvers.entries()) {
+        await solver.solve(given[i], { tokens }); // what it times the backends on
+        await solver.ready;
+      }
+    }
     const solutions: (EdgeSolution | ReplicaSolution)[] = [];
     return {
       async run() {

@@ -10,10 +10,8 @@ export async function scalingBatch(bench: Bench): Promise<void> {
   const { device } = bench;
   const most = BATCHES[BATCHES.length - 1];
   const works = [graphWorkload("cube 8x2", topologies.cube8(), 8, most)];
-  if (!bench.quick) {
-    works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
-    works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
-  }
+  works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
+  if (!bench.quick) works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
   for (const work of works) {
     for (const batch of BATCHES) {
       const [webgpu, cpu, auto] = await bench.compare("scaling-batch", firstOf(work, batch), [

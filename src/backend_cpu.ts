@@ -1,13 +1,23 @@
 import type { Loads } from "./problem.ts";
 import { exactSolver } from "./reference/exact.ts";
-import { emptyRaw, type RawSolution, writeQuotas } from "./solution.ts";
+import { type RawSolution, writeQuotas } from "./solution.ts";
 import type { Topology } from "./topology.ts";
 
 /** Long batches hand the event loop back this often, so that timers, progress and Ctrl-C get through. */
 const YIELD_EVERY_MS = 50;
 
 export interface CpuBackend {
-  solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
+  /**
+   * Solves LPs first, first + 1, ... of a batch into `raw` and returns how many: all of them, unless `enough`, asked now and then with the
+   * number so far, says to stop.
+   */
+  solve(
+    loads: Loads,
+    raw: RawSolution,
+    signal?: AbortSignal,
+    enough?: (solved: number) => boolean,
+    first?: number,
+  ): Promise<number>;
   /** Solves one LP again and writes it into `raw`. */
   solveOne(loads: Loads, lp: number, raw: RawSolution): void;
 }
@@ -23,17 +33,23 @@ export function cpuBackend(topology: Topology): CpuBackend {
     writeQuotas(topology, loads.tokens, x, raw.quota.subarray(lp * slots, (lp + 1) * slots));
   }
 
-  async function solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution> {
-    const raw = emptyRaw(topology, loads);
+  async function solve(
+    loads: Loads,
+    raw: RawSolution,
+    signal?: AbortSignal,
+    enough?: (solved: number) => boolean,
+    first = 0,
+  ): Promise<number> {
     let resumed = performance.now();
-    for (let lp = 0; lp < loads.batch; lp++) {
+    for (let lp = first; lp < loads.batch; lp++) {
       solveOne(loads, lp, raw);
       if (performance.now() - resumed < YIELD_EVERY_MS) continue;
       await new Promise((resume) => setTimeout(resume));
       signal?.throwIfAborted();
+      if (enough?.(lp + 1 - first)) return lp + 1 - first;
       resumed = performance.now();
     }
-    return raw;
+    return loads.batch - first;
   }
   return { solve, solveOne };
 }

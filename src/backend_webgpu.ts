@@ -42,6 +42,8 @@ export interface WebgpuBackend {
   solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
   readonly kernel: PlannedKernel;
+  /** The error of every further call, once the device is lost. */
+  lost(): DeviceError | undefined;
   destroy(): void;
 }
 
@@ -208,7 +210,7 @@ export async function webgpuBackend(
     buffers = undefined;
     for (const params of paramsOf.values()) params.destroy();
   }
-  return { solve, encode, kernel, destroy };
+  return { solve, encode, kernel, lost: () => lost && lostError(lost), destroy };
 }
 
 function release(buffers: Buffers): void {

@@ -223,3 +223,22 @@ function finish(
   const copy = (values: Numbers) => (tokens === "integer" ? new Int32Array(values) : new Float64Array(values));
   return { batch, tokens, expertLoad: copy(expertLoad), baseLoad: baseLoad && copy(baseLoad) };
 }
+
+/** LPs first to first + count - 1, as views. */
+export function rowsOf({ experts, gpus }: Topology, loads: Loads, first: number, count: number): Loads {
+  const rows = <T extends Loads["expertLoad"]>(values: T, width: number) =>
+    values.subarray(first * width, (first + count) * width) as T;
+  const { tokens, expertLoad, baseLoad } = loads;
+  return { batch: count, tokens, expertLoad: rows(expertLoad, experts), baseLoad: baseLoad && rows(baseLoad, gpus) };
+}
+
+/** The LPs over and over, `batch` in all. */
+export function tiled({ experts, gpus }: Topology, loads: Loads, batch: number): Loads {
+  const rows = <T extends Loads["expertLoad"]>(values: T, width: number) => {
+    const many = (values instanceof Int32Array ? new Int32Array(batch * width) : new Float64Array(batch * width)) as T;
+    for (let i = 0; i < many.length; i++) many[i] = values[i % values.length];
+    return many;
+  };
+  const { tokens, expertLoad, baseLoad } = loads;
+  return { batch, tokens, expertLoad: rows(expertLoad, experts), baseLoad: baseLoad && rows(baseLoad, gpus) };
+}

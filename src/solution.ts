@@ -75,6 +75,14 @@ export function emptyRaw(topology: Topology, { batch, tokens }: Loads): RawSolut
   };
 }
 
+/** Writes the answers of LPs first, first + 1, ... into those of the batch. */
+export function copyRaw({ slots, gpus }: Topology, part: RawSolution, raw: RawSolution, first: number): void {
+  raw.quota.set(part.quota, first * slots);
+  raw.member.set(part.member, first * gpus);
+  raw.iterations.set(part.iterations, first);
+  raw.moves.set(part.moves, first);
+}
+
 /** Splits replica tokens over the slots of each replica: evenly, whole tokens to the first slots. */
 export function writeQuotas(
   topology: Topology,

@@ -1,5 +1,6 @@
+import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
-import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
+import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import { Placement } from "./placement/placement.ts";
@@ -13,7 +14,7 @@ import {
   type TokenMode,
   toTopology,
 } from "./problem.ts";
-import { type BackendName, type EdgeSolution, judge, type RawSolution, type ReplicaSolution } from "./solution.ts";
+import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution } from "./solution.ts";
 import { type KernelChoice, type KernelPlan, kernelChoices } from "./specialised/plan.ts";
 import type { Topology } from "./topology.ts";
 
@@ -21,9 +22,9 @@ export const backends = ["auto", "webgpu", "cpu"] as const;
 
 export interface SolverOptions extends Speed {
   /**
-   * "webgpu": the kernel, or a DeviceError. "cpu": the exact solver. "auto" (default): the kernel on a hardware adapter, or on a software
-   * adapter that was asked for by name; otherwise the CPU, which is faster than a software adapter. It answers from the CPU, too, once the
-   * device is lost, and says so in `solution.backend` and `solution.reason`.
+   * "webgpu": the kernel, or a DeviceError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
+   * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
+   * for, and then both are timed on this solver's own loads. `solution.backend` and `solution.reason` say who answered and why.
    */
   backend?: (typeof backends)[number];
   /** A device of the caller's, used as it is and never destroyed. */
@@ -58,11 +59,14 @@ export interface Solver<L, S> {
    * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.  @throws {DeviceError} There is no device.
    */
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
-  /** Who answers. */
+  /** Who answered last; before the first solve, who will. */
   readonly backend: BackendName;
   /** Which kernel solves now, and why. */
   readonly plan: KernelPlan;
-  /** For who wants to wait for the best kernel: asking starts its compilation, where there is one to come. Solves never wait for it. */
+  /**
+   * For who wants to wait for the best kernel: asking starts its compilation, where there is one to come. With "auto", also until both
+   * backends have been timed, which takes a solve before. Solves never wait for it.
+   */
   readonly ready: Promise<void>;
   /** Frees the GPU buffers once the solves under way are done; further ones are refused. The device stays. */
   destroy(): void;
@@ -110,9 +114,23 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   if (device !== undefined && typeof device?.createBuffer !== "function") {
     throw new ArgumentError("device", "a GPUDevice", device);
   }
-  const choice = await acquireDevice(topology.gpus, backend, options);
-  const gpu = choice.acquired && (await webgpuBackend(choice.acquired.device, topology, kernel));
-  return new TopologySolver<L, S>(topology, graph, backend, choice, gpu);
+  if (backend === "auto") {
+    // A device of the caller's may be encoded for at once; others are found in the background.
+    const prepare = () => gpuFor(topology, options);
+    if (topology.gpus > MAX_GPUS_WEBGPU) {
+      return new TopologySolver<L, S>(topology, graph, { prepare, now: new DeviceError(TOO_MANY_GPUS) });
+    }
+    const now = device ? await prepare().catch(deviceErrorOnly) : undefined;
+    return new TopologySolver<L, S>(topology, graph, { prepare, now });
+  }
+  const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
+  return new TopologySolver<L, S>(topology, graph, choice);
+}
+
+/** A device and the kernels on it.  @throws {DeviceError} There is none. */
+async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
+  const { acquired } = await acquireDevice(topology.gpus, "webgpu", options);
+  return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
 }
 
 /** Checks what one solve is called with, and copies its loads. */
@@ -134,22 +152,39 @@ export function requireObject(argument: string, value: unknown): void {
   if (typeof value !== "object" || value === null) throw new ArgumentError(argument, "an object", value);
 }
 
+function deviceErrorOnly(error: unknown): DeviceError {
+  if (error instanceof DeviceError) return error;
+  throw error;
+}
+
 interface Choice {
   acquired: AcquiredDevice | undefined;
   reason: string;
 }
 
+const TOO_MANY_GPUS = `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.`;
+
 /** The device that a backend wants, or why there is none and the CPU answers.  @throws {DeviceError} "webgpu", and there is none. */
+export async function acquireDevice(
+  gpus: number,
+  backend: "webgpu",
+  options: Pick<SolverOptions, "device" | "adapter">,
+): Promise<Choice & { acquired: AcquiredDevice }>;
+export async function acquireDevice(
+  gpus: number,
+  backend: (typeof backends)[number],
+  options: Pick<SolverOptions, "device" | "adapter">,
+): Promise<Choice>;
 export async function acquireDevice(
   gpus: number,
   backend: (typeof backends)[number],
   { device, adapter }: Pick<SolverOptions, "device" | "adapter">,
 ): Promise<Choice> {
-  if (backend === "cpu") return { acquired: undefined, reason: "The caller asked for the CPU." };
+  if (backend === "cpu") return { acquired: undefined, reason: ASKED_FOR_CPU };
   if (gpus > MAX_GPUS_WEBGPU) {
     const limit = `at most ${MAX_GPUS_WEBGPU} on backend "webgpu"`;
     if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
-    return { acquired: undefined, reason: `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.` };
+    return { acquired: undefined, reason: TOO_MANY_GPUS };
   }
   try {
     const acquired = device ? await requestDevice({ device }) : await sharedDevice(adapterFor(backend, adapter));
@@ -160,41 +195,49 @@ export async function acquireDevice(
   }
 }
 
-/** The exact CPU solver is faster than a software adapter, so "auto" takes one only where it was asked for. */
+/** What cannot be timed against the CPU first takes a software adapter only where it was asked for. */
 function adapterFor(backend: string, adapter: AdapterChoice | undefined): AdapterChoice {
   const choice = resolveChoice(adapter);
   return backend === "auto" && choice === "auto" ? "hardware" : choice;
 }
 
+/** How to find a GPU in the background, and one that is there already. */
+interface Auto {
+  prepare: () => Promise<GpuChoice>;
+  now: GpuChoice | DeviceError | undefined;
+}
+
 class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
   private readonly cpu: CpuBackend;
-  private acquired: AcquiredDevice | undefined;
-  private reason: string;
+  private readonly auto: AutoBackend | undefined;
+  private readonly fixed: GpuChoice | undefined;
+  private last: BackendName;
   private previous: Promise<unknown> = Promise.resolve();
   private destroyed = false;
 
+  /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
   constructor(
     private readonly topology: Topology,
     private readonly graph: Graph | undefined,
-    private readonly asked: string,
-    choice: Choice,
-    private gpu: WebgpuBackend | undefined,
+    choice: GpuChoice | Auto | undefined,
   ) {
     this.cpu = cpuBackend(topology);
-    this.acquired = choice.acquired;
-    this.reason = choice.reason;
+    if (choice && "prepare" in choice) {
+      this.auto = autoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
+    } else this.fixed = choice;
+    this.last = this.fixed ? "webgpu" : "cpu";
   }
 
   get backend(): BackendName {
-    return this.gpu ? "webgpu" : "cpu";
+    return this.last;
   }
 
   get plan(): KernelPlan {
-    return this.gpu?.kernel.plan ?? { kernel: "cpu", reason: this.reason };
+    return this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? { kernel: "cpu", reason: ASKED_FOR_CPU };
   }
 
   get ready(): Promise<void> {
-    return this.gpu?.kernel.ready ?? Promise.resolve();
+    return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? Promise.resolve();
   }
 
   async solve(given: L, options: SolveOptions = {}): Promise<S> {
@@ -204,18 +247,23 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   }
 
   solveInTurn(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
-    const answer = this.previous.then(() => this.solveNow(loads, signal));
-    this.previous = answer.catch(() => {});
-    return answer;
+    return this.inTurn(() => this.solveNow(loads, signal));
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.previous.then(work);
+    this.previous = done.catch(() => {});
+    return done;
   }
 
   private async solveNow(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
     signal?.throwIfAborted();
-    const raw = await this.solveRaw(loads, signal);
+    const { raw, backend, acquired, reason } = await this.solveRaw(loads, signal);
+    this.last = backend;
     const { judged, judgeOne } = judge(this.topology, loads, raw);
     let finishedOnCpu = 0;
     for (let lp = 0; lp < loads.batch; lp++) {
-      if (judgeOne(lp) === "optimal" || !this.gpu) continue;
+      if (judgeOne(lp) === "optimal" || backend === "cpu") continue;
       this.cpu.solveOne(loads, lp, raw);
       judgeOne(lp);
       finishedOnCpu++;
@@ -228,37 +276,37 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,
-      backend: this.backend,
-      adapter: this.acquired?.adapter,
-      reason: this.reason,
+      backend,
+      adapter: acquired?.adapter,
+      reason,
     } as S;
   }
 
-  private async solveRaw(loads: Loads, signal: AbortSignal | undefined): Promise<RawSolution> {
-    if (!this.gpu) return this.cpu.solve(loads, signal);
-    try {
-      return await this.gpu.solve(loads, signal);
-    } catch (error) {
-      if (this.asked !== "auto" || !(error instanceof DeviceError)) throw error;
-      this.gpu = undefined;
-      this.acquired = undefined;
-      this.reason = error.message;
-      return this.cpu.solve(loads, signal);
+  private async solveRaw(loads: Loads, signal: AbortSignal | undefined): Promise<Answered> {
+    if (this.auto) return this.auto.solve(loads, signal);
+    if (this.fixed) {
+      const { gpu, acquired } = this.fixed;
+      return { raw: await gpu.solve(loads, signal), backend: "webgpu", acquired, reason: acquired.adapter.reason };
     }
+    const raw = emptyRaw(this.topology, loads);
+    await this.cpu.solve(loads, raw, signal);
+    return { raw, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
   }
 
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void {
     if (this.destroyed) throw new DeviceError(DESTROYED);
-    if (!this.gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
-    this.gpu.encode(encoder, buffers);
+    const gpu = this.auto ? this.auto.gpu : this.fixed?.gpu;
+    if (!gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
+    gpu.encode(encoder, buffers);
   }
 
   destroy(): void {
     this.destroyed = true;
-    this.previous.then(() => this.gpu?.destroy());
+    this.previous.then(() => (this.auto ?? this.fixed?.gpu)?.destroy());
   }
 }
 
+const ASKED_FOR_CPU = "The caller asked for the CPU.";
 const DESTROYED = "This solver was destroyed. Create a new one.";
 
 /** The tokens on the replica of each edge; those that stayed on the original are the slot before. */

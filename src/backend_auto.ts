@@ -1,0 +1,195 @@
+import type { CpuBackend } from "./backend_cpu.ts";
+import type { WebgpuBackend } from "./backend_webgpu.ts";
+import { DeviceError } from "./errors.ts";
+import type { AcquiredDevice } from "./gpu/device.ts";
+import { type Loads, rowsOf, tiled } from "./problem.ts";
+import { type BackendName, copyRaw, emptyRaw, type RawSolution } from "./solution.ts";
+import type { KernelPlan } from "./specialised/plan.ts";
+import type { Topology } from "./topology.ts";
+
+/** A GPU that may answer, and whose it is. */
+export interface GpuChoice {
+  gpu: WebgpuBackend;
+  acquired: AcquiredDevice;
+}
+
+/** Who answered a batch, and why. */
+export interface Answered {
+  raw: RawSolution;
+  backend: BackendName;
+  acquired: AcquiredDevice | undefined;
+  reason: string;
+}
+
+export interface AutoBackend {
+  solve(loads: Loads, signal?: AbortSignal): Promise<Answered>;
+  /** The GPU, once there is one. */
+  readonly gpu: WebgpuBackend | undefined;
+  readonly plan: KernelPlan;
+  /** Resolves once both backends have been timed, or there is no GPU; asking starts the preparation. Never rejects. */
+  readonly ready: Promise<void>;
+  destroy(): void;
+}
+
+/**
+ * A pipeline costs up to seconds, a solver that is used once never gets it back: as with skis, one rents until the rent would have
+ * bought them. The GPU is prepared in the background after this much time in the CPU solver.
+ */
+const RENT_MS = 1000;
+/** Batches that the GPU is timed on: a line through two sizes tells others well enough. */
+const TIMED_BATCHES = [1, 256] as const;
+const TIMED_RUNS = 4;
+/** How much a solve changes what the next is expected to take. */
+const LEARNING_RATE = 0.1;
+
+const NOT_YET = "The GPU has not been timed yet: await solver.ready, or spend a second in solves.";
+const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
+
+/**
+ * Backend "auto": each batch goes where it is expected to take less time. The CPU answers first, and c ms per LP are learnt from what it
+ * takes; the GPU is prepared in the background and timed on the caller's own loads, as a + b B ms for B LPs; both estimates follow
+ * the solves from then on. A long batch changes over to the GPU between two pieces when that becomes ready. A device that is
+ * lost leaves the CPU.
+ *
+ * @param prepare  Finds a device and compiles for it, or rejects with a DeviceError.
+ * @param now  A GPU that is there already; it is timed after the first solve.
+ * @param inTurn  Does work while no solve is under way, which would disturb its timing.
+ */
+export function autoBackend(
+  topology: Topology,
+  cpu: CpuBackend,
+  prepare: () => Promise<GpuChoice>,
+  now: GpuChoice | DeviceError | undefined,
+  inTurn: (work: () => Promise<void>) => Promise<void>,
+): AutoBackend {
+  let choice = now instanceof DeviceError ? undefined : now;
+  let destroyed = false;
+  let timed: { fixedMs: number; perLpMs: number } | undefined;
+  let cpuMsPerLp: number | undefined;
+  let spentMs = 0;
+  let reason = now instanceof DeviceError ? now.message : NOT_YET;
+  let preparing: Promise<void> | undefined = now instanceof DeviceError ? Promise.resolve() : undefined;
+  let asked = choice !== undefined; // for the GPU
+  let sample: Loads | undefined; // the last loads seen, to time the GPU on
+
+  function start(): Promise<void> {
+    preparing ??= prepareGpu().catch((error) => drop((error as Error).message));
+    return preparing;
+  }
+
+  async function prepareGpu(): Promise<void> {
+    choice ??= await prepare();
+    const { gpu } = choice;
+    if (destroyed) return gpu.destroy();
+    await gpu.kernel.ready;
+    // Without loads to time it on, the first solve will ask again.
+    if (sample) await inTurn(() => timeGpu(gpu, sample!));
+    else preparing = undefined;
+  }
+
+  async function timeGpu(gpu: WebgpuBackend, loads: Loads): Promise<void> {
+    if (destroyed) return;
+    const [small, large] = TIMED_BATCHES;
+    const oneMs = await medianMs(gpu, tiled(topology, loads, small));
+    const manyMs = await medianMs(gpu, tiled(topology, loads, large));
+    const perLpMs = Math.max(0, (manyMs - oneMs) / (large - small));
+    timed = { fixedMs: Math.max(0, oneMs - perLpMs), perLpMs };
+    reason = CPU_FASTER;
+  }
+
+  function drop(why: string): void {
+    choice = undefined;
+    timed = undefined;
+    reason = why;
+  }
+
+  const gpuMs = (batch: number) => (timed ? timed.fixedMs + timed.perLpMs * batch : Infinity);
+  const gpuIsFaster = (batch: number) => gpuMs(batch) < (cpuMsPerLp ?? Infinity) * batch;
+
+  async function solveOnGpu(loads: Loads, signal: AbortSignal | undefined): Promise<RawSolution | undefined> {
+    const begun = performance.now();
+    try {
+      const raw = await choice!.gpu.solve(loads, signal);
+      const error = (performance.now() - begun) / gpuMs(loads.batch);
+      const correction = 1 + LEARNING_RATE * (error - 1);
+      timed = timed && { fixedMs: timed.fixedMs * correction, perLpMs: timed.perLpMs * correction };
+      return raw;
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      drop(error.message);
+      return undefined;
+    }
+  }
+
+  /** The CPU, until it is done or the GPU is ready to take the rest; returns how many LPs it solved. */
+  async function solveOnCpu(loads: Loads, raw: RawSolution, signal: AbortSignal | undefined): Promise<number> {
+    const begun = performance.now();
+    const solved = await cpu.solve(loads, raw, signal, (done) => {
+      if (spentMs + performance.now() - begun > RENT_MS) start();
+      cpuMsPerLp ??= (performance.now() - begun) / done;
+      return gpuIsFaster(loads.batch - done);
+    });
+    const ms = performance.now() - begun;
+    const perLp = ms / Math.max(1, solved);
+    // The first solves are slow, as the engine has yet to compile them: a lower figure is believed at once.
+    cpuMsPerLp =
+      cpuMsPerLp === undefined || perLp < cpuMsPerLp ? perLp : cpuMsPerLp + LEARNING_RATE * (perLp - cpuMsPerLp);
+    spentMs += ms;
+    if (spentMs > RENT_MS || (asked && choice && !timed)) start();
+    return solved;
+  }
+
+  async function solve(loads: Loads, signal?: AbortSignal): Promise<Answered> {
+    sample = loads;
+    const lost = choice?.gpu.lost();
+    if (lost) drop(lost.message);
+    const fromCpu = (raw: RawSolution): Answered => ({ raw, backend: "cpu", acquired: undefined, reason });
+    const fromGpu = (raw: RawSolution): Answered => {
+      const { acquired } = choice!;
+      return { raw, backend: "webgpu", acquired, reason: acquired.adapter.reason };
+    };
+    if (gpuIsFaster(loads.batch)) {
+      const raw = await solveOnGpu(loads, signal);
+      if (raw) return fromGpu(raw);
+    }
+    const raw = emptyRaw(topology, loads);
+    const solved = await solveOnCpu(loads, raw, signal);
+    if (solved === loads.batch) return fromCpu(raw);
+    const rest = rowsOf(topology, loads, solved, loads.batch - solved);
+    const remaining = await solveOnGpu(rest, signal);
+    if (!remaining) {
+      await cpu.solve(loads, raw, signal, undefined, solved);
+      return fromCpu(raw);
+    }
+    copyRaw(topology, remaining, raw, solved);
+    return fromGpu(raw);
+  }
+
+  return {
+    solve,
+    get gpu() {
+      return choice?.gpu;
+    },
+    get plan(): KernelPlan {
+      return timed && choice ? choice.gpu.kernel.plan : { kernel: "cpu", reason };
+    },
+    get ready() {
+      asked = true;
+      return start();
+    },
+    destroy() {
+      destroyed = true;
+      choice?.gpu.destroy();
+    },
+  };
+}
+
+async function medianMs(gpu: WebgpuBackend, loads: Loads): Promise<number> {
+  const ms: number[] = [];
+  for (let run = 0; run < TIMED_RUNS; run++) {
+    const begun = performance.now();
+    await gpu.solve(loads);
+    ms.push(performance.now() - begun);
+  }
+  return ms.slice(1).sort((a, b) => a - b)[(TIMED_RUNS - 1) >> 1]; // the first warms up
+}

@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import { autoBackend, type GpuChoice } from "../src/backend_auto.ts";
+import { type CpuBackend, cpuBackend } from "../src/backend_cpu.ts";
+import { webgpuBackend } from "../src/backend_webgpu.ts";
+import { certify, createSolver, DeviceError, requestDevice } from "../src/index.ts";
+import { checkLoads, toTopology } from "../src/problem.ts";
+import { judge } from "../src/solution.ts";
+import { families, randomPlacement } from "./helpers/instances.ts";
+import { seeded } from "./helpers/random.ts";
+
+const random = seeded(61);
+const placement = randomPlacement(random, 4, 4, 6, 3);
+const topology = toTopology(placement, undefined);
+const loadsOf = (batch: number) => ({
+  expertLoad: Array.from({ length: batch }, () => families.normal(random, placement.logicalExperts, 4)).flat(),
+});
+const checked = (batch: number) => checkLoads(topology, undefined, loadsOf(batch), "integer");
+
+/** The CPU solver on a machine that takes `ms` more for an LP, whatever this one does. */
+function slowCpu(ms: number): CpuBackend {
+  const cpu = cpuBackend(topology);
+  return {
+    ...cpu,
+    async solve(loads, raw, signal, enough, first = 0) {
+      for (let lp = first; lp < loads.batch; lp++) {
+        cpu.solveOne(loads, lp, raw);
+        await new Promise((resume) => setTimeout(resume, ms));
+        signal?.throwIfAborted();
+        if (enough?.(lp + 1 - first)) return lp + 1 - first;
+      }
+      return loads.batch - first;
+    },
+  };
+}
+
+async function gpu(): Promise<GpuChoice> {
+  const acquired = await requestDevice({ adapter: "software" });
+  return { acquired, gpu: await webgpuBackend(acquired.device, topology, "specialised") };
+}
+
+const inTurn = (work: () => Promise<void>) => work();
+
+function expectOptimal(loads: ReturnType<typeof checked>, raw: Parameters<typeof judge>[2]) {
+  const { judgeOne } = judge(topology, loads, raw);
+  for (let lp = 0; lp < loads.batch; lp++) expect(judgeOne(lp), `LP ${lp}`).toBe("optimal");
+}
+
+describe("backend auto", () => {
+  test("the CPU answers first; once both are timed, the one that is expected to be faster", async () => {
+    const auto = autoBackend(topology, slowCpu(20), gpu, undefined, inTurn);
+    const first = checked(2);
+    const answer = await auto.solve(first);
+    expect(answer).toMatchObject({
+      backend: "cpu",
+      acquired: undefined,
+      reason: expect.stringMatching(/not been timed/),
+    });
+    expect(auto.plan.kernel).toBe("cpu");
+    await auto.ready;
+    expect(auto.plan.kernel).toBe("specialised");
+    const next = checked(40);
+    const { raw, backend, acquired } = await auto.solve(next);
+    expect([backend, acquired?.adapter.software]).toEqual(["webgpu", true]);
+    expectOptimal(next, raw);
+    auto.destroy();
+  });
+
+  test("a long batch changes over when the GPU becomes ready, and no LP is lost or solved twice", async () => {
+    let prepared = 0;
+    const prepare = () => {
+      prepared++;
+      return gpu();
+    };
+    const auto = autoBackend(topology, slowCpu(15), prepare, undefined, inTurn);
+    const long = checked(2000); // half a minute of that CPU
+    const { raw, backend } = await auto.solve(long);
+    expect(backend).toBe("webgpu");
+    expect(prepared).toBe(1);
+    expectOptimal(long, raw);
+    auto.destroy();
+  });
+
+  test("a device that is lost under way leaves the CPU, for the whole batch", async () => {
+    const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
+    await auto.solve(checked(2));
+    await auto.ready;
+    const { device } = (await auto.solve(checked(8))).acquired!;
+    const loads = checked(64);
+    const answer = auto.solve(loads);
+    device.destroy();
+    const { raw, backend, reason } = await answer;
+    expect(backend).toBe("cpu");
+    expect(reason).toMatch(/^The WebGPU device was lost/);
+    expectOptimal(loads, raw);
+    expect(auto.plan).toMatchObject({ kernel: "cpu", reason });
+    auto.destroy();
+  });
+
+  test("without a GPU it says why, and stays with the CPU", async () => {
+    const none = () => Promise.reject(new DeviceError("No WebGPU adapter."));
+    const auto = autoBackend(topology, cpuBackend(topology), none, undefined, inTurn);
+    await auto.ready;
+    const loads = checked(3);
+    const { raw, backend, reason } = await auto.solve(loads);
+    expect([backend, reason]).toEqual(["cpu", "No WebGPU adapter."]);
+    expectOptimal(loads, raw);
+  });
+
+  test("stops when told to, on either side", async () => {
+    const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
+    const controller = new AbortController();
+    const stopped = auto.solve(checked(500), controller.signal);
+    setTimeout(() => controller.abort("enough"), 50);
+    await expect(stopped).rejects.toBe("enough");
+    auto.destroy();
+  });
+});
+
+test("a solver on auto: certified whoever answers, and destroyed in the midst of its preparation", async () => {
+  const solver = await createSolver(placement, { adapter: "software" });
+  const problem = loadsOf(50);
+  for (let round = 0; round < 3; round++) {
+    const solution = await solver.solve(problem);
+    const verdicts = certify({ placement, ...problem }, solution).map(({ verdict }) => verdict);
+    expect(new Set(verdicts)).toEqual(new Set(["optimal"]));
+    expect(solver.backend).toBe(solution.backend);
+    await solver.ready;
+  }
+  solver.destroy();
+  const other = await createSolver(placement, { adapter: "software" });
+  await other.solve(problem);
+  const ready = other.ready;
+  other.destroy();
+  await ready;
+});
