@@ -17,7 +17,7 @@ export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
     const { layers, gpus } = work;
     const parts = await Promise.all(
       layers.map(async ({ form, topology }, layer) => {
-        const solver = await solverFor(form, { device, kernel });
+        const solver = await solverFor(form, { backend: "webgpu", device, kernel });
         const { batch, expertLoad, baseLoad } = loadsOf(work, layer);
         const made = jobBuffers(device, {
           expertLoad: expertLoad as Int32Array,

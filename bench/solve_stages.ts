@@ -25,7 +25,7 @@ async function stagesOf(bench: Bench, work: Workload): Promise<void> {
   }
   const { form, topology } = work.layers[0];
   const { batch, expertLoad, baseLoad } = loadsOf(work, 0);
-  const solver = await solverFor(form, { device, kernel: "specialised" });
+  const solver = await solverFor(form, { backend: "webgpu", device, kernel: "specialised" });
   const made = jobBuffers(device, {
     expertLoad: expertLoad.byteLength,
     baseLoad: batch * work.gpus * 4,
