@@ -1,4 +1,4 @@
-/** `npm run bench -- [--quick] [--only QUESTION] [--json FILE] [--budget US]`. Every answer is checked before it is timed. */
+/** `npm run bench -- [--quick] [--only QUESTION] [--json FILE] [--html FILE] [--budget US]`. Every answer is checked before it is timed. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { plainTable } from "../src/cli/plain_table.ts";
@@ -7,6 +7,7 @@ import { balancerStages } from "./balancer_stages.ts";
 import { coldStart } from "./cold_start.ts";
 import { Bench, type Row } from "./harness.ts";
 import { metaOf } from "./meta.ts";
+import { plotsPage } from "./plots.ts";
 import { scalingBatch } from "./scaling_batch.ts";
 import { scalingGpus } from "./scaling_gpus.ts";
 import { solveBatch } from "./solve_batch.ts";
@@ -25,7 +26,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "balancer-stages": balancerStages,
 };
 
-const { quick, json, only, budget } = options();
+const { quick, json, html, only, budget } = options();
 const { device, adapter } = await requestDevice();
 const bench = new Bench(device, quick, progress);
 const started = performance.now();
@@ -36,7 +37,7 @@ for (const [name, ask] of Object.entries(questions)) {
 progress("");
 
 const meta = metaOf(device, adapter);
-console.log(table(bench.rows));
+console.log(leftAligned(cells(bench.rows)));
 console.log(`\n${bench.notes.join("\n")}`);
 console.log(
   `\n${Object.entries(meta)
@@ -45,6 +46,7 @@ console.log(
 );
 console.log(`${bench.rows.length} rows in ${((performance.now() - started) / 1e3).toFixed(0)} s`);
 if (json !== undefined) writeFileSync(json, `${JSON.stringify({ meta, rows: bench.rows }, null, 1)}\n`);
+if (html !== undefined) writeFileSync(html, plotsPage(bench.rows, bench.notes, cells(bench.rows), meta));
 if (budget !== undefined) process.exitCode = holdTo(budget);
 device.destroy();
 
@@ -54,6 +56,7 @@ function options() {
       options: {
         quick: { type: "boolean", default: false },
         json: { type: "string" },
+        html: { type: "string" },
         only: { type: "string" },
         budget: { type: "string" },
       },
@@ -93,7 +96,7 @@ function progress(text: string): void {
   process.stderr.write(`\r\u001b[K${text.slice(0, Math.max(0, (process.stderr.columns ?? 80) - 1))}`);
 }
 
-function table(rows: readonly Row[]): string {
+function cells(rows: readonly Row[]): string[][] {
   const header = [
     "question",
     "topology",
@@ -125,7 +128,7 @@ function table(rows: readonly Row[]): string {
     percent(row.gapMax, 3),
     percent(row.optimalShare, 1),
   ]);
-  return leftAligned([header, ...lines]);
+  return [header, ...lines];
 }
 
 /** The first three columns are words. */

@@ -1,19 +1,31 @@
-/** How does the time per LP fall with the batch, and does "auto" choose well at every size? From end to end, `solve`. */
+/** How does the time per LP fall with the batch, for every method, and does "auto" choose well at every size? */
 import { topologies } from "../src/index.ts";
+import { affineLane } from "./baselines/affine_kernels.ts";
+import { edgeBalance } from "./baselines/edge_balance.ts";
+import { highs, yalps } from "./baselines/general.ts";
+import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor } from "./harness.ts";
-import { evenkeelSolve } from "./ours.ts";
+import { evenkeel, evenkeelSolve } from "./ours.ts";
 import { firstOf, graphWorkload, modelWorkload } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
+const MOST_ONE_BY_ONE = 64;
 
 export async function scalingBatch(bench: Bench): Promise<void> {
   const { device } = bench;
   const most = BATCHES[BATCHES.length - 1];
-  const works = [graphWorkload("cube 8x2", topologies.cube8(), 8, most)];
+  const cube = graphWorkload("cube 8x2", topologies.cube8(), 8, most);
+  const works = [cube];
   works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
   if (!bench.quick) works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
   for (const work of works) {
     for (const batch of BATCHES) {
+      if (work === cube) {
+        // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
+        const methods = [evenkeel(device, "specialised"), evenkeel(device, "lane"), affineLane(device, "edge")];
+        methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? [yalps, highs] : []));
+        await bench.compare("scaling-batch", firstOf(work, batch), methods);
+      }
       const [webgpu, cpu, auto] = await bench.compare("scaling-batch", firstOf(work, batch), [
         evenkeelSolve("webgpu", { device, kernel: "specialised" }),
         evenkeelSolve("cpu", {}),
