@@ -60,81 +60,92 @@ export function solveLp<S, B>(
   tokens: readonly S[],
   capsOf: CapsOf<S>,
 ): LpAnswer<S, B> {
-  const best = hottestGpu(c, shape, alone);
   const x: S[][] = [];
+  const cuts: Cut<S>[] = [];
   let iterations = c.whole(0);
   for (const component of shape.components) {
-    const { experts } = component;
+    const { experts, newton } = component;
     const b = component.gpus.map((g) => c.real(alone[g]));
     const w = experts.map((e) => c.real(tokens[e]));
-    const solved = interiorPoint(c, component.newton, b, w);
+    const everything = cutOf(
+      c,
+      shape,
+      component,
+      b.map(() => c.whole(1)),
+      b,
+      w,
+    );
+    if (experts.length === 0) {
+      cuts.push(everything);
+      continue;
+    }
+    const solved = interiorPoint(c, newton, b, w);
     for (const [i, e] of experts.entries()) x[e] = solved.x[i];
     iterations = c.max(iterations, solved.iterations);
-    for (const members of cutsOf(c, component.newton, solved.y)) keepIfBetter(c, shape, component, members, b, w, best);
+    cuts.push(better(c, everything, cutOf(c, shape, component, dearest(c, solved.y), b, w)));
   }
-  return { ...repair(c, shape, alone, tokens, x, best.member, capsOf), iterations };
+  const member = bottleneckOf(c, shape, cuts).map((m) => c.variable(m));
+  return { ...repair(c, shape, alone, tokens, x, member, capsOf), iterations };
 }
 
-/** The best cut so far. */
+/** A set S of GPUs of one component. */
 interface Cut<S> {
   /** inside(S) / speed(S) in tokens, as real numbers tell it. */
-  bound: Variable<S>;
-  /** [G] 0 or 1. */
-  member: Variable<S>[];
+  bound: S;
+  /** 0 or 1 for each GPU of the component. */
+  member: readonly S[];
 }
 
-/** The cut that needs no prices: the GPU with most load that has no choice. */
-function hottestGpu<S, B>(c: Code<S, B>, { speed }: LpShape, alone: readonly S[]): Cut<S> {
-  const times = alone.map((load, g) => timesConstant(c, c.real(load), 1 / speed[g]));
-  const top = times.reduce((a, b) => c.max(a, b));
-  let open = c.whole(1); // several may be as hot: the first is taken
-  const member = times.map((time) => {
-    const isTop = c.select(c.less(time, top), c.whole(0), open);
-    open = c.sub(open, isTop);
-    return c.variable(isTop);
-  });
-  return { bound: c.variable(top), member };
-}
-
-/** All GPUs of a component, and those of its larger prices: near the optimum prices are nearly 0 or the same. */
-function cutsOf<S, B>(c: Code<S, B>, { experts }: NewtonShape, y: readonly S[]): S[][] {
-  if (experts.length === 0) return []; // a GPU alone: see hottestGpu
-  const all = y.map(() => c.whole(1));
+/** The GPUs of the larger prices: near the optimum prices are nearly 0 or the same. */
+function dearest<S, B>(c: Code<S, B>, y: readonly S[]): S[] {
   const half = c.mul(
     c.constant(1 / 2),
     y.reduce((a, b) => c.max(a, b)),
   );
-  return [all, y.map((price) => c.select(c.less(price, half), c.whole(0), c.whole(1)))];
+  return y.map((price) => c.select(c.less(price, half), c.whole(0), c.whole(1)));
 }
 
-function keepIfBetter<S, B>(
+function cutOf<S, B>(
   c: Code<S, B>,
-  { gpus, speed }: LpShape,
-  component: Component,
-  members: readonly S[],
+  { speed }: LpShape,
+  { gpus, newton }: Component,
+  member: readonly S[],
   b: readonly S[],
   w: readonly S[],
-  best: Cut<S>,
-): void {
-  const inS = members.map((member) => c.real(member));
+): Cut<S> {
+  const inS = member.map((m) => c.real(m));
   const inside = c.sum([
     ...b.map((load, g) => c.mul(load, inS[g])),
-    ...component.newton.experts.map((gs, e) =>
+    ...newton.experts.map((gs, e) =>
       c.mul(
         w[e],
         gs.map((g) => inS[g]).reduce((a, i) => c.min(a, i)),
       ),
     ),
   ]);
-  const speedInside = c.sum(component.gpus.map((g, i) => timesConstant(c, inS[i], speed[g])));
-  const bound = c.div(inside, speedInside);
-  c.when(c.less(best.bound.get(), bound), () => {
-    best.bound.set(bound);
-    for (let g = 0; g < gpus; g++) {
-      const i = component.gpus.indexOf(g);
-      best.member[g].set(i < 0 ? c.whole(0) : members[i]);
-    }
-  });
+  const speedInside = c.sum(gpus.map((g, i) => timesConstant(c, inS[i], speed[g])));
+  return { bound: c.div(inside, speedInside), member };
+}
+
+function better<S, B>(c: Code<S, B>, one: Cut<S>, other: Cut<S>): Cut<S> {
+  const isOther = c.less(one.bound, other.bound);
+  return {
+    bound: c.max(one.bound, other.bound),
+    member: one.member.map((m, g) => c.select(isOther, other.member[g], m)),
+  };
+}
+
+/** [G] the best of the components' cuts. */
+function bottleneckOf<S, B>(c: Code<S, B>, { gpus, components }: LpShape, cuts: readonly Cut<S>[]): S[] {
+  const top = cuts.map(({ bound }) => bound).reduce((a, b) => c.max(a, b));
+  const member = new Array<S>(gpus);
+  let open = c.whole(1); // several may be as good: the first is taken
+  for (const [i, cut] of cuts.entries()) {
+    const isTop = c.select(c.less(cut.bound, top), c.whole(0), open);
+    open = c.sub(open, isTop);
+    for (const [k, g] of components[i].gpus.entries()) member[g] = c.min(cut.member[k], isTop);
+  }
+  return member;
 }
 
 /** Loads in tokens in, x in tokens out: shaders/common/scaling.wgsl and interior_point.wgsl, but for the bound to stop at. */
@@ -146,7 +157,6 @@ function interiorPoint<S, B>(
 ): { x: S[][]; y: S[]; iterations: S } {
   const { gpus, experts, speed } = shape;
   const zero = c.constant(0);
-  if (experts.length === 0) return { x: [], y: alone.map(() => zero), iterations: c.whole(0) };
 
   // Loads shifted so that none is negative, and scaled so that sum(load) = sum(v) = G.
   const shift = alone
