@@ -1,26 +1,38 @@
-/** How does the time per LP grow with the number of GPUs? Four experts and one redundant slot per GPU, placed by EPLB. */
+/** How does the time per LP grow with the number of GPUs? Placed by EPLB: a redundant expert per GPU, and DeepSeek's wide deployments. */
 import { affineLane } from "./baselines/affine_kernels.ts";
-import type { Bench, Row } from "./harness.ts";
+import { type Bench, factor, type Row } from "./harness.ts";
 import { evenkeel, evenkeelSolve } from "./ours.ts";
 import { modelWorkload } from "./workloads.ts";
 
-const GPUS = [8, 16, 32, 64];
-/** Largest G that affine scaling is given: its dense matrix takes seconds a batch beyond. */
-const MOST_DENSE = 32;
-/** Largest G that is compiled: see MAX_STATEMENTS in src/specialised/plan.ts. */
-const MOST_SPECIALISED = 32;
+const BATCH = 64;
+const SHAPES = [8, 16, 32, 64]
+  .map((gpus) => ({ gpus, experts: 4 * gpus, redundant: gpus }))
+  .concat({ gpus: 144, experts: 256, redundant: 32 }, { gpus: 320, experts: 256, redundant: 64 });
+/** Largest G for each: affine scaling's dense matrix takes seconds a batch beyond, and so does compiling in a quick run. */
+const MOST = {
+  quick: { affine: 16, specialised: 16 },
+  full: { affine: 32, specialised: 144 },
+};
+const MOST_LANE = 64;
 
 export async function scalingGpus(bench: Bench): Promise<void> {
   const { device } = bench;
+  const most = MOST[bench.quick ? "quick" : "full"];
   const rows: Row[] = [];
-  for (const gpus of GPUS) {
-    if (bench.quick && gpus === 64) break;
-    const shape = { gpus, experts: 4 * gpus, redundant: gpus, layers: 1 };
-    const work = modelWorkload(`EP${gpus} R${gpus}`, shape, 64);
-    const methods = [evenkeel(device, "lane"), evenkeelSolve("cpu", {})];
-    if (gpus <= (bench.quick ? 16 : MOST_SPECIALISED)) methods.unshift(evenkeel(device, "specialised"));
-    if (gpus <= MOST_DENSE) methods.push(affineLane(device, "replica"));
-    rows.push(...(await bench.compare("scaling-gpus", work, methods)));
+  for (const shape of SHAPES) {
+    const { gpus, redundant } = shape;
+    const work = modelWorkload(`EP${gpus} R${redundant}`, { ...shape, layers: 1 }, BATCH);
+    const methods = [evenkeel(device, "group"), evenkeelSolve("cpu", {})];
+    if (gpus <= MOST_LANE) methods.push(evenkeel(device, "lane"));
+    if (gpus <= most.specialised) methods.push(evenkeel(device, "specialised"));
+    if (gpus <= most.affine) methods.push(affineLane(device, "replica"));
+    const own = await bench.compare("scaling-gpus", work, methods);
+    rows.push(...own);
+    const lane = own.find(({ solver }) => solver === "evenkeel lane");
+    for (const row of own) {
+      if (!lane || row === lane || !row.solver.startsWith("evenkeel")) continue;
+      bench.note(`${work.name}, batch ${BATCH}: lane takes ${factor(lane, row)} the time of ${row.solver}`);
+    }
   }
   for (const solver of new Set(rows.map((row) => row.solver))) {
     const own = rows.filter((row) => row.solver === solver);

@@ -3,7 +3,7 @@ import { type BufferSlice, bindCache, bindingOf, requireDistinct, storage } from
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { bind } from "./gpu/pipeline.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
-import { proofWords, topologyTable } from "./kernels/topology_table.ts";
+import { proofWords } from "./kernels/topology_table.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import { type KernelChoice, type PlannedKernel, planKernel } from "./specialised/plan.ts";
@@ -60,14 +60,13 @@ export async function webgpuBackend(
 ): Promise<WebgpuBackend> {
   const { gpus, experts, slots } = topology;
   const words = proofWords(gpus);
-  const table = topologyTable([topology]);
   let lost: GPUDeviceLostInfo | undefined;
   device.lost.then((info) => {
     lost = info;
   });
   const tables: GPUBuffer[] = [];
   let destroyed = false;
-  const kernel = await planKernel(device, topology, table, choice, (label, data) => {
+  const kernel = await planKernel(device, topology, choice, (label, data) => {
     const buffer = createBuffer(label, data.byteLength, bufferUsage.STORAGE | bufferUsage.COPY_DST);
     if (destroyed) buffer.destroy();
     else device.queue.writeBuffer(buffer, 0, data);
@@ -134,7 +133,7 @@ export async function webgpuBackend(
     let params = paramsOf.get(sizes);
     if (!params) {
       params = createBuffer("params", PARAMS_BYTES, bufferUsage.UNIFORM | bufferUsage.COPY_DST);
-      device.queue.writeBuffer(params, 0, solveParams(batch, table, flags));
+      device.queue.writeBuffer(params, 0, solveParams(batch, kernel.table, flags));
       paramsOf.set(sizes, params);
     }
     const sized = params;
@@ -142,7 +141,7 @@ export async function webgpuBackend(
       bindAll(parts, sized),
     );
     const pass = encoder.beginComputePass({ label: "solve" });
-    encodeSolve(device, pass, kernel.current.compiled, group, batch);
+    encodeSolve(device, pass, kernel.current.compiled, group, batch, kernel.current.lpsPerWorkgroup);
     pass.end();
   }
 
@@ -157,12 +156,16 @@ export async function webgpuBackend(
     };
     const group = remembered([kernel.current.table.binding, ...Object.values(parts)], () => bindAll(parts, params));
     const { expertLoad, baseLoad } = uploadable(loads, topology, first, count);
-    device.queue.writeBuffer(params, 0, solveParams(count, table, { hasBase: baseLoad !== undefined, hasSkip: false }));
+    device.queue.writeBuffer(
+      params,
+      0,
+      solveParams(count, kernel.table, { hasBase: baseLoad !== undefined, hasSkip: false }),
+    );
     device.queue.writeBuffer(load, 0, expertLoad);
     if (baseLoad) device.queue.writeBuffer(base, 0, baseLoad);
     const encoder = device.createCommandEncoder({ label: "solve" });
     const pass = encoder.beginComputePass({ label: "solve" });
-    encodeSolve(device, pass, kernel.current.compiled, group, count);
+    encodeSolve(device, pass, kernel.current.compiled, group, count, kernel.current.lpsPerWorkgroup);
     pass.end();
     const quotaBytes = count * slots * WORD;
     const proofBytes = count * words * WORD;

@@ -3,6 +3,7 @@ import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
+import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { Placement } from "./placement/placement.ts";
 import {
   checkLoads,
@@ -41,9 +42,6 @@ export interface SolveOptions {
   /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
   signal?: AbortSignal;
 }
-
-/** The largest G of the WebGPU kernel: its G x G / 2 matrix lives in private memory, one copy per LP. */
-export const MAX_GPUS_WEBGPU = 64;
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
 
@@ -108,7 +106,7 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   const { backend = "auto", kernel = "auto", device, adapter } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   if (!kernelChoices.includes(kernel)) {
-    throw new ArgumentError("kernel", `"auto", "lane" or "specialised"`, kernel);
+    throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
   }
   if (adapter !== undefined) resolveChoice(adapter);
   if (device !== undefined && typeof device?.createBuffer !== "function") {
@@ -117,9 +115,6 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
-    if (topology.gpus > MAX_GPUS_WEBGPU) {
-      return new TopologySolver<L, S>(topology, graph, { prepare, now: new DeviceError(TOO_MANY_GPUS) });
-    }
     const now = device ? await prepare().catch(deviceErrorOnly) : undefined;
     return new TopologySolver<L, S>(topology, graph, { prepare, now });
   }
@@ -129,7 +124,7 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
-  const { acquired } = await acquireDevice(topology.gpus, "webgpu", options);
+  const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
 }
 
@@ -162,32 +157,33 @@ interface Choice {
   reason: string;
 }
 
-const TOO_MANY_GPUS = `The WebGPU kernel takes at most ${MAX_GPUS_WEBGPU} GPUs.`;
+const TOO_MANY_GPUS = `The WebGPU kernel takes at most ${MAX_GPUS_LANE} GPUs.`;
 
-/** The device that a backend wants, or why there is none and the CPU answers.  @throws {DeviceError} "webgpu", and there is none. */
-export async function acquireDevice(
-  gpus: number,
-  backend: "webgpu",
-  options: Pick<SolverOptions, "device" | "adapter">,
-): Promise<Choice & { acquired: AcquiredDevice }>;
+type DeviceOptions = Pick<SolverOptions, "device" | "adapter">;
+
+/** The caller's device, or the shared one of an adapter.  @throws {DeviceError} There is none. */
+function findDevice({ device, adapter }: DeviceOptions): Promise<AcquiredDevice> {
+  return device ? requestDevice({ device }) : sharedDevice(adapter);
+}
+
+/**
+ * The device of who solves with *lane* alone, or why there is none and the CPU answers.
+ *
+ * @throws {DeviceError} backend is "webgpu", and there is none.
+ */
 export async function acquireDevice(
   gpus: number,
   backend: (typeof backends)[number],
-  options: Pick<SolverOptions, "device" | "adapter">,
-): Promise<Choice>;
-export async function acquireDevice(
-  gpus: number,
-  backend: (typeof backends)[number],
-  { device, adapter }: Pick<SolverOptions, "device" | "adapter">,
+  { device, adapter }: DeviceOptions,
 ): Promise<Choice> {
   if (backend === "cpu") return { acquired: undefined, reason: ASKED_FOR_CPU };
-  if (gpus > MAX_GPUS_WEBGPU) {
-    const limit = `at most ${MAX_GPUS_WEBGPU} on backend "webgpu"`;
+  if (gpus > MAX_GPUS_LANE) {
+    const limit = `at most ${MAX_GPUS_LANE} on backend "webgpu"`;
     if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
     return { acquired: undefined, reason: TOO_MANY_GPUS };
   }
   try {
-    const acquired = device ? await requestDevice({ device }) : await sharedDevice(adapterFor(backend, adapter));
+    const acquired = await findDevice({ device, adapter: adapterFor(backend, adapter) });
     return { acquired, reason: acquired.adapter.reason };
   } catch (error) {
     if (backend === "webgpu" || !(error instanceof DeviceError)) throw error;

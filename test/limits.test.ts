@@ -1,7 +1,6 @@
 /** What the README says of limits and backends. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
-  ArgumentError,
   certify,
   createSolver,
   DeviceError,
@@ -41,20 +40,37 @@ describe("2^31 - 1 tokens an LP", () => {
   );
 });
 
-describe("65 GPUs", () => {
+describe("many GPUs", () => {
   const random = seeded(71);
-  const placement = randomPlacement(random, 65, 4, 65, 3);
-  const problem = { placement, expertLoad: Array.from({ length: placement.logicalExperts }, () => random.below(1000)) };
+  const problemOf = (gpus: number) => {
+    const placement = randomPlacement(random, gpus, 4, gpus, 3);
+    const expertLoad = Array.from({ length: placement.logicalExperts }, () => random.below(1000));
+    return { placement, expertLoad };
+  };
 
-  test("are too many for WebGPU", async () => {
-    await expect(solveLoadBalanceLP(problem, { backend: "webgpu" })).rejects.toThrow(ArgumentError);
-    await expect(solveLoadBalanceLP(problem, { backend: "webgpu" })).rejects.toThrow(`gpus: expected at most 64`);
+  test("beyond 64 the group kernel solves", async () => {
+    const problem = problemOf(65);
+    const solver = await createSolver(problem.placement, { backend: "webgpu" });
+    expect(solver.plan).toMatchObject({ kernel: "group", reason: expect.stringContaining("more than 64 GPUs") });
+    const solution = await solver.solve(problem);
+    expect(certify(problem, solution)[0]).toMatchObject({ verdict: "optimal", gap: 0 });
+    solver.destroy();
+    await expect(createSolver(problem.placement, { backend: "webgpu", kernel: "lane" })).rejects.toThrow(
+      'kernel: expected "group", since lane takes at most 64 GPUs, got "lane".',
+    );
   });
 
-  test("are solved by the CPU, which says why", async () => {
-    const solution = await solveLoadBalanceLP(problem);
-    expect(solution).toMatchObject({ backend: "cpu", reason: "The WebGPU kernel takes at most 64 GPUs." });
+  test("more than workgroup memory holds are refused, and left to the CPU by auto, which says why", async () => {
+    const problem = problemOf(1500);
+    const tooLarge =
+      /^The topology is too large for the group kernel: an LP takes .* bytes of workgroup memory, and the device has \d+/;
+    await expect(solveLoadBalanceLP(problem, { backend: "webgpu" })).rejects.toThrow(tooLarge);
+    const solver = await createSolver(problem.placement);
+    const solution = await solver.solve(problem);
     expect(certify(problem, solution)[0]).toMatchObject({ verdict: "optimal", gap: 0 });
+    await solver.ready;
+    expect(solver.plan).toMatchObject({ kernel: "cpu", reason: expect.stringMatching(tooLarge) });
+    solver.destroy();
   });
 });
 

@@ -252,14 +252,6 @@ test("bad input comes to light before a device is looked for", async () => {
   expectError(error, "expertLoad[1]: expected a finite number >= 0, got -2.", LoadError);
 });
 
-test("more GPUs than the kernel takes: an error where there is no choice, a reason where there is", async () => {
-  const problem = { gpus: 65, edges: [], load: new Int32Array(65).fill(2), capacity: [] };
-  const message = 'gpus: expected at most 64 on backend "webgpu", got 65. Use backend "cpu" or "auto".';
-  expectError(await errorOf(() => solve(problem, { backend: "webgpu" })), message, ArgumentError);
-  const { backend, reason, maxLoad } = await solveLoadBalanceLP(problem, { adapter: "software" });
-  expect([backend, reason, maxLoad[0]]).toEqual(["cpu", "The WebGPU kernel takes at most 64 GPUs.", 2]);
-});
-
 describe("what is large, small or empty but good is solved", () => {
   const most = 2 ** 31 - 1;
   const oneEdge = { gpus: 2, edges: pairs([0, 1]) };

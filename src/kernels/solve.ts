@@ -29,6 +29,9 @@ export const statuses = ["optimal", "gap"] as const;
 /** Proven (to the token, or within 1e-6 in fractions), or certified with the gap that is left. */
 export type Status = (typeof statuses)[number];
 
+/** The largest G: the kernel's G x G / 2 matrix lives in private memory, one copy per LP. */
+export const MAX_GPUS_LANE = 64;
+
 /** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
 export const WORKGROUP = 32;
 
@@ -51,17 +54,18 @@ export function compileSolve(
   return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
 }
 
-/** Records one dispatch that solves `batch` LPs. */
+/** Records one dispatch that solves `batch` LPs, with this kernel or another of its bindings. */
 export function encodeSolve(
   device: GPUDevice,
   pass: GPUComputePassEncoder,
   kernel: CompiledKernel,
   bindings: GPUBindGroup,
   batch: number,
+  lpsPerWorkgroup = WORKGROUP,
 ): void {
   pass.setPipeline(kernel.pipeline);
   pass.setBindGroup(0, bindings);
-  pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / WORKGROUP)));
+  pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / lpsPerWorkgroup)));
 }
 
 /** What the kernel wrote into `proof` besides its status, for `batch` LPs: bottleneck sets [B, G], iterations and moves [B]. */

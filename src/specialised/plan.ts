@@ -1,22 +1,26 @@
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, DeviceError } from "../errors.ts";
 import type { CompiledKernel } from "../gpu/pipeline.ts";
-import { compileSolve } from "../kernels/solve.ts";
+import { compileGroup, groupVariant, tooLargeForGroup, tooLargeTable } from "../kernels/group.ts";
+import { groupTable } from "../kernels/group_table.ts";
+import { compileSolve, MAX_GPUS_LANE, WORKGROUP } from "../kernels/solve.ts";
 import { compileSpecialised, labelTable } from "../kernels/specialised.ts";
-import type { TopologyTable } from "../kernels/topology_table.ts";
+import { type TopologyTable, topologyTable } from "../kernels/topology_table.ts";
 import type { Topology } from "../topology.ts";
 import { canonicalForm } from "./canonical.ts";
 import { specialise } from "./generate.ts";
 
-export const kernelChoices = ["auto", "lane", "specialised"] as const;
+export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
 /**
- * "lane": topology as data, one pipeline for many topologies. "specialised": topology as code, several times as fast, compiled for this
- * topology alone. "auto": lane at first, specialised once a topology has come back and its pipeline is ready.
+ * "lane": one LP per invocation, topology as data, one pipeline for many topologies of up to 64 GPUs. "group": one LP per workgroup or
+ * subgroup, following the fill of the placement, as many GPUs as workgroup memory holds. "specialised": one LP per invocation, topology as
+ * code, many times as fast, compiled for this topology alone. "auto": lane or, beyond 64 GPUs, group at first; specialised once a
+ * topology has come back and its pipeline is ready.
  */
 export type KernelChoice = (typeof kernelChoices)[number];
 
 /** Which kernel solves, and why. */
 export interface KernelPlan {
-  kernel: "lane" | "specialised" | "cpu";
+  kernel: Exclude<KernelChoice, "auto"> | "cpu";
   reason: string;
 }
 
@@ -25,11 +29,14 @@ export interface TopologyKernel {
   readonly compiled: CompiledKernel;
   /** By the name of its binding. */
   readonly table: { readonly name: "topology" | "labels"; readonly binding: GPUBufferBinding };
+  readonly lpsPerWorkgroup: number;
 }
 
 export interface PlannedKernel {
   /** The kernel to solve with now. */
   readonly current: TopologyKernel;
+  /** What its params are made of. */
+  readonly table: TopologyTable;
   readonly plan: KernelPlan;
   /** Resolves once no better kernel is to come; asking starts the compilation. Never rejects: a failure is in `plan.reason`. */
   readonly ready: Promise<void>;
@@ -42,25 +49,45 @@ export const MAX_STATEMENTS = 16_384;
 /** Solves after which "auto" compiles: a pipeline costs as much as thousands of LPs, so the topology should be here to stay. */
 const SOLVES_BEFORE = 8;
 
+type Upload = (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer;
+
+/** The kernel with the topology as data.  @throws {DeviceError} The topology does not fit the device. */
+async function compileFirst(device: GPUDevice, topology: Topology, first: "lane" | "group", upload: Upload) {
+  const kernel = (compiled: CompiledKernel, table: TopologyTable, lpsPerWorkgroup: number) => {
+    const binding = { buffer: upload("topology", table.data) };
+    return { table, current: { compiled, table: { name: "topology", binding }, lpsPerWorkgroup } as const };
+  };
+  const { equalSpeeds } = topology;
+  if (first === "lane") {
+    const table = topologyTable([topology]);
+    return kernel(await compileSolve(device, table, equalSpeeds), table, WORKGROUP);
+  }
+  const requireFit = (excess: string | undefined) => {
+    if (excess) throw new DeviceError(`The topology is too large for the group kernel: ${excess}. Use backend "cpu".`);
+  };
+  requireFit(tooLargeForGroup(device, topology));
+  const table = groupTable([topology]);
+  const variant = groupVariant(device);
+  requireFit(tooLargeTable(device, table, variant));
+  return kernel(await compileGroup(device, table, equalSpeeds, variant), table, 1);
+}
+
 /**
- * Compiles *lane* now and, where it is chosen, *specialised* in the background, so that no solve waits for it.
+ * Compiles *lane* or *group* now and, where it is chosen, *specialised* in the background, so that no solve waits for it.
  *
  * @param upload  Makes a storage buffer of the caller's.
+ * @throws {ArgumentError} The chosen kernel does not take the topology.  @throws {DeviceError} The device does not.
  */
 export async function planKernel(
   device: GPUDevice,
   topology: Topology,
-  laneTable: TopologyTable,
   choice: KernelChoice,
-  upload: (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer,
+  upload: Upload,
 ): Promise<PlannedKernel> {
-  let current: TopologyKernel = {
-    compiled: await compileSolve(device, laneTable, topology.equalSpeeds),
-    table: { name: "topology", binding: { buffer: upload("topology", laneTable.data) } },
-  };
-  let plan: KernelPlan = { kernel: "lane", reason: "The caller asked for it." };
-  let ready: Promise<void> | undefined;
-  let solves = 0;
+  const { gpus } = topology;
+  if (choice === "lane" && gpus > MAX_GPUS_LANE) {
+    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, choice);
+  }
   // The text is generated when it is needed: a solver that is used once never is.
   let generated: ReturnType<typeof generate> | undefined;
   const generate = () => {
@@ -72,26 +99,40 @@ export async function planKernel(
     return generated.text.statements > MAX_STATEMENTS;
   };
   const size = () => `a solve takes ${generated?.text.statements} statements, more than ${MAX_STATEMENTS}`;
+  const first = choice === "group" || gpus > MAX_GPUS_LANE ? "group" : "lane";
   if (choice === "specialised" && tooLarge()) {
-    throw new ArgumentError("kernel", `"lane", since ${size()}`, choice);
+    throw new ArgumentError("kernel", `"${first}", since ${size()}`, choice);
   }
-  if (choice === "auto") plan = { kernel: "lane", reason: "This topology has not come back yet." };
-  if (choice === "specialised") plan = { kernel: "lane", reason: "The specialised pipeline is being compiled." };
+  const compiledFirst: { current: TopologyKernel; table: TopologyTable } = await compileFirst(
+    device,
+    topology,
+    first,
+    upload,
+  );
+  const { table } = compiledFirst;
+  let { current } = compiledFirst;
+  const wide = first === "group" ? ` It has more than ${MAX_GPUS_LANE} GPUs.` : "";
+  let plan: KernelPlan = { kernel: first, reason: "The caller asked for it." };
+  if (choice === "auto") plan = { kernel: first, reason: `This topology has not come back yet.${wide}` };
+  if (choice === "specialised") plan = { kernel: first, reason: "The specialised pipeline is being compiled." };
+  let ready: Promise<void> | undefined;
+  let solves = 0;
 
   async function compileText(): Promise<void> {
-    if (choice === "lane") return;
+    if (choice === "lane" || choice === "group") return;
     if (tooLarge()) {
-      plan = { kernel: "lane", reason: `No specialised pipeline: ${size()}.` };
+      plan = { kernel: first, reason: `No specialised pipeline: ${size()}.` };
       return;
     }
-    plan = { kernel: "lane", reason: "The specialised pipeline is being compiled." };
+    plan = { kernel: first, reason: "The specialised pipeline is being compiled." };
     const { form, text } = generated!;
     try {
       const compiled = await compileSpecialised(device, text);
-      current = { compiled, table: { name: "labels", binding: { buffer: upload("labels", labelTable(form)) } } };
+      const binding = { buffer: upload("labels", labelTable(form)) };
+      current = { compiled, table: { name: "labels", binding }, lpsPerWorkgroup: WORKGROUP };
       plan = { kernel: "specialised", reason: `Compiled for this topology: ${text.statements} statements a solve.` };
     } catch (error) {
-      plan = { kernel: "lane", reason: `The specialised pipeline failed: ${(error as Error).message}` };
+      plan = { kernel: first, reason: `The specialised pipeline failed: ${(error as Error).message}` };
     }
     generated = undefined;
   }
@@ -104,6 +145,7 @@ export async function planKernel(
     get current() {
       return current;
     },
+    table,
     get plan() {
       return plan;
     },

@@ -1,0 +1,232 @@
+// group_finish: finish.wgsl and whole_time.wgsl by the lanes of a group: from a nearly optimal x to whole tokens, optimal and proven.
+//
+// Rounding, loads and caps are everybody's. The moves are lane 0's alone, without barriers: there are a few at most, and each
+// search stops at the first GPU with room, a few steps away. A search that finds none hands a better cut to all lanes, who raise the caps.
+//
+// The caps start at the time when the hottest GPU is done with what has no choice, so fixed GPUs need no caps.
+//
+// Declares  finish(), time_alone(), larger64().   Needs  group.wgsl, wg_best and wg_y of group_interior_point.wgsl, a reduction, u64.wgsl.
+// Barriers  3 for the cut's prices, 3 for its tokens, 1, and 3 for each search of lane 0; with unequal speeds 2 + 3 for each jump in time.
+
+const MOVE_LIMIT = 4096u;     // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take 0 to 20.
+const SIGN = 0x80000000u;     // times at equal speeds are token counts, of any sign: shifted by this they sort as unsigned
+const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
+const TWO_32 = 4294967296.0;
+
+const DONE = 0u;  // what lane 0 reports: every load is within its cap
+const STUCK = 1u; // no room within reach: `wg_member` is a better cut
+const GAVE_UP = 2u;
+
+struct Moves {
+  state: u32,
+  moves: u32,
+  inside: i32,  // tokens on the cut
+  size: u32,    // its GPUs
+}
+
+struct Finished {
+  moves: u32,        // more than MOVE_LIMIT when it gave up
+  is_hottest: bool,  // the cut is the hottest GPU alone, not wg_member
+  hottest: u32,
+}
+
+var<workgroup> wg_cap: array<i32, MAX_GPUS>;
+var<workgroup> wg_visited: array<u32, MAX_GPUS>;  // number of the search that came here last
+var<workgroup> wg_queue: array<u32, MAX_GPUS>;
+var<workgroup> wg_path: array<u32, MAX_GPUS>;     // the replica that the path's tokens arrive at | the one that they leave << 16
+var<workgroup> wg_moves: Moves;
+
+var<private> moves: u32;     // of lane 0
+var<private> raises: u32;
+var<private> searches: u32;
+
+fn larger64(a: vec2u, b: vec2u) -> vec2u { return select(a, b, less64(a, b)); }
+
+/// When a GPU is done with these tokens, in a form that sorts as u64.
+fn time_alone(tokens: i32, row: u32) -> vec2u {
+  if (EQUAL_SPEEDS) { return vec2u(bitcast<u32>(tokens) ^ SIGN, 0u); }
+  return multiply64(u32(max(tokens, 0)), pace(row));
+}
+
+fn set_caps(lane: u32, time: vec2u) {
+  for (var k = lane; k < places; k += WG) {
+    if (EQUAL_SPEEDS) { wg_cap[k] = bitcast<i32>(time.x ^ SIGN); } else { wg_cap[k] = i32(divide64(time, pace(k))); }
+  }
+}
+
+/// The time by which S = wg_member can be done with `inside` tokens, if that is later than `time`. Sets the caps to it. `inside`, `time` and
+/// `size`, the GPUs of S, are uniform; members are read by the lanes that own them.
+fn raise_time(lane: u32, so_far: vec2u, inside: i32, size: i32) -> vec2u {
+  if (EQUAL_SPEEDS) {
+    let whole = inside / size;
+    let needed = whole + select(0, 1, inside > whole * size);  // division truncates: this is the ceiling for either sign
+    let later = larger64(so_far, vec2u(bitcast<u32>(needed) ^ SIGN, 0u));
+    set_caps(lane, later);
+    return later;
+  }
+  // Tokens per unit of time, a little understated, so that a jump in time never goes too far.
+  var rate = 0.0;
+  for (var k = fixed + lane; k < places; k += WG) { rate += select(0.0, 1.0 / f32(pace(k)), wg_member[k] != 0u); }
+  let units_per_token = (1.0 - UNDERSTATEMENT) / reduce(Totals(vec4f(rate, 0.0, 0.0, 0.0), vec4f(LEAST)), lane).sums.x;
+  var time = so_far;
+  loop {
+    // Tokens that S can have done by now, in two halves, since they may be more than u32 holds; and the complement of when the next is done.
+    var own = Counts(vec2u(0u), vec2u(0u));
+    for (var k = fixed + lane; k < places; k += WG) {
+      if (wg_member[k] == 0u) { continue; }
+      let cap = divide64(time, pace(k));
+      own.sums += vec2u(cap & 0xffffu, cap >> 16u);
+      own.most = larger64(own.most, ~multiply64(cap + 1u, pace(k)));
+    }
+    let all = reduce_counts(own, lane);
+    let have = add64(vec2u(all.sums.x, 0u), vec2u(all.sums.y << 16u, all.sums.y >> 16u));
+    if (inside <= 0 || !less64(have, vec2u(u32(inside), 0u))) { break; }
+    time = ~all.most;
+    let missing = inside - i32(have.x);
+    // By then, S could have done at most `size` tokens more, had tokens been divisible.
+    if (missing > 2 * size) { time = add64(time, time64(f32(missing - 2 * size) * units_per_token)); }
+  }
+  set_caps(lane, time);
+  return time;
+}
+
+fn time64(units: f32) -> vec2u {
+  let hi = floor(units / TWO_32);
+  return vec2u(u32(max(units - hi * TWO_32, 0.0)), u32(hi));
+}
+
+/// The price from which on a GPU is in the cut: half the largest, or 0 where all of them are the better one. Near the optimum prices are
+/// nearly 0 or the same.
+fn threshold(lane: u32) -> f32 {
+  var own = Totals(vec4f(0.0), vec4f(LEAST));
+  for (var k = fixed + lane; k < places; k += WG) { own.tops.x = max(own.tops.x, wg_y[k]); }
+  let half = reduce(own, lane).tops.x / 2.0;
+  own = Totals(vec4f(0.0), vec4f(LEAST));  // inside and speed of the one cut, inside and speed of the other
+  for (var k = fixed + lane; k < places; k += WG) {
+    let in_half = select(0.0, 1.0, wg_y[k] >= half);
+    own.sums += vec4f(in_half, in_half, 1.0, 1.0) * vec4f(wg_b[k], speed(k), wg_b[k], speed(k));
+  }
+  for (var e = lane; e < experts; e += WG) {
+    own.sums += vec4f(select(0.0, 1.0, inside_cut(e, half)), 0.0, 1.0, 0.0) * scaled_load(e);
+  }
+  let both_cuts = reduce(own, lane).sums;
+  return select(0.0, half, both_cuts.x * both_cuts.w >= both_cuts.z * both_cuts.y);
+}
+
+fn inside_cut(e: u32, least: f32) -> bool {
+  var all = true;
+  for (var r = start_of(e); r < start_of(e + 1u); r++) { all = all && wg_y[gpu_of(r)] >= least; }
+  return all;
+}
+
+fn round_to_tokens(e: u32) {
+  let end = start_of(e + 1u);
+  var left = wg_tokens[e];
+  for (var r = start_of(e); r + 1u < end; r++) {
+    wg_kept[r] = min(left, i32(wg_best[r] + 0.5));
+    left -= wg_kept[r];
+  }
+  wg_kept[end - 1u] = left;
+}
+
+/// Breadth-first from place `start`; returns a place with room, or `places` with a set visited that has none.
+fn search(start: u32) -> u32 {
+  searches++;
+  wg_visited[start] = searches;
+  wg_queue[0] = start;
+  var tail = 1u;
+  for (var head = 0u; head < tail; head++) {
+    let at = record + AT_ON_GPU + wg_queue[head];
+    for (var i = topology[at]; i < topology[at + 1u]; i++) {
+      let r = topology[record + i];
+      if (wg_kept[r] == 0) { continue; }
+      let e = topology[record + AT_OWNER + r];
+      for (var other = start_of(e); other < start_of(e + 1u); other++) {
+        let k = gpu_of(other);
+        if (wg_visited[k] == searches) { continue; }
+        wg_visited[k] = searches;
+        wg_path[k] = other | (r << 16u);
+        if (wg_held[k] < wg_cap[k]) { return k; }
+        wg_queue[tail] = k;
+        tail++;
+      }
+    }
+  }
+  return places;
+}
+
+/// Moves what the excess of `start`, the room on `end` and the path between them allow.
+fn move_tokens(start: u32, end: u32) {
+  let room = u32(wg_cap[end]) - u32(wg_held[end]);  // wraps to the right answer even where i32 would overflow
+  var amount = i32(min(room, u32(wg_held[start] - wg_cap[start])));
+  for (var k = end; k != start; k = gpu_of(wg_path[k] >> 16u)) { amount = min(amount, wg_kept[wg_path[k] >> 16u]); }
+  for (var k = end; k != start; k = gpu_of(wg_path[k] >> 16u)) {
+    wg_kept[wg_path[k] & 0xffffu] += amount;
+    wg_kept[wg_path[k] >> 16u] -= amount;
+  }
+  wg_held[start] -= amount;
+  wg_held[end] += amount;
+}
+
+/// Moves tokens until every load is within its cap, or until a search finds no room. By one lane.
+fn move_all() -> Moves {
+  for (var start = fixed; start < places; start++) {
+    while (wg_held[start] > wg_cap[start]) {
+      if (moves + raises >= MOVE_LIMIT) { return Moves(GAVE_UP, MOVE_LIMIT + 1u, 0, 0u); }
+      let end = search(start);
+      if (end < places) {
+        move_tokens(start, end);
+        moves++;
+        continue;
+      }
+      raises++;
+      var found = Moves(STUCK, moves, 0, 0u);  // every token on a GPU that is reached belongs to an expert without replicas elsewhere
+      for (var k = fixed; k < places; k++) {
+        let reached = wg_visited[k] == searches;
+        wg_member[k] = select(0u, 1u, reached);
+        found.inside += select(0, wg_held[k], reached);
+        found.size += wg_member[k];
+      }
+      return found;
+    }
+  }
+  return Moves(DONE, moves, 0, 0u);
+}
+
+/// Leaves wg_kept and wg_member.
+fn finish(lane: u32, hottest: Hottest) -> Finished {
+  var time = hottest.time;
+  var is_hottest = true;
+  set_caps(lane, time);
+  if (hottest.movable) {
+    let least = threshold(lane);
+    var own = Counts(vec2u(0u), vec2u(0u));  // tokens inside the cut, its GPUs
+    for (var k = fixed + lane; k < places; k += WG) {
+      wg_member[k] = select(0u, 1u, wg_y[k] >= least);
+      own.sums += vec2u(bitcast<u32>(wg_held[k]), 1u) * wg_member[k];
+    }
+    for (var e = lane; e < experts; e += WG) {
+      own.sums.x += select(0u, u32(wg_tokens[e]), inside_cut(e, least));
+      round_to_tokens(e);
+    }
+    let cut = reduce_counts(own, lane).sums;
+    let later = raise_time(lane, time, bitcast<i32>(cut.x), i32(cut.y));
+    is_hottest = !less64(time, later);
+    time = later;
+  } else {
+    for (var e = lane; e < experts; e += WG) { round_to_tokens(e); }
+    workgroupBarrier();  // kept
+  }
+  for (var k = fixed + lane; k < places; k += WG) {
+    let at = record + AT_ON_GPU + k;
+    for (var i = topology[at]; i < topology[at + 1u]; i++) { wg_held[k] += wg_kept[topology[record + i]]; }
+  }
+  loop {
+    workgroupBarrier();  // held, caps
+    if (lane == 0u) { wg_moves = move_all(); }
+    let moved = workgroupUniformLoad(&wg_moves);
+    if (moved.state != STUCK) { return Finished(moved.moves, is_hottest, hottest.label); }
+    time = raise_time(lane, time, moved.inside, i32(moved.size));
+    is_hottest = false;
+  }
+}
