@@ -38,9 +38,19 @@ export {
   sharesFromJSON,
 } from "./placement/conventions.ts";
 export { quotaToShares } from "./placement/dispatch_shares.ts";
+export type { LoadHistory } from "./placement/history.ts";
+export type { Comparison } from "./placement/layer.ts";
+export type { Objective } from "./placement/objective.ts";
+export {
+  type OptimizedLayer,
+  type OptimizedPlacements,
+  type OptimizeOptions,
+  optimizePlacement,
+} from "./placement/optimize.ts";
 export { Placement } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
+export type { SharedGraph } from "./placement/shared_graph.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
 export { expertPrice } from "./prices.ts";
 export type {

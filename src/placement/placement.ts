@@ -2,7 +2,7 @@ import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
 import { type RedundantToOriginal, requireRedundantToOriginal } from "./topologies.ts";
 
 /**
- * Which expert each physical slot holds. GPU g holds the slots g P / G to (g + 1) P / G - 1.
+ * Which expert each physical slot holds. GPU g holds the slots g P / G to (g + 1) P / G - 1, unless `slotsPerGpu` says otherwise.
  *
  * Immutable; all arrays are owned by the placement and must not be written. An expert may sit twice on one GPU (EPLB does
  * that): its slots there count as one replica and share that replica's tokens evenly.
@@ -22,10 +22,17 @@ export class Placement {
   readonly maxReplicas: number;
   /** [E, maxReplicas] slots of each expert in ascending order, padded with -1. */
   readonly logicalToPhysical: Int32Array;
-  /** [P] the GPU of each slot. */
+  /** [P] the GPU of each slot, ascending. */
   readonly gpuOf: Int32Array;
+  /** [G] slots on each GPU: equally many, unless the placement was made with other numbers. */
+  readonly slotsPerGpu: Int32Array;
 
-  private constructor(physicalToLogical: Int32Array, gpus: number, logicalExperts: number) {
+  private constructor(
+    physicalToLogical: Int32Array,
+    gpus: number,
+    logicalExperts: number,
+    slotsPerGpu: Int32Array = new Int32Array(gpus).fill(physicalToLogical.length / gpus),
+  ) {
     const physicalExperts = physicalToLogical.length;
     this.gpus = gpus;
     this.logicalExperts = logicalExperts;
@@ -35,12 +42,12 @@ export class Placement {
     for (const expert of physicalToLogical) this.replicaCount[expert]++;
     this.maxReplicas = this.replicaCount.reduce((a, b) => Math.max(a, b), 0);
     this.logicalToPhysical = new Int32Array(logicalExperts * this.maxReplicas).fill(-1);
-    this.gpuOf = new Int32Array(physicalExperts);
+    this.slotsPerGpu = slotsPerGpu;
+    this.gpuOf = Int32Array.from([...slotsPerGpu].flatMap((slots, gpu) => new Array<number>(slots).fill(gpu)));
     const filled = new Int32Array(logicalExperts);
     for (let slot = 0; slot < physicalExperts; slot++) {
       const expert = physicalToLogical[slot];
       this.logicalToPhysical[expert * this.maxReplicas + filled[expert]++] = slot;
-      this.gpuOf[slot] = Math.floor(slot / (physicalExperts / gpus));
     }
   }
 
@@ -48,16 +55,22 @@ export class Placement {
    * From a physical-to-logical map (vLLM, SGLang, EPLB's phy2log): one row of P entries.
    *
    * @param map  [P] the expert in each slot; every expert from 0 to the largest must occur. Copied.
-   * @param shape.gpus  G; must divide P.
+   * @param shape.gpus  G; must divide P, unless slotsPerGpu is given.
+   * @param shape.slotsPerGpu  [G] how many slots each GPU holds, 0 or more, P in all; equally many by default. Copied. Serving systems
+   * count equally many, so this is for machines of one's own.
    * @throws {PlacementError} An entry is not an expert id, or an expert in between has no slot.
    */
-  static fromPhysicalToLogical(map: ArrayLike<number>, shape: { gpus: number }): Placement {
+  static fromPhysicalToLogical(
+    map: ArrayLike<number>,
+    shape: { gpus: number; slotsPerGpu?: ArrayLike<number> },
+  ): Placement {
     if (map === null || typeof map !== "object" || !(map.length > 0)) {
       throw new PlacementError("map", "a non-empty array of expert ids, one per physical slot", map);
     }
     const gpus = requireCount("gpus", shape?.gpus);
     const slots = map.length;
-    if (slots % gpus !== 0) {
+    const slotsPerGpu = shape.slotsPerGpu && checkSlotsPerGpu(shape.slotsPerGpu, gpus, slots);
+    if (!slotsPerGpu && slots % gpus !== 0) {
       throw new ShapeError("map", `a multiple of gpus = ${gpus} slots`, slots, "Every GPU holds equally many slots.");
     }
     let logicalExperts = 0;
@@ -68,7 +81,8 @@ export class Placement {
       }
       logicalExperts = Math.max(logicalExperts, expert + 1);
     }
-    const placement = logicalExperts <= slots ? new Placement(Int32Array.from(map), gpus, logicalExperts) : undefined;
+    const placement =
+      logicalExperts <= slots ? new Placement(Int32Array.from(map), gpus, logicalExperts, slotsPerGpu) : undefined;
     const hole = placement ? placement.replicaCount.indexOf(0) : firstMissing(map);
     if (!placement || hole >= 0) {
       const remedy = `Experts 0 to ${logicalExperts - 1} must all be placed.`;
@@ -130,6 +144,9 @@ export function redundantToOriginal(placement: Placement, path: string): number[
   const { gpus, logicalExperts, physicalExperts, physicalToLogical } = placement;
   const own = logicalExperts / gpus;
   const perGpu = physicalExperts / gpus;
+  if (placement.slotsPerGpu.some((slots) => slots !== perGpu)) {
+    throw new PlacementError("slotsPerGpu", `${perGpu} on every GPU`, placement.slotsPerGpu, lplbShape);
+  }
   if (!Number.isInteger(own)) {
     throw new PlacementError("logicalExperts", `a multiple of gpus = ${gpus}`, logicalExperts, lplbShape);
   }
@@ -193,6 +210,20 @@ export function requireLayers(placements: readonly Placement[]): void {
       }
     }
   }
+}
+
+function checkSlotsPerGpu(slotsPerGpu: ArrayLike<number>, gpus: number, slots: number): Int32Array {
+  if (slotsPerGpu.length !== gpus) {
+    throw new ShapeError("slotsPerGpu", `gpus = ${gpus} numbers`, slotsPerGpu.length ?? slotsPerGpu);
+  }
+  let total = 0;
+  for (let g = 0; g < gpus; g++) {
+    const count = slotsPerGpu[g];
+    if (!Number.isInteger(count) || count < 0) throw new ArgumentError(`slotsPerGpu[${g}]`, "an integer >= 0", count);
+    total += count;
+  }
+  if (total !== slots) throw new ShapeError("slotsPerGpu", `the ${slots} slots of map in all`, total);
+  return Int32Array.from(slotsPerGpu);
 }
 
 /** A number of GPUs, experts or slots. */

@@ -1,0 +1,100 @@
+import { PlacementError } from "../errors.ts";
+import { heldBy, type Rows, rowsOf, slotsMoved, withoutDuplicates } from "./arrangement.ts";
+import { type LayerHistory, slice } from "./history.ts";
+import { ofValues } from "./objective.ts";
+import type { Placement } from "./placement.ts";
+import { evaluate, type SearchContext, search } from "./search.ts";
+import { eplbRows } from "./start.ts";
+
+/** The objective on the same batches, */
+export interface Comparison {
+  /** under EPLB's placement, or the one in force, */
+  before: number;
+  /** and under the optimised one. */
+  after: number;
+}
+
+export interface LayerOutcome {
+  /** EPLB's placement, or the one in force. */
+  base: Rows;
+  rows: Rows;
+  /** Why the layer was not optimised: the search found nothing better on the recorded batches, or on those held out. */
+  kept: "recorded" | "validation" | undefined;
+  recorded: Comparison;
+  validation: Comparison | undefined;
+  evaluations: number;
+}
+
+/** Of the steps, those held out at the end: a placement fitted to the others is tried on them. */
+const HELD_OUT = 1 / 4;
+/** A history with fewer steps is not split: nothing could be learnt from so few. */
+const FEWEST_TO_SPLIT = 8;
+/** Annealing runs of the trial, a fifth of the work of the search proper. */
+const TRIAL_RUNS = 2;
+/** Of a layer's time, the trial gets one of so many parts. */
+const TRIAL_PARTS = 4;
+
+/** The base and where the search begins: the base, but where an expert sits twice on a GPU, which only makes room for something better. */
+function startOf(history: LayerHistory, inForce: Placement | undefined, { machine }: SearchContext) {
+  const base = inForce ? rowsOf(inForce) : eplbRows(machine, history.mean);
+  return { base, start: withoutDuplicates(machine, base, history.mean) };
+}
+
+async function compare(context: SearchContext, placements: readonly Rows[], on: LayerHistory): Promise<number[]> {
+  const { values } = await evaluate(context, placements, on.share);
+  return values.map((one) => ofValues(context.objective, one));
+}
+
+/**
+ * The best placement found for one layer, on recorded batches never worse than its base.
+ *
+ * A search is tried on the past before it is trusted with the future: fitted to the first three quarters, is it at least as good on the
+ * last as what it began with? Only then is it done again on everything.
+ *
+ * @param parts  The layer may take one of so many parts of the time left.
+ */
+export async function optimizeLayer(
+  history: LayerHistory,
+  inForce: Placement | undefined,
+  everyLayer: SearchContext,
+  parts: number,
+): Promise<LayerOutcome> {
+  const { machine, pacer, movable } = everyLayer;
+  const before = inForce && heldBy(rowsOf(inForce), machine.experts);
+  const context = { ...everyLayer, before };
+  const { base, start } = startOf(history, inForce, context);
+  if (slotsMoved(base, start) > movable) {
+    const expected = `at least ${slotsMoved(base, start)}, as many as experts that sit twice on a GPU`;
+    throw new PlacementError("unchangedWeights.slots", expected, movable);
+  }
+  if (history.steps === 0) {
+    const nothing = { before: 1, after: 1 }; // no load is balanced however it is placed
+    return { base, rows: start, kept: "recorded", recorded: nothing, validation: undefined, evaluations: 0 };
+  }
+
+  let validation: Comparison | undefined;
+  let evaluations = 0;
+  if (history.steps >= FEWEST_TO_SPLIT) {
+    pacer.allot(parts * TRIAL_PARTS);
+    const split = Math.floor(history.steps * (1 - HELD_OUT));
+    const fitted = slice(history, 0, split);
+    const tried = startOf(fitted, inForce, context);
+    const found = await search(fitted, tried.start, { ...context, runs: TRIAL_RUNS });
+    evaluations += found.evaluations;
+    const [eplb, optimized] = await compare(context, [tried.base, found.rows], slice(history, split, history.steps));
+    validation = { before: eplb, after: optimized };
+  }
+  let rows: Rows = start;
+  let kept: LayerOutcome["kept"] = "validation";
+  if (!validation || validation.after <= validation.before) {
+    pacer.allot(parts);
+    const found = await search(history, start, context);
+    evaluations += found.evaluations;
+    rows = found.rows;
+    kept = undefined;
+  }
+  const [ofBase, ofStart, ofRows] = await compare(context, [base, start, rows], history);
+  if (ofRows > ofStart || (rows === start && !kept)) kept = "recorded";
+  if (kept) rows = start;
+  return { base, rows, kept, recorded: { before: ofBase, after: kept ? ofStart : ofRows }, validation, evaluations };
+}

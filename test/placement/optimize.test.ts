@@ -1,0 +1,255 @@
+import { describe, expect, test } from "vitest";
+import {
+  type LoadHistory,
+  type OptimizeOptions,
+  optimizePlacement,
+  Placement,
+  solveLoadBalanceLP,
+  topologies,
+} from "../../src/index.ts";
+import { families } from "../helpers/instances.ts";
+import { seeded } from "../helpers/random.ts";
+
+/** Loads [E] of one layer in every step. */
+function historyOf(rows: readonly (readonly number[])[]): LoadHistory {
+  return { loads: rows.flat(), steps: rows.length, layers: 1, experts: rows[0].length };
+}
+
+/** Imbalances of the steps of a layer, by the solver alone: t* over the time of a perfect balance. Steps without load are left out. */
+async function imbalances(history: LoadHistory, layer: number, placement: Placement, speed?: number[]) {
+  const { loads, steps, layers, experts } = history;
+  const { gpus } = placement;
+  const rows = Array.from({ length: steps }, (_, step) => {
+    const at = (step * layers + layer) * experts;
+    return Array.from({ length: experts }, (_, e) => loads[at + e]);
+  }).filter((row) => row.some((load) => load > 0));
+  if (rows.length === 0) return [1];
+  const problem = { placement, expertLoad: rows.flat(), speed };
+  const { maxLoad } = await solveLoadBalanceLP(problem, { backend: "cpu", tokens: "fractional" });
+  const total = speed ? speed.reduce((a, b) => a + b) : gpus;
+  return rows.map((row, i) => (maxLoad[i] * total) / row.reduce((a, b) => a + b));
+}
+
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+
+/** What is wrong with a placement, recomputed from its map and the request alone. */
+function faults(placement: Placement, experts: number, options: OptimizeOptions): string[] {
+  const { gpus, redundant, nodes = 1, slotsPerGpu } = options;
+  const { physicalToLogical, gpuOf } = placement;
+  const found: string[] = [];
+  const require = (holds: boolean, what: string) => void (holds || found.push(what));
+  require(placement.gpus === gpus && placement.logicalExperts === experts, "size");
+  require(physicalToLogical.length === experts + redundant, "slots");
+  const rows = Array.from({ length: gpus }, (_, g) => [...physicalToLogical].filter((_, p) => gpuOf[p] === g));
+  for (const [g, row] of rows.entries()) {
+    const room = typeof slotsPerGpu === "object" ? slotsPerGpu[g] : (slotsPerGpu ?? (experts + redundant) / gpus);
+    require(slotsPerGpu === undefined ? row.length === room : row.length <= room, `slots on GPU ${g}`);
+    require(new Set(row).size === row.length, `an expert twice on GPU ${g}`);
+  }
+  for (let e = 0; e < experts; e++) {
+    const homes = rows.flatMap((row, g) => (row.includes(e) ? [Math.floor((g * nodes) / gpus)] : []));
+    require(homes.length > 0, `expert ${e} has no slot`);
+    require(new Set(homes).size <= 1 || nodes === 1, `expert ${e} on several nodes`);
+  }
+  return found;
+}
+
+/** Far too little for a search to end in, and enough for one to find something. */
+const briefly = { budgetMs: 400, backend: "cpu" } as const;
+
+describe("finds a placement that is known to be there", () => {
+  test("one hot expert on every GPU", async () => {
+    // 4 GPUs share expert 0 and hold one of the others each: 25 + 9 tokens everywhere.
+    const history = historyOf([[100, 9, 9, 9, 9]]);
+    const { placements, recorded } = await optimizePlacement(history, { gpus: 4, redundant: 3, backend: "cpu" });
+    expect(await imbalances(history, 0, placements[0])).toEqual([expect.closeTo(1, 12)]);
+    expect(recorded.after).toBeCloseTo(1, 12);
+  });
+
+  test("pairs that add up, without a redundant slot", async () => {
+    // A heaviest-first deal, EPLB's, puts 5 + 3 + 3 on one GPU and 4 + 4 + 2 on the other.
+    const history = historyOf([[7, 6, 5, 4, 3, 3]]);
+    const { placements } = await optimizePlacement(history, { gpus: 2, redundant: 0, backend: "cpu" });
+    expect(await imbalances(history, 0, placements[0])).toEqual([expect.closeTo(1, 12)]);
+  });
+
+  test("experts that are hot in turns go apart", async () => {
+    // On average all are alike, so EPLB sees nothing; 0 and 1 are hot together, then 2 and 3. Apart they need no replica.
+    const turns = [
+      [9, 9, 1, 1],
+      [1, 1, 9, 9],
+    ];
+    const history = historyOf(Array.from({ length: 12 }, (_, i) => turns[i % 2]));
+    const { placements } = await optimizePlacement(history, { gpus: 2, redundant: 0, backend: "cpu" });
+    expect(mean(await imbalances(history, 0, placements[0]))).toBeCloseTo(1, 12);
+  });
+
+  test("light experts on the slow GPU", async () => {
+    const speed = [1, 3];
+    const history = historyOf([[30, 30, 15, 5]]);
+    const options = { gpus: 2, redundant: 0, slotsPerGpu: 3, speed, backend: "cpu" } as const;
+    const { placements } = await optimizePlacement(history, options);
+    expect(await imbalances(history, 0, placements[0], speed)).toEqual([expect.closeTo(1, 12)]);
+  });
+});
+
+interface Case {
+  experts: number;
+  steps: number;
+  options: Omit<OptimizeOptions, keyof typeof briefly>;
+}
+const cases: Record<string, Case> = {
+  "1 GPU": { experts: 5, steps: 3, options: { gpus: 1, redundant: 0 } },
+  "1 step": { experts: 16, steps: 1, options: { gpus: 4, redundant: 4 } },
+  "every expert everywhere": { experts: 3, steps: 4, options: { gpus: 3, redundant: 6 } },
+  "no redundancy": { experts: 24, steps: 12, options: { gpus: 8, redundant: 0 } },
+  "room to spare": { experts: 16, steps: 10, options: { gpus: 8, redundant: 3, slotsPerGpu: 3 } },
+  "unequal GPUs": {
+    experts: 12,
+    steps: 10,
+    options: { gpus: 3, redundant: 3, slotsPerGpu: [9, 4, 3], speed: [3, 1, 1] },
+  },
+  "2 nodes": { experts: 16, steps: 20, options: { gpus: 8, redundant: 8, nodes: 2 } },
+  "2 nodes with room": { experts: 12, steps: 9, options: { gpus: 4, redundant: 2, nodes: 2, slotsPerGpu: 5 } },
+  "the 95th percentile": { experts: 16, steps: 40, options: { gpus: 4, redundant: 4, objective: "p95" } },
+  "the worst batches": { experts: 16, steps: 40, options: { gpus: 4, redundant: 4, objective: "cvar" } },
+  "12 GPUs, whose cuts are too many to list": { experts: 24, steps: 10, options: { gpus: 12, redundant: 12 } },
+};
+
+describe.each(Object.entries(cases))("%s", (_, { experts, steps, options }) => {
+  const seed = 5;
+  const random = seeded(seed);
+  const kinds = ["lognormal", "zipf", "mostly zero", "one hot"];
+  const rows = Array.from({ length: steps }, () =>
+    kinds.flatMap((kind) => families[kind](random, experts, options.gpus)),
+  );
+  const history: LoadHistory = { loads: Int32Array.from(rows.flat()), steps, layers: kinds.length, experts };
+
+  test("placements are legal, reported as they are, and none is worse than where it began", async () => {
+    const { placements, layers } = await optimizePlacement(history, { ...options, ...briefly });
+    expect(placements).toHaveLength(kinds.length);
+    for (const [layer, placement] of placements.entries()) {
+      const where = `seed ${seed}, ${kinds[layer]}`;
+      expect(faults(placement, experts, options), where).toEqual([]);
+      const { recorded, moved } = layers[layer];
+      expect(recorded.after, where).toBeLessThanOrEqual(recorded.before);
+      const values = await imbalances(history, layer, placement, options.speed as number[] | undefined);
+      const sorted = [...values].sort((a, b) => a - b);
+      const worst = sorted.slice(-Math.ceil(0.05 * sorted.length));
+      const figure = { mean: mean(values), p95: sorted[Math.ceil(0.95 * sorted.length) - 1], cvar: mean(worst) };
+      expect(recorded.after, where).toBeCloseTo(figure[options.objective ?? "mean"], 9);
+      expect(moved).toBeLessThanOrEqual(experts + options.redundant);
+    }
+  });
+});
+
+// Negative control: faults() finds what is put wrong.
+test.each([
+  [[0, 1, 2, 3, 4, 4], ["an expert twice on GPU 1"]],
+  [[0, 1, 2, 3, 4, 3], ["an expert twice on GPU 1"]],
+  [[0, 1, 2, 3, 4, 0], ["expert 0 on several nodes"]],
+] as const)("the checks of these tests reject %j", (map, expected) => {
+  const placement = Placement.fromPhysicalToLogical([...map], { gpus: 2 });
+  expect(faults(placement, 5, { gpus: 2, redundant: 1, nodes: 2 })).toEqual(expect.arrayContaining([...expected]));
+});
+
+describe("options", () => {
+  const random = seeded(3);
+  const rows = Array.from({ length: 40 }, () => families.lognormal(random, 16, 4));
+  const history = historyOf(rows);
+  const options = { gpus: 4, redundant: 4, backend: "cpu" } as const;
+  const maps = ({ placements }: { placements: Placement[] }) => placements.map((one) => [...one.physicalToLogical]);
+
+  test("a seed decides, and the loads are left alone", async () => {
+    const kept = [...rows.flat()];
+    const first = await optimizePlacement(history, options);
+    const again = await optimizePlacement(history, options);
+    expect(first.stoppedBy).toBe("search");
+    expect(again).toEqual(first);
+    expect(history.loads).toEqual(kept);
+    const other = await optimizePlacement(history, { ...options, seed: 2 });
+    expect(maps(other)).not.toEqual(maps(first));
+  });
+
+  test("no time leaves EPLB's placement, without duplicates", async () => {
+    const { placements, layers, stoppedBy } = await optimizePlacement(history, { ...options, budgetMs: 0 });
+    expect(stoppedBy).toBe("budget");
+    expect(layers[0]).toMatchObject({ kept: "recorded", evaluations: 0 });
+    expect(faults(placements[0], 16, options)).toEqual([]);
+  });
+
+  test.each([0, 1, 3])("at most %i slots move from the placement in force", async (slots) => {
+    const map = Array.from({ length: 20 }, (_, p) => (p < 16 ? (p % 5) + 5 * Math.floor(p / 5) : p)).map((e) => e % 16);
+    const inForce = Placement.fromPhysicalToLogical(map, { gpus: 4 });
+    const { placements, layers } = await optimizePlacement(history, {
+      ...options,
+      unchangedWeights: { placements: [inForce], slots },
+    });
+    // What stays, stays in its slot.
+    const changed = [...placements[0].physicalToLogical].filter((e, p) => e !== map[p]).length;
+    expect(layers[0].moved).toBe(changed);
+    expect(changed).toBeLessThanOrEqual(slots);
+    expect(faults(placements[0], 16, options)).toEqual([]);
+    expect(layers[0].recorded.after).toBeLessThanOrEqual(layers[0].recorded.before);
+    if (slots > 0) expect(layers[0].recorded.after).toBeLessThan(layers[0].recorded.before);
+  });
+
+  test("a signal stops the search at once, with its reason", async () => {
+    const reason = new Error("enough");
+    await expect(optimizePlacement(history, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const later = new AbortController();
+    setTimeout(() => later.abort(reason), 20);
+    await expect(optimizePlacement(history, { ...options, signal: later.signal })).rejects.toBe(reason);
+  });
+
+  test("progress goes from layer to layer, up to 1", async () => {
+    const seen: number[] = [];
+    const two = { loads: [...rows.flat(), ...rows.flat()], steps: 40, layers: 2, experts: 16 };
+    await optimizePlacement(two, { ...options, budgetMs: 50, onProgress: (share) => seen.push(share) });
+    expect(seen).toEqual([0.5, 1]);
+  });
+
+  test("no load at all is balanced however it is placed", async () => {
+    const { placements, recorded } = await optimizePlacement(historyOf([new Array(16).fill(0)]), options);
+    expect(faults(placements[0], 16, options)).toEqual([]);
+    expect(recorded).toEqual({ before: 1, after: 1 });
+  });
+});
+
+describe("a topology for all layers", () => {
+  const random = seeded(8);
+  const layers = 3;
+  const rows = Array.from({ length: 12 }, () =>
+    Array.from({ length: layers }, (_, layer) => {
+      const popularity = families.zipf(seeded(layer + 1), 32, 8);
+      return popularity.map((load) => Math.round(load * (0.8 + 0.4 * random.next())));
+    }),
+  );
+  const history = { loads: Int32Array.from(rows.flat(2)), steps: 12, layers, experts: 32 };
+  const options = { gpus: 8, redundant: 8, budgetMs: 4000, backend: "cpu" } as const;
+
+  /** For each GPU, the GPUs that its experts' replicas are on; the same for all layers, whatever the experts are called. */
+  const graphOf = ({ gpuOf, physicalToLogical }: Placement) => {
+    const homes = [...physicalToLogical].map((e) => gpuOf.filter((_, p) => physicalToLogical[p] === e).join());
+    return Array.from({ length: 8 }, (_, g) => homes.filter((_, p) => gpuOf[p] === g).sort());
+  };
+
+  test.each([
+    ["the best found", true],
+    ["a ring", topologies.ring(8)],
+  ])("%s", async (_, sharedTopology) => {
+    const found = await optimizePlacement(history, { ...options, sharedTopology });
+    const graphs = found.placements.map(graphOf);
+    expect(graphs[1]).toEqual(graphs[0]);
+    expect(graphs[2]).toEqual(graphs[0]);
+    for (const placement of found.placements) expect(faults(placement, 32, options)).toEqual([]);
+    const { free, shared, roles } = found.sharedTopology!;
+    expect(shared).toBeCloseTo(found.recorded.after, 12);
+    expect(free).toBeGreaterThanOrEqual(1 - 1e-12);
+    expect(roles.flat()).toHaveLength(40);
+    if (sharedTopology !== true) {
+      const ring = Placement.fromRedundantToOriginal(topologies.ring(8), { logicalExperts: 32, epSize: 8 });
+      expect(graphs[0]).toEqual(graphOf(ring));
+    }
+  });
+});
