@@ -13,14 +13,22 @@ const requireForCommonJs =
 const bundles = await Promise.all([
   build({ ...node, entryPoints: ["src/index.ts"], outfile: "dist/node.js" }),
   build({ ...browser, entryPoints: ["src/index.ts"], outfile: "dist/browser.js" }),
-  build({ ...node, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.js", banner: { js: requireForCommonJs } }),
+  build({
+    ...node,
+    entryPoints: ["src/cli/main.ts"],
+    outfile: "dist/cli.js",
+    sourcemap: false, // Node does not read it, and it would be half the package
+    banner: { js: requireForCommonJs },
+    define: { "process.env.NODE_ENV": '"production"' }, // leaves out what the plotting library checks for its developers
+  }),
 ]);
 
-// Bundled packages ask that their licence travels with them.
+// Bundled packages ask that their licence travels with them, and their notice where they have one.
 const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const packages = new Set(inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]).filter(Boolean));
 const licences = [...packages].sort().map((name) => {
-  const file = readdirSync(`node_modules/${name}`).find((entry) => /^licen[cs]e/i.test(entry));
-  return `${name}\n\n${readFileSync(`node_modules/${name}/${file}`, "utf8").trim()}\n`;
+  const files = readdirSync(`node_modules/${name}`).filter((entry) => /^(licen[cs]e|notice)(\.|$)/i.test(entry));
+  const texts = files.map((file) => readFileSync(`node_modules/${name}/${file}`, "utf8").trim());
+  return `${name}\n\n${texts.join("\n\n")}\n`;
 });
 writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences.join(`\n${"-".repeat(80)}\n\n`));

@@ -135,6 +135,8 @@ function categoryAxis(data: readonly string[]) {
   return { type: "category", data, axisTick: { show: false } };
 }
 
+/** The style sheet of a chart without animation holds nothing else. */
+const HOVER_EFFECTS = /<style >.*?<\/style>\n?/gs;
 const LINE = { color: "#e5e5e5" };
 
 function draw(option: EChartsCoreOption, { width = 720, height = 300 }: Size): string {
@@ -142,13 +144,13 @@ function draw(option: EChartsCoreOption, { width = 720, height = 300 }: Size): s
   try {
     chart.setOption({
       animation: false,
-      silent: true, // no hover effects, which are style sheets of their own
+      silent: true,
       color: COLOURS,
       textStyle: { fontFamily: "sans-serif" },
       grid: GRID,
       ...option,
     });
-    return chart.renderToSVGString();
+    return chart.renderToSVGString().replace(HOVER_EFFECTS, "");
   } finally {
     chart.dispose();
   }

@@ -1,9 +1,12 @@
-import { SingleBar } from "cli-progress";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { type BalanceReport, balanceReport, FITTED_SHARE, type LayerGroup } from "./balance_report.ts";
 import { generateLoads } from "./generated_loads.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
+import { integer } from "./options.ts";
 import { plainTable } from "./plain_table.ts";
+import { withProgress } from "./progress.ts";
+import { count, paragraph, range, stepRange } from "./words.ts";
+import { requireWritable, writeWhole } from "./write_file.ts";
 
 interface DemoOptions {
   loads?: string;
@@ -11,6 +14,7 @@ interface DemoOptions {
   redundant: number;
   steps: number;
   seed: number;
+  save?: string;
   json?: boolean;
 }
 
@@ -22,40 +26,28 @@ export function demoCommand(): Command {
     .option("--redundant <n>", "replicas besides one of each expert, a multiple of --gpus", integer(0, 2 ** 20), 8)
     .option("--steps <n>", "steps to solve, each in every layer", integer(1, 10_000), 100)
     .option("--seed <n>", "seed of the generated loads", integer(0, 2 ** 32 - 1), 1)
+    .option("--save <file>", "write the loads as JSON, for analyze and plan")
     .option("--json", "print JSON")
     .action(async (options: DemoOptions) => {
+      if (options.save !== undefined) requireWritable("--save", options.save);
       const history = options.loads === undefined ? generate(options) : await readLoads(options.loads);
-      const report = await withProgress((onProgress) => balanceReport(history, options, onProgress));
+      if (options.save !== undefined) writeWhole("--save", options.save, asJson(history));
+      const report = await withProgress("solving", (onProgress) => balanceReport(history, options, onProgress));
       console.log(options.json ? JSON.stringify(report) : inWords(report, history.steps));
     });
 }
 
-function integer(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected an integer from ${least} to ${most}.`);
-  };
+/** [steps][layers][E] */
+function asJson({ loads, steps, layers, experts }: LoadHistory): string {
+  const row = (at: number) => `[${loads.subarray(at * experts, (at + 1) * experts).join()}]`;
+  const rows = (step: number) => Array.from({ length: layers }, (_, layer) => row(step * layers + layer));
+  return `{"loads":[${Array.from({ length: steps }, (_, step) => `[${rows(step).join()}]`).join(",\n")}]}\n`;
 }
 
 /** A model as large as gpt-oss-20b, or with the next larger number of experts that the GPUs divide. */
 function generate({ gpus, steps, seed }: DemoOptions): LoadHistory {
   const experts = gpus * Math.ceil(32 / gpus);
   return generateLoads({ steps: Math.ceil(steps / (1 - FITTED_SHARE)), layers: 24, experts }, seed);
-}
-
-/** A progress line on stderr, if that is a terminal. */
-async function withProgress<T>(work: (onProgress: (share: number) => void) => Promise<T>): Promise<T> {
-  const bar = new SingleBar({ format: "solving {bar} {percentage} %", clearOnComplete: true });
-  const clear = () => bar.stop();
-  process.once("exit", clear); // Ctrl-C
-  bar.start(1, 0);
-  try {
-    return await work((share) => bar.update(share));
-  } finally {
-    process.off("exit", clear);
-    clear();
-  }
 }
 
 function inWords(report: BalanceReport, steps: number): string {
@@ -111,16 +103,4 @@ function timing({ lps, measuredSteps, runs, cpu, webgpu, withoutWebgpu }: Balanc
   if (webgpu.finishedOnCpu > 0) notes.push(`The CPU closed the gap of ${count(webgpu.finishedOnCpu)} LPs.`);
   if (webgpu.adapter.software) notes.push("The adapter is a software one: its time says nothing about a GPU's.");
   return [heading, plainTable(rows), paragraph(...notes)].join("\n");
-}
-
-const count = (n: number) => n.toLocaleString("en");
-const range = (first: number, last: number) => (first === last ? `${first}` : `${first}-${last}`);
-const stepRange = (first: number, last: number) => `${first === last ? "step" : "steps"} ${range(first, last)}`;
-
-/** Joins sentences into lines that fit a terminal. */
-function paragraph(...sentences: string[]): string {
-  return sentences
-    .join(" ")
-    .replaceAll(/(.{1,80})(?: |$)/g, "$1\n")
-    .trimEnd();
 }

@@ -1,3 +1,4 @@
+import { MAX_GPUS_LANE } from "../kernels/solve.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ReplicaLoads, TokenMode } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
@@ -27,8 +28,9 @@ export async function solveLayers(
   const solvers: LayerSolvers["solvers"] = [];
   const solutions: ReplicaSolution[] = [];
   for (const layer of layers) {
-    // Every layer has a placement of its own: lane, which they share, since compiling each would take longer than the demo.
-    const solver = await createSolver(layer.placement, { backend, kernel: "lane" });
+    // Every layer has a placement of its own: a kernel that they share, since compiling each would take longer than the demo.
+    const kernel = layer.placement.gpus <= MAX_GPUS_LANE ? "lane" : "group";
+    const solver = await createSolver(layer.placement, { backend, kernel });
     solvers.push(solver);
     solutions.push(await solver.solve(layer, { tokens }));
     onLayer();

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_TOKENS } from "../problem.ts";
+import { nameOf, readJson } from "./json_file.ts";
 
 /** Expert loads over time. */
 export interface LoadHistory {
@@ -21,17 +20,18 @@ interface Part {
 }
 
 /**
- * Reads recorded loads from JSON, plain or in gzip (told by the first bytes, not by the file's name).
+ * Reads recorded loads from JSON, plain or in gzip; "-" is standard input.
  *
- * Taken are [steps][layers][E], or [layers][E] for a single step; `{ loads }` with either; and, each group or run being a step,
- * `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`.
+ * Taken are [steps][layers][E], or [layers][E] for a single step; `{ loads }` and SGLang's `{ logical_count }` with either; and, each group
+ * or run being a step, `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`.
  *
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} A load is not a finite number >= 0, or those of one layer and step add up to more than 2^31 - 1.
  */
 export async function readLoads(file: string): Promise<LoadHistory> {
-  const steps = stepsOf(file, parse(file, await contentOf(file)));
-  if (steps.length === 0) throw new ShapeError(file, "at least one step", 0);
+  const source = nameOf(file);
+  const steps = stepsOf(source, await readJson(file));
+  if (steps.length === 0) throw new ShapeError(source, "at least one step", 0);
   const layers = lengthOf(steps[0], "layer");
   const experts = lengthOf(rowsOf(steps[0])[0], "expert");
   const loads = new Float64Array(steps.length * layers * experts);
@@ -45,43 +45,20 @@ export async function readLoads(file: string): Promise<LoadHistory> {
     }
   }
   const whole = loads.every(Number.isInteger);
-  return { source: file, steps: steps.length, layers, experts, loads: whole ? Int32Array.from(loads) : loads };
-}
-
-async function contentOf(file: string): Promise<Buffer> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    const [reason] = (cause as Error).message.split(","); // the path follows
-    throw new ArgumentError(file, "a file that can be read", reason);
-  }
-  const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  if (!gzip) return bytes;
-  try {
-    return gunzipSync(bytes);
-  } catch (cause) {
-    throw new ArgumentError(file, "an undamaged gzip file", (cause as Error).message);
-  }
-}
-
-function parse(file: string, content: Buffer): unknown {
-  try {
-    return JSON.parse(content.toString());
-  } catch (cause) {
-    // The message quotes the file, which may be anything: no control character of it may reach the terminal.
-    const reason = (cause as Error).message.replaceAll(/[^ -~]+/g, " ");
-    throw new ArgumentError(file, "JSON, plain or in gzip", `${content.length} bytes`, `${reason}.`);
-  }
+  return { source, steps: steps.length, layers, experts, loads: whole ? Int32Array.from(loads) : loads };
 }
 
 /** The steps of the file; each should be [layers][E]. */
 function stepsOf(file: string, json: unknown): Part[] {
-  const { loads, groups, runs } = (Array.isArray(json) ? { loads: json } : (json ?? {})) as Record<string, unknown>;
-  if (Array.isArray(loads)) {
-    const name = `${file}: loads`;
-    const severalSteps = Array.isArray(loads[0]?.[0]);
-    return severalSteps ? loads.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: loads }];
+  const { loads, logical_count, groups, runs } = (Array.isArray(json) ? { loads: json } : (json ?? {})) as Record<
+    string,
+    unknown
+  >;
+  for (const [field, rows] of Object.entries({ loads, logical_count })) {
+    if (!Array.isArray(rows)) continue;
+    const name = `${file}: ${field}`;
+    const severalSteps = Array.isArray(rows[0]?.[0]);
+    return severalSteps ? rows.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: rows }];
   }
   if (Array.isArray(groups)) {
     return groups.map((group, i) => ({ name: `${file}: groups[${i}].loads`, value: group?.loads }));
@@ -91,7 +68,7 @@ function stepsOf(file: string, json: unknown): Part[] {
   }
   throw new ArgumentError(
     file,
-    "[steps][layers][E] or [layers][E] loads, or an object with loads, groups or runs",
+    "[steps][layers][E] or [layers][E] loads, or an object with loads, logical_count, groups or runs",
     json,
   );
 }

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { EvenkeelError } from "../errors.ts";
+import { ArgumentError, EvenkeelError } from "../errors.ts";
+import { analyzeCommand } from "./analyze.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { exitOnInterrupt, interrupted } from "./interruption.ts";
+import { planCommand } from "./plan.ts";
+import { replayCommand } from "./replay.ts";
+import { solveCommand } from "./solve_problem.ts";
 
-const badInput = 2;
-const interrupted = 130;
+const exitCodes = { failure: 1, badInput: 2, interrupted: 130 };
 
-process.on("SIGINT", () => process.exit(interrupted));
+exitOnInterrupt(exitCodes.interrupted);
 // A reader that has seen enough, as in `evenkeel demo | head`, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
@@ -19,22 +23,27 @@ const program = new Command("evenkeel")
   .description(packageJson.description)
   .version(packageJson.version)
   .configureOutput({ outputError: (text, write) => write(`${oneLine(text.replace(/^error:/, "evenkeel:"))}\n`) })
+  .addHelpText("afterAll", "\nExit code: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.")
   .exitOverride();
-for (const command of [demoCommand(), doctorCommand()]) program.addCommand(command.copyInheritedSettings(program));
+const commands = [analyzeCommand(), planCommand(), replayCommand(), solveCommand(), demoCommand(), doctorCommand()];
+for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : badInput; // commander has said why
+  if (interrupted.aborted) {
+    process.exit(exitCodes.interrupted);
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : exitCodes.badInput; // commander has said why
   } else if (error instanceof EvenkeelError) {
     console.error(oneLine(`evenkeel: ${error.message}`));
-    process.exitCode = badInput;
+    process.exitCode = error instanceof ArgumentError ? exitCodes.badInput : exitCodes.failure;
   } else {
     throw error;
   }
 }
 
+/** A message may quote a file or an argument: no control character of it may reach the terminal. */
 function oneLine(text: string): string {
-  return text.trim().replaceAll("\n", " ");
+  return text.trim().replaceAll(/\p{Cc}+/gu, " ");
 }

@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { BalanceReport, LayerGroup } from "../../src/cli/balance_report.ts";
+import { generateLoads } from "../../src/cli/generated_loads.ts";
+import { readLoads } from "../../src/cli/load_file.ts";
 import { rebalanceExperts } from "../../src/index.ts";
 import { seeded } from "../helpers/random.ts";
+import { maxLoads } from "./by_hand.ts";
 import { cli, evenkeel } from "./evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-demo-"));
@@ -33,32 +36,6 @@ async function report(args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise
   return JSON.parse(stdout);
 }
 
-/** GPUs that hold each expert, read off a physical-to-logical map. */
-function hosts(map: number[]): number[][] {
-  const gpusOf: number[][] = Array.from({ length: experts }, () => []);
-  for (const [slot, expert] of map.entries()) gpusOf[expert].push(Math.floor(slot / (map.length / gpus)));
-  return gpusOf;
-}
-
-/** The maximum load of each way to split one batch, from the batch and the placement alone. */
-function maxLoads(load: number[], map: number[]) {
-  const gpusOf = hosts(map);
-  const originals = new Array<number>(gpus).fill(0);
-  const even = new Array<number>(gpus).fill(0);
-  for (const [e, tokens] of load.entries()) {
-    originals[Math.floor(e / (experts / gpus))] += tokens;
-    for (const g of gpusOf[e]) even[g] += tokens / gpusOf[e].length;
-  }
-  // The optimum by trying every set of GPUs: what can only be served inside it takes at least its share of whole tokens.
-  let optimum = 0;
-  for (let set = 1; set < 2 ** gpus; set++) {
-    const members = originals.map((_, g) => (set >> g) & 1);
-    const inside = load.filter((_, e) => gpusOf[e].every((g) => members[g])).reduce((a, b) => a + b, 0);
-    optimum = Math.max(optimum, Math.ceil(inside / members.reduce((a, b) => a + b)));
-  }
-  return { originals: Math.max(...originals), even: Math.max(...even), solved: optimum };
-}
-
 /** Mean and 95th percentile of max / mean over the measured steps of some layers. */
 function imbalance(
   report: BalanceReport,
@@ -70,7 +47,7 @@ function imbalance(
     for (let layer = firstLayer; layer <= lastLayer; layer++) {
       const load = loads[step][layer];
       const mean = load.reduce((a, b) => a + b) / gpus;
-      values.push(mean === 0 ? 1 : maxLoads(load, report.placements[layer])[split] / mean);
+      values.push(mean === 0 ? 1 : maxLoads(load, report.placements[layer], gpus)[split] / mean);
     }
   }
   values.sort((a, b) => a - b);
@@ -133,7 +110,8 @@ test("goes on without WebGPU, says so, and finds the same", async () => {
 });
 
 test("prints a table for people, plain in a pipe", async () => {
-  const { code, stdout, stderr } = await evenkeel(["demo", "--steps", "3", "--seed", "2"]);
+  const saved = join(folder, "saved.json");
+  const { code, stdout, stderr } = await evenkeel(["demo", "--steps", "3", "--seed", "2", "--save", saved]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^[\n -~]+$/);
   for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
@@ -143,6 +121,8 @@ test("prints a table for people, plain in a pipe", async () => {
     /^WebGPU, .+ +[\d,.]+ us\nCPU, exact solver +[\d,.]+ us\nBoth gave the same maximum load for/m,
   );
   expect(stdout).toContain("adapter is a software one");
+  const generated = generateLoads({ steps: 4, layers: 24, experts: 32 }, 2);
+  expect(await readLoads(saved)).toEqual({ ...generated, source: saved });
 });
 
 test("takes fractions and a single step", async () => {
@@ -161,12 +141,14 @@ test("takes fractions and a single step", async () => {
   expect(all.solved.mean).toBeCloseTo(1, 6); // the solver's own 1e-6
 });
 
+const equalSlots = (experts: number) => `Every GPU holds equally many of the ${experts} experts and their replicas.`;
+
 test.each([
   [["--gpus", "x"], "option '--gpus <n>' argument 'x' is invalid. Expected an integer from 2 to 1024."],
   [["--steps", "0"], "option '--steps <n>' argument '0' is invalid. Expected an integer from 1 to 10000."],
-  [["--redundant", "12"], "redundant: expected a multiple of the 8 GPUs, got 12."],
+  [["--redundant", "12"], `redundant: expected a multiple of the 8 GPUs, got 12. ${equalSlots(32)}`],
   [["--redundant", "232"], "redundant: expected at most 224, enough for every expert on every GPU, got 232."],
-  [["--loads", file], "gpus: expected a divisor of the 12 experts, got 8."],
+  [["--loads", file], `redundant: expected 4 plus a multiple of the 8 GPUs, got 8. ${equalSlots(12)}`],
   [["--loads", `${file}.gz`], `${file}.gz: expected a file that can be read, got "ENOENT: no such file or directory".`],
   [["--loads", cli], /: expected JSON, plain or in gzip, got "\d+ bytes"\. .+/],
 ])("bad input, %j, is one line on stderr and exit code 2", async (args, message) => {

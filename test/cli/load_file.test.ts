@@ -31,6 +31,7 @@ const flat = both.flat(2);
 test.each([
   ["[steps][layers][E]", both],
   ["{ loads: [steps][layers][E] }", { steps: "ignored", loads: both }],
+  ["SGLang's { logical_count: [steps, layers, E] }", { logical_count: both }],
   ["{ groups: [{ loads }] }", { groups: both.map((loads) => ({ loads })) }],
   ["{ runs: { name: { loads } } }", { runs: { first: { loads: step0 }, second: { loads: step1 } } }],
 ])("reads %s, plain and in gzip", async (_, json) => {
@@ -43,6 +44,7 @@ test.each([
 test.each([
   ["[layers][E]", step1],
   ["{ loads: [layers][E] }", { loads: step1 }],
+  ["SGLang's { logical_count: [1, layers, E] }", { rank: 0, logical_count: [step1] }],
 ])("reads %s as one step", async (_, json) => {
   const path = file(JSON.stringify(json));
   const loads = Int32Array.from(step1.flat());

@@ -1,0 +1,118 @@
+import { Command } from "commander";
+import { type Analysis, analyze, type LayerAnalysis, type Ranked } from "./analysis.ts";
+import { interrupted } from "./interruption.ts";
+import { type LoadHistory, readLoads } from "./load_file.ts";
+import { eplbPlacements, fewestReplicas, placedByEplb, splitSteps } from "./load_history.ts";
+import { gpusOption, loadsArgument, placementOption, redundantOption } from "./options.ts";
+import { readPlacements } from "./placement_file.ts";
+import { plainTable } from "./plain_table.ts";
+import { withProgress } from "./progress.ts";
+import { count, paragraph, plural } from "./words.ts";
+import { requireWritable, writeWhole } from "./write_file.ts";
+
+interface AnalyzeOptions {
+  gpus: number;
+  placement?: string;
+  redundant?: number;
+  html?: string;
+  json?: boolean;
+}
+
+export function analyzeCommand(): Command {
+  return new Command("analyze")
+    .description("show per layer how unevenly the GPUs are loaded, why, and what would help")
+    .argument("<loads>", loadsArgument)
+    .addOption(gpusOption())
+    .addOption(placementOption().conflicts("redundant"))
+    .addOption(redundantOption())
+    .option("--html <file>", "write a report with plots, one file without scripts")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps, with --redundant replicas (by default one per GPU, or as many\nas fill the GPUs).",
+    )
+    .action(async (loads: string, options: AnalyzeOptions) => {
+      if (options.html !== undefined) requireWritable("--html", options.html);
+      const history = await readLoads(loads);
+      const placed = await place(history, options);
+      const analysis = await withProgress("analyzing", (onProgress) =>
+        analyze(history, placed, onProgress, interrupted),
+      );
+      if (options.html !== undefined) {
+        const { analysisPage } = await import("./analysis_page.ts"); // with the plotting library, which takes its time to load
+        writeWhole("--html", options.html, analysisPage(analysis));
+      }
+      console.log(options.json ? JSON.stringify(analysis) : inWords(analysis));
+    });
+}
+
+async function place(history: LoadHistory, { gpus, placement, redundant }: AnalyzeOptions) {
+  if (placement !== undefined) {
+    const placements = await readPlacements(placement, { ...history, gpus });
+    return { placements, placedBy: placement, measuredSteps: [...new Array(history.steps).keys()] };
+  }
+  const split = splitSteps(history.steps);
+  const placements = eplbPlacements(
+    history,
+    split.fittedSteps,
+    gpus,
+    redundant ?? fewestReplicas(history.experts, gpus),
+  );
+  return { placements, placedBy: placedByEplb(split), measuredSteps: split.measuredSteps };
+}
+
+export const columns = ["layer", "none", "even", "LP", "bottleneck GPUs", "hottest experts", "one more replica"];
+
+export function rowOf({
+  layer,
+  batches,
+  originals,
+  even,
+  solved,
+  bottleneck,
+  hottest,
+  replica,
+}: LayerAnalysis): string[] {
+  if (batches === 0) return [`${layer}`, "-", "-", "-", "-", "-", "-"];
+  return [
+    `${layer}`,
+    ...[originals, even, solved].map(({ mean }) => mean.toFixed(3)),
+    some(bottleneck, (share) => `${Math.round(100 * share)} %`),
+    some(hottest, (multiple) => `${multiple.toFixed(1)}x`),
+    replica && replica.saved >= LEAST_SAVED
+      ? `${replica.expert} on GPU ${replica.gpu}: -${replica.saved.toFixed(3)}`
+      : "-",
+  ];
+}
+
+const SHOWN = 2;
+/** Less would be shown as 0.000. */
+const LEAST_SAVED = 0.0005;
+
+function some(ranked: readonly Ranked[], value: (value: number) => string): string {
+  return ranked
+    .slice(0, SHOWN)
+    .map((one) => `${one.index} (${value(one.value)})`)
+    .join(" ");
+}
+
+export function legend({ gpus, experts, redundant, placedBy, measuredSteps, layers }: Analysis): string[] {
+  const batches = layers.reduce((sum, layer) => sum + layer.batches, 0);
+  const optimal = layers.reduce((sum, layer) => sum + layer.optimal, 0);
+  return [
+    `${gpus} GPUs, ${experts} experts, ${redundant} redundant; placed by ${placedBy};`,
+    `${plural(measuredSteps.length, "step")} measured.`,
+    "Imbalance is the busiest GPU's load over the mean: none, experts in order without replicas; even, every replica of an expert",
+    "serves equally many of its tokens, as hashing does on average; LP, the best split,",
+    `proven for ${count(optimal)} of ${count(batches)} batches.`,
+    "Bottleneck: GPUs that the others cannot relieve, by the share of the steps. Hottest: load over the mean expert's.",
+    "One more replica: which would help the LP most, and what it takes off the imbalance.",
+  ];
+}
+
+function inWords(analysis: Analysis): string {
+  const { layers, all } = analysis;
+  const total = ["all", ...[all.originals, all.even, all.solved].map(({ mean }) => mean.toFixed(3)), "", "", ""];
+  const table = plainTable([columns, ...layers.map(rowOf), total]);
+  return [table, paragraph(...legend(analysis))].join("\n\n");
+}

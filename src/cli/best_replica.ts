@@ -1,0 +1,94 @@
+import { Placement } from "../placement/placement.ts";
+import { expertPrice } from "../prices.ts";
+import type { TokenMode } from "../problem.ts";
+import type { ReplicaSolution } from "../solution.ts";
+import { createSolver } from "../solver.ts";
+import { pause } from "./interruption.ts";
+import type { Layer } from "./layer_solvers.ts";
+import { evenly } from "./load_history.ts";
+
+/** One more replica, and what the mean imbalance would lose by it. */
+export interface ReplicaProposal {
+  expert: number;
+  gpu: number;
+  saved: number;
+}
+
+/** Batches that proposals are tried on, evenly spaced. */
+const TRIED_BATCHES = 64;
+/** Proposals that are tried. Prices order them well: more change little. */
+const TRIALS = 24;
+
+/**
+ * The single replica that lowers a layer's LP-optimal imbalance most: proposed by prices, tried with the LP.
+ *
+ * A replica of expert e on GPU h saves at most w_e max(0, price of e - price of h) in a batch (see `expertPrice`). Candidates are tried in
+ * descending order of that bound, until no bound is above what the best one really saves, or TRIALS were tried; `saved` is of all batches.
+ */
+export async function bestReplica(
+  layer: Layer,
+  solution: ReplicaSolution,
+  tokens: TokenMode,
+  signal: AbortSignal,
+): Promise<ReplicaProposal | undefined> {
+  const { placement, expertLoad } = layer;
+  const { gpus, logicalExperts: experts } = placement;
+  const price = expertPrice(layer, solution);
+  const means = meanLoads(layer, solution.batch);
+  const withTokens = [...means.keys()].filter((lp) => means[lp] > 0);
+  const batches = evenly(0, withTokens.length, TRIED_BATCHES).map((i) => withTokens[i]);
+
+  const bounds: ReplicaProposal[] = [];
+  for (let expert = 0; expert < experts; expert++) {
+    for (let gpu = 0; gpu < gpus; gpu++) {
+      let saved = 0;
+      for (const lp of batches) {
+        const gain = price[lp * experts + expert] - solution.price[lp * gpus + gpu];
+        saved += Math.max(0, expertLoad[lp * experts + expert] * gain) / means[lp] / batches.length;
+      }
+      if (saved > 0) bounds.push({ expert, gpu, saved });
+    }
+  }
+  bounds.sort((a, b) => b.saved - a.saved);
+
+  /** What the mean imbalance of some batches loses by a replica. */
+  async function tried({ expert, gpu }: ReplicaProposal, lps: readonly number[]): Promise<ReplicaProposal> {
+    await pause(signal);
+    const solver = await createSolver(withReplica(placement, expert, gpu));
+    const rows = Float64Array.from(lps.flatMap((lp) => rowOf(layer, lp)));
+    const { maxLoad } = await solver.solve({ expertLoad: rows }, { tokens, signal });
+    solver.destroy();
+    const saved = lps.reduce((sum, lp, i) => sum + (solution.maxLoad[lp] - maxLoad[i]) / means[lp], 0);
+    return { expert, gpu, saved: saved / lps.length };
+  }
+
+  let best: ReplicaProposal | undefined;
+  for (const candidate of bounds.slice(0, TRIALS)) {
+    if (best && candidate.saved <= best.saved) break;
+    const proposal = await tried(candidate, batches);
+    if (proposal.saved > (best?.saved ?? 0)) best = proposal;
+  }
+  return best && tried(best, withTokens);
+}
+
+/** [B] mean load of the GPUs. */
+function meanLoads(layer: Layer, batch: number): number[] {
+  const { gpus } = layer.placement;
+  return Array.from({ length: batch }, (_, lp) => rowOf(layer, lp).reduce((a, b) => a + b) / gpus);
+}
+
+function rowOf({ placement: { logicalExperts }, expertLoad }: Layer, lp: number): number[] {
+  return Array.from({ length: logicalExperts }, (_, e) => expertLoad[lp * logicalExperts + e]);
+}
+
+function withReplica({ gpus, physicalToLogical, gpuOf }: Placement, expert: number, gpu: number): Placement {
+  const map: number[] = [];
+  const slotsPerGpu: number[] = [];
+  for (let g = 0; g < gpus; g++) {
+    const held = [...physicalToLogical].filter((_, slot) => gpuOf[slot] === g);
+    if (g === gpu) held.push(expert);
+    map.push(...held);
+    slotsPerGpu.push(held.length);
+  }
+  return Placement.fromPhysicalToLogical(map, { gpus, slotsPerGpu });
+}

@@ -1,0 +1,149 @@
+import { Command, Option } from "commander";
+import { type PlacementFormat, placementFormats, placementsToJSON } from "../placement/conventions.ts";
+import { objectives } from "../placement/objective.ts";
+import { topologies } from "../placement/topologies.ts";
+import { interrupted } from "./interruption.ts";
+import { readLoads } from "./load_file.ts";
+import { requireSlots } from "./load_history.ts";
+import { gpusOption, integer, loadsArgument, MAX_GPUS, placementOption, redundantOption } from "./options.ts";
+import { readPlacements } from "./placement_file.ts";
+import { plainTable } from "./plain_table.ts";
+import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
+import { withProgress } from "./progress.ts";
+import type { Imbalance } from "./split_imbalance.ts";
+import { paragraph, stepRange } from "./words.ts";
+import { requireWritable, writeWhole } from "./write_file.ts";
+
+type Options = Pick<PlanOptions, "gpus" | "redundant" | "nodes" | "objective" | "seed" | "maxMoved"> & {
+  /** Seconds. */
+  budget: number;
+  placement?: string;
+  sharedTopology?: "best" | keyof typeof graphs;
+  out?: string;
+  format: PlacementFormat;
+  json?: boolean;
+};
+
+/** LPLB's replica graphs that the number of GPUs settles. */
+const graphs = {
+  ring: topologies.ring,
+  cube8: topologies.cube8,
+  hypercube16: topologies.hypercube16,
+};
+
+export function planCommand(): Command {
+  return new Command("plan")
+    .description("choose which experts to replicate and where, so that the LP can balance best")
+    .argument("<loads>", loadsArgument)
+    .addOption(gpusOption())
+    .addOption(redundantOption().makeOptionMandatory())
+    .option("--nodes <n>", "keep all replicas of an expert within one of so many nodes", integer(1, MAX_GPUS), 1)
+    .option("--out <file>", "write the placement; what is there is replaced as a whole")
+    .addOption(new Option("--format <system>", "whose file to write").choices(placementFormats).default("sglang"))
+    .addOption(
+      new Option("--objective <name>", "what to minimise of the imbalances").choices(objectives).default("mean"),
+    )
+    .option("--budget <seconds>", "the longest the search may take", integer(0, 86_400), 60)
+    .option("--seed <n>", "seed of the search", integer(0, 2 ** 32 - 1), 1)
+    .addOption(placementOption())
+    .option(
+      "--max-moved <n>",
+      "with --placement: the most slots of a layer that may get another expert",
+      integer(0, 2 ** 24),
+    )
+    .addOption(
+      new Option(
+        "--shared-topology [graph]",
+        "one replica graph for all layers, up to which expert is which: the best found, or LPLB's",
+      )
+        .choices(["best", ...Object.keys(graphs)])
+        .preset("best")
+        .conflicts("placement"),
+    )
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nThe placement is fitted to the first half of the steps and measured on the second, beside EPLB's.",
+    )
+    .action(async (file: string, { out, format, json, placement, ...options }: Options, command: Command) => {
+      const { gpus, redundant, nodes, objective, seed, maxMoved, budget, sharedTopology: graph } = options;
+      if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
+      if (format === "lplb" && (graph === undefined || graph === "best")) {
+        command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
+      }
+      if (out !== undefined) requireWritable("--out", out);
+      const history = await readLoads(file);
+      requireSlots(history.experts, gpus, redundant);
+      const inForce = placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus });
+      const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
+      const wanted = {
+        gpus,
+        redundant,
+        nodes,
+        objective,
+        seed,
+        maxMoved,
+        sharedTopology,
+        inForce,
+        budgetMs: 1e3 * budget,
+      };
+      const { report, placements } = await withProgress("planning", (onProgress) =>
+        plan(history, wanted, onProgress, interrupted),
+      );
+      if (out !== undefined) writeWhole("--out", out, `${JSON.stringify(placementsToJSON(placements, format))}\n`);
+      console.log(json ? JSON.stringify(report) : inWords(report, out, format));
+    });
+}
+
+function inWords(report: PlanReport, out: string | undefined, format: PlacementFormat): string {
+  const { eplb, inForce, optimized, search } = report;
+  const columns: [string, (of: (measured: Measured) => Measured["all"]) => Imbalance][] = [
+    ["none", (of) => of(eplb).originals],
+    ["EPLB even", (of) => of(eplb).even],
+    ["EPLB + LP", (of) => of(eplb).solved],
+    ...(inForce ? [["in force + LP", (of) => of(inForce).solved] as (typeof columns)[number]] : []),
+    ["plan even", (of) => of(optimized).even],
+    ["plan + LP", (of) => of(optimized).solved],
+  ];
+  const row = (name: string, of: (measured: Measured) => Measured["all"], moved: number) => [
+    name,
+    ...columns.map(([, column]) => column(of).mean.toFixed(3)),
+    ...(inForce ? [`${moved}`] : []),
+  ];
+  const rows = search.layers.map(({ moved }, layer) => {
+    if (eplb.layers[layer].batches === 0) return [`${layer}`, ...columns.map(() => "-"), ...(inForce ? ["-"] : [])];
+    return row(`${layer}`, ({ layers }) => layers[layer], moved);
+  });
+  const moved = search.layers.reduce((sum, layer) => sum + layer.moved, 0);
+  const head = ["layer", ...columns.map(([name]) => name), ...(inForce ? ["moved"] : [])];
+  const table = plainTable([head, ...rows, row("all", ({ all }) => all, moved)]);
+  return [table, paragraph(...legend(report, out, format))].join("\n\n");
+}
+
+function legend(report: PlanReport, out: string | undefined, format: PlacementFormat): string[] {
+  const { gpus, experts, redundant, nodes, steps, fittedSteps, inForce, eplb, optimized, search, seconds } = report;
+  const { sharedTopology: shared, stoppedBy } = search;
+  const sentences = [
+    `${gpus} GPUs${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. Imbalance, the busiest GPU's load over`,
+    steps === 1
+      ? "the mean, on the only step, to which the placements are fitted, too:"
+      : `the mean, on ${stepRange(fittedSteps, steps - 1)}, the placements being fitted to ${stepRange(0, fittedSteps - 1)}:`,
+    "none, experts in order without replicas; even, the replicas of an expert share its tokens evenly; LP, the best split.",
+  ];
+  if (inForce) sentences.push("Moved: slots whose GPU must load another expert than in force.");
+  if (shared) {
+    const [one, own] = [shared.shared, shared.free].map((imbalance) => imbalance.toFixed(3));
+    sentences.push(
+      `One replica graph for all layers: ${one} on the fitted steps, where a graph each would give ${own}.`,
+    );
+  }
+  if (optimized.all.even.mean > eplb.all.even.mean) {
+    sentences.push(
+      "The plan is made for tokens that an LP splits: where replicas share evenly, EPLB's placement is the better one.",
+    );
+  }
+  const more = stoppedBy === "budget" ? ", all it was given: a larger --budget may find better" : "";
+  sentences.push(`The search took ${seconds.toFixed(0)} s${more}.`);
+  sentences.push(out === undefined ? "Nothing is written without --out." : `Written to ${out} for ${format}.`);
+  return sentences;
+}

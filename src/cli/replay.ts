@@ -1,0 +1,106 @@
+import { Command, Option } from "commander";
+import { ShapeError } from "../errors.ts";
+import { backends, type SolverOptions } from "../solver.ts";
+import { interrupted } from "./interruption.ts";
+import { eplbPlacements, fewestReplicas, placedByEplb, splitSteps } from "./load_history.ts";
+import { gpusOption, integer, placementOption, redundantOption } from "./options.ts";
+import { readPlacements } from "./placement_file.ts";
+import { plainTable } from "./plain_table.ts";
+import { withProgress } from "./progress.ts";
+import { type ReplayReport, replay } from "./replay_report.ts";
+import { parseShape, readRawTopk, readTopk, type TopkHistory } from "./topk_file.ts";
+import { count, paragraph, plural } from "./words.ts";
+
+interface ReplayOptions {
+  gpus: number;
+  shape?: string;
+  experts?: number;
+  placement?: string;
+  redundant?: number;
+  every: number;
+  backend: SolverOptions["backend"];
+  json?: boolean;
+}
+
+export function replayCommand(): Command {
+  return new Command("replay")
+    .description("run the balancer over recorded top-k expert ids, step by step")
+    .argument(
+      "<topk-ids>",
+      "JSON or .json.gz with ids [steps][layers][tokens][k], or raw bytes with --shape; - for standard input",
+    )
+    .addOption(gpusOption())
+    .option("--shape <axes>", "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4")
+    .option("--experts <n>", "experts of a layer; by default the largest id + 1", integer(1, 2 ** 20))
+    .addOption(placementOption().conflicts("redundant"))
+    .addOption(redundantOption())
+    .option("--every <n>", "replay every n-th step", integer(1, 2 ** 31 - 1), 1)
+    .addOption(new Option("--backend <name>", "who balances").choices(backends).default("auto"))
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps, with --redundant replicas (by default one per GPU, or as many\nas fill the GPUs).",
+    )
+    .action(async (file: string, options: ReplayOptions) => {
+      const history = await (options.shape === undefined
+        ? readTopk(file)
+        : readRawTopk(file, parseShape(options.shape)));
+      const placed = await place(history, options);
+      const report = await withProgress("replaying", (onProgress) =>
+        replay(history, placed, options.backend, onProgress, interrupted),
+      );
+      console.log(options.json ? JSON.stringify(report) : inWords(report));
+    });
+}
+
+async function place(history: TopkHistory, { gpus, experts, placement, redundant, every }: ReplayOptions) {
+  const { steps, layers, largestId } = history;
+  const chosen = (measured: number[]) => measured.filter((_, i) => i % every === 0);
+  if (placement !== undefined) {
+    const placements = await readPlacements(placement, { gpus, layers, experts });
+    return { placements, placedBy: placement, steps: chosen([...new Array(steps).keys()]) };
+  }
+  const size = experts ?? largestId + 1;
+  if (size < 1) throw new ShapeError(history.source, "at least one expert id >= 0", 0);
+  const split = splitSteps(steps);
+  const loads = countIds(history, split.fittedSteps, size);
+  const placements = eplbPlacements(
+    { source: "", steps: 1, layers, experts: size, loads },
+    1,
+    gpus,
+    redundant ?? fewestReplicas(size, gpus),
+  );
+  return { placements, placedBy: placedByEplb(split), steps: chosen(split.measuredSteps) };
+}
+
+/** [L, E] how often the first steps chose each expert. */
+function countIds(history: TopkHistory, steps: number, experts: number): Float64Array {
+  const loads = new Float64Array(history.layers * experts);
+  for (let step = 0; step < steps; step++) {
+    const ids = history.idsOf(step);
+    const perLayer = ids.length / history.layers;
+    for (const [i, id] of ids.entries()) {
+      if (id >= 0 && id < experts) loads[Math.floor(i / perLayer) * experts + id]++;
+    }
+  }
+  return loads;
+}
+
+function inWords(report: ReplayReport): string {
+  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter } = report;
+  const table = plainTable([
+    ["imbalance", "mean", "95th percentile"],
+    ...Object.entries({ "no replicas": originals, "even split": even, balanced: solved }).map(
+      ([name, { mean, p95 }]) => [name, mean.toFixed(3), p95.toFixed(3)],
+    ),
+  ]);
+  const verdicts = Object.entries(status).map(([name, times]) => `${count(times)} ${name}`);
+  const sentences = [
+    `${report.gpus} GPUs, ${report.experts} experts, ${report.redundant} redundant; placed by ${report.placedBy}.`,
+    `${plural(report.assignments, "assignment")} in ${plural(replayedSteps.length, "step")} x ${plural(layers, "layer")}, each sent to a slot of its`,
+    `expert; of the layers' splits ${verdicts.join(", ")}.`,
+    `Median time of a step: ${ms.median.toPrecision(2)} ms for all layers, on ${adapter ?? `the ${backend.toUpperCase()}`}.`,
+  ];
+  if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);
+  return [table, paragraph(...sentences)].join("\n\n");
+}

@@ -1,0 +1,99 @@
+import { createBalancer } from "../balancer/balancer.ts";
+import type { Balanced, LayerStatus } from "../balancer/types.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { BackendName } from "../solution.ts";
+import type { SolverOptions } from "../solver.ts";
+import { pause } from "./interruption.ts";
+import { type Imbalance, ofSplits, type SplitName, summarise } from "./split_imbalance.ts";
+import type { TopkHistory } from "./topk_file.ts";
+
+/** Everything that `replay` has to say; `replay --json` prints it as it is. */
+export interface ReplayReport extends Record<SplitName, Imbalance> {
+  source: string;
+  placedBy: string;
+  gpus: number;
+  experts: number;
+  redundant: number;
+  layers: number;
+  topK: number;
+  replayedSteps: number[];
+  /** Ids that were sent to a slot. */
+  assignments: number;
+  /** Ids that were no expert. */
+  outOfRange: number;
+  /** Layers of all steps by what became of them. */
+  status: Partial<Record<LayerStatus, number>>;
+  /** [L] */
+  perLayer: Record<SplitName, Imbalance>[];
+  /** Of a call for all layers of a step, from ids to ids. */
+  ms: { median: number; p95: number };
+  backend: BackendName;
+  adapter?: string;
+}
+
+/**
+ * Gives the recorded ids of each step to a balancer, as a runtime would.
+ *
+ * @param onProgress  Called with the share of the steps that are done, 0 to 1.
+ */
+export async function replay(
+  history: TopkHistory,
+  { placements, placedBy, steps }: { placements: Placement[]; placedBy: string; steps: number[] },
+  backend: SolverOptions["backend"],
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<ReplayReport> {
+  const { layers, topK, maxTokens } = history;
+  const [{ gpus, logicalExperts: experts, physicalExperts }] = placements;
+  const balancer = await createBalancer({ placement: placements, topK, maxTokens, backend });
+  const imbalances = placements.map((): Record<SplitName, number[]> => ofSplits(() => []));
+  const status: ReplayReport["status"] = {};
+  const ms: number[] = [];
+  let assignments = 0;
+  let outOfRange = 0;
+  for (const [i, step] of steps.entries()) {
+    await pause(signal);
+    const ids = history.idsOf(step);
+    const start = performance.now();
+    const balanced = await balancer.balance(ids);
+    ms.push(performance.now() - start);
+    for (let layer = 0; layer < layers; layer++) {
+      const verdict = balanced.status[layer];
+      status[verdict] = (status[verdict] ?? 0) + 1;
+      outOfRange += balanced.outOfRange[layer];
+      if (balanced.before.mean[layer] === 0) continue; // nothing to balance
+      assignments += balanced.before.mean[layer] * gpus;
+      imbalances[layer].originals.push(inOrder(balanced, layer, experts, gpus));
+      imbalances[layer].even.push(balanced.before.imbalance[layer]);
+      imbalances[layer].solved.push(balanced.after.imbalance[layer]);
+    }
+    onProgress((i + 1) / steps.length);
+  }
+  balancer.destroy();
+  ms.sort((a, b) => a - b);
+  return {
+    source: history.source,
+    placedBy,
+    gpus,
+    experts,
+    redundant: physicalExperts - experts,
+    layers,
+    topK,
+    replayedSteps: steps,
+    assignments: Math.round(assignments),
+    outOfRange,
+    status,
+    ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
+    perLayer: imbalances.map((layer) => ofSplits((name) => summarise(layer[name]))),
+    ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },
+    backend: balancer.backend,
+    adapter: balancer.device?.adapterInfo.description,
+  };
+}
+
+/** Imbalance of the experts in order on the GPUs, without replicas. */
+function inOrder({ counts }: Balanced, layer: number, experts: number, gpus: number): number {
+  const load = new Float64Array(gpus);
+  for (let e = 0; e < experts; e++) load[Math.floor((e * gpus) / experts)] += counts[layer * experts + e];
+  return (Math.max(...load) * gpus) / load.reduce((a, b) => a + b);
+}

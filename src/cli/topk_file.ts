@@ -1,0 +1,138 @@
+import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
+import { MAX_TOKENS } from "../problem.ts";
+import { nameOf, readBytes, readJson } from "./json_file.ts";
+
+/** What the router chose over time. */
+export interface TopkHistory {
+  source: string;
+  steps: number;
+  layers: number;
+  /** k */
+  topK: number;
+  /** The most tokens of a step. */
+  maxTokens: number;
+  largestId: number;
+  /** [L, T, k] expert ids of a step, -1 where there is none. T may differ from step to step. */
+  idsOf(step: number): Int32Array;
+}
+
+/** The axes of a file of raw ids, the outermost first. */
+export type RawShape = readonly { axis: RawAxis; size: number }[];
+const rawAxes = ["steps", "layers", "tokens", "k"] as const;
+type RawAxis = (typeof rawAxes)[number];
+
+/** Reads "tokens=292,steps=511,layers=24,k=4".  @throws {ArgumentError} It is not like that. */
+export function parseShape(text: string): RawShape {
+  const shape = text.split(",").map((part) => {
+    const [, axis, size] = /^(\w+)=([1-9]\d{0,8})$/.exec(part.trim()) ?? [];
+    if (rawAxes.includes(axis as RawAxis)) return { axis: axis as RawAxis, size: Number(size) };
+    throw new ArgumentError("--shape", "axes with sizes, as in steps=511,layers=24,tokens=292,k=4", text);
+  });
+  const times = (axis: RawAxis) => shape.filter((one) => one.axis === axis).length;
+  const wrong = rawAxes.find((axis) => times(axis) > 1 || (times(axis) === 0 && axis !== "steps"));
+  if (wrong !== undefined) throw new ArgumentError("--shape", `${wrong} once`, text);
+  return shape;
+}
+
+/**
+ * Reads raw ids, a byte each, row-major with the axes of `shape`, plain or in gzip; "-" is standard input. Without steps it is one step.
+ *
+ * @throws {ArgumentError} The file cannot be read.  @throws {ShapeError} It has another number of bytes.
+ */
+export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHistory> {
+  const bytes = await readBytes(file);
+  const size: Record<RawAxis, number> = { steps: 1, layers: 1, tokens: 1, k: 1 };
+  const stride: Record<RawAxis, number> = { steps: 0, layers: 0, tokens: 0, k: 0 };
+  let ids = 1;
+  for (const one of [...shape].reverse()) {
+    size[one.axis] = one.size;
+    stride[one.axis] = ids;
+    ids *= one.size;
+  }
+  if (bytes.length !== ids) {
+    const product = shape.map((one) => one.size).join(" x ");
+    throw new ShapeError(nameOf(file), `${product} = ${ids} bytes, an id each`, bytes.length);
+  }
+  const { steps, layers, tokens, k } = size;
+  const idsOf = (step: number) => {
+    const chosen = new Int32Array(layers * tokens * k);
+    let filled = 0;
+    for (let layer = 0; layer < layers; layer++) {
+      for (let token = 0; token < tokens; token++) {
+        const first = step * stride.steps + layer * stride.layers + token * stride.tokens;
+        for (let rank = 0; rank < k; rank++) chosen[filled++] = bytes[first + rank * stride.k];
+      }
+    }
+    return chosen;
+  };
+  const largestId = bytes.reduce((a, b) => Math.max(a, b), 0);
+  return { source: nameOf(file), steps, layers, topK: k, maxTokens: tokens, largestId, idsOf };
+}
+
+/**
+ * Reads ids from JSON, plain or in gzip; "-" is standard input. Taken are [steps][layers][T][k], or [layers][T][k] for a single step, and
+ * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T.
+ *
+ * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
+ * @throws {LoadError} An id is not an integer >= -1.
+ */
+export async function readTopk(file: string): Promise<TopkHistory> {
+  const json = (await readJson(file)) as { topk_ids?: unknown } | null;
+  const name = `${nameOf(file)}: topk_ids`;
+  const whole = list(name, Array.isArray(json) ? json : json?.topk_ids, "[steps][layers][T][k] or [layers][T][k] ids");
+  const several = Array.isArray((whole[0] as unknown[])?.[0]) && Array.isArray((whole[0] as unknown[][])[0][0]);
+  const steps = several ? whole.map((value, i) => readStep(`${name}[${i}]`, value)) : [readStep(name, whole)];
+  const [{ layers, topK }] = steps;
+  for (const [i, step] of steps.entries()) {
+    if (step.layers !== layers)
+      throw new ShapeError(`${name}[${i}]`, `${layers} layers as in the first step`, step.layers);
+    if (step.topK !== topK) throw new ShapeError(`${name}[${i}]`, `k = ${topK} as in the first step`, step.topK);
+  }
+  return {
+    source: nameOf(file),
+    steps: steps.length,
+    layers,
+    topK,
+    maxTokens: Math.max(...steps.map(({ ids }) => ids.length / (layers * topK))),
+    largestId: steps.reduce((most, { ids }) => ids.reduce((a, b) => Math.max(a, b), most), -1),
+    idsOf: (step) => steps[step].ids,
+  };
+}
+
+interface Step {
+  layers: number;
+  topK: number;
+  ids: Int32Array;
+}
+
+/** [layers][T][k] */
+function readStep(name: string, value: unknown): Step {
+  const layers = list(name, value, "with the tokens of each layer").map((layer, i) => {
+    return list(`${name}[${i}]`, layer, "with the ids of each token");
+  });
+  const topK = list(`${name}[0][0]`, layers[0][0], "of ids").length;
+  const ids: number[] = [];
+  for (const [i, tokens] of layers.entries()) {
+    if (tokens.length !== layers[0].length) {
+      throw new ShapeError(`${name}[${i}]`, `${layers[0].length} tokens as in the first layer`, tokens.length);
+    }
+    for (const [t, token] of tokens.entries()) {
+      const row = list(`${name}[${i}][${t}]`, token, "of ids");
+      if (row.length !== topK)
+        throw new ShapeError(`${name}[${i}][${t}]`, `k = ${topK} ids as for the first token`, row.length);
+      for (const [rank, id] of row.entries()) {
+        if (typeof id !== "number" || !Number.isInteger(id) || id < -1 || id > MAX_TOKENS) {
+          throw new LoadError(`${name}[${i}][${t}][${rank}]`, "an expert id, an integer >= 0, or -1 for none", id);
+        }
+        ids.push(id);
+      }
+    }
+  }
+  return { layers: layers.length, topK, ids: Int32Array.from(ids) };
+}
+
+function list(name: string, value: unknown, what: string): unknown[] {
+  if (!Array.isArray(value)) throw new ArgumentError(name, `an array ${what}`, value);
+  if (value.length === 0) throw new ShapeError(name, `a non-empty array ${what}`, 0);
+  return value;
+}

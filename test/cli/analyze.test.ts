@@ -1,0 +1,179 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Analysis } from "../../src/cli/analysis.ts";
+import { placementsToJSON, rebalanceExperts } from "../../src/index.ts";
+import { Placement } from "../../src/placement/placement.ts";
+import { chromiumPresent, evaluateInChromium, needsChromium } from "../helpers/chromium.ts";
+import { seeded } from "../helpers/random.ts";
+import { hosts, maxLoads, optimum } from "./by_hand.ts";
+import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-analyze-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const gpus = 4;
+const experts = 12;
+const random = seeded(1);
+/** [steps][layers][E]: a layer with hot experts, one with fewer, one that has no tokens at every second step, and one without any. */
+const loads = Array.from({ length: 20 }, (_, step) =>
+  Array.from({ length: 4 }, (_, layer) =>
+    Array.from({ length: experts }, (_, e) => {
+      if (layer === 3 || (layer === 2 && step % 2 === 1)) return 0;
+      return random.below(200) * (e % 5 === layer ? 6 : 1);
+    }),
+  ),
+);
+const file = join(folder, "loads.json");
+writeFileSync(file, JSON.stringify({ loads }));
+const shape = ["--gpus", `${gpus}`];
+
+async function analysis(args: string[], input?: Buffer): Promise<Analysis> {
+  const { code, stdout, stderr } = await evenkeel(["analyze", ...args, "--json"], withoutSoftware, input);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+
+test("reports what loads and placements say, and the replica that helps most", async () => {
+  const result = await analysis([file, ...shape]);
+  expect(result).toMatchObject({ source: file, steps: 20, experts, gpus, redundant: gpus, tokens: "integer" });
+  expect(result.placedBy).toBe("EPLB by steps 0-9");
+  expect(result.measuredSteps).toEqual(Array.from({ length: 10 }, (_, i) => 10 + i)); // not those of the fit
+  for (const layer of [0, 1, 2]) {
+    const batches = result.measuredSteps.map((step) => loads[step][layer]).filter((load) => sum(load) > 0);
+    const map = result.placements[layer];
+    const found = result.layers[layer];
+    expect({ batches: found.batches, optimal: found.optimal }).toEqual({
+      batches: batches.length,
+      optimal: batches.length,
+    });
+    for (const split of ["originals", "even", "solved"] as const) {
+      const byHand = mean(batches.map((load) => (maxLoads(load, map, gpus)[split] * gpus) / sum(load)));
+      expect(found[split].mean).toBeCloseTo(byHand, 12);
+      expect(sum(found.gpuLoad[split])).toBeCloseTo(gpus, 9); // in means
+    }
+    expect(sum(found.price)).toBeCloseTo(1, 9);
+    expect(found.hottest.map(({ index }) => index)).toEqual(hottest(batches).slice(0, 3));
+
+    const replica = bestByHand(batches, map);
+    expect(replica.saved).toBeGreaterThan(0.001);
+    expect(found.replica!.saved).toBeCloseTo(replica.saved, 12); // another may be as good
+    expect(savedByHand(batches, map, found.replica!)).toBeCloseTo(replica.saved, 12);
+  }
+  expect(result.layers[3]).toMatchObject({ batches: 0, originals: { mean: 1 }, bottleneck: [], hottest: [] });
+  const solved = result.layers.slice(0, 3).flatMap(({ solved, batches }) => new Array(batches).fill(solved.mean));
+  expect(result.all.solved.mean).toBeCloseTo(mean(solved), 12); // empty batches do not dilute it
+});
+
+function hottest(batches: number[][]): number[] {
+  const totals = batches[0].map((_, e) => sum(batches.map((load) => load[e])));
+  return [...totals.keys()].sort((a, b) => totals[b] - totals[a]);
+}
+
+function savedByHand(batches: number[][], map: number[], { expert, gpu }: { expert: number; gpu: number }): number {
+  const before = hosts(map, gpus);
+  const after = before.map((held, e) => (e === expert ? [...held, gpu] : held));
+  const saved = batches.map((load) => ((optimum(load, before, gpus) - optimum(load, after, gpus)) * gpus) / sum(load));
+  return mean(saved);
+}
+
+function bestByHand(batches: number[][], map: number[]) {
+  let best = { expert: 0, gpu: 0, saved: 0 };
+  for (let expert = 0; expert < experts; expert++) {
+    for (let gpu = 0; gpu < gpus; gpu++) {
+      const saved = savedByHand(batches, map, { expert, gpu });
+      if (saved > best.saved) best = { expert, gpu, saved };
+    }
+  }
+  return best;
+}
+
+test("takes the placement in force, and measures every step with it", async () => {
+  const sums = loads[0].map((_, layer) => loads[0][layer].map((_, e) => sum(loads.map((step) => step[layer][e]))));
+  const { physicalToLogical } = rebalanceExperts(sums, { replicas: 16, gpus });
+  const placements = physicalToLogical.map((map) => Placement.fromPhysicalToLogical(map, { gpus }));
+  const path = join(folder, "placement.json");
+  writeFileSync(path, JSON.stringify(placementsToJSON(placements, "sglang")));
+  const result = await analysis([file, ...shape, "--placement", path]);
+  expect(result.placedBy).toBe(path);
+  expect(result.measuredSteps).toHaveLength(20);
+  expect(result.placements).toEqual(physicalToLogical.map((map) => [...map]));
+});
+
+test("reads standard input, in gzip, and a single step", async () => {
+  const [first] = loads;
+  const piped = await analysis(
+    ["-", ...shape, "--redundant", "0"],
+    gzipSync(JSON.stringify({ logical_count: [first] })),
+  );
+  expect(piped).toMatchObject({ source: "standard input", steps: 1, redundant: 0, measuredSteps: [0] });
+  expect(piped.layers[0].solved).toEqual(piped.layers[0].even); // nothing to decide
+});
+
+test("prints a table for people, plain in a pipe", async () => {
+  const { code, stdout, stderr } = await evenkeel(["analyze", file, ...shape], withoutSoftware);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^[\n -~]+$/);
+  expect(stdout).toMatch(/^layer +none +even +LP +bottleneck GPUs +hottest experts +one more replica$/m);
+  expect(stdout).toMatch(
+    /^0 +\d\.\d{3} +\d\.\d{3} +\d\.\d{3} +\d \(\d+ %\) \d \(\d+ %\) +\d+ \(\d\.\dx\) \d+ \(\d\.\dx\) +\d+ on GPU \d: -0\.\d{3}$/m,
+  );
+  expect(stdout).toMatch(/^3( +-){6}$/m);
+  expect(stdout).toContain("LP, the best split,");
+});
+
+describe("--html", () => {
+  const hostile = join(folder, `<img src=x onerror="document.title='run'">&.json`);
+  const page = join(folder, "report.html");
+
+  test("writes one file without scripts, links or anything of the input that is not text", async () => {
+    writeFileSync(hostile, JSON.stringify(loads));
+    await analysis([hostile, ...shape, "--html", page]);
+    const html = readFileSync(page, "utf8");
+    expect(html).not.toMatch(/<script|<img|<link|url\([^#]|<[^>]* on\w+=/i);
+    expect(html.replaceAll(/xmlns(:xlink)?="[^"]+"/g, "")).not.toContain("http");
+    expect(html).toContain("&lt;img src=x");
+  });
+
+  test.runIf(chromiumPresent)(`its plots are there ${needsChromium}`, async () => {
+    if (!existsSync(page)) await analysis([file, ...shape, "--html", page]);
+    const drawn = `[...document.querySelectorAll("figure")].map((figure) => {
+      const svg = figure.querySelector("svg");
+      const shapes = [...svg.querySelectorAll("path")].filter((path) => {
+        const { width, height } = path.getBoundingClientRect();
+        return width > 2 && height > 2;
+      });
+      const box = svg.getBoundingClientRect();
+      const texts = [...svg.querySelectorAll("text")].filter((text) => text.getBoundingClientRect().width > 0);
+      return { width: box.width, height: box.height, shapes: shapes.length, texts: texts.map((text) => text.textContent) };
+    })`;
+    const figures = (await evaluateInChromium(pathToFileURL(page), drawn, folder)) as {
+      width: number;
+      height: number;
+      shapes: number;
+      texts: string[];
+    }[];
+    const [overTime, ...rest] = figures;
+    const bars = rest.slice(0, -1);
+    const prices = rest[rest.length - 1];
+    expect(overTime.texts).toEqual(expect.arrayContaining(["no replicas", "even split", "LP", "step"]));
+    expect(overTime.shapes).toBeGreaterThanOrEqual(3); // lines
+    expect(bars).toHaveLength(3);
+    for (const { shapes, texts } of bars) {
+      expect(shapes).toBeGreaterThanOrEqual(3 * gpus);
+      expect(texts).toEqual(expect.arrayContaining(["GPU", "load / mean"]));
+    }
+    expect(prices.shapes).toBeGreaterThanOrEqual(gpus * loads[0].length); // cells
+    expect(prices.texts).toEqual(expect.arrayContaining(["GPU", "layer"]));
+    for (const { width, height } of figures) {
+      expect(width).toBeGreaterThan(500);
+      expect(height).toBeGreaterThan(100);
+    }
+  });
+});

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, expect, test } from "vitest";
+import type { ReplayReport } from "../../src/cli/replay_report.ts";
+import { seeded } from "../helpers/random.ts";
+import { maxLoads } from "./by_hand.ts";
+import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-replay-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const [steps, layers, tokens, k, experts, gpus] = [8, 3, 50, 2, 8, 4];
+const random = seeded(1);
+/** [steps][layers][T][k], some experts being popular. */
+const ids = Array.from({ length: steps }, () =>
+  Array.from({ length: layers }, (_, layer) =>
+    Array.from({ length: tokens }, () => {
+      const first = Math.min(random.below(experts), random.below(experts));
+      return [first, (first + 1 + random.below(experts - 1)) % experts].map((id) => (id + layer) % experts);
+    }),
+  ),
+);
+const file = join(folder, "ids.json");
+writeFileSync(file, JSON.stringify(ids));
+const shape = ["--gpus", `${gpus}`];
+
+async function replay(args: string[], input?: Buffer): Promise<ReplayReport> {
+  const { code, stdout, stderr } = await evenkeel(["replay", ...args, "--json"], withoutSoftware, input);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+function countsOf(tokenIds: number[][]): number[] {
+  const counts = new Array<number>(experts).fill(0);
+  for (const id of tokenIds.flat()) counts[id]++;
+  return counts;
+}
+
+test("balances every step after the fit, to the optimum", async () => {
+  const report = await replay([file, ...shape]);
+  expect(report).toMatchObject({ layers, experts, gpus, topK: k, redundant: gpus, replayedSteps: [4, 5, 6, 7] });
+  expect(report).toMatchObject({
+    assignments: 4 * layers * tokens * k,
+    outOfRange: 0,
+    status: { optimal: 4 * layers },
+  });
+  expect(report.placedBy).toBe("EPLB by steps 0-3");
+  expect(report.ms.median).toBeGreaterThan(0);
+});
+
+test("its imbalances are those of the ids under the placement in force", async () => {
+  const map = [0, 1, 4, 2, 3, 5, 4, 5, 0, 6, 7, 2];
+  const placement = join(folder, "placement.json");
+  writeFileSync(placement, JSON.stringify({ phy2log: new Array(layers).fill(map) }));
+  const report = await replay([file, ...shape, "--placement", placement, "--every", "3"]);
+  expect(report.replayedSteps).toEqual([0, 3, 6]);
+  for (let layer = 0; layer < layers; layer++) {
+    const byHand = report.replayedSteps.map((step) => maxLoads(countsOf(ids[step][layer]), map, gpus));
+    const perLoad = gpus / (tokens * k);
+    for (const split of ["originals", "solved"] as const) {
+      const mean = byHand.reduce((sum, of) => sum + of[split] * perLoad, 0) / byHand.length;
+      expect(report.perLayer[layer][split].mean).toBeCloseTo(mean, 12);
+    }
+    // The balancer splits evenly in whole tokens: half a token for each of a GPU's three slots at most.
+    const even = byHand.reduce((sum, of) => sum + of.even * perLoad, 0) / byHand.length;
+    expect(Math.abs(report.perLayer[layer].even.mean - even)).toBeLessThanOrEqual(1.5 * perLoad);
+  }
+});
+
+test("raw bytes, whatever the order of their axes, in gzip and from standard input", async () => {
+  const expected = await replay([file, ...shape]);
+  const without = ({ source, ms, ...rest }: ReplayReport) => rest;
+  const inOrder = Buffer.from(ids.flat(3));
+  const byStep = await replay(
+    ["-", ...shape, "--shape", `steps=${steps},layers=${layers},tokens=${tokens},k=${k}`],
+    inOrder,
+  );
+  expect(byStep.source).toBe("standard input");
+  expect(without(byStep)).toEqual(without(expected));
+  const bytes: number[] = [];
+  for (let t = 0; t < tokens; t++)
+    for (let s = 0; s < steps; s++) for (let l = 0; l < layers; l++) bytes.push(...ids[s][l][t]);
+  const path = join(folder, "ids.u8.gz");
+  writeFileSync(path, gzipSync(Buffer.from(bytes)));
+  const byToken = await replay([path, ...shape, "--shape", `tokens=${tokens},steps=${steps},layers=${layers},k=${k}`]);
+  expect(without(byToken)).toEqual(without(expected));
+});
+
+test("steps may differ in their tokens, be padded, and name experts that are not there", async () => {
+  const uneven = {
+    topk_ids: [
+      [
+        [
+          [0, 1],
+          [2, 3],
+        ],
+      ],
+      [
+        [
+          [3, 0],
+          [1, -1],
+          [9, 2],
+        ],
+      ],
+    ],
+  };
+  const report = await replay(
+    ["-", "--gpus", "2", "--experts", "4", "--redundant", "2"],
+    Buffer.from(JSON.stringify(uneven)),
+  );
+  expect(report).toMatchObject({ replayedSteps: [1], assignments: 4, outOfRange: 1 });
+});
+
+test("a summary for people", async () => {
+  const { code, stdout } = await evenkeel(["replay", file, ...shape, "--backend", "cpu"], withoutSoftware);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^imbalance +mean +95th percentile\nno replicas +\d\.\d{3} +\d\.\d{3}\neven split .+\nbalanced .+$/m,
+  );
+  expect(stdout).toMatch(/1,200\s+assignments\s+in\s+4\s+steps\s+x\s+3\s+layers/);
+  expect(stdout).toMatch(/12\s+optimal/);
+});

@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Duplex } from "node:stream";
+import { brotliDecompressSync } from "node:zlib";
+import { parseTar } from "nanotar";
+
+const packed = new URL("../../node_modules/@sparticuz/chromium/bin/", import.meta.url);
+const debian = "/usr/bin/chromium";
+
+export const chromiumPresent = (process.platform === "linux" && existsSync(packed)) || existsSync(debian);
+/** For the names of tests. */
+export const needsChromium = chromiumPresent
+  ? "(in Chromium)"
+  : "(SKIPPED: no Chromium, which npm ci brings on linux-x64)";
+
+/**
+ * Opens a page in headless Chromium and returns the value of an expression in it, once the page has loaded.
+ *
+ * The browser is that of @sparticuz/chromium, which `npm ci` brings and which is unpacked into `folder`, with the libraries that a bare
+ * machine lacks; Debian's where the package is not installed.
+ */
+export async function evaluateInChromium(page: URL, expression: string, folder: string): Promise<unknown> {
+  const env = { ...process.env, HOME: folder };
+  if (existsSync(packed)) {
+    unpack(folder);
+    Object.assign(env, { LD_LIBRARY_PATH: join(folder, "lib"), FONTCONFIG_PATH: join(folder, "fonts") });
+  }
+  const browser = existsSync(packed) ? join(folder, "chromium") : debian;
+  // The DevTools protocol over two pipes, descriptors 3 and 4: --dump-dom is not built into that Chromium.
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"];
+  const chromium = spawn(browser, flags, { env, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+  try {
+    const call = protocol(chromium.stdio[3] as Duplex, chromium.stdio[4] as Duplex);
+    const { targetId } = await call("Target.createTarget", { url: "about:blank" });
+    const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
+    await call("Page.navigate", { url: page.href }, sessionId); // answers when the new document is there
+    const whenLoaded = `new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", done))`;
+    const { result, exceptionDetails } = await call(
+      "Runtime.evaluate",
+      { expression: `${whenLoaded}.then(() => (${expression}))`, awaitPromise: true, returnByValue: true },
+      sessionId,
+    );
+    if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails));
+    return result.value;
+  } finally {
+    const exited = new Promise((resolve) => chromium.once("exit", resolve));
+    chromium.kill("SIGKILL");
+    await exited;
+  }
+}
+
+/** Calls methods of the DevTools protocol: JSON messages, each ended by a zero byte. */
+function protocol(commands: Duplex, answers: Duplex) {
+  // biome-ignore lint/suspicious/noExplicitAny: each method answers something else, see chromedevtools.github.io/devtools-protocol
+  const waiting = new Map<number, { resolve(result: any): void; reject(error: Error): void }>();
+  let received = "";
+  answers.on("data", (chunk: Buffer) => {
+    const messages = (received + chunk.toString()).split("\0");
+    received = messages.pop()!;
+    for (const { id, result, error } of messages.map((message) => JSON.parse(message))) {
+      if (error) waiting.get(id)?.reject(new Error(error.message));
+      else waiting.get(id)?.resolve(result);
+    }
+  });
+  answers.on("close", () => {
+    for (const { reject } of waiting.values()) reject(new Error("Chromium has gone."));
+  });
+  commands.on("error", () => {}); // it has gone, which `answers` says
+  let calls = 0;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  return (method: string, params: object, sessionId?: string): Promise<any> =>
+    new Promise((resolve, reject) => {
+      const id = ++calls;
+      waiting.set(id, { resolve, reject });
+      commands.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
+    });
+}
+
+function unpack(folder: string): void {
+  if (existsSync(join(folder, "chromium"))) return;
+  const archive = (name: string) => brotliDecompressSync(readFileSync(new URL(name, packed)));
+  for (const name of ["al2023.tar.br", "fonts.tar.br"]) {
+    for (const { name: path, data } of parseTar(archive(name))) {
+      if (!data) continue;
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), data);
+    }
+  }
+  writeFileSync(join(folder, "chromium"), archive("chromium.br"), { mode: 0o755 });
+}
