@@ -2,9 +2,9 @@
 import { generateLoads } from "../src/cli/generated_loads.ts";
 import { Placement, rebalanceExperts, topologies } from "../src/index.ts";
 import { checkLoads, type Graph, type Loads, toTopology } from "../src/problem.ts";
+import { seeded } from "../src/random.ts";
 import { exactSolver } from "../src/reference/exact.ts";
 import type { Topology } from "../src/topology.ts";
-import { seeded } from "../test/helpers/random.ts";
 
 export interface Layer {
   form: Placement | Graph;

@@ -4,9 +4,9 @@ import { type CpuBackend, cpuBackend } from "../src/backend_cpu.ts";
 import { webgpuBackend } from "../src/backend_webgpu.ts";
 import { certify, createSolver, DeviceError, requestDevice } from "../src/index.ts";
 import { checkLoads, toTopology } from "../src/problem.ts";
+import { seeded } from "../src/random.ts";
 import { judge } from "../src/solution.ts";
 import { families, randomPlacement } from "./helpers/instances.ts";
-import { seeded } from "./helpers/random.ts";
 
 const random = seeded(61);
 const placement = randomPlacement(random, 4, 4, 6, 3);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { certify, Placement, type ReplicaProblem, type ReplicaSolution, solveLoadBalanceLP } from "../src/index.ts";
+import { type Random, seeded } from "../src/random.ts";
 import { families, type Instance, instances, shapes } from "./helpers/instances.ts";
-import { type Random, seeded } from "./helpers/random.ts";
 import { certifyInstance, solveInstance } from "./helpers/solve.ts";
 
 /**

@@ -12,8 +12,8 @@ import {
   type TokenMode,
   topologies,
 } from "../src/index.ts";
+import { seeded } from "../src/random.ts";
 import { countCalls } from "./helpers/gpu_calls.ts";
-import { seeded } from "./helpers/random.ts";
 
 const unhandled: unknown[] = [];
 const note = (reason: unknown) => unhandled.push(reason);

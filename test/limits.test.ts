@@ -9,8 +9,8 @@ import {
   requestDevice,
   solveLoadBalanceLP,
 } from "../src/index.ts";
+import { seeded } from "../src/random.ts";
 import { randomPlacement } from "./helpers/instances.ts";
-import { seeded } from "./helpers/random.ts";
 
 const backends = ["webgpu", "cpu"] as const;
 const pair = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });

@@ -8,9 +8,9 @@ import {
   Placement,
   ShapeError,
 } from "../src/index.ts";
+import { seeded } from "../src/random.ts";
 import { layerPlacements, oddIds, randomIds } from "./helpers/batches.ts";
 import { plainDevice } from "./helpers/devices.ts";
-import { seeded } from "./helpers/random.ts";
 
 /** All that `measureImbalance` says, recomputed slot by slot from counts [L][E] or quotas [L][P]. */
 function recomputed(placements: readonly Placement[], counts: number[][], quota?: number[][]) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expertPrice, Placement, type ReplicaProblem, solveLoadBalanceLP } from "../src/index.ts";
+import { seeded } from "../src/random.ts";
 import { instances, randomPlacement } from "./helpers/instances.ts";
-import { seeded } from "./helpers/random.ts";
 
 const fractional = { backend: "cpu", tokens: "fractional" } as const;
 

@@ -8,7 +8,7 @@ import {
   Placement,
   registerPrometheusMetrics,
 } from "../src/index.ts";
-import { seeded } from "./helpers/random.ts";
+import { seeded } from "../src/random.ts";
 
 interface Family {
   type: string;

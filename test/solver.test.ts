@@ -9,8 +9,8 @@ import {
   solveLoadBalanceLP,
   topologies,
 } from "../src/index.ts";
+import { type Random, seeded } from "../src/random.ts";
 import { countCalls } from "./helpers/gpu_calls.ts";
-import { type Random, seeded } from "./helpers/random.ts";
 
 let device: GPUDevice;
 let asked: ReturnType<typeof countCalls>;

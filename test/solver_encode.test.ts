@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type BufferSlice, createSolver, requestDevice } from "../src/index.ts";
+import { seeded } from "../src/random.ts";
 import { families, randomPlacement } from "./helpers/instances.ts";
-import { seeded } from "./helpers/random.ts";
 
 const random = seeded(90);
 const placement = randomPlacement(random, 8, 5, 8, 4);

@@ -1,3 +1,4 @@
+import { seeded } from "../random.ts";
 import type { LoadHistory } from "./load_file.ts";
 
 const TOP_K = 4;
@@ -22,8 +23,7 @@ const PERSISTENCE = 0.9995;
  */
 export function generateLoads(shape: { steps: number; layers: number; experts: number }, seed: number): LoadHistory {
   const { steps, layers, experts } = shape;
-  const random = uniform(seed);
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const { normal } = seeded(seed);
   const innovation = Math.sqrt(1 - PERSISTENCE ** 2);
   const loads = new Int32Array(steps * layers * experts);
   const popularity = new Float64Array(experts);
@@ -41,15 +41,4 @@ export function generateLoads(shape: { steps: number; layers: number; experts: n
     for (let i = 0; i < z.length; i++) z[i] = PERSISTENCE * z[i] + innovation * normal();
   }
   return { source: `generated, seed ${seed}`, steps, layers, experts, loads };
-}
-
-/** Uniform in [0, 1): the generator "mulberry32" (T. Ettinger, public domain). */
-export function uniform(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

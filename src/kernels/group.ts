@@ -6,10 +6,10 @@ import subgroupReduce from "../../shaders/common/subgroup_reduce.wgsl";
 import u64 from "../../shaders/common/u64.wgsl";
 import workgroupReduce from "../../shaders/common/workgroup_reduce.wgsl";
 import wgsl from "../../shaders/group.wgsl";
-import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
+import { type CompiledKernel, compile, type Kernel } from "../gpu/pipeline.ts";
 import { choosers } from "../group_form.ts";
 import type { Topology } from "../topology.ts";
-import { type GroupSizes, type GroupTable, roundUp } from "./group_table.ts";
+import { type GroupSizes, roundUp } from "./group_table.ts";
 import { solveKernel } from "./solve.ts";
 
 const fragments = [problem, interiorPoint, elimination, finish, u64];
@@ -105,18 +105,3 @@ export function compileGroup(
   const overrides = { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: lanes };
   return compile(device, kernel === "subgroup" ? subgroupKernel : groupKernel, shape, overrides);
 }
-
-/** Records one dispatch that solves `batch` LPs. */
-export function encodeGroup(
-  device: GPUDevice,
-  pass: GPUComputePassEncoder,
-  kernel: CompiledKernel,
-  bindings: GPUBindGroup,
-  batch: number,
-): void {
-  pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, bindings);
-  pass.dispatchWorkgroups(...foldGrid(device, batch));
-}
-
-export type { GroupTable };

@@ -1,8 +1,8 @@
+import type { Random } from "../random.ts";
 import type { Arrangement } from "./arrangement.ts";
 import type { CutPool } from "./cut_pool.ts";
 import type { Pacer } from "./pacer.ts";
 import { type MoveKind, propose } from "./propose.ts";
-import type { Random } from "./random.ts";
 
 export interface AnnealOptions {
   kind: MoveKind;

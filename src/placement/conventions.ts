@@ -168,6 +168,12 @@ const fileWriters: { [Format in PlacementFormat]: (placements: readonly Placemen
 
 function requireFormat(placements: readonly Placement[], format: PlacementFormat): void {
   requireLayers(placements);
+  for (const [layer, { slotsPerGpu }] of placements.entries()) {
+    const uneven = slotsPerGpu.findIndex((slots) => slots !== slotsPerGpu[0]);
+    if (uneven < 0) continue;
+    const name = `placements[${layer}].slotsPerGpu[${uneven}]`;
+    throw new PlacementError(name, `${slotsPerGpu[0]} as on GPU 0, which every system counts on`, slotsPerGpu[uneven]);
+  }
   if (!placementFormats.includes(format)) {
     throw new ArgumentError("format", placementFormats.map((known) => `"${known}"`).join(" or "), format);
   }

@@ -1,17 +1,11 @@
 import { type Arrangement, EMPTY, type Machine } from "./arrangement.ts";
+import { ALL, type CutSets } from "./cut_sets.ts";
 import { type Objective, ofValues } from "./objective.ts";
 
 /** Scenarios are worked through in blocks of this many, so that a bad move is known after the first. */
 const BLOCK = 32;
-/** With so many GPUs at most, the pool holds every set of GPUs, and its bound is the optimum. */
-const COMPLETE_GPUS = 8;
-/** Sets that the pool holds where it cannot hold all. */
-const CAPACITY = 256;
 /** Standard errors by which a move must look too bad after some blocks to be given up. */
 const SURELY = 2;
-
-/** The cut of all GPUs: a perfect balance. Never leaves the pool. */
-const ALL = 0;
 
 /** A move: slots, and what comes into each. At most two experts are touched. */
 export type Move = readonly { slot: number; expert: number }[];
@@ -26,34 +20,24 @@ export type Move = readonly { slot: number; expert: number }[];
  * [cuts, n] numbers without solving an LP. Loads are shares scaled to a total of v(all GPUs), so that t* is the imbalance itself.
  */
 export class CutPool {
-  /** Whether every set is in the pool. */
-  readonly complete: boolean;
+  /** The objective of the arrangement. */
+  worth = 1;
   /** [n] the bound of each scenario's imbalance. */
   readonly value: Float64Array;
   /** [n, padded to whole blocks] the cut that gives it. */
   readonly bottleneck: Int32Array;
-  /** [capacity, G] 1 where the GPU is in the set. */
-  readonly member: Uint8Array;
   /** [E, capacity] replicas of an expert outside a set: it is inside where there are none. */
   readonly outside: Int32Array;
-  readonly capacity: number;
-  private cuts = 0;
   /** n, rounded up to whole blocks; what is added has no load. */
   private readonly padded: number;
   /** [E, padded] */
   private readonly load: Float64Array;
-  /** [capacity] 1 / v(S) */
-  private readonly pace: Float64Array;
   /** [E, padded / BLOCK] the largest of each block. */
   private readonly loadPeak: Float64Array;
   /** [padded / BLOCK, capacity, BLOCK] inside_S / v(S) */
   private readonly time: Float64Array;
   /** [padded / BLOCK, capacity] the largest of each block. No imbalance is below 1, so most cuts need no look at their blocks. */
   private readonly timePeak: Float64Array;
-  private readonly known = new Set<string>();
-  /** [capacity] when the cut was last a bottleneck, in calls of `add`. */
-  private readonly lastBinding: Float64Array;
-  private clock = 0;
 
   // The move on trial.
   private readonly touched = [EMPTY, EMPTY];
@@ -71,35 +55,28 @@ export class CutPool {
   /** [BLOCK] scenarios of a block whose bottleneck is one of the changed cuts. */
   private readonly open = new Int32Array(BLOCK);
 
-  /**
-   * @param rows  [n, E] loads of each scenario, adding up to 1.
-   * @param previous  A pool of the same machine, whose cuts come along.
-   */
+  /** @param rows  [n, E] loads of each scenario, adding up to 1. */
   constructor(
     private readonly machine: Machine,
     private readonly arrangement: Arrangement,
     rows: Float64Array,
     private readonly objective: Objective,
-    previous?: CutPool,
+    readonly sets: CutSets,
   ) {
-    const { gpus, experts, speed } = machine;
+    const { experts, speed } = machine;
+    const { capacity } = sets;
     const n = rows.length / experts;
-    this.complete = gpus <= COMPLETE_GPUS;
-    this.capacity = this.complete ? 2 ** gpus - 1 : Math.max(CAPACITY, 4 * gpus);
     this.padded = Math.ceil(n / BLOCK) * BLOCK;
     this.value = new Float64Array(n);
-    this.member = new Uint8Array(this.capacity * gpus);
-    this.outside = new Int32Array(experts * this.capacity);
+    this.outside = new Int32Array(experts * capacity);
     this.load = new Float64Array(experts * this.padded);
-    this.pace = new Float64Array(this.capacity);
     this.loadPeak = new Float64Array((experts * this.padded) / BLOCK);
-    this.time = new Float64Array(this.capacity * this.padded);
-    this.timePeak = new Float64Array((this.capacity * this.padded) / BLOCK);
-    this.lastBinding = new Float64Array(this.capacity);
-    this.after = [new Int32Array(this.capacity), new Int32Array(this.capacity)];
-    this.enters = [new Int8Array(this.capacity), new Int8Array(this.capacity)];
-    this.isChanged = new Uint8Array(this.capacity);
-    this.changed = new Int32Array(this.capacity);
+    this.time = new Float64Array(capacity * this.padded);
+    this.timePeak = new Float64Array((capacity * this.padded) / BLOCK);
+    this.after = [new Int32Array(capacity), new Int32Array(capacity)];
+    this.enters = [new Int8Array(capacity), new Int8Array(capacity)];
+    this.isChanged = new Uint8Array(capacity);
+    this.changed = new Int32Array(capacity);
     this.trial = new Float64Array(this.padded);
     this.trialBottleneck = new Int32Array(this.padded);
     this.bottleneck = new Int32Array(this.padded);
@@ -110,49 +87,25 @@ export class CutPool {
     for (let block = 0; block < this.loadPeak.length; block++) {
       this.loadPeak[block] = peak(this.load, block * BLOCK);
     }
-    const set = new Uint8Array(gpus);
-    this.add(set.fill(1)); // cut ALL
-    if (this.complete) {
-      for (let bits = 1; bits < 2 ** gpus - 1; bits++) this.add(set.map((_, g) => (bits >> g) & 1));
-    } else {
-      for (let g = 0; g < gpus; g++) this.add(set.fill(0).fill(1, g, g + 1));
-      const known = previous ? previous.cuts : 0;
-      for (let cut = 0; cut < known; cut++) this.add(previous!.member.subarray(cut * gpus, (cut + 1) * gpus));
-    }
+    for (let cut = 0; cut < sets.count; cut++) this.fill(cut);
     this.settle();
   }
 
-  /** The objective of the arrangement. */
-  worth = 1;
-
-  /** Takes a set in, if need be in the place of the one that has not been a bottleneck for longest; to be followed by `settle`. */
+  /** Takes a set in; to be followed by `settle`. */
   add(set: Uint8Array): void {
-    const { gpus, speed } = this.machine;
-    const key = set.join("");
-    if (this.known.has(key)) return;
-    let cut = this.cuts;
-    if (cut < this.capacity) this.cuts++;
-    else {
-      cut = this.lastBinding.indexOf(this.lastBinding.reduce((a, b) => Math.min(a, b)));
-      this.known.delete(this.member.subarray(cut * gpus, (cut + 1) * gpus).join(""));
-    }
-    this.known.add(key);
-    this.lastBinding[cut] = cut === ALL ? Infinity : ++this.clock;
-    this.member.set(set, cut * gpus);
-    let inside = 0;
-    for (let g = 0; g < gpus; g++) if (set[g]) inside += speed[g];
-    this.pace[cut] = 1 / inside;
-    this.fill(cut);
+    const cut = this.sets.add(set);
+    if (cut >= 0) this.fill(cut);
   }
 
   /** Computes one cut from the arrangement alone. */
   private fill(cut: number): void {
     const { gpus, experts } = this.machine;
     const { slot, gpuOf } = this.arrangement;
-    const { capacity, outside, time, load, padded, pace } = this;
+    const { outside, time, load, padded } = this;
+    const { capacity, pace, member } = this.sets;
     for (let e = 0; e < experts; e++) outside[e * capacity + cut] = 0;
     for (const [s, e] of slot.entries()) {
-      if (e !== EMPTY && !this.member[cut * gpus + gpuOf[s]]) outside[e * capacity + cut]++;
+      if (e !== EMPTY && !member[cut * gpus + gpuOf[s]]) outside[e * capacity + cut]++;
     }
     for (let first = 0; first < padded; first += BLOCK) {
       const at = first * capacity + cut * BLOCK;
@@ -178,11 +131,11 @@ export class CutPool {
 
   /** The values on trial become the values. */
   private take(): void {
-    const { value, trial, bottleneck, trialBottleneck, lastBinding } = this;
+    const { value, trial, bottleneck, trialBottleneck } = this;
     value.set(trial.subarray(0, value.length));
     bottleneck.set(trialBottleneck);
     this.worth = ofValues(this.objective, value);
-    for (const cut of bottleneck) if (cut !== ALL) lastBinding[cut] = this.clock;
+    this.sets.touch(bottleneck);
   }
 
   /**
@@ -215,7 +168,8 @@ export class CutPool {
 
   /** Which experts a move touches, and at which cuts they come to be inside or cease to be. */
   private prepare(move: Move): void {
-    const { capacity, outside, touched, after, enters, cuts, member } = this;
+    const { outside, touched, after, enters } = this;
+    const { capacity, count: cuts, member } = this.sets;
     const { slot, gpuOf } = this.arrangement;
     const { gpus } = this.machine;
     touched.fill(EMPTY);
@@ -253,7 +207,8 @@ export class CutPool {
    * cut; only the others, the open ones, need a look at all cuts.
    */
   private tryBlock(first: number): void {
-    const { capacity, cuts, padded, time, timePeak, load, loadPeak, pace, open } = this;
+    const { padded, time, timePeak, load, loadPeak, open } = this;
+    const { capacity, count: cuts, pace } = this.sets;
     const { value, bottleneck, trial, trialBottleneck, touched, changed, isChanged } = this;
     const [enters0, enters1] = this.enters;
     let opened = 0;
@@ -302,7 +257,8 @@ export class CutPool {
 
   /** Makes the move that was tried last, to the end: here, and in the arrangement. */
   commit(move: Move): void {
-    const { capacity, cuts, padded, time, timePeak, load, pace, outside, touched, after, enters } = this;
+    const { padded, time, timePeak, load, outside, touched, after, enters } = this;
+    const { capacity, count: cuts, pace } = this.sets;
     for (const { slot, expert } of move) this.arrangement.put(slot, expert);
     for (const [which, expert] of touched.entries()) {
       if (expert === EMPTY) continue;

@@ -1,6 +1,6 @@
+import type { Random } from "../random.ts";
 import { type Arrangement, EMPTY, nodeOf } from "./arrangement.ts";
 import type { CutPool, Move } from "./cut_pool.ts";
-import type { Random } from "./random.ts";
 
 /** Which moves may be made. "relabel": experts trade all their slots, so that the replica graph stays. */
 export type MoveKind = "any" | "relabel";
@@ -47,8 +47,8 @@ function byPrice(
 ): [inside: number, outside: number] | undefined {
   const { slot, gpuOf, machine } = arrangement;
   const cut = pool.bottleneck[random.below(pool.value.length)];
-  const isMember = (s: number) => pool.member[cut * machine.gpus + gpuOf[s]] === 1;
-  const pays = (s: number) => slot[s] !== EMPTY && pool.outside[slot[s] * pool.capacity + cut] === 0;
+  const isMember = (s: number) => pool.sets.member[cut * machine.gpus + gpuOf[s]] === 1;
+  const pays = (s: number) => slot[s] !== EMPTY && pool.outside[slot[s] * pool.sets.capacity + cut] === 0;
   const inside = drawSlot(slot.length, pays, random);
   const outside = drawSlot(slot.length, (s) => !isMember(s), random);
   return inside === undefined || outside === undefined ? undefined : [inside, outside];

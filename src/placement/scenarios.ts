@@ -1,5 +1,5 @@
+import type { Random } from "../random.ts";
 import { type LayerHistory, meanShare } from "./history.ts";
-import type { Random } from "./random.ts";
 
 /**
  * Batches as they may come, drawn from those that came: n rows of expert shares to choose a placement by.

@@ -1,13 +1,14 @@
+import { type Random, seeded } from "../random.ts";
 import { topologyOfPlacement } from "../topology.ts";
 import { anneal } from "./anneal.ts";
 import { Arrangement, type Machine, placementOf, type Rows } from "./arrangement.ts";
 import type { FindBottlenecks } from "./bottlenecks.ts";
 import { CutPool } from "./cut_pool.ts";
+import { CutSets } from "./cut_sets.ts";
 import type { LayerHistory } from "./history.ts";
 import { type Objective, ofValues } from "./objective.ts";
 import type { Pacer } from "./pacer.ts";
 import type { MoveKind } from "./propose.ts";
-import { type Random, seededRandom } from "./random.ts";
 import { drawScenarios } from "./scenarios.ts";
 
 /** What a search needs besides a history and a place to begin. */
@@ -69,18 +70,18 @@ export async function evaluate(
  */
 export async function search(history: LayerHistory, start: Rows, context: SearchContext): Promise<Found> {
   const { machine, objective, pacer, before } = context;
-  const random = seededRandom(context.seed);
+  const random = seeded(context.seed);
   const unseen = drawScenarios(history, UNSEEN, random);
   const judge = async (rows: Rows) => ofValues(objective, (await evaluate(context, [rows], unseen)).values[0]);
 
   let best = { rows: start, worth: await judge(start) };
   let evaluations = 0;
   let futile = 0;
-  let pool: CutPool | undefined;
+  const sets = new CutSets(machine);
   for (let run = 0; run < context.runs && futile < FUTILE_RUNS && best.worth > 1 + ENOUGH && !pacer.isOver; run++) {
     const scenarios = drawScenarios(history, Math.min(MOST_SCENARIOS, FIRST_SCENARIOS * 2 ** run), random);
     const arrangement = new Arrangement(machine, best.rows, before);
-    pool = new CutPool(machine, arrangement, scenarios, objective, pool);
+    const pool = new CutPool(machine, arrangement, scenarios, objective, sets);
     const length = FIRST_RUN * machine.used * 2 ** run;
     const found = await annealExactly(pool, arrangement, scenarios, length, context, random);
     evaluations += found.evaluations;
@@ -102,7 +103,7 @@ async function annealExactly(
 ): Promise<Found> {
   const { machine, objective, pacer, kind, movable } = context;
   const heat = Math.min(HOTTEST_START, Math.max(COOLEST_START, HEAT * (pool.worth - 1)));
-  const pieces = pool.complete ? 1 : CHECKS;
+  const pieces = pool.sets.complete ? 1 : CHECKS;
   let best = { rows: arrangement.rows(), worth: Infinity };
   let evaluations = 0;
   for (let piece = 0; piece < pieces && !pacer.isOver; piece++) {
@@ -112,7 +113,7 @@ async function annealExactly(
     const found = await anneal(arrangement, pool, options, random, pacer);
     evaluations += found.evaluations;
     const rows = arrangement.rows(found.best);
-    if (pool.complete) return { rows, evaluations };
+    if (pool.sets.complete) return { rows, evaluations };
     // The bounds of the best and of the last may be too good to be true.
     const candidates = [rows, arrangement.rows()];
     const { values, member } = await evaluate(context, candidates, scenarios);

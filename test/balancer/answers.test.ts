@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { type Balanced, type Balancer, createBalancer, DeviceError, Placement } from "../../src/index.ts";
+import { seeded } from "../../src/random.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 import { families } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 const backends = ["webgpu", "cpu"] as const;
 const balancers: Record<"webgpu" | "cpu", Balancer> = {

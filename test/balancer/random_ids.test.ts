@@ -1,10 +1,10 @@
 /** 2,000 seeded cases: random ids of any number and shape, on both backends. */
 import { describe, expect, test } from "vitest";
 import { createBalancer, type Placement } from "../../src/index.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { faults } from "../helpers/balanced.ts";
 import { layerPlacements, randomIds } from "../helpers/batches.ts";
 import { randomSpeeds } from "../helpers/instances.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 
 let cases = 0;
 

@@ -7,8 +7,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Analysis } from "../../src/cli/analysis.ts";
 import { placementsToJSON, rebalanceExperts } from "../../src/index.ts";
 import { Placement } from "../../src/placement/placement.ts";
+import { seeded } from "../../src/random.ts";
 import { chromiumPresent, evaluateInChromium, needsChromium } from "../helpers/chromium.ts";
-import { seeded } from "../helpers/random.ts";
 import { hosts, maxLoads, optimum } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

@@ -8,7 +8,7 @@ import type { BalanceReport, LayerGroup } from "../../src/cli/balance_report.ts"
 import { generateLoads } from "../../src/cli/generated_loads.ts";
 import { readLoads } from "../../src/cli/load_file.ts";
 import { rebalanceExperts } from "../../src/index.ts";
-import { seeded } from "../helpers/random.ts";
+import { seeded } from "../../src/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { cli, evenkeel } from "./evenkeel.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
 import type { ReplayReport } from "../../src/cli/replay_report.ts";
-import { seeded } from "../helpers/random.ts";
+import { seeded } from "../../src/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

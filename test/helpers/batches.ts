@@ -1,9 +1,9 @@
 /** Placements and batches of top-k ids for the balancer and its kernels. */
 import { type Balanced, Placement, type RankCounts } from "../../src/index.ts";
 import { CHUNK } from "../../src/kernels/balance_params.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { faults } from "./balanced.ts";
 import { randomPlacement } from "./instances.ts";
-import { type Random, seeded } from "./random.ts";
 
 /** Around every boundary of the kernels that walk ids: none, one, a chunk less one, a chunk, one more, several. */
 export const assignmentCounts = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5000];

@@ -1,6 +1,6 @@
 /** Seeded problems over the topologies, placements and load families that the solvers must handle. */
 import { type EdgeProblem, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
-import { type Random, seeded } from "./random.ts";
+import { type Random, seeded } from "../../src/random.ts";
 
 export type Instance = { name: string; batch: number } & (
   | { form: "edge"; problem: EdgeProblem }

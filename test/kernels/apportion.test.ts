@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { Placement, requestDevice } from "../../src/index.ts";
 import { compileApportion } from "../../src/kernels/apportion.ts";
 import { balanceParams, LANES, placementTable } from "../../src/kernels/balance_params.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/apportion.ts";
 import { difference, rowOf } from "../helpers/arrays.ts";
 import { expertCounts, layerPlacements } from "../helpers/batches.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 const most = 2 ** 31 - 1;

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../../src/gpu/pipeline.ts";
 import { requestDevice } from "../../src/index.ts";
 import { BALANCE_PARAMS_BYTES, balanceParams } from "../../src/kernels/balance_params.ts";
+import { seeded } from "../../src/random.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 const fragment = (name: string) => readFileSync(new URL(`../../shaders/common/${name}`, import.meta.url), "utf8");

@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { requestDevice } from "../../src/index.ts";
 import { balanceParams, CHUNK, chunksOf, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileCount } from "../../src/kernels/count.ts";
+import { seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/count.ts";
 import { difference, rowOf } from "../helpers/arrays.ts";
 import { assignmentCounts, expertCounts, layerPlacements, oddIds, randomIds } from "../helpers/batches.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 

@@ -4,11 +4,11 @@ import { modelWorkload } from "../../bench/workloads.ts";
 import { Placement } from "../../src/index.ts";
 import { groupVariant } from "../../src/kernels/group.ts";
 import { checkLoads, type Graph, type Loads, type ReplicaProblem, toTopology } from "../../src/problem.ts";
+import { seeded } from "../../src/random.ts";
 import { constants } from "../../src/reference/newton.ts";
 import { check, device, expectSame, solveGroup, subgroup, variants, wide, workgroup } from "../helpers/group.ts";
 import { families, instances, randomPlacement, randomSpeeds, shapes } from "../helpers/instances.ts";
 import { unwritten } from "../helpers/kernel.ts";
-import { seeded } from "../helpers/random.ts";
 
 const shader = (path: string) => readFileSync(new URL(`../../shaders/${path}`, import.meta.url), "utf8");
 

@@ -13,11 +13,11 @@ import {
 } from "../../src/kernels/group.ts";
 import { groupTable } from "../../src/kernels/group_table.ts";
 import { type Loads, toTopology } from "../../src/problem.ts";
+import { seeded } from "../../src/random.ts";
 import type { Topology } from "../../src/topology.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { device, solveGroup, variants, wide } from "../helpers/group.ts";
 import { families, randomPlacement, shapes } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 describe("barriers", () => {
   /** The same kernel, which counts its barriers in the word for the moves: those of the interior point, or all of them. */

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { requestDevice } from "../../src/index.ts";
 import { balanceParams, type PlacementTable } from "../../src/kernels/balance_params.ts";
 import { compileImbalance, decodeImbalance, METRICS_WORDS } from "../../src/kernels/imbalance.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/imbalance.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 const most = 2 ** 31 - 1;

@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { requestDevice } from "../../src/index.ts";
 import { balanceParams, CHUNK, LANES, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileOffsets } from "../../src/kernels/offsets.ts";
+import { seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/offsets.ts";
 import { difference } from "../helpers/arrays.ts";
 import { expertCounts, layerPlacements } from "../helpers/batches.ts";
 import { runKernel } from "../helpers/kernel.ts";
-import { seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 

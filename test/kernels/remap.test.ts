@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Placement, requestDevice } from "../../src/index.ts";
 import { balanceParams, CHUNK, chunksOf, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileRemap } from "../../src/kernels/remap.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { apportion } from "../../src/reference/apportion.ts";
 import { count } from "../../src/reference/count.ts";
 import { offsets } from "../../src/reference/offsets.ts";
@@ -9,7 +10,6 @@ import * as reference from "../../src/reference/remap.ts";
 import { difference, rowOf } from "../helpers/arrays.ts";
 import { assignmentCounts, expertCounts, layerPlacements, randomIds } from "../helpers/batches.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 

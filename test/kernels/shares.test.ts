@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { type Placement, requestDevice } from "../../src/index.ts";
 import { balanceParams, LANES, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileShares } from "../../src/kernels/shares.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { apportion } from "../../src/reference/apportion.ts";
 import * as reference from "../../src/reference/shares.ts";
 import { rowOf } from "../helpers/arrays.ts";
 import { expertCounts, layerPlacements } from "../helpers/batches.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 
 const { device } = await requestDevice();
 

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { createSolver, Placement, solveLoadBalanceLP } from "../../src/index.ts";
 import { statuses } from "../../src/kernels/solve.ts";
 import { checkLoads, type Graph, toTopology } from "../../src/problem.ts";
+import { seeded } from "../../src/random.ts";
 import { constants } from "../../src/reference/newton.ts";
 import { twin } from "../../src/reference/solve.ts";
 import { families, type Instance, instances, randomPlacement, shapes } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 import { certifyInstance, solveInstance } from "../helpers/solve.ts";
 
 const shader = (path: string) => readFileSync(new URL(`../../shaders/${path}`, import.meta.url), "utf8");

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { cutBound, wholeTokensBy } from "../../src/cut.ts";
 import { certify, createSolver, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
 import { checkLoads, type Graph, type Loads, toTopology } from "../../src/problem.ts";
+import { seeded } from "../../src/random.ts";
 import { numbers } from "../../src/reference/field.ts";
 import { solveLp } from "../../src/reference/specialised.ts";
 import { canonicalForm } from "../../src/specialised/canonical.ts";
@@ -9,7 +10,6 @@ import { specialise } from "../../src/specialised/generate.ts";
 import { MAX_STATEMENTS } from "../../src/specialised/plan.ts";
 import type { Topology } from "../../src/topology.ts";
 import { families, instances, randomPlacement, shapes } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 /** The text of the kernel, run on numbers. */
 function twin(topology: Topology, { expertLoad, baseLoad }: Loads, lp: number) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { certify, Placement, solveLoadBalanceLP, topologies } from "../../src/index.ts";
-import { seeded } from "../helpers/random.ts";
+import { seeded } from "../../src/random.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";
 
 interface Vectors {

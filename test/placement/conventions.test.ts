@@ -12,9 +12,9 @@ import {
   topologies,
 } from "../../src/index.ts";
 import { placementFormats } from "../../src/placement/conventions.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { errorOf, expectError } from "../helpers/bad_input.ts";
 import { layerPlacements } from "../helpers/batches.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";
 
 type Json = Record<string, unknown>;

@@ -11,9 +11,9 @@ import {
   sharesFromJSON,
   solveLoadBalanceLP,
 } from "../../src/index.ts";
+import { seeded } from "../../src/random.ts";
 import { errorOf, expectError, type Kind } from "../helpers/bad_input.ts";
 import { layerPlacements, randomIds } from "../helpers/batches.ts";
-import { seeded } from "../helpers/random.ts";
 
 /** Expert 0 has slots 0, 2 and 5, expert 1 slots 1 and 4, expert 2 slot 3. */
 const placement = Placement.fromPhysicalToLogical([0, 1, 0, 2, 1, 0], { gpus: 3 });

@@ -7,8 +7,8 @@ import {
   solveLoadBalanceLP,
   topologies,
 } from "../../src/index.ts";
+import { seeded } from "../../src/random.ts";
 import { families } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 /** Loads [E] of one layer in every step. */
 function historyOf(rows: readonly (readonly number[])[]): LoadHistory {
@@ -155,7 +155,8 @@ test.each([
 
 describe("options", () => {
   const random = seeded(3);
-  const rows = Array.from({ length: 40 }, () => families.lognormal(random, 16, 4));
+  const popularity = families.lognormal(random, 16, 4);
+  const rows = Array.from({ length: 40 }, () => popularity.map((load) => load * (0.5 + random.next())));
   const history = historyOf(rows);
   const options = { gpus: 4, redundant: 4, backend: "cpu" } as const;
   const maps = ({ placements }: { placements: Placement[] }) => placements.map((one) => [...one.physicalToLogical]);
@@ -198,8 +199,10 @@ describe("options", () => {
     const reason = new Error("enough");
     await expect(optimizePlacement(history, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const later = new AbortController();
-    setTimeout(() => later.abort(reason), 20);
-    await expect(optimizePlacement(history, { ...options, signal: later.signal })).rejects.toBe(reason);
+    const many = { loads: rows.flatMap((row) => new Array(50).fill(row).flat()), steps: 40, layers: 50, experts: 16 };
+    const { signal } = later;
+    const onProgress = () => later.abort(reason); // in the middle: 49 layers are to come
+    await expect(optimizePlacement(many, { ...options, signal, onProgress })).rejects.toBe(reason);
   });
 
   test("progress goes from layer to layer, up to 1", async () => {

@@ -3,15 +3,15 @@ import { optimizePlacement, Placement, solveLoadBalanceLP } from "../../src/inde
 import { Arrangement, type Machine, placementOf, type Rows, rowsOf } from "../../src/placement/arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu } from "../../src/placement/bottlenecks.ts";
 import { CutPool, type Move } from "../../src/placement/cut_pool.ts";
+import { CutSets } from "../../src/placement/cut_sets.ts";
 import { checkHistory } from "../../src/placement/history.ts";
 import { Pacer } from "../../src/placement/pacer.ts";
 import { propose } from "../../src/placement/propose.ts";
-import { seededRandom } from "../../src/placement/random.ts";
 import { drawScenarios } from "../../src/placement/scenarios.ts";
+import { seeded } from "../../src/random.ts";
 import { topologyOfPlacement } from "../../src/topology.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { families, randomPlacement, randomSpeeds } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 const pacer = new Pacer(Infinity, undefined);
 const onCpu = bottlenecksOnCpu(pacer);
@@ -43,8 +43,8 @@ describe("the cuts' bound", () => {
   test("is the optimum with 6 GPUs, also after moves, which are worth what they were said to be", async () => {
     const { machine, share, rows } = draw(1, 6, 70);
     const arrangement = new Arrangement(machine, rows);
-    const pool = new CutPool(machine, arrangement, share, "mean");
-    const random = seededRandom(1);
+    const pool = new CutPool(machine, arrangement, share, "mean", new CutSets(machine));
+    const random = seeded(1);
     let made = 0;
     for (let i = 0; i < 1000; i++) {
       const move: Move | undefined = propose(arrangement, pool, "any", random);
@@ -62,7 +62,7 @@ describe("the cuts' bound", () => {
 
   test("never exceeds the optimum with 12 GPUs, and reaches it once the exact solver's sets are in", async () => {
     const { machine, share, rows } = draw(2, 12, 40);
-    const pool = new CutPool(machine, new Arrangement(machine, rows), share, "mean");
+    const pool = new CutPool(machine, new Arrangement(machine, rows), share, "mean", new CutSets(machine));
     const { imbalance, member } = await onCpu([topologyOfPlacement(placementOf(rows), machine.speed)], share);
     const below = imbalance.filter((t, lp) => pool.value[lp] < t - ROUNDING).length;
     expect(below).toBeGreaterThan(0); // or the test would show nothing
@@ -75,8 +75,8 @@ describe("the cuts' bound", () => {
   test("a race ends early only for moves that are too bad", () => {
     const { machine, share, rows } = draw(3, 8, 256);
     const arrangement = new Arrangement(machine, rows);
-    const pool = new CutPool(machine, arrangement, share, "mean");
-    const random = seededRandom(1);
+    const pool = new CutPool(machine, arrangement, share, "mean", new CutSets(machine));
+    const random = seeded(1);
     let [raced, wrong] = [0, 0];
     for (let i = 0; i < 500; i++) {
       const move = propose(arrangement, pool, "any", random);
@@ -99,8 +99,8 @@ describe("moves", () => {
     });
     const nodes = { ...machine, nodes: 2 };
     const arrangement = new Arrangement(nodes, nodeRows);
-    const pool = new CutPool(nodes, arrangement, share, "mean");
-    const random = seededRandom(1);
+    const pool = new CutPool(nodes, arrangement, share, "mean", new CutSets(nodes));
+    const random = seeded(1);
     for (let i = 0; i < 2000; i++) {
       const move = propose(arrangement, pool, "any", random);
       if (!move) continue;
@@ -126,7 +126,7 @@ describe("scenarios", () => {
     const scatter = Array.from({ length: 64 }, () => Array.from({ length: experts }, () => 900 + random.below(200)));
     const drift = scatter.map((row, step) => row.map((load, e) => (e === 0 ? load * (1 + step / 32) : load)));
     const share0 = (rows: number[][]) => {
-      const drawn = drawScenarios(historyOf(rows), 400, seededRandom(1));
+      const drawn = drawScenarios(historyOf(rows), 400, seeded(1));
       let sum = 0;
       let n = 0;
       for (let i = 0; i < 400; i++) {
@@ -142,7 +142,7 @@ describe("scenarios", () => {
   });
 
   test("add up to 1, also of one batch, and of experts without load", () => {
-    const drawn = drawScenarios(historyOf([[5, 0, 0, 0, 0, 0, 0, 1]]), 10, seededRandom(1));
+    const drawn = drawScenarios(historyOf([[5, 0, 0, 0, 0, 0, 0, 1]]), 10, seeded(1));
     for (let i = 0; i < 10; i++) {
       const row = drawn.subarray(i * experts, (i + 1) * experts);
       expect(row.reduce((a, b) => a + b)).toBeCloseTo(1, 12);

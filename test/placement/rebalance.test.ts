@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { ArgumentError, LoadError, ShapeError } from "../../src/errors.ts";
 import { Placement } from "../../src/placement/placement.ts";
 import { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "../../src/placement/rebalance.ts";
+import { seeded } from "../../src/random.ts";
 import { families } from "../helpers/instances.ts";
-import { seeded } from "../helpers/random.ts";
 
 /** Load per replica in the slots of one layer, in float32 as EPLB computes it. */
 function slotLoads(map: ArrayLike<number>, weight: ArrayLike<number>): number[] {

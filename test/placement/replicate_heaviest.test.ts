@@ -8,8 +8,8 @@ import {
   ShapeError,
   topologies,
 } from "../../src/index.ts";
+import { type Random, seeded } from "../../src/random.ts";
 import { errorOf, expectError, type Kind } from "../helpers/bad_input.ts";
-import { type Random, seeded } from "../helpers/random.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";
 
 /** Any replica graph: D permutations of the ranks without a fixed point. */

@@ -5,11 +5,12 @@ export interface Random {
   /** Uniform integer in [0, n). */
   below(n: number): number;
   normal(): number;
+  pick<T>(items: readonly T[]): T;
   shuffle<T>(items: T[]): T[];
 }
 
 /** Mulberry32 (T. Ettinger, 2017). */
-export function seededRandom(seed: number): Random {
+export function seeded(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -17,12 +18,14 @@ export function seededRandom(seed: number): Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+  const below = (n: number) => Math.floor(next() * n);
   return {
     next,
-    below: (n) => Math.floor(next() * n),
+    below,
+    pick: (items) => items[below(items.length)],
     shuffle(items) {
       for (let i = items.length - 1; i > 0; i--) {
-        const j = Math.floor(next() * (i + 1));
+        const j = below(i + 1);
         [items[i], items[j]] = [items[j], items[i]];
       }
       return items;
