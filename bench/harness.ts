@@ -46,11 +46,14 @@ export interface Timing {
 }
 
 const WARM_UPS = 5;
+/** Short calls need more than a few: the engine compiles what it sees often. */
+const WARM_UP_MS = 100;
 
 /** Warms up, then times each call alone. The caller has checked the output of a first call already. */
 export async function time(prepared: Pick<Prepared, "run" | "gpuUs">, effort: Effort): Promise<Timing> {
   const start = performance.now();
-  for (let i = 0; i < WARM_UPS && performance.now() - start < effort.budgetMs / 2; i++) await prepared.run();
+  const spent = () => performance.now() - start;
+  for (let i = 0; (i < WARM_UPS || spent() < WARM_UP_MS) && spent() < effort.budgetMs / 2; i++) await prepared.run();
   const us: number[] = [];
   const gpuUs: number[] = [];
   const begun = performance.now();

@@ -2,21 +2,21 @@
 //
 //   the j-th token of expert e (over all ranks) goes to the slot i of e with  Q_{i-1} <= j < Q_i,   Q_i = quota_1 + ... + quota_i
 //
-// A chunk of ids is walked in blocks of WG. Within a block a token's ordinal among those of its expert is a count of bits: every
-// invocation sets its bit in the expert's word mask, then counts the bits below its own. No hashing, no order of atomics: the same input
-// gives the same output.
+// A chunk of ids is walked in blocks of 32 WORDS, several ids per invocation. Within a block a token's ordinal among those of its expert is a
+// count of bits: every id sets its bit in the expert's mask, then the bits below its own are counted. No hashing, no order of atomics: the
+// same input gives the same output.
 //
 // Shapes    ids: [L, N] i32 or u32.   offsets: [L, C, E] u32 from the `offsets` kernel.   quota: [L, P] u32.   physical: [L, N] u32: a
 //           slot, or -1 for ids that are -1 or out of range, and for tokens beyond the expert's quotas (never, if those add up).
 // Bindings  group 0:  0 placement   1 ids   2 offsets   3 quota   4 physical (out)   5 params.
-// Launch    WG invocations per chunk of CHUNK ids; grid [C, L, 1]. EXPERTS (WG / 32 + 1) words of workgroup memory.
-//           1 barrier, and 3 per block of WG ids.
-// Requires  C * CHUNK >= N, CHUNK a multiple of WG, WG a multiple of 32.
+// Launch    WG invocations per chunk of CHUNK ids; grid [C, L, 1]. EXPERTS (WORDS + 1) words of workgroup memory.
+//           1 barrier, and 3 per block of ids.
+// Requires  C * CHUNK >= N, CHUNK a multiple of 32 WORDS, that one of WG.
 // Twin      src/reference/remap.ts, compared in test/kernels/remap.test.ts.
 override EXPERTS: u32;
 override CHUNK: u32;
 override WG: u32;
-override WORDS: u32;  // WG / 32
+override WORDS: u32;  // of an expert's mask
 
 @group(0) @binding(0) var<storage, read> placement: array<u32>;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
@@ -28,7 +28,7 @@ override WORDS: u32;  // WG / 32
 const WORD_BITS = 32u;
 
 var<workgroup> wg_next: array<u32, EXPERTS>;                   // ordinal of the expert's next token
-var<workgroup> wg_seen: array<atomic<u32>, EXPERTS * WORDS>;   // bit per invocation; zero between blocks
+var<workgroup> wg_seen: array<atomic<u32>, EXPERTS * WORDS>;   // bit per id of the block; zero between blocks
 
 /// The slot that token `ordinal` of expert e goes to.
 fn slot_of(layer: u32, e: u32, ordinal: u32) -> u32 {
@@ -53,37 +53,35 @@ fn remap(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane
   }
   workgroupBarrier();
 
-  let word = lane / WORD_BITS;
-  let bit = 1u << (lane % WORD_BITS);
   let start = chunk * CHUNK;
   let end = min(start + CHUNK, params.assignments);
-  for (var block = start; block < end; block += WG) {  // uniform bounds, so barriers are legal inside
-    let i = block + lane;
-    let inside = i < end;
-    var e = NO_EXPERT;
-    if (inside) { e = ids[layer * params.assignments + i]; }
-    let counts = e < EXPERTS;
-    if (counts) { atomicOr(&wg_seen[e * WORDS + word], bit); }
-    workgroupBarrier();
-
-    var below = 0u;
-    var all = 0u;
-    if (counts) {
-      for (var k = 0u; k < WORDS; k++) {
-        let seen = atomicLoad(&wg_seen[e * WORDS + k]);
-        all += countOneBits(seen);
-        if (k < word) { below += countOneBits(seen); }
-        if (k == word) { below += countOneBits(seen & (bit - 1u)); }
-      }
-      physical[layer * params.assignments + i] = slot_of(layer, e, wg_next[e] + below);
-    } else if (inside) {
-      physical[layer * params.assignments + i] = NO_EXPERT;
+  let layer_start = layer * params.assignments;
+  for (var block = start; block < end; block += WORDS * WORD_BITS) {  // uniform bounds, so barriers are legal inside
+    let block_end = min(block + WORDS * WORD_BITS, end);
+    for (var i = block + lane; i < block_end; i += WG) {
+      let e = ids[layer_start + i];
+      if (e < EXPERTS) { atomicOr(&wg_seen[e * WORDS + (i - block) / WORD_BITS], 1u << ((i - block) % WORD_BITS)); }
     }
     workgroupBarrier();
 
-    if (counts && below + 1u == all) {  // the last of its expert tidies up: one invocation per expert, no race
+    for (var i = block + lane; i < block_end; i += WG) {
+      let e = ids[layer_start + i];
+      var slot = NO_EXPERT;
+      if (e < EXPERTS) {
+        let word = (i - block) / WORD_BITS;
+        let mask = (1u << ((i - block) % WORD_BITS)) - 1u;
+        var below = countOneBits(atomicLoad(&wg_seen[e * WORDS + word]) & mask);
+        for (var k = 0u; k < word; k++) { below += countOneBits(atomicLoad(&wg_seen[e * WORDS + k])); }
+        slot = slot_of(layer, e, wg_next[e] + below);
+      }
+      physical[layer_start + i] = slot;
+    }
+    workgroupBarrier();
+
+    for (var e = lane; e < EXPERTS; e += WG) {
+      var all = 0u;
+      for (var k = 0u; k < WORDS; k++) { all += countOneBits(atomicExchange(&wg_seen[e * WORDS + k], 0u)); }
       wg_next[e] += all;
-      for (var k = 0u; k < WORDS; k++) { atomicStore(&wg_seen[e * WORDS + k], 0u); }
     }
     workgroupBarrier();
   }

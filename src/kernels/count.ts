@@ -16,7 +16,8 @@ export const countKernel = {
   },
 } satisfies Kernel;
 
-const WORKGROUP = 256;
+/** Few lanes with many ids each: a barrier costs the more the more lanes wait. */
+const WORKGROUP = 64;
 
 export function compileCount(device: GPUDevice, experts: number): Promise<CompiledKernel> {
   return compile(device, countKernel, {}, { EXPERTS: experts, CHUNK, WG: WORKGROUP });

@@ -17,12 +17,15 @@ export const remapKernel = {
   },
 } satisfies Kernel;
 
+/** Few lanes with several ids each: a barrier costs the more the more lanes wait. */
+const WORKGROUP = 64;
+
 /** Wide blocks where the bit masks of all experts fit the 16 KB of workgroup memory that every adapter has, narrow ones beyond. */
-function workgroupFor(experts: number): number {
-  return experts <= 256 ? 256 : 64;
+function wordsFor(experts: number): number {
+  return experts <= 256 ? 8 : 2;
 }
 
 export function compileRemap(device: GPUDevice, experts: number): Promise<CompiledKernel> {
-  const workgroup = workgroupFor(experts);
-  return compile(device, remapKernel, {}, { EXPERTS: experts, CHUNK, WG: workgroup, WORDS: workgroup / 32 });
+  const overrides = { EXPERTS: experts, CHUNK, WG: WORKGROUP, WORDS: wordsFor(experts) };
+  return compile(device, remapKernel, {}, overrides);
 }

@@ -19,13 +19,15 @@ describe("the group kernel and its twin", () => {
     expect(Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]))).toMatchObject(constants);
   });
 
+  // A pipeline takes seconds: of the shapes that share a padded size, one.
+  const some = Object.keys(shapes).filter((name) => !["cube", "torus 8x4", "EP8 R8", "EP16 R32"].includes(name));
   test.each([false, true])(
-    "agree on every shape and family; unequal speeds: %s",
+    "agree on shapes and families; unequal speeds: %s",
     { timeout: 600_000 },
     async (unequalSpeeds) => {
       const differences: number[] = [];
       let inexact = 0;
-      for (const instance of instances(Object.keys(shapes), Object.keys(families), 21, 2, unequalSpeeds)) {
+      for (const instance of instances(some, Object.keys(families), 21, 2, unequalSpeeds)) {
         const { problem } = instance;
         const graph: Graph | undefined = instance.form === "edge" ? instance.problem : undefined;
         const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, problem.speed);

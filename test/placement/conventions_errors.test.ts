@@ -271,6 +271,12 @@ describe("maps that are not as they should be", () => {
   const one = Placement.fromPhysicalToLogical(example[0], { gpus: 3 });
   test.each<[message: string, kind: Kind, placements: unknown, format: unknown]>([
     [
+      "placements[0].slotsPerGpu[1]: expected 2 as on GPU 0, which every system counts on, got 1.",
+      PlacementError,
+      [Placement.fromPhysicalToLogical([0, 1, 2], { gpus: 2, slotsPerGpu: [2, 1] })],
+      "sglang",
+    ],
+    [
       "placements: expected an array with a Placement per layer, got an object of Placement.",
       ArgumentError,
       one,
