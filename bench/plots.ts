@@ -3,7 +3,7 @@ import { lineChart } from "../src/cli/charts.ts";
 import { figure, htmlPage, htmlTable } from "../src/cli/html_page.ts";
 import type { Row } from "./harness.ts";
 
-const SIZE = { width: 760, height: 420 };
+const SIZE = { width: 900, height: 420 };
 
 /** @param table  Header and rows, as on the screen. */
 export function plotsPage(

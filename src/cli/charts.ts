@@ -26,7 +26,7 @@ export function lineChart(
   const most = Math.max(...series.map(({ points }) => points.length));
   return draw(
     {
-      legend: legend(series),
+      ...named(series, size),
       xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : { max: "dataMax" }), nameGap: 26 },
       yAxis: axis(y, "end"),
       series: series.map(({ name, points }, i) => ({
@@ -120,10 +120,22 @@ const COLOURS = ["#999999", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9
 const DASHES = ["dotted", "solid", "dashed"];
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
 const MOST_SYMBOLS = 40;
+/** Width of a letter of the legend, generously. */
+const LETTER = 6.8;
+const WIDTH = 720;
 const GRID = { left: 8, right: 24, top: 40, bottom: 30, outerBoundsMode: "same", outerBoundsContain: "axisLabel" };
 
 function legend(series: readonly { name: string }[]) {
   return { data: series.map(({ name }) => name), top: 0, right: 0, itemWidth: 28, itemGap: 18 };
+}
+
+/** The names above the plot or, where they take more than half a line, beside it. */
+function named(series: readonly { name: string }[], { width = WIDTH }: Size) {
+  const widths = series.map(({ name }) => name.length * LETTER + 54);
+  if (widths.reduce((a, b) => a + b) < width / 2) return { legend: legend(series) };
+  const widest = Math.max(...widths);
+  const beside = { orient: "vertical", left: width - widest, right: undefined, top: "middle", itemGap: 10 };
+  return { legend: { ...legend(series), ...beside }, grid: { ...GRID, right: widest + 16 } };
 }
 
 function axis({ name, type = "value", min }: Axis, nameLocation: "middle" | "end") {
@@ -139,7 +151,7 @@ function categoryAxis(data: readonly string[]) {
 const HOVER_EFFECTS = /<style >.*?<\/style>\n?/gs;
 const LINE = { color: "#e5e5e5" };
 
-function draw(option: EChartsCoreOption, { width = 720, height = 300 }: Size): string {
+function draw(option: EChartsCoreOption, { width = WIDTH, height = 300 }: Size): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
   try {
     chart.setOption({
