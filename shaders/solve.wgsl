@@ -20,21 +20,7 @@
 override EQUAL_SPEEDS: bool;  // every v_g is 1: times are token counts
 override WG: u32;             // invocations per workgroup
 
-const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
-const GAP = 1u;      // the finish gave up: certified, not closed
-
 const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or more are variables
-
-struct Params {
-  batch: u32,       // B, number of LPs
-  topologies: u32,  // records in `topology`
-  stride: u32,      // words of a record
-  has_base: u32,    // 0: every base load is 0 and `base` is not read
-  has_skip: u32,    // 0: every LP is solved and `skip` is not read
-  gpus: u32,        // G <= MAX_GPUS
-  experts: u32,     // E, width of `load`
-  slots: u32,       // P, width of `quota`
-}
 
 @group(0) @binding(0) var<storage, read> topology: array<u32>;
 @group(0) @binding(1) var<storage, read> load: array<i32>;

@@ -16,20 +16,6 @@
 override EQUAL_SPEEDS: bool;  // every v_g is 1: times are token counts
 override WG: u32;             // invocations per workgroup
 
-const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
-const GAP = 1u;      // the repair gave up: certified, not closed
-
-struct Params {
-  batch: u32,       // B, number of LPs
-  topologies: u32,  // this and the next: of `solve` only
-  stride: u32,
-  has_base: u32,    // 0: every base load is 0 and `base` is not read
-  has_skip: u32,    // of `solve` only
-  gpus: u32,        // G
-  experts: u32,     // E, width of `load`
-  slots: u32,       // P, width of `quota`
-}
-
 @group(0) @binding(0) var<storage, read> labels: array<vec4u>;
 @group(0) @binding(1) var<storage, read> load: array<i32>;
 @group(0) @binding(2) var<storage, read> base: array<i32>;

@@ -2,6 +2,7 @@ import elimination from "../../shaders/common/group_elimination.wgsl";
 import finish from "../../shaders/common/group_finish.wgsl";
 import interiorPoint from "../../shaders/common/group_interior_point.wgsl";
 import problem from "../../shaders/common/group_problem.wgsl";
+import params from "../../shaders/common/solve_params.wgsl";
 import subgroupReduce from "../../shaders/common/subgroup_reduce.wgsl";
 import u64 from "../../shaders/common/u64.wgsl";
 import workgroupReduce from "../../shaders/common/workgroup_reduce.wgsl";
@@ -12,7 +13,7 @@ import type { Topology } from "../topology.ts";
 import { type GroupSizes, roundUp } from "./group_table.ts";
 import { solveKernel } from "./solve.ts";
 
-const fragments = [problem, interiorPoint, elimination, finish, u64];
+const fragments = [params, problem, interiorPoint, elimination, finish, u64];
 
 /** `solve` with one LP per workgroup; the same bindings, but for the topology's record, and the same params. */
 export const groupKernel = {

@@ -2,6 +2,7 @@ import cutSweep from "../../shaders/common/cut_sweep.wgsl";
 import finish from "../../shaders/common/finish.wgsl";
 import interiorPoint from "../../shaders/common/interior_point.wgsl";
 import scaling from "../../shaders/common/scaling.wgsl";
+import params from "../../shaders/common/solve_params.wgsl";
 import starMesh from "../../shaders/common/star_mesh.wgsl";
 import u64 from "../../shaders/common/u64.wgsl";
 import wholeTime from "../../shaders/common/whole_time.wgsl";
@@ -12,7 +13,7 @@ import { proofWords, type TopologyTable } from "./topology_table.ts";
 export const solveKernel = {
   name: "solve",
   wgsl,
-  includes: [scaling, cutSweep, finish, wholeTime, u64, interiorPoint, starMesh],
+  includes: [params, scaling, cutSweep, finish, wholeTime, u64, interiorPoint, starMesh],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",
@@ -35,7 +36,7 @@ export const MAX_GPUS_LANE = 64;
 /** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
 export const WORKGROUP = 32;
 
-/** struct Params of solve.wgsl. */
+/** struct Params of common/solve_params.wgsl. */
 export function solveParams(
   batch: number,
   table: TopologyTable,

@@ -1,3 +1,4 @@
+import params from "../../shaders/common/solve_params.wgsl";
 import u64 from "../../shaders/common/u64.wgsl";
 import wholeTime from "../../shaders/common/whole_time.wgsl";
 import wgsl from "../../shaders/specialised.wgsl";
@@ -52,7 +53,7 @@ export function labelTable(form: CanonicalForm): Uint32Array<ArrayBuffer> {
 
 export function compileSpecialised(device: GPUDevice, specialisation: Specialisation): Promise<CompiledKernel> {
   const { wgsl: generated, equalSpeeds } = specialisation;
-  const includes = equalSpeeds ? [generated] : [generated, wholeTime, u64];
+  const includes = equalSpeeds ? [params, generated] : [params, generated, wholeTime, u64];
   return compile(
     device,
     { ...specialisedKernel, variant: generated, includes },

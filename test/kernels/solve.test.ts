@@ -19,7 +19,7 @@ describe("the shader and its twin", () => {
   });
 
   test("have the same statuses", () => {
-    const source = shader("solve.wgsl");
+    const source = shader("common/solve_params.wgsl");
     for (const [value, status] of statuses.entries()) {
       expect(source).toMatch(new RegExp(`const ${status.toUpperCase()} = ${value}u;`));
     }

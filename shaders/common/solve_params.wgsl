@@ -1,0 +1,17 @@
+// solve_params: what the variants of `solve` share: their sizes and the status of an LP. The topology's record is of those that have it as data.
+//
+// No barriers.
+
+const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
+const GAP = 1u;      // the finish gave up: certified, not closed
+
+struct Params {
+  batch: u32,       // B, number of LPs
+  topologies: u32,  // records in `topology`
+  stride: u32,      // words of a record
+  has_base: u32,    // 0: every base load is 0 and `base` is not read
+  has_skip: u32,    // 0: every LP is solved and `skip` is not read
+  gpus: u32,        // G
+  experts: u32,     // E, width of `load`
+  slots: u32,       // P, width of `quota`
+}
