@@ -31,7 +31,7 @@ export interface Solution {
   bottleneck: number[][];
   /** [B] interior-point iterations; 0 from the CPU's exact solver. */
   iterations: Int32Array;
-  /** [B] paths along which tokens were moved: of the exact finish, or of the CPU's exact solver. */
+  /** [B] of the exact finish or the CPU's exact solver: paths along which tokens were moved; rounds of moves of the specialised kernel. */
   moves: Int32Array;
   /** LPs that the GPU left with a gap and the CPU closed. */
   finishedOnCpu: number;

@@ -3,17 +3,13 @@
  * it writes the *specialised* kernel. An interior point for each connected component gives x and a cut S; x is rounded to whole
  * tokens and repaired until max load equals the bound of S exactly.
  *
- * The interior point stops on the dual bound, which needs no sorting. The repair works on all GPUs at once, since straight-line code cannot
- * follow a path: levels are the distances to a GPU with room, over experts with tokens there, and tokens move from GPUs that hold too
- * much to any GPU of a lower level (a push-relabel flow with exact labels). GPUs that reach no room are a better cut.
+ * The interior point stops on the dual bound, which needs no sorting.
  */
 import type { Code, Variable } from "./field.ts";
 import { constants, type Iterate, measure, type NewtonShape, step } from "./newton.ts";
+import { type CapsOf, type Repaired, repair } from "./repair.ts";
 
 const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
-
-/** Rounds of the repair, moves of tokens or raises of the bound; beyond, the CPU finishes. Ordinary instances take 0 to 3. */
-export const ROUND_LIMIT = 256;
 
 /** What the text is written for: a topology without its labels. */
 export interface LpShape {
@@ -34,20 +30,9 @@ export interface Component {
   readonly newton: NewtonShape;
 }
 
-export interface LpAnswer<S, B> {
-  /** Per expert and replica: whole tokens. */
-  readonly kept: S[][];
-  /** [G] 1 on the bottleneck set, 0 elsewhere. */
-  readonly member: S[];
+export interface LpAnswer<S, B> extends Repaired<S, B> {
   readonly iterations: S;
-  /** Rounds of the repair. */
-  readonly moves: S;
-  /** Whether every load is within the bound of the bottleneck set. */
-  readonly closed: B;
 }
-
-/** How many whole tokens each GPU may hold by the time that a set of GPUs, `member` [G] of 0 and 1, needs for `inside` tokens. */
-export type CapsOf<S> = (inside: S, member: readonly S[]) => S[];
 
 /**
  * @param alone  [G] whole tokens that have no choice, of any sign.
@@ -85,7 +70,7 @@ export function solveLp<S, B>(
     cuts.push(better(c, everything, cutOf(c, shape, component, dearest(c, solved.y), b, w)));
   }
   const member = bottleneckOf(c, shape, cuts).map((m) => c.variable(m));
-  return { ...repair(c, shape, alone, tokens, x, member, capsOf), iterations };
+  return { ...repair(c, shape.experts, alone, tokens, x, member, capsOf), iterations };
 }
 
 /** A set S of GPUs of one component. */
@@ -211,139 +196,6 @@ function interiorPoint<S, B>(
   const perUnit = tokens.map((load, e) => c.div(load, w[e]));
   const x = best.map((row, e) => row.map((value) => c.mul(value.get(), perUnit[e])));
   return { x, y: state.y.map((value) => value.get()), iterations: iterations.get() };
-}
-
-/** Rounds x to whole tokens, and moves tokens until every load is within the bound of `member`, raised where it has to be. */
-function repair<S, B>(
-  c: Code<S, B>,
-  { gpus, experts }: LpShape,
-  alone: readonly S[],
-  tokens: readonly S[],
-  x: readonly (readonly S[])[],
-  member: readonly Variable<S>[],
-  capsOf: CapsOf<S>,
-): Omit<LpAnswer<S, B>, "iterations"> {
-  const zero = c.whole(0);
-  const one = c.whole(1);
-  const far = c.whole(gpus);
-  const rounded = experts.map((gs, e) => {
-    let left = tokens[e];
-    const others = gs.slice(1).map((_, r) => {
-      const amount = c.min(left, c.round(x[e][r]));
-      left = c.sub(left, amount);
-      return amount;
-    });
-    return [...others, left];
-  });
-  const heldBy = (kept: readonly (readonly S[])[]) => {
-    const terms = alone.map((load) => [load]);
-    for (const [e, gs] of experts.entries()) for (const [r, g] of gs.entries()) terms[g].push(kept[e][r]);
-    return terms.map((loads) => c.sum(loads));
-  };
-
-  const kept = rounded.map((row) => row.map((amount) => c.variable(amount)));
-  const cut = member.map((m) => m.get());
-  const inside = c.sum([
-    ...alone.map((load, g) => c.mul(load, cut[g])),
-    ...experts.map((gs, e) =>
-      c.mul(
-        tokens[e],
-        gs.map((g) => cut[g]).reduce((a, m) => c.min(a, m)),
-      ),
-    ),
-  ]);
-  const held = heldBy(rounded);
-  const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g]))); // room left; tokens too many below 0
-  const least = () => spare.map((value) => value.get()).reduce((a, b) => c.min(a, b));
-  const rounds = c.variable(zero);
-
-  c.loop(
-    () => c.and(c.less(least(), zero), c.less(rounds.get(), c.whole(ROUND_LIMIT))),
-    () => {
-      rounds.set(c.sum([rounds.get(), one]));
-      const now = kept.map((row) => row.map((amount) => amount.get()));
-      const room = spare.map((value) => value.get());
-      const level = levels(c, experts, now, room, far);
-      const farthest = room.map((value, g) => c.select(c.less(value, zero), level[g], zero));
-      const stuck = c.variable(farthest.reduce((a, b) => c.max(a, b)));
-      c.when(c.less(stuck.get(), far), () => {
-        const moved = push(c, experts, now, room, level);
-        for (const [e, row] of kept.entries()) for (const [r, amount] of row.entries()) amount.set(moved.kept[e][r]);
-        for (const [g, value] of spare.entries()) value.set(moved.room[g]);
-      });
-      c.when(c.less(c.whole(gpus - 1), stuck.get()), () => {
-        // Every token on a GPU that reaches no room belongs to an expert without replicas elsewhere.
-        const reached = level.map((value) => c.select(c.less(value, far), zero, one));
-        for (const [g, value] of member.entries()) value.set(reached[g]);
-        const load = heldBy(now);
-        const caps = capsOf(c.sum(load.map((tokensHeld, g) => c.mul(tokensHeld, reached[g]))), reached);
-        for (const [g, value] of spare.entries()) value.set(c.max(room[g], c.sub(caps[g], load[g])));
-      });
-    },
-  );
-  return {
-    kept: kept.map((row) => row.map((amount) => amount.get())),
-    member: member.map((m) => m.get()),
-    moves: rounds.get(),
-    closed: c.less(c.whole(-1), least()),
-  };
-}
-
-/** Distance of each GPU to one with room, over experts with tokens on it; `far` where there is none. */
-function levels<S, B>(
-  c: Code<S, B>,
-  experts: readonly (readonly number[])[],
-  kept: readonly (readonly S[])[],
-  room: readonly S[],
-  far: S,
-): S[] {
-  const zero = c.whole(0);
-  const level = room.map((value) => c.variable(c.select(c.less(zero, value), zero, far)));
-  const changed = c.variable(c.whole(1));
-  c.loop(
-    () => c.less(zero, changed.get()),
-    () => {
-      const before = level.map((value) => value.get());
-      const after = [...before];
-      for (const [e, gs] of experts.entries()) {
-        const next = c.sum([gs.map((g) => after[g]).reduce((a, b) => c.min(a, b)), c.whole(1)]);
-        for (const [r, g] of gs.entries()) {
-          after[g] = c.min(after[g], c.select(c.less(zero, kept[e][r]), next, far));
-        }
-      }
-      for (const [g, value] of level.entries()) value.set(after[g]);
-      changed.set(c.sub(c.sum(before), c.sum(after)));
-    },
-  );
-  return level.map((value) => value.get());
-}
-
-/** Moves tokens from GPUs that hold too much to GPUs of lower levels, and into those with room no more than that. */
-function push<S, B>(
-  c: Code<S, B>,
-  experts: readonly (readonly number[])[],
-  kept: readonly (readonly S[])[],
-  room: readonly S[],
-  level: readonly S[],
-): { kept: S[][]; room: S[] } {
-  const zero = c.whole(0);
-  const left = kept.map((row) => [...row]);
-  const spare = [...room];
-  for (const [e, gs] of experts.entries()) {
-    for (const [r, from] of gs.entries()) {
-      for (const [k, to] of gs.entries()) {
-        if (k === r) continue;
-        const excess = c.max(c.sub(zero, spare[from]), zero);
-        const allowed = c.select(c.less(zero, level[to]), excess, c.max(spare[to], zero));
-        const amount = c.select(c.less(level[to], level[from]), c.min(c.min(excess, left[e][r]), allowed), zero);
-        left[e][r] = c.sub(left[e][r], amount);
-        left[e][k] = c.sum([left[e][k], amount]);
-        spare[from] = c.sum([spare[from], amount]);
-        spare[to] = c.sub(spare[to], amount);
-      }
-    }
-  }
-  return { kept: left, room: spare };
 }
 
 function timesConstant<S, B>(c: Code<S, B>, value: S, factor: number): S {
