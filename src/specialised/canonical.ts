@@ -149,7 +149,10 @@ function canonicalOrder(groups: readonly Group[], speed: readonly number[]): num
   function search(colour: number[]): void {
     const classes = new Map<number, number[]>();
     for (const [g, own] of colour.entries()) classes.set(own, [...(classes.get(own) ?? []), g]);
-    const several = [...classes.entries()].filter(([, { length }]) => length > 1).sort(([a], [b]) => a - b);
+    // GPUs without a choice for any expert are alike whatever their order.
+    const several = [...classes.entries()]
+      .filter(([, like]) => like.length > 1 && groupsOn[like[0]].length > 0)
+      .sort(([a], [b]) => a - b);
     if (several.length > 0) {
       const [own, like] = several[0];
       for (const first of like) {
@@ -160,11 +163,11 @@ function canonicalOrder(groups: readonly Group[], speed: readonly number[]): num
       return;
     }
     tried++;
-    const key = JSON.stringify(placedGroups(groups, colour).map(({ gpus, kind }) => [gpus, kind]));
-    if (best && best.key <= key) return;
-    const order = new Array<number>(colour.length);
-    for (const [g, place] of colour.entries()) order[place] = g;
-    best = { key, order };
+    const order = [...colour.keys()].sort((a, b) => colour[a] - colour[b] || a - b);
+    const place = new Array<number>(order.length);
+    for (const [i, g] of order.entries()) place[g] = i;
+    const key = JSON.stringify(placedGroups(groups, place).map(({ gpus, kind }) => [gpus, kind]));
+    if (!best || key < best.key) best = { key, order };
   }
   search(refine(ranks([...speed])));
   return best!.order;

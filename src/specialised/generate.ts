@@ -16,13 +16,14 @@ export interface Specialisation {
   readonly equalSpeeds: boolean;
 }
 
-export function specialise(form: Pick<CanonicalForm, "shape" | "slots">): Specialisation {
+/** @throws {TooLong} It takes more than `most` statements. */
+export function specialise(form: Pick<CanonicalForm, "shape" | "slots">, most = Infinity): Specialisation {
   const { shape, slots } = form;
   const { gpus, speed } = shape;
   const equalSpeeds = speed.every((v) => v === speed[0]);
   const at = labelLayout(form);
   const lines: string[] = [];
-  const c = wgslField(lines);
+  const c = wgslField(lines, most);
   const named = (expression: string) => {
     const name = `v${lines.length}`;
     lines.push(`let ${name} = ${expression};`);

@@ -8,6 +8,7 @@ import { type TopologyTable, topologyTable } from "../kernels/topology_table.ts"
 import type { Topology } from "../topology.ts";
 import { canonicalForm } from "./canonical.ts";
 import { specialise } from "./generate.ts";
+import { TooLong } from "./wgsl_field.ts";
 
 export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
 /**
@@ -92,17 +93,20 @@ export async function planKernel(
   let generated: ReturnType<typeof generate> | undefined;
   const generate = () => {
     const form = canonicalForm(topology);
-    return { form, text: specialise(form) };
+    return { form, text: specialise(form, MAX_STATEMENTS) };
   };
-  const tooLarge = () => {
-    generated ??= generate();
-    return generated.text.statements > MAX_STATEMENTS;
+  const tooLong = `a solve takes more than ${MAX_STATEMENTS} statements`;
+  const fits = () => {
+    try {
+      generated ??= generate();
+      return true;
+    } catch (error) {
+      if (error instanceof TooLong) return false;
+      throw error;
+    }
   };
-  const size = () => `a solve takes ${generated?.text.statements} statements, more than ${MAX_STATEMENTS}`;
   const first = choice === "group" || gpus > MAX_GPUS_LANE ? "group" : "lane";
-  if (choice === "specialised" && tooLarge()) {
-    throw new ArgumentError("kernel", `"${first}", since ${size()}`, choice);
-  }
+  if (choice === "specialised" && !fits()) throw new ArgumentError("kernel", `"${first}", since ${tooLong}`, choice);
   const compiledFirst: { current: TopologyKernel; table: TopologyTable } = await compileFirst(
     device,
     topology,
@@ -120,8 +124,8 @@ export async function planKernel(
 
   async function compileText(): Promise<void> {
     if (choice === "lane" || choice === "group") return;
-    if (tooLarge()) {
-      plan = { kernel: first, reason: `No specialised pipeline: ${size()}.` };
+    if (!fits()) {
+      plan = { kernel: first, reason: `No specialised pipeline: ${tooLong}.` };
       return;
     }
     plan = { kernel: first, reason: "The specialised pipeline is being compiled." };

@@ -1,8 +1,14 @@
 import type { Code } from "../reference/field.ts";
 
-/** Scalars that are names of values in a shader: every operation appends a `let` to `lines`. Conditions are expressions of WGSL. */
-export function wgslField(lines: string[]): Code<string, string> {
+/** Thrown by a field whose text grows beyond what was allowed. */
+export class TooLong extends Error {}
+
+/**
+ * Scalars that are names of values in a shader: every operation appends a `let` to `lines`, up to `most`. Conditions are expressions of WGSL.
+ */
+export function wgslField(lines: string[], most = Infinity): Code<string, string> {
   const named = (expression: string): string => {
+    if (lines.length >= most) throw new TooLong();
     const name = `v${lines.length}`;
     lines.push(`let ${name} = ${expression};`);
     return name;
