@@ -29,15 +29,20 @@ export async function readBytes(file: string): Promise<Buffer> {
   }
 }
 
-/** The JSON of a file, as `readBytes` reads it.  @throws {ArgumentError} It cannot be read, or is no JSON. */
-export async function readJson(file: string): Promise<unknown> {
+/** The JSON of a file, as `readBytes` reads it.  @throws {ArgumentError} It cannot be read, or is no JSON; ends with the remedy. */
+export async function readJson(file: string, remedy = ""): Promise<unknown> {
   const content = await readBytes(file);
   try {
     return JSON.parse(content.toString());
   } catch (cause) {
     // The message quotes the file, which may be anything: no control character of it may reach the terminal.
     const reason = (cause as Error).message.replaceAll(/[^ -~]+/g, " ");
-    throw new ArgumentError(nameOf(file), "JSON, plain or in gzip", `${content.length} bytes`, `${reason}.`);
+    throw new ArgumentError(
+      nameOf(file),
+      "JSON, plain or in gzip",
+      `${content.length} bytes`,
+      `${reason}. ${remedy}`.trimEnd(),
+    );
   }
 }
 

@@ -82,9 +82,12 @@ export function eplbPlacements(
   return physicalToLogical.map((map) => Placement.fromPhysicalToLogical(map, { gpus }));
 }
 
-/** The fewest replicas, though at least one, with which every GPU gets equally many slots: one per GPU where it had so before. */
+/**
+ * The fewest replicas, though at least one, with which every GPU gets equally many slots: one per GPU where it had so before. On a single
+ * GPU, which has every expert already, none.
+ */
 export function fewestReplicas(experts: number, gpus: number): number {
-  return gpus - (experts % gpus);
+  return gpus === 1 ? 0 : gpus - (experts % gpus);
 }
 
 /** Throws unless every GPU gets equally many slots, and not more than there are experts to put there. */

@@ -6,6 +6,7 @@ import { analyzeCommand } from "./analyze.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitOnInterrupt, interrupted } from "./interruption.ts";
+import { reasonOf } from "./json_file.ts";
 import { planCommand } from "./plan.ts";
 import { replayCommand } from "./replay.ts";
 import { solveCommand } from "./solve_problem.ts";
@@ -16,7 +17,8 @@ exitOnInterrupt(exitCodes.interrupted);
 // A reader that has seen enough, as in `evenkeel demo | head`, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
-  throw error;
+  console.error(oneLine(`evenkeel: standard output: ${reasonOf(error)}`));
+  process.exit(exitCodes.failure);
 });
 
 const program = new Command("evenkeel")

@@ -142,7 +142,8 @@ function legend(report: PlanReport, out: string | undefined, format: PlacementFo
       "The plan is made for tokens that an LP splits: where replicas share evenly, EPLB's placement is the better one.",
     );
   }
-  const more = stoppedBy === "budget" ? ", all it was given: a larger --budget may find better" : "";
+  const more =
+    stoppedBy === "budget" ? "; the budget cut it short in some layers: a larger --budget may find better" : "";
   sentences.push(`The search took ${seconds.toFixed(0)} s${more}.`);
   sentences.push(out === undefined ? "Nothing is written without --out." : `Written to ${out} for ${format}.`);
   return sentences;

@@ -61,7 +61,7 @@ function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanc
 /** Brings [B] rows, or the row of a single batch, to one array; what is in it is left to the solver to check. */
 function rows(name: string, value: unknown, columns: number, what: string): number[] {
   if (!Array.isArray(value)) throw new ArgumentError(name, "an array with a row per batch, or a single row", value);
-  if (value.length === 0) throw new ShapeError(name, "at least one row", 0);
+  if (value.length === 0 && columns > 0) throw new ShapeError(name, "at least one row", 0); // with none, it is the single row
   const nested = value.some(Array.isArray);
   for (const [i, row] of (nested ? value : [value]).entries()) {
     const path = nested ? `${name}[${i}]` : name;

@@ -77,7 +77,7 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
  * @throws {LoadError} An id is not an integer >= -1.
  */
 export async function readTopk(file: string): Promise<TopkHistory> {
-  const json = (await readJson(file)) as { topk_ids?: unknown } | null;
+  const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as { topk_ids?: unknown } | null;
   const name = `${nameOf(file)}: topk_ids`;
   const whole = list(name, Array.isArray(json) ? json : json?.topk_ids, "[steps][layers][T][k] or [layers][T][k] ids");
   const several = Array.isArray((whole[0] as unknown[])?.[0]) && Array.isArray((whole[0] as unknown[][])[0][0]);
@@ -93,7 +93,7 @@ export async function readTopk(file: string): Promise<TopkHistory> {
     steps: steps.length,
     layers,
     topK,
-    maxTokens: Math.max(...steps.map(({ ids }) => ids.length / (layers * topK))),
+    maxTokens: steps.reduce((most, { ids }) => Math.max(most, ids.length / (layers * topK)), 0),
     largestId: steps.reduce((most, { ids }) => ids.reduce((a, b) => Math.max(a, b), most), -1),
     idsOf: (step) => steps[step].ids,
   };

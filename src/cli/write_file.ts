@@ -1,4 +1,4 @@
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { ArgumentError } from "../errors.ts";
 import { reasonOf } from "./json_file.ts";
@@ -8,10 +8,21 @@ export function requireWritable(option: string, file: string): void {
   try {
     const target = statSync(file, { throwIfNoEntry: false });
     if (target?.isDirectory()) throw new Error("EISDIR: it is a folder");
-    accessSync(target && !target.isFile() ? file : dirname(file), constants.W_OK);
+    const written = target && !target.isFile() ? file : dirname(placeOf(file));
+    accessSync(written, constants.W_OK);
   } catch (cause) {
-    throw new ArgumentError(option, "a file that can be written", `${file}: ${reasonOf(cause)}`);
+    throw unwritable(option, file, cause);
   }
+}
+
+/** Where the file is, or will be: where a link leads, so that it stays one. */
+function placeOf(file: string): string {
+  return existsSync(file) ? realpathSync(file) : file;
+}
+
+/** The path stands before the reason, which `shown` would cut off behind a long one. */
+function unwritable(option: string, file: string, cause: unknown): ArgumentError {
+  return new ArgumentError(`${option} ${file}`, "a file that can be written", reasonOf(cause));
 }
 
 /**
@@ -20,17 +31,19 @@ export function requireWritable(option: string, file: string): void {
  * @throws {ArgumentError} The file cannot be written.
  */
 export function writeWhole(option: string, file: string, content: string): void {
-  const beside = `${file}.${process.pid}.part`;
+  let beside: string | undefined;
   try {
     const target = statSync(file, { throwIfNoEntry: false });
     if (target && !target.isFile()) {
       writeFileSync(file, content); // a pipe or a device must not be replaced by a file
     } else {
+      const place = placeOf(file);
+      beside = `${place}.${process.pid}.part`;
       writeFileSync(beside, content, { flag: "wx" });
-      renameSync(beside, file);
+      renameSync(beside, place);
     }
   } catch (cause) {
-    rmSync(beside, { force: true });
-    throw new ArgumentError(option, "a file that can be written", `${file}: ${reasonOf(cause)}`);
+    if (beside !== undefined) rmSync(beside, { force: true });
+    throw unwritable(option, file, cause);
   }
 }

@@ -116,6 +116,11 @@ test("reads standard input, in gzip, and a single step", async () => {
   expect(piped.layers[0].solved).toEqual(piped.layers[0].even); // nothing to decide
 });
 
+test("one GPU, to which nothing can be added", async () => {
+  const { redundant, all } = await analysis([file, "--gpus", "1"]);
+  expect({ redundant, solved: all.solved.mean }).toEqual({ redundant: 0, solved: 1 });
+});
+
 test("prints a table for people, plain in a pipe", async () => {
   const { code, stdout, stderr } = await evenkeel(["analyze", file, ...shape], withoutSoftware);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

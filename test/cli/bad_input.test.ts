@@ -1,8 +1,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { generateLoads } from "../../src/cli/generated_loads.ts";
@@ -140,6 +151,11 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
       /: topk_ids\[0\]\[0\]\[1\]: expected an expert id, an integer >= 0, or -1 for none, got 1\.5\./,
     ],
     [
+      "raw ids without their axes",
+      ["replay", file(Buffer.from([0, 1, 2, 3])), ...on2],
+      /: expected JSON, plain or in gzip, got "4 bytes"\. .+ For raw bytes, an id each, give --shape\.$/,
+    ],
+    [
       "ids of other sizes",
       ["replay", file("abcde"), ...on2, "--shape", "layers=1,tokens=3,k=2"],
       /: expected 1 x 3 x 2 = 6 bytes, an id each, got 5\./,
@@ -191,7 +207,8 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
     const unread = join(folder, "unread");
     const { code, stderr } = await evenkeel([command, unread, ...args, option, nowhere], withoutSoftware);
     expect(code).toBe(2);
-    expect(stderr).toMatch(new RegExp(`^evenkeel: ${option}: expected a file that can be written, got ".+\\n$`));
+    const reason = "ENOENT: no such file or directory"; // whole, however long the path
+    expect(stderr).toBe(`evenkeel: ${option} ${nowhere}: expected a file that can be written, got "${reason}".\n`);
     const folderItself = await evenkeel([command, unread, ...args, option, folder], withoutSoftware);
     expect(folderItself.stderr).toContain("EISDIR");
   });
@@ -205,6 +222,15 @@ test("what is there stays there when the work fails", async () => {
   );
   expect(code).toBe(2);
   expect(readFileSync(kept, "utf8")).toBe("kept");
+});
+
+test.runIf(existsSync("/dev/full"))("standard output that is full is a failure in one line", async () => {
+  const env = { ...process.env, ...withoutSoftware };
+  const full = openSync("/dev/full", "w");
+  const run = spawn(process.execPath, [cli, "analyze", good, ...on2], { env, stdio: ["ignore", full, "pipe"] });
+  closeSync(full);
+  const [said, [code]] = await Promise.all([text(run.stderr!), once(run, "exit")]);
+  expect({ code, said }).toEqual({ code: 1, said: "evenkeel: standard output: ENOSPC: no space left on device\n" });
 });
 
 test("a backend that is not there is a failure, not bad input", async () => {

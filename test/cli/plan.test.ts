@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,6 +131,15 @@ test("a table and what was written, for people", async () => {
   expect(stdout).toMatch(/^all( +\d\.\d{3}){5}$/m);
   expect(stdout.replaceAll("\n", " ")).toContain(`Written to ${out} for sglang.`);
   expect(existsSync(out)).toBe(true);
+});
+
+test("--out may be a link, which stays one", async () => {
+  const [place, link] = [join(folder, "place.json"), join(folder, "link.json")];
+  writeFileSync(place, "the one before");
+  symlinkSync(place, link);
+  const report = await plan(["--out", link, "--budget", "0"]);
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readOut(place)).toEqual({ physical_to_logical_map: report.placements });
 });
 
 test("--out may be a pipe, which stays one", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
 import type { ReplayReport } from "../../src/cli/replay_report.ts";
+import { readTopk } from "../../src/cli/topk_file.ts";
 import { seeded } from "../../src/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
@@ -111,6 +112,13 @@ test("steps may differ in their tokens, be padded, and name experts that are not
     Buffer.from(JSON.stringify(uneven)),
   );
   expect(report).toMatchObject({ replayedSteps: [1], assignments: 4, outOfRange: 1 });
+});
+
+test("reads as many steps as there are", async () => {
+  const many = join(folder, "many.json"); // more than a call takes arguments
+  writeFileSync(many, JSON.stringify(Array.from({ length: 200_000 }, (_, step) => [[[step % 4, (step + 1) % 4]]])));
+  const { steps, maxTokens, largestId } = await readTopk(many);
+  expect({ steps, maxTokens, largestId }).toEqual({ steps: 200_000, maxTokens: 1, largestId: 3 });
 });
 
 test("a summary for people", async () => {

@@ -39,6 +39,11 @@ test("the edge form", async () => {
   expect(JSON.parse(await solve(edge, ["--json"]))).toMatchObject({ maxLoad: [6], flow: [[4]], gpuLoad: [[6, 6]] });
 });
 
+test("a graph without edges moves nothing", async () => {
+  const still = { gpus: 2, edges: [], load: [10, 2], capacity: [] };
+  expect(JSON.parse(await solve(still, ["--json"]))).toMatchObject({ maxLoad: [10], flow: [[]], gpuLoad: [[10, 2]] });
+});
+
 test("a summary for people, of the first LPs if there are many", async () => {
   const stdout = await solve({ ...replica, expertLoad: new Array(30).fill([60, 200, 20, 10]) }, ["--backend", "cpu"]);
   expect(stdout).toMatch(/^LP +max load +lower bound +status +bottleneck GPUs\n0 +105 +105 +optimal +0 2$/m);
