@@ -41,6 +41,8 @@ const TIMED_BATCHES = [1, 256] as const;
 const TIMED_RUNS = 4;
 /** How much a solve changes what the next is expected to take. */
 const LEARNING_RATE = 0.1;
+/** A solve that takes more than this many times what was expected was disturbed and counts as this: who looks slow is not tried again. */
+const MOST_SURPRISE = 2;
 
 const NOT_YET = "The GPU has not been timed yet: await solver.ready, or spend a second in solves.";
 const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
@@ -53,7 +55,7 @@ const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
  *
  * @param prepare  Finds a device and compiles for it, or rejects with a DeviceError.
  * @param now  A GPU that is there already; it is timed after the first solve.
- * @param inTurn  Does work while no solve is under way, which would disturb its timing.
+ * @param inTurn  Does work while no solve is under way, which would disturb its timing. A long solve does it itself, between two pieces.
  */
 export function autoBackend(
   topology: Topology,
@@ -71,37 +73,48 @@ export function autoBackend(
   let preparing: Promise<void> | undefined = now instanceof DeviceError ? Promise.resolve() : undefined;
   let asked = choice !== undefined; // for the GPU
   let sample: Loads | undefined; // the last loads seen, to time the GPU on
+  let untimed: WebgpuBackend | undefined; // ready to be timed
 
   function start(): Promise<void> {
-    preparing ??= prepareGpu().catch((error) => drop((error as Error).message));
+    preparing ??= prepareGpu().catch(dropFor);
     return preparing;
   }
 
   async function prepareGpu(): Promise<void> {
+    if (destroyed) return;
     choice ??= await prepare();
     const { gpu } = choice;
     if (destroyed) return gpu.destroy();
     await gpu.kernel.ready;
     // Without loads to time it on, the first solve will ask again.
-    if (sample) await inTurn(() => timeGpu(gpu, sample!));
-    else preparing = undefined;
+    if (!sample) {
+      preparing = undefined;
+      return;
+    }
+    untimed = gpu;
+    await inTurn(timeGpu);
   }
 
-  async function timeGpu(gpu: WebgpuBackend, loads: Loads): Promise<void> {
-    if (destroyed) return;
+  /** Between two solves, or in the midst of a long one if that comes first. */
+  async function timeGpu(): Promise<void> {
+    const gpu = untimed;
+    untimed = undefined;
+    if (!gpu || destroyed) return;
     const [small, large] = TIMED_BATCHES;
-    const oneMs = await medianMs(gpu, tiled(topology, loads, small));
-    const manyMs = await medianMs(gpu, tiled(topology, loads, large));
+    const oneMs = await medianMs(gpu, tiled(topology, sample!, small));
+    const manyMs = await medianMs(gpu, tiled(topology, sample!, large));
     const perLpMs = Math.max(0, (manyMs - oneMs) / (large - small));
     timed = { fixedMs: Math.max(0, oneMs - perLpMs), perLpMs };
     reason = CPU_FASTER;
   }
 
   function drop(why: string): void {
+    choice?.gpu.destroy();
     choice = undefined;
     timed = undefined;
     reason = why;
   }
+  const dropFor = (error: unknown) => drop((error as Error).message);
 
   const gpuMs = (batch: number) => (timed ? timed.fixedMs + timed.perLpMs * batch : Infinity);
   const gpuIsFaster = (batch: number) => gpuMs(batch) < (cpuMsPerLp ?? Infinity) * batch;
@@ -110,30 +123,35 @@ export function autoBackend(
     const begun = performance.now();
     try {
       const raw = await choice!.gpu.solve(loads, signal);
-      const error = (performance.now() - begun) / gpuMs(loads.batch);
+      const error = Math.min(MOST_SURPRISE, (performance.now() - begun) / gpuMs(loads.batch));
       const correction = 1 + LEARNING_RATE * (error - 1);
       timed = timed && { fixedMs: timed.fixedMs * correction, perLpMs: timed.perLpMs * correction };
       return raw;
     } catch (error) {
       if (!(error instanceof DeviceError)) throw error;
-      drop(error.message);
+      dropFor(error);
       return undefined;
     }
   }
 
   /** The CPU, until it is done or the GPU is ready to take the rest; returns how many LPs it solved. */
   async function solveOnCpu(loads: Loads, raw: RawSolution, signal: AbortSignal | undefined): Promise<number> {
-    const begun = performance.now();
-    const solved = await cpu.solve(loads, raw, signal, (done) => {
-      if (spentMs + performance.now() - begun > RENT_MS) start();
-      cpuMsPerLp ??= (performance.now() - begun) / done;
+    let begun = performance.now();
+    const solved = await cpu.solve(loads, raw, signal, async (done) => {
+      const ms = performance.now() - begun;
+      if (spentMs + ms > RENT_MS) start();
+      cpuMsPerLp = Math.min(cpuMsPerLp ?? Infinity, ms / done);
+      await timeGpu().catch(dropFor);
+      begun = performance.now() - ms; // the timing is not the CPU solver's
       return gpuIsFaster(loads.batch - done);
     });
     const ms = performance.now() - begun;
     const perLp = ms / Math.max(1, solved);
     // The first solves are slow, as the engine has yet to compile them: a lower figure is believed at once.
     cpuMsPerLp =
-      cpuMsPerLp === undefined || perLp < cpuMsPerLp ? perLp : cpuMsPerLp + LEARNING_RATE * (perLp - cpuMsPerLp);
+      cpuMsPerLp === undefined || perLp < cpuMsPerLp
+        ? perLp
+        : cpuMsPerLp + LEARNING_RATE * (Math.min(MOST_SURPRISE * cpuMsPerLp, perLp) - cpuMsPerLp);
     spentMs += ms;
     if (spentMs > RENT_MS || (asked && choice && !timed)) start();
     return solved;

@@ -15,7 +15,7 @@ export interface CpuBackend {
     loads: Loads,
     raw: RawSolution,
     signal?: AbortSignal,
-    enough?: (solved: number) => boolean,
+    enough?: (solved: number) => Promise<boolean>,
     first?: number,
   ): Promise<number>;
   /** Solves one LP again and writes it into `raw`. */
@@ -37,7 +37,7 @@ export function cpuBackend(topology: Topology): CpuBackend {
     loads: Loads,
     raw: RawSolution,
     signal?: AbortSignal,
-    enough?: (solved: number) => boolean,
+    enough?: (solved: number) => Promise<boolean>,
     first = 0,
   ): Promise<number> {
     let resumed = performance.now();
@@ -46,7 +46,7 @@ export function cpuBackend(topology: Topology): CpuBackend {
       if (performance.now() - resumed < YIELD_EVERY_MS) continue;
       await new Promise((resume) => setTimeout(resume));
       signal?.throwIfAborted();
-      if (enough?.(lp + 1 - first)) return lp + 1 - first;
+      if (await enough?.(lp + 1 - first)) return lp + 1 - first;
       resumed = performance.now();
     }
     return loads.batch - first;

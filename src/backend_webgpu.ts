@@ -137,7 +137,7 @@ export async function webgpuBackend(
       paramsOf.set(sizes, params);
     }
     const sized = params;
-    const group = remembered([batch, kernel.current.table.binding, ...Object.values(parts)], () =>
+    const group = remembered([sizes, kernel.current.table.binding, ...Object.values(parts)], () =>
       bindAll(parts, sized),
     );
     const pass = encoder.beginComputePass({ label: "solve" });

@@ -26,7 +26,7 @@ function slowCpu(ms: number): CpuBackend {
         cpu.solveOne(loads, lp, raw);
         await new Promise((resume) => setTimeout(resume, ms));
         signal?.throwIfAborted();
-        if (enough?.(lp + 1 - first)) return lp + 1 - first;
+        if (await enough?.(lp + 1 - first)) return lp + 1 - first;
       }
       return loads.batch - first;
     },
@@ -71,9 +71,14 @@ describe("backend auto", () => {
       prepared++;
       return gpu();
     };
-    const auto = autoBackend(topology, slowCpu(15), prepare, undefined, inTurn);
+    const afterwards = async (work: () => Promise<void>) => {
+      await answer; // what is done in turn comes too late for this batch
+      await work();
+    };
+    const auto = autoBackend(topology, slowCpu(15), prepare, undefined, afterwards);
     const long = checked(2000); // half a minute of that CPU
-    const { raw, backend } = await auto.solve(long);
+    const answer = auto.solve(long);
+    const { raw, backend } = await answer;
     expect(backend).toBe("webgpu");
     expect(prepared).toBe(1);
     expectOptimal(long, raw);
@@ -93,6 +98,26 @@ describe("backend auto", () => {
     expect(reason).toMatch(/^The WebGPU device was lost/);
     expectOptimal(loads, raw);
     expect(auto.plan).toMatchObject({ kernel: "cpu", reason });
+    auto.destroy();
+  });
+
+  test("one solve that was disturbed does not turn it away from the GPU for good", async () => {
+    let stallMs = 0;
+    const stalling = async (): Promise<GpuChoice> => {
+      const choice = await gpu();
+      const solve: typeof choice.gpu.solve = async (...call) => {
+        await new Promise((resume) => setTimeout(resume, stallMs));
+        return choice.gpu.solve(...call);
+      };
+      return { ...choice, gpu: Object.create(choice.gpu, { solve: { value: solve } }) };
+    };
+    const auto = autoBackend(topology, slowCpu(5), stalling, undefined, inTurn);
+    await auto.solve(checked(4));
+    await auto.ready;
+    stallMs = 3000;
+    expect((await auto.solve(checked(50))).backend).toBe("webgpu");
+    stallMs = 0;
+    expect((await auto.solve(checked(50))).backend).toBe("webgpu");
     auto.destroy();
   });
 

@@ -62,6 +62,21 @@ describe("solver.encode", () => {
     solver.destroy();
   });
 
+  test("base loads may be the expert loads' own buffer, after a call without base loads as well", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const row = expertLoad.subarray(0, logicalExperts);
+    const loads = upload(row);
+    const quota = output(physicalExperts);
+    const proof = output(PROOF_WORDS);
+    for (const base of [undefined, row.subarray(0, gpus)]) {
+      const expected = await solver.solve({ expertLoad: row, baseLoad: base });
+      const encoder = device.createCommandEncoder();
+      solver.encode(encoder, { batch: 1, expertLoad: loads, baseLoad: base && loads, quota, proof });
+      expect(await read(quota, 0, encoder)).toEqual(expected.quota);
+    }
+    solver.destroy();
+  });
+
   test("bad buffers are named before anything is recorded", async () => {
     const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
     const good = () => ({

@@ -54,12 +54,12 @@ function isBinding(slice: BufferSlice): slice is GPUBufferBinding {
  * Remembers bind groups by what they bind, since WebGPU objects are made anew for new buffers only. A caller with ever new buffers
  * makes it start over.
  */
-export function bindCache<T>(): (parts: readonly (number | GPUBufferBinding | undefined)[], make: () => T) => T {
+export function bindCache<T>(): (parts: readonly Part[], make: () => T) => T {
   const identities = new WeakMap<GPUBuffer, number>();
   let identified = 0;
   const groups = new Map<string, T>();
   return (parts, make) => {
-    const name = (part: number | GPUBufferBinding | undefined) => {
+    const name = (part: Part) => {
       if (typeof part !== "object") return `${part}`;
       if (!identities.has(part.buffer)) identities.set(part.buffer, identified++);
       return `${identities.get(part.buffer)}+${part.offset ?? 0}`;
@@ -75,6 +75,7 @@ export function bindCache<T>(): (parts: readonly (number | GPUBufferBinding | un
 }
 
 const MOST_REMEMBERED = 64;
+type Part = string | number | GPUBufferBinding | undefined;
 
 /**
  * Submits nothing but a use of each buffer, and rejects with an ArgumentError that names the first one that cannot be used: destroyed, or
