@@ -44,7 +44,7 @@ const LEARNING_RATE = 0.1;
 /** A solve that takes more than this many times what was expected was disturbed and counts as this: who looks slow is not tried again. */
 const MOST_SURPRISE = 2;
 
-const NOT_YET = "The GPU has not been timed yet: await solver.ready, or spend a second in solves.";
+const NOT_YET = "The CPU answers until a GPU has been timed, after a second of solving or on `ready`.";
 const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
 
 /**

@@ -108,6 +108,9 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   if (!kernelChoices.includes(kernel)) {
     throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
   }
+  if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
+    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
+  }
   if (adapter !== undefined) resolveChoice(adapter);
   if (device !== undefined && typeof device?.createBuffer !== "function") {
     throw new ArgumentError("device", "a GPUDevice", device);

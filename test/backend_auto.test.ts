@@ -53,7 +53,7 @@ describe("backend auto", () => {
     expect(answer).toMatchObject({
       backend: "cpu",
       acquired: undefined,
-      reason: expect.stringMatching(/not been timed/),
+      reason: expect.stringMatching(/until a GPU has been timed/),
     });
     expect(auto.plan.kernel).toBe("cpu");
     await auto.ready;

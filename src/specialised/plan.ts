@@ -86,9 +86,6 @@ export async function planKernel(
   upload: Upload,
 ): Promise<PlannedKernel> {
   const { gpus } = topology;
-  if (choice === "lane" && gpus > MAX_GPUS_LANE) {
-    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, choice);
-  }
   // The text is generated when it is needed: a solver that is used once never is.
   let generated: ReturnType<typeof generate> | undefined;
   const generate = () => {
