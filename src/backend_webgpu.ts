@@ -1,6 +1,7 @@
-import { ArgumentError, DeviceError } from "./errors.ts";
+import { ArgumentError, type DeviceError } from "./errors.ts";
 import { type BufferSlice, bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
+import { lossError, watchLoss } from "./gpu/loss.ts";
 import { bind } from "./gpu/pipeline.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords } from "./kernels/topology_table.ts";
@@ -60,10 +61,15 @@ export async function webgpuBackend(
 ): Promise<WebgpuBackend> {
   const { gpus, experts, slots } = topology;
   const words = proofWords(gpus);
-  let lost: GPUDeviceLostInfo | undefined;
-  device.lost.then((info) => {
-    lost = info;
-  });
+  const loss = watchLoss(device);
+  const lost = (cause?: unknown) => {
+    const info = loss();
+    return info && lossError(info, REMEDY, cause);
+  };
+  const requireDevice = () => {
+    const error = lost();
+    if (error) throw error;
+  };
   const tables: GPUBuffer[] = [];
   let destroyed = false;
   const kernel = await planKernel(device, topology, choice, (label, data) => {
@@ -115,7 +121,7 @@ export async function webgpuBackend(
   const paramsOf = new Map<string, GPUBuffer>();
 
   function encode(encoder: GPUCommandEncoder, { batch, expertLoad, baseLoad, quota, proof }: SolverBuffers): void {
-    if (lost) throw lostError(lost);
+    requireDevice();
     if (!Number.isInteger(batch) || batch < 1) throw new ArgumentError("batch", "an integer >= 1", batch);
     const load = bindingOf(device, "expertLoad", expertLoad, batch * experts * WORD, storage);
     const parts = {
@@ -191,7 +197,7 @@ export async function webgpuBackend(
   }
 
   async function solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution> {
-    if (lost) throw lostError(lost);
+    requireDevice();
     try {
       const raw = emptyRaw(topology, loads);
       for (let first = 0; first < loads.batch; first += most) {
@@ -202,7 +208,7 @@ export async function webgpuBackend(
       return raw;
     } catch (cause) {
       await Promise.resolve(); // lets device.lost report first
-      throw lost ? lostError(lost, cause) : cause;
+      throw lost(cause) ?? cause;
     }
   }
 
@@ -213,7 +219,7 @@ export async function webgpuBackend(
     buffers = undefined;
     for (const params of paramsOf.values()) params.destroy();
   }
-  return { solve, encode, kernel, lost: () => lost && lostError(lost), destroy };
+  return { solve, encode, kernel, lost: () => lost(), destroy };
 }
 
 function release(buffers: Buffers): void {
@@ -222,17 +228,7 @@ function release(buffers: Buffers): void {
   }
 }
 
-/** A driver's message, with its full stop. */
-export function sentence(message: string): string {
-  return message.replace(/[.\s]*$/, ".");
-}
-
-function lostError({ reason, message }: GPUDeviceLostInfo, cause?: unknown): DeviceError {
-  return new DeviceError(
-    `The WebGPU device was lost (${reason}): ${sentence(message)} Create a new solver, or use backend "auto" or "cpu".`,
-    { cause },
-  );
-}
+const REMEDY = `Create a new solver, or use backend "auto" or "cpu".`;
 
 /** Fractions are solved as whole units, this many in an LP: rounding to them costs about 1e-9 of the total. */
 const UNITS = 2 ** 30;

@@ -1,6 +1,6 @@
-import { sentence } from "../backend_webgpu.ts";
-import { ArgumentError, DeviceError } from "../errors.ts";
+import { ArgumentError, type DeviceError } from "../errors.ts";
 import { bufferUsage } from "../gpu/constants.ts";
+import { lossError, watchLoss } from "../gpu/loss.ts";
 import { CHUNK } from "../kernels/balance_params.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
 import { decodeProofs } from "../kernels/solve.ts";
@@ -32,10 +32,7 @@ const TIMESTAMPS_BYTES = 16 * STAGES.length;
 export async function gpuBalance(device: GPUDevice, options: StageOptions): Promise<GpuBalance> {
   const { layers, maxAssignments, placements } = options;
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
-  let lost: GPUDeviceLostInfo | undefined;
-  device.lost.then((info) => {
-    lost = info;
-  });
+  const lost = watchLoss(device);
   const bytes = {
     physical: layers * maxAssignments * WORD,
     outOfRange: layers * WORD,
@@ -110,7 +107,7 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     rankBuffers?.counts.destroy();
     rankBuffers?.before.destroy();
   }
-  return { device, stages, balance, lost: () => lost, destroy };
+  return { device, stages, balance, lost, destroy };
 }
 
 /** Beyond a device's limits WebGPU makes invalid buffers, of which only zeros are read: so they are checked first. */
@@ -135,6 +132,5 @@ function requireRoom(
 }
 
 export function lostDeviceError(info: GPUDeviceLostInfo, cause?: unknown): DeviceError {
-  const remedy = "Make a new balancer, or one with recover: true.";
-  return new DeviceError(`The WebGPU device was lost (${info.reason}): ${sentence(info.message)} ${remedy}`, { cause });
+  return lossError(info, "Make a new balancer, or one with recover: true.", cause);
 }

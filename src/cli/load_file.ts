@@ -1,14 +1,12 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
+import type { LoadHistory as RecordedLoads } from "../placement/history.ts";
 import { MAX_TOKENS } from "../problem.ts";
 import { nameOf, readJson } from "./json_file.ts";
 
 /** Expert loads over time. */
-export interface LoadHistory {
+export interface LoadHistory extends RecordedLoads {
   /** Where they come from, in words. */
   source: string;
-  steps: number;
-  layers: number;
-  experts: number;
   /** [steps, layers, E] tokens; Int32Array where all of them are whole. */
   loads: Int32Array | Float64Array;
 }

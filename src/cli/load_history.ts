@@ -11,7 +11,7 @@ export function row({ loads, layers, experts }: LoadHistory, step: number, layer
 }
 
 /** [E] a layer's mean loads in the first steps. */
-export function meanLoad(history: LoadHistory, layer: number, steps: number): Float64Array {
+function meanLoad(history: LoadHistory, layer: number, steps: number): Float64Array {
   const mean = new Float64Array(history.experts);
   for (let step = 0; step < steps; step++) {
     for (const [e, load] of row(history, step, layer).entries()) mean[e] += load / steps;

@@ -10,8 +10,9 @@ import wgsl from "../../shaders/group.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../gpu/pipeline.ts";
 import { choosers } from "../group_form.ts";
 import type { Topology } from "../topology.ts";
-import { type GroupSizes, roundUp } from "./group_table.ts";
+import type { GroupSizes } from "./group_table.ts";
 import { solveKernel } from "./solve.ts";
+import { roundUp } from "./topology_table.ts";
 
 const fragments = [params, problem, interiorPoint, elimination, finish, u64];
 

@@ -1,7 +1,7 @@
 import { starts } from "../elimination.ts";
 import { type GroupForm, groupForm } from "../group_form.ts";
 import type { Topology } from "../topology.ts";
-import { SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
+import { roundUp, SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
 
 /** Topologies as the `group` kernel reads them. */
 export interface GroupTable extends TopologyTable {
@@ -17,8 +17,6 @@ export interface GroupSizes {
   maxReplicas: number;
   maxEntries: number;
 }
-
-export const roundUp = (value: number, least: number) => 2 ** Math.ceil(Math.log2(Math.max(least, value)));
 
 /** Where a list of any length stands in a record: one list after the other, and the start of each. */
 class Lists {

@@ -39,7 +39,8 @@ export interface TopologyTable {
   readonly maxReplicas: number;
 }
 
-const roundUp = (value: number, least: number) => Math.max(least, 2 ** Math.ceil(Math.log2(value)));
+/** A size of the kernels' arrays, so that shapes share pipelines. */
+export const roundUp = (value: number, least: number) => Math.max(least, 2 ** Math.ceil(Math.log2(value)));
 
 /** Replicas of experts that have more than one. */
 function choices({ experts, replicaStart }: Topology): number {

@@ -1,5 +1,6 @@
 import { ArgumentError, DeviceError, PlacementError, ShapeError } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
+import { watchLoss } from "../gpu/loss.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice, backends, requireObject, type SolverOptions } from "../solver.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
@@ -197,17 +198,14 @@ async function solverFor(machine: Machine, options: OptimizeOptions, pacer: Pace
   let { acquired, reason } = await acquireDevice(machine.gpus, backend, options);
   const onCpu = bottlenecksOnCpu(pacer);
   const onGpu = acquired && bottlenecksOnGpu(acquired.device, pacer);
-  let lost = false;
-  acquired?.device.lost.then(() => {
-    lost = true;
-  });
+  const lost = acquired && watchLoss(acquired.device);
   const find: FindBottlenecks = async (topologies, rows) => {
     if (!onGpu || !acquired) return onCpu(topologies, rows);
     try {
       return await onGpu(topologies, rows);
     } catch (cause) {
       await Promise.resolve(); // lets device.lost report first
-      if (!lost) throw cause;
+      if (!lost?.()) throw cause;
       if (backend === "webgpu") throw new DeviceError("The WebGPU device was lost.", { cause });
       acquired = undefined;
       reason = "The WebGPU device was lost.";

@@ -53,15 +53,7 @@ export function repair<S, B>(
 
   const kept = rounded.map((row) => row.map((amount) => c.variable(amount)));
   const cut = member.map((m) => m.get());
-  const inside = c.sum([
-    ...alone.map((load, g) => c.mul(load, cut[g])),
-    ...experts.map((gs, e) =>
-      c.mul(
-        tokens[e],
-        gs.map((g) => cut[g]).reduce((a, m) => c.min(a, m)),
-      ),
-    ),
-  ]);
+  const inside = insideOf(c, experts, alone, tokens, cut);
   const held = heldBy(rounded);
   const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g]))); // room left; tokens too many below 0
   const least = () => spare.map((value) => value.get()).reduce((a, b) => c.min(a, b));
@@ -97,6 +89,25 @@ export function repair<S, B>(
     moves: rounds.get(),
     closed: c.less(c.whole(-1), least()),
   };
+}
+
+/** inside(S): loads of the GPUs of S and of experts with every replica there; `member` is 0 or 1, whole or real like the loads. */
+export function insideOf<S, B>(
+  c: Code<S, B>,
+  experts: readonly (readonly number[])[],
+  alone: readonly S[],
+  tokens: readonly S[],
+  member: readonly S[],
+): S {
+  return c.sum([
+    ...alone.map((load, g) => c.mul(load, member[g])),
+    ...experts.map((gs, e) =>
+      c.mul(
+        tokens[e],
+        gs.map((g) => member[g]).reduce((a, m) => c.min(a, m)),
+      ),
+    ),
+  ]);
 }
 
 /** Distance of each GPU to one with room, over experts with tokens on it; `far` where there is none. */

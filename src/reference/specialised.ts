@@ -7,7 +7,7 @@
  */
 import type { Code, Variable } from "./field.ts";
 import { constants, type Iterate, measure, type NewtonShape, step } from "./newton.ts";
-import { type CapsOf, type Repaired, repair } from "./repair.ts";
+import { type CapsOf, insideOf, type Repaired, repair } from "./repair.ts";
 
 const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
 
@@ -99,15 +99,7 @@ function cutOf<S, B>(
   w: readonly S[],
 ): Cut<S> {
   const inS = member.map((m) => c.real(m));
-  const inside = c.sum([
-    ...b.map((load, g) => c.mul(load, inS[g])),
-    ...newton.experts.map((gs, e) =>
-      c.mul(
-        w[e],
-        gs.map((g) => inS[g]).reduce((a, i) => c.min(a, i)),
-      ),
-    ),
-  ]);
+  const inside = insideOf(c, newton.experts, b, w, inS);
   const speedInside = c.sum(gpus.map((g, i) => timesConstant(c, inS[i], speed[g])));
   return { bound: c.div(inside, speedInside), member };
 }

@@ -1,0 +1,16 @@
+import { DeviceError } from "../errors.ts";
+
+/** Watches a device: returns what tells of its loss, undefined as long as it lives. */
+export function watchLoss(device: GPUDevice): () => GPUDeviceLostInfo | undefined {
+  let lost: GPUDeviceLostInfo | undefined;
+  device.lost.then((info) => {
+    lost = info;
+  });
+  return () => lost;
+}
+
+/** The error of a call that meets a lost device. */
+export function lossError({ reason, message }: GPUDeviceLostInfo, remedy: string, cause?: unknown): DeviceError {
+  const told = message.replace(/[.\s]*$/, "."); // a driver's message, with its full stop
+  return new DeviceError(`The WebGPU device was lost (${reason}): ${told} ${remedy}`, { cause });
+}
