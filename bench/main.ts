@@ -6,6 +6,7 @@ import { requestDevice } from "../src/index.ts";
 import { balancerStages } from "./balancer_stages.ts";
 import { coldStart } from "./cold_start.ts";
 import { Bench, type Row } from "./harness.ts";
+import { levelling } from "./level.ts";
 import { metaOf } from "./meta.ts";
 import { plotsPage } from "./plots.ts";
 import { scalingBatch } from "./scaling_batch.ts";
@@ -21,6 +22,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "solve-stages": solveStages,
   "solve-batch": solveBatch,
   "tokens-modes": tokensModes,
+  level: levelling,
   "scaling-batch": scalingBatch,
   "scaling-gpus": scalingGpus,
   "balancer-stages": balancerStages,

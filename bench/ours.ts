@@ -49,21 +49,22 @@ export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
 /** `solve` from end to end: checks, upload, submit, readback, and every answer judged in f64. */
 export function evenkeelSolve(
   backend: "auto" | "webgpu" | "cpu",
-  { device, kernel, tokens = "integer" }: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode },
+  { device, kernel, ...options }: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode; level?: boolean },
 ): Method {
+  const { tokens = "integer", level = false } = options;
   async function prepare(work: Workload): Promise<Prepared> {
     const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend, device, kernel })));
     const given = work.layers.map((_, layer) => givenLoads(work, layer));
     if (backend === "auto") {
       for (const [i, solver] of solvers.entries()) {
-        await solver.solve(given[i], { tokens }); // what it times the backends on
+        await solver.solve(given[i], { tokens, level }); // what it times the backends on
         await solver.ready;
       }
     }
     const solutions: (EdgeSolution | ReplicaSolution)[] = [];
     return {
       async run() {
-        for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], { tokens });
+        for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], { tokens, level });
       },
       answer() {
         const quotas = solutions.map((solution, i) =>
@@ -76,7 +77,7 @@ export function evenkeelSolve(
       },
     };
   }
-  const mode = tokens === "integer" ? "" : `, ${tokens}`;
+  const mode = `${tokens === "integer" ? "" : `, ${tokens}`}${level ? ", level" : ""}`;
   const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}`;
   return { name, tokens, exact: true, prepare };
 }

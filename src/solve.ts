@@ -45,7 +45,7 @@ export async function solveLoadBalanceLP(
   const graph = isEdgeForm<ReplicaProblem, EdgeProblem>(problem) ? problem : undefined;
   const speed = problem.speed === undefined ? options.speed : problem.speed;
   const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, speed);
-  const loads = checkCall(topology, graph, problem, options); // before a device is looked for
+  const call = checkCall(topology, graph, problem, options); // before a device is looked for
   const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, graph, options);
-  return solver.solveInTurn(loads, options.signal).finally(() => solver.destroy());
+  return solver.solveInTurn(call).finally(() => solver.destroy());
 }

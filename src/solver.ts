@@ -4,6 +4,7 @@ import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
+import { type Leveller, leveller } from "./level.ts";
 import { Placement } from "./placement/placement.ts";
 import {
   checkLoads,
@@ -39,6 +40,12 @@ export interface SolverOptions extends Speed {
 export interface SolveOptions {
   /** "integer": whole tokens, optimal to the token; the default when every load is an integer. "fractional": the LP's own x. */
   tokens?: TokenMode;
+  /**
+   * Also level the GPUs below the bottleneck: of all optimal splits one whose GPU loads, sorted in descending order, are lexicographically
+   * least; of these, the one that gives low labels the higher loads. The same loads on every backend, at up to about twice the time. false by
+   * default. For whole tokens and equal speeds.
+   */
+  level?: boolean;
   /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -131,19 +138,34 @@ async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuCh
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
 }
 
+/** What one solve is called with, checked. */
+export interface Call {
+  loads: Loads;
+  level: boolean;
+  signal: AbortSignal | undefined;
+}
+
 /** Checks what one solve is called with, and copies its loads. */
 export function checkCall(
   topology: Topology,
   graph: Graph | undefined,
   given: EdgeLoads | ReplicaLoads,
   options: SolveOptions,
-): Loads {
+): Call {
   requireObject("options", options);
-  const { tokens, signal } = options;
+  const { tokens, level = false, signal } = options;
+  if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new ArgumentError("signal", "an AbortSignal", signal);
   }
-  return checkLoads(topology, graph, given, tokens);
+  const loads = checkLoads(topology, graph, given, tokens);
+  if (level && loads.tokens !== "integer") {
+    throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
+  }
+  if (level && !topology.equalSpeeds) {
+    throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
+  }
+  return { loads, level, signal };
 }
 
 export function requireObject(argument: string, value: unknown): void {
@@ -210,6 +232,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   private readonly cpu: CpuBackend;
   private readonly auto: AutoBackend | undefined;
   private readonly fixed: GpuChoice | undefined;
+  private leveller: Leveller | undefined;
   private last: BackendName;
   private previous: Promise<unknown> = Promise.resolve();
   private destroyed = false;
@@ -242,11 +265,11 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   async solve(given: L, options: SolveOptions = {}): Promise<S> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Now, not when its turn comes: the caller may reuse its arrays at once.
-    return this.solveInTurn(checkCall(this.topology, this.graph, given, options), options.signal);
+    return this.solveInTurn(checkCall(this.topology, this.graph, given, options));
   }
 
-  solveInTurn(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
-    return this.inTurn(() => this.solveNow(loads, signal));
+  solveInTurn(call: Call): Promise<S> {
+    return this.inTurn(() => this.solveNow(call));
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -255,16 +278,21 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return done;
   }
 
-  private async solveNow(loads: Loads, signal: AbortSignal | undefined): Promise<S> {
+  private async solveNow({ loads, level, signal }: Call): Promise<S> {
     signal?.throwIfAborted();
     const { raw, backend, acquired, reason } = await this.solveRaw(loads, signal);
     this.last = backend;
     const { judged, judgeOne } = judge(this.topology, loads, raw);
+    if (level) this.leveller ??= leveller(this.topology);
+    const settle = (lp: number) => {
+      if (level) this.leveller!.level(loads, lp, raw);
+      return judgeOne(lp);
+    };
     let finishedOnCpu = 0;
     for (let lp = 0; lp < loads.batch; lp++) {
-      if (judgeOne(lp) === "optimal" || backend === "cpu") continue;
+      if (settle(lp) === "optimal" || backend === "cpu") continue;
       this.cpu.solveOne(loads, lp, raw);
-      judgeOne(lp);
+      settle(lp);
       finishedOnCpu++;
     }
     return {

@@ -8,7 +8,7 @@ import { plainTable } from "./plain_table.ts";
 import { readProblem } from "./problem_file.ts";
 import { paragraph } from "./words.ts";
 
-type Options = Pick<SolverOptions, "backend"> & Pick<SolveOptions, "tokens"> & { json?: boolean };
+type Options = Pick<SolverOptions, "backend"> & Pick<SolveOptions, "tokens" | "level"> & { json?: boolean };
 
 /** LPs that the summary shows. */
 const SHOWN = 20;
@@ -23,6 +23,7 @@ export function solveCommand(): Command {
     )
     .addOption(new Option("--backend <name>", "who solves").choices(backends).default("auto"))
     .addOption(new Option("--tokens <mode>", "whole tokens or fractions; whole if all loads are").choices(tokenModes))
+    .option("--level", "level the GPUs below the bottleneck, too: the same loads on every backend")
     .option("--json", "print the solutions as JSON")
     .action(async (file: string, { json, ...options }: Options) => {
       const problem = await readProblem(file);

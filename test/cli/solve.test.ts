@@ -49,3 +49,9 @@ test("a summary for people, of the first LPs if there are many", async () => {
   expect(stdout).toMatch(/^LP +max load +lower bound +status +bottleneck GPUs\n0 +105 +105 +optimal +0 2$/m);
   expect(stdout).toMatch(/^The first 20 of 30 LPs. Solved by the CPU: The caller asked for the CPU\./m);
 });
+
+test("--level evens out what is below the bottleneck", async () => {
+  const uneven = { placement: { gpus: 3, physicalToLogical: [0, 1, 2, 1, 2, 1] }, expertLoad: [1000, 300, 0] };
+  const levelled = JSON.parse(await solve(uneven, ["--json", "--level"]));
+  expect(levelled).toMatchObject({ maxLoad: [1000], gpuLoad: [[1000, 150, 150]] });
+});
