@@ -5,6 +5,7 @@ import { lossError, watchLoss } from "./gpu/loss.ts";
 import { bind } from "./gpu/pipeline.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords } from "./kernels/topology_table.ts";
+import { type FieldsOf, requireObject } from "./objects.ts";
 import type { Loads } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import { type KernelChoice, type PlannedKernel, planKernel } from "./specialised/plan.ts";
@@ -27,6 +28,10 @@ export interface SolverBuffers {
   /** [B, 3 + ceil(gpus / 32)] u32, written: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits. */
   proof: BufferSlice;
 }
+
+const bufferFields = {
+  ...{ batch: true, expertLoad: true, baseLoad: true, quota: true, proof: true },
+} satisfies FieldsOf<SolverBuffers>;
 
 /** Buffers for up to `capacity` LPs of one dispatch. */
 interface Buffers {
@@ -120,8 +125,10 @@ export async function webgpuBackend(
   const remembered = bindCache<GPUBindGroup>();
   const paramsOf = new Map<string, GPUBuffer>();
 
-  function encode(encoder: GPUCommandEncoder, { batch, expertLoad, baseLoad, quota, proof }: SolverBuffers): void {
+  function encode(encoder: GPUCommandEncoder, given: SolverBuffers): void {
     requireDevice();
+    requireObject("buffers", given, bufferFields);
+    const { batch, expertLoad, baseLoad, quota, proof } = given;
     if (!Number.isInteger(batch) || batch < 1) throw new ArgumentError("batch", "an integer >= 1", batch);
     const load = bindingOf(device, "expertLoad", expertLoad, batch * experts * WORD, storage);
     const parts = {

@@ -2,6 +2,7 @@
  * The proof, checked by itself: everything is recomputed from the problem and the solution's claims. Shares no code with the solvers,
  * not even their reduction of the edge form. Loads that are integers are added as integers, exactly.
  */
+import { requireSolution } from "./check_solution.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
@@ -42,15 +43,16 @@ const FRACTIONAL_OPTIMAL = 1e-6;
  *
  *   inside(S) = load that can be served only inside S;  no split beats the time by which S serves that much
  *
- * @param problem  what was solved.  @param solution  read, never written. A claim of the wrong length or with NaN is simply not valid.
+ * @param problem  what was solved.  @param solution  read, never written. A claim that is false, or NaN, is not valid.
  * @returns [B] a certificate per LP.
+ * @throws {ArgumentError | ShapeError | LoadError} Not a problem, or not a solution of all its LPs: a part is missing or of another length.
  */
 export function certify(problem: ReplicaProblem, solution: ReplicaSolution): Certificate[];
 export function certify(problem: EdgeProblem, solution: EdgeSolution): Certificate[];
 export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Certificate[] {
-  const gpus = isEdgeForm<ReplicaProblem, EdgeProblem>(problem) ? problem.gpus : problem.placement.gpus;
+  const { batch, gpus } = requireSolution(problem, solution);
   const speed = Array.from({ length: gpus }, (_, g) => problem.speed?.[g] ?? 1);
-  return Array.from({ length: solution.batch }, (_, lp) => {
+  return Array.from({ length: batch }, (_, lp) => {
     const claims = isEdgeForm<ReplicaProblem, EdgeProblem>(problem)
       ? edgeClaims(problem, solution as EdgeSolution, lp)
       : replicaClaims(problem, solution as ReplicaSolution, lp);

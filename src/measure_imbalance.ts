@@ -6,6 +6,7 @@ import { compileApportion } from "./kernels/apportion.ts";
 import { balanceParams, CHUNK, chunksOf, LANES, MAX_EXPERTS, placementTable } from "./kernels/balance_params.ts";
 import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
+import { type FieldsOf, requireObject } from "./objects.ts";
 import { Placement } from "./placement/placement.ts";
 import { MAX_TOKENS, type Numbers } from "./problem.ts";
 import { apportion } from "./reference/apportion.ts";
@@ -33,6 +34,10 @@ export interface ImbalanceInput {
   shares?: Numbers;
 }
 
+const inputFields = {
+  ...{ placement: true, counts: true, topkIds: true, topK: true, layers: true, quota: true, shares: true },
+} satisfies FieldsOf<ImbalanceInput>;
+
 /** The options of `createSolver` that apply here. */
 export type ImbalanceOptions = Pick<SolverOptions, "backend" | "device" | "adapter">;
 
@@ -54,6 +59,8 @@ export async function measureImbalance(
   input: ImbalanceInput,
   options: ImbalanceOptions = {},
 ): Promise<MeasuredImbalance> {
+  requireObject("input", input, inputFields);
+  requireObject("options", options, { backend: true, device: true, adapter: true });
   const { backend = "auto" } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   const checked = checkInput(input);

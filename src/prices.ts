@@ -1,3 +1,4 @@
+import { requireSolution } from "./check_solution.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
@@ -15,14 +16,15 @@ import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
  * bottleneck is both GPUs. A replica of expert 1 on GPU 0 saves nothing, as its price says.
  *
  * @returns [B, E], or [B, edges] in the edge form, in units of time per token.
+ * @throws {ArgumentError | ShapeError | LoadError} Not a problem, or not a solution of all its LPs.
  */
 export function expertPrice(problem: ReplicaProblem, solution: ReplicaSolution): Float64Array;
 export function expertPrice(problem: EdgeProblem, solution: EdgeSolution): Float64Array;
 export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Float64Array {
-  const { batch, price } = solution;
+  const { batch, gpus } = requireSolution(problem, solution);
+  const { price } = solution;
   const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
   const experts = edgeForm ? problem.edges.length : problem.placement.logicalExperts;
-  const gpus = edgeForm ? problem.gpus : problem.placement.gpus;
   const result = new Float64Array(batch * experts).fill(Infinity);
   for (let lp = 0; lp < batch; lp++) {
     const see = (expert: number, gpu: number) => {

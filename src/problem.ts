@@ -1,4 +1,5 @@
 import { ArgumentError, LoadError, PlacementError, ShapeError } from "./errors.ts";
+import { type FieldsOf, requireObject } from "./objects.ts";
 import { Placement } from "./placement/placement.ts";
 import { type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
 
@@ -38,6 +39,12 @@ export type ReplicaProblem = { placement: Placement } & ReplicaLoads & Speed;
 /** B load-balancing LPs on one topology, in either form. */
 export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
 
+/** All fields of each form. */
+export const problemFields = {
+  edge: { gpus: true, edges: true, load: true, capacity: true, speed: true } satisfies FieldsOf<EdgeProblem>,
+  replica: { placement: true, expertLoad: true, baseLoad: true, speed: true } satisfies FieldsOf<ReplicaProblem>,
+};
+
 export const tokenModes = ["integer", "fractional"] as const;
 /** Whole tokens, or the LP's own fractions. */
 export type TokenMode = (typeof tokenModes)[number];
@@ -70,6 +77,7 @@ export function toTopology(form: Placement | Graph, speed: Numbers | undefined):
   if (!isEdgeForm<Placement, Graph>(form)) {
     throw new PlacementError("placement", "a Placement, or a graph { gpus, edges }", form);
   }
+  requireObject("graph", form, problemFields.edge); // a whole problem may stand for its graph
   const { gpus, edges } = form;
   if (!Number.isInteger(gpus) || gpus < 1 || gpus > MAX_GPUS) {
     throw new ArgumentError("gpus", `an integer from 1 to ${MAX_GPUS}`, gpus);
@@ -85,6 +93,18 @@ export function toTopology(form: Placement | Graph, speed: Numbers | undefined):
     if (edge[0] === edge[1]) throw new PlacementError(`edges[${i}]`, "two different GPUs", edge[0]);
   }
   return topologyOfEdges(gpus, edges, checkSpeed(speed, gpus));
+}
+
+/** The speeds given with a problem or graph, or as an option: in both places only if they are the same. */
+export function oneSpeed(given: Numbers | undefined, option: Numbers | undefined): Numbers | undefined {
+  if (given === undefined) return option;
+  if (option === undefined) return given;
+  requireNumbers("speed", given);
+  requireNumbers("options.speed", option);
+  if (given.length !== option.length || Array.from(given).some((v, g) => v !== option[g])) {
+    throw new ArgumentError("options.speed", "none, or the same speeds as with the problem", "others");
+  }
+  return given;
 }
 
 function checkSpeed(speed: Numbers | undefined, gpus: number): Float64Array {

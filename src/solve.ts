@@ -1,14 +1,17 @@
+import { requireObject } from "./objects.ts";
 import {
   type EdgeLoads,
   type EdgeProblem,
   isEdgeForm,
   type LoadBalanceProblem,
+  oneSpeed,
+  problemFields,
   type ReplicaLoads,
   type ReplicaProblem,
   toTopology,
 } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
-import { checkCall, requireObject, type SolveOptions, type SolverOptions, solverOn } from "./solver.ts";
+import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields, solverOn } from "./solver.ts";
 
 /**
  * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.
@@ -40,12 +43,12 @@ export async function solveLoadBalanceLP(
   problem: LoadBalanceProblem,
   options: SolverOptions & SolveOptions = {},
 ): Promise<ReplicaSolution | EdgeSolution> {
-  requireObject("problem", problem);
-  requireObject("options", options);
-  const graph = isEdgeForm<ReplicaProblem, EdgeProblem>(problem) ? problem : undefined;
-  const speed = problem.speed === undefined ? options.speed : problem.speed;
-  const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, speed);
-  const call = checkCall(topology, graph, problem, options); // before a device is looked for
-  const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, graph, options);
+  requireObject("options", options, { ...solverFields, ...solveFields });
+  const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  requireObject("problem", problem, edgeForm ? problemFields.edge : problemFields.replica);
+  const form = edgeForm ? problem : problem.placement;
+  const topology = toTopology(form, oneSpeed(problem.speed, options.speed));
+  const call = checkCall(topology, form, problem, options); // before a device is looked for
+  const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, form, options);
   return solver.solveInTurn(call).finally(() => solver.destroy());
 }

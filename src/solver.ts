@@ -5,13 +5,19 @@ import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { type Leveller, leveller } from "./level.ts";
+import { type FieldsOf, requireObject } from "./objects.ts";
 import { Placement } from "./placement/placement.ts";
 import {
   checkLoads,
   type EdgeLoads,
+  type EdgeProblem,
   type Graph,
+  type LoadBalanceProblem,
   type Loads,
+  oneSpeed,
+  problemFields,
   type ReplicaLoads,
+  type ReplicaProblem,
   type Speed,
   type TokenMode,
   toTopology,
@@ -37,6 +43,10 @@ export interface SolverOptions extends Speed {
   kernel?: KernelChoice;
 }
 
+export const solverFields = {
+  ...{ speed: true, backend: true, device: true, adapter: true, kernel: true },
+} satisfies FieldsOf<SolverOptions>;
+
 export interface SolveOptions {
   /** "integer": whole tokens, optimal to the token; the default when every load is an integer. "fractional": the LP's own x. */
   tokens?: TokenMode;
@@ -49,6 +59,8 @@ export interface SolveOptions {
   /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
   signal?: AbortSignal;
 }
+
+export const solveFields = { tokens: true, level: true, signal: true } satisfies FieldsOf<SolveOptions>;
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
 
@@ -96,18 +108,17 @@ export async function createSolver(
   form: Placement | (Graph & Speed),
   options: SolverOptions = {},
 ): Promise<Solver<ReplicaLoads, ReplicaSolution> | Solver<EdgeLoads, EdgeSolution>> {
-  requireObject("options", options);
-  const { speed = (form as Speed | undefined)?.speed } = options;
-  const topology = toTopology(form, speed);
+  requireObject("options", options, solverFields);
+  const topology = toTopology(form, oneSpeed((form as Speed | undefined)?.speed, options.speed));
   return form instanceof Placement
-    ? solverOn<ReplicaLoads, ReplicaSolution>(topology, undefined, options)
+    ? solverOn<ReplicaLoads, ReplicaSolution>(topology, form, options)
     : solverOn<EdgeLoads, EdgeSolution>(topology, form, options);
 }
 
 /** A solver on a topology that is checked already. */
 export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   topology: Topology,
-  graph: Graph | undefined,
+  form: Placement | Graph,
   options: SolverOptions,
 ): Promise<TopologySolver<L, S>> {
   const { backend = "auto", kernel = "auto", device, adapter } = options;
@@ -126,16 +137,37 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
     const now = device ? await prepare().catch(deviceErrorOnly) : undefined;
-    return new TopologySolver<L, S>(topology, graph, { prepare, now });
+    return new TopologySolver<L, S>(topology, form, { prepare, now });
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
-  return new TopologySolver<L, S>(topology, graph, choice);
+  return new TopologySolver<L, S>(topology, form, choice);
 }
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
   const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
+}
+
+/** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
+function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement | Graph, own: Topology): void {
+  const { placement, gpus, edges, speed } = given as Partial<ReplicaProblem & EdgeProblem>;
+  const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
+  if (other !== undefined && other !== form) {
+    const { gpus, slotExpert, slotReplica, replicaGpu } = toTopology(other, undefined);
+    const same = (a: Int32Array, b: Int32Array) => a.length === b.length && a.every((value, i) => value === b[i]);
+    const alike = same(slotExpert, own.slotExpert) && same(slotReplica, own.slotReplica) && gpus === own.gpus;
+    if (!alike || !same(replicaGpu, own.replicaGpu)) {
+      const [name, what] = placement ? ["placement", "placement"] : ["edges", "graph"];
+      throw new ArgumentError(`loads.${name}`, `none, or the ${what} that the solver was made for`, "another");
+    }
+  }
+  if (speed === undefined) return;
+  for (let g = 0; g < own.gpus; g++) {
+    if (speed[g] !== own.speed[g] || speed.length !== own.gpus) {
+      throw new ArgumentError("loads.speed", "none, or the speeds that the solver was made for", "others");
+    }
+  }
 }
 
 /** What one solve is called with, checked. */
@@ -148,17 +180,16 @@ export interface Call {
 /** Checks what one solve is called with, and copies its loads. */
 export function checkCall(
   topology: Topology,
-  graph: Graph | undefined,
+  form: Placement | Graph,
   given: EdgeLoads | ReplicaLoads,
   options: SolveOptions,
 ): Call {
-  requireObject("options", options);
   const { tokens, level = false, signal } = options;
   if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new ArgumentError("signal", "an AbortSignal", signal);
   }
-  const loads = checkLoads(topology, graph, given, tokens);
+  const loads = checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens);
   if (level && loads.tokens !== "integer") {
     throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
   }
@@ -166,10 +197,6 @@ export function checkCall(
     throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
   }
   return { loads, level, signal };
-}
-
-export function requireObject(argument: string, value: unknown): void {
-  if (typeof value !== "object" || value === null) throw new ArgumentError(argument, "an object", value);
 }
 
 function deviceErrorOnly(error: unknown): DeviceError {
@@ -240,7 +267,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
   constructor(
     private readonly topology: Topology,
-    private readonly graph: Graph | undefined,
+    private readonly form: Placement | Graph,
     choice: GpuChoice | Auto | undefined,
   ) {
     this.cpu = cpuBackend(topology);
@@ -265,7 +292,10 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   async solve(given: L, options: SolveOptions = {}): Promise<S> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Now, not when its turn comes: the caller may reuse its arrays at once.
-    return this.solveInTurn(checkCall(this.topology, this.graph, given, options));
+    requireObject("options", options, solveFields);
+    requireObject("loads", given, problemFields[this.form instanceof Placement ? "replica" : "edge"]);
+    requireOwnTopology(given, this.form, this.topology);
+    return this.solveInTurn(checkCall(this.topology, this.form, given, options));
   }
 
   solveInTurn(call: Call): Promise<S> {
@@ -299,7 +329,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
       batch: loads.batch,
       tokens: loads.tokens,
       ...judged,
-      ...(this.graph ? { flow: flowOf(raw.quota) } : { quota: raw.quota }),
+      ...(this.form instanceof Placement ? { quota: raw.quota } : { flow: flowOf(raw.quota) }),
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,

@@ -2,13 +2,14 @@ import { DeviceError } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import { proofWords } from "../kernels/topology_table.ts";
+import { type FieldsOf, requireObject } from "../objects.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice } from "../solver.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
-import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens } from "./options.ts";
+import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens, rankFields } from "./options.ts";
 import { judgeBalance } from "./result.ts";
 import type { Balanced, BalancerBuffers, BalancerOptions, RankCounts } from "./types.ts";
 
@@ -187,6 +188,8 @@ class TopkBalancer implements Balancer {
 
   /** The caller's buffers, checked, by the names they have in messages. */
   private bindings(buffers: BalancerBuffers) {
+    requireObject("buffers", buffers, bufferFields);
+    if (buffers.rankCounts) requireObject("rankCounts", buffers.rankCounts, rankFields);
     const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, proof } = buffers;
     const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
@@ -225,6 +228,11 @@ class TopkBalancer implements Balancer {
     this.previous.then(() => this.gpu?.destroy());
   }
 }
+
+const bufferFields = {
+  ...{ tokens: true, topkIds: true, physicalIds: true, rankCounts: true },
+  ...{ quota: true, shares: true, outOfRange: true, proof: true },
+} satisfies FieldsOf<BalancerBuffers>;
 
 const WORD = 4;
 const DESTROYED = "This balancer was destroyed. Create a new one.";

@@ -1,5 +1,6 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_EXPERTS } from "../kernels/balance_params.ts";
+import { type FieldsOf, requireObject } from "../objects.ts";
 import { Placement } from "../placement/placement.ts";
 import { MAX_TOKENS, type Numbers, toTopology } from "../problem.ts";
 import { backends } from "../solver.ts";
@@ -16,9 +17,14 @@ export interface CheckedOptions extends BalancerOptions {
   topologies: readonly Topology[];
 }
 
+const balancerFields = {
+  ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, device: true, adapter: true },
+  ...{ speed: true, skipBelow: true, late: true, recover: true, timestamps: true },
+} satisfies FieldsOf<BalancerOptions>;
+
 /** Checks everything about a balancer that can be checked before there is a device. */
 export function checkOptions(options: BalancerOptions): CheckedOptions {
-  if (typeof options !== "object" || options === null) throw new ArgumentError("options", "an object", options);
+  requireObject("options", options, balancerFields);
   const { placement, topK, maxTokens, backend = "auto", skipBelow = 0, late = false } = options;
   const placements = placement instanceof Placement ? [placement] : placement;
   if (!Array.isArray(placements) || placements.length === 0) {
@@ -78,6 +84,8 @@ export function checkTokens(tokens: unknown, { maxTokens }: CheckedOptions): num
   throw new ArgumentError("tokens", `an integer from 0 to maxTokens = ${maxTokens}`, tokens);
 }
 
+export const rankFields = { counts: true, before: true } satisfies FieldsOf<RankCounts>;
+
 /** Checks what a rank was told of the others, against its own counts. */
 export function checkRank(
   rank: RankCounts | undefined,
@@ -85,6 +93,7 @@ export function checkRank(
   { layers, placements }: CheckedOptions,
 ): CheckedRank | undefined {
   if (rank === undefined) return undefined;
+  requireObject("rank", rank, rankFields);
   const experts = placements[0].logicalExperts;
   const length = layers * experts;
   const whole = (argument: string, values: Numbers): Int32Array<ArrayBuffer> => {

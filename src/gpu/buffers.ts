@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { requireObject } from "../objects.ts";
 import { bufferUsage } from "./constants.ts";
 
 /** A GPUBuffer of the caller's, or a part of one. */
@@ -16,6 +17,7 @@ export function bindingOf(
   bytes: number,
   usage: typeof storage | typeof copyTarget,
 ): GPUBufferBinding {
+  if (isBinding(slice)) requireObject(name, slice, { buffer: true, offset: true, size: true });
   const { buffer, offset = 0, size } = isBinding(slice) ? slice : ({ buffer: slice } as GPUBufferBinding);
   if (typeof buffer?.usage !== "number" || typeof buffer.size !== "number") {
     throw new ArgumentError(name, "a GPUBuffer, or { buffer, offset, size }", buffer);

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { ArgumentError, DeviceError } from "../errors.ts";
+import { type FieldsOf, requireObject } from "../objects.ts";
 import {
   type AdapterChoice,
   type AdapterSource,
@@ -56,6 +57,7 @@ const limits = [
  *   none of "auto", "hardware", "software".  @throws {ArgumentError} `adapter` is none of them.
  */
 export async function requestDevice(options: DeviceOptions = {}): Promise<AcquiredDevice> {
+  requireObject("options", options, { device: true, adapter: true } satisfies FieldsOf<DeviceOptions>);
   if (options.device) {
     const info = options.device.adapterInfo;
     const adapter = { name: nameOf(info), software: isSoftware(info), reason: "The caller brought the device." };

@@ -1,5 +1,6 @@
 /** Placements as vLLM, SGLang, EPLB, LPLB and TensorRT-LLM write them. */
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { requireKnown } from "../objects.ts";
 import { readShares, widthOf } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
 import { Placement, redundantToOriginal, requireCount, requireLayers } from "./placement.ts";
@@ -218,6 +219,7 @@ const probName = "log2phy_prob";
 
 function readRecord(json: object, shape: { gpus: number }): { placements: Placement[]; shares?: Float32Array } {
   if (typeof json !== "object" || json === null) throw new ArgumentError("json", "an object with maps", json);
+  requireKnown("shape", shape, { gpus: true });
   const gpus = requireCount("gpus", shape?.gpus);
   const record = json as Fields;
   const { source, mapName, maps } = readSystem(record);

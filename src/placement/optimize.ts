@@ -1,8 +1,9 @@
 import { ArgumentError, DeviceError, PlacementError, ShapeError } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import { watchLoss } from "../gpu/loss.ts";
+import { type FieldsOf, requireObject } from "../objects.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireDevice, backends, requireObject, type SolverOptions } from "../solver.ts";
+import { acquireDevice, backends, type SolverOptions } from "../solver.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
@@ -30,6 +31,12 @@ export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "ba
   /** Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold. */
   unchangedWeights?: { placements: readonly Placement[]; slots: number };
 }
+
+const optimizeFields = {
+  ...{ gpus: true, redundant: true, nodes: true, slotsPerGpu: true, speed: true },
+  ...{ backend: true, device: true, adapter: true, objective: true, budgetMs: true, seed: true, signal: true },
+  ...{ onProgress: true, sharedTopology: true, unchangedWeights: true },
+} satisfies FieldsOf<OptimizeOptions>;
 
 export interface OptimizedLayer {
   /** Imbalance on the recorded batches, of the placement that the search began from (EPLB's, or the one in force) and of the one returned. */
@@ -87,7 +94,7 @@ const RUNS = 4;
  * @see S. Kirkpatrick et al., Science 220, 1983; DeepSeek EPLB, 2025.
  */
 export async function optimizePlacement(history: LoadHistory, options: OptimizeOptions): Promise<OptimizedPlacements> {
-  requireObject("options", options);
+  requireObject("options", options, optimizeFields);
   const histories = checkHistory(history);
   const machine = checkMachine(history.experts, options);
   const { objective, budgetMs, seed } = checkOptions(options);
@@ -151,7 +158,7 @@ function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed =
 /** The placements in force, or none, and how many slots may move. */
 function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number, machine: Machine) {
   if (limit === undefined) return { placements: undefined, movable: Infinity };
-  requireObject("unchangedWeights", limit);
+  requireObject("unchangedWeights", limit, { placements: true, slots: true });
   const { placements, slots } = limit;
   if (typeof slots !== "number" || !Number.isInteger(slots) || slots < 0) {
     throw new ArgumentError("unchangedWeights.slots", "an integer >= 0", slots);

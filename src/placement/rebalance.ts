@@ -1,4 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
+import { type FieldsOf, requireObject } from "../objects.ts";
 import type { Numbers } from "../problem.ts";
 import { requireCount } from "./placement.ts";
 
@@ -12,6 +13,10 @@ export interface RebalanceOptions {
   /** G. */
   gpus: number;
 }
+
+const rebalanceFields = {
+  ...{ replicas: true, groups: true, nodes: true, gpus: true },
+} satisfies FieldsOf<RebalanceOptions>;
 
 /** Where each expert of each layer goes. GPU g holds the slots g P / G to (g + 1) P / G - 1, as in a Placement. */
 export interface ExpertMaps {
@@ -45,6 +50,7 @@ export interface ExpertMaps {
  * @see DeepSeek EPLB (deepseek-ai/EPLB, MIT, 2025).
  */
 export function rebalanceExperts(weight: readonly Numbers[], options: RebalanceOptions): ExpertMaps {
+  requireObject("options", options, rebalanceFields);
   const machine = checkMachine(checkWeight(weight), options);
   const layers = weight.map((row) => rebalanceLayer(Float32Array.from(row), machine));
   const maxReplicas = layers.reduce((most, { replicaCount }) => replicaCount.reduce((a, b) => Math.max(a, b), most), 0);

@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { requireKnown } from "../objects.ts";
 import type { Numbers } from "../problem.ts";
 import { Placement, requireCount } from "./placement.ts";
 import { checkWeight } from "./rebalance.ts";
@@ -25,6 +26,7 @@ export function replicateHeaviest(
   r2o: RedundantToOriginal,
   shape: { epSize: number; redundantsPerRank?: number },
 ): Placement[] {
+  requireKnown("shape", shape, { epSize: true, redundantsPerRank: true });
   const experts = checkWeight(weight);
   const gpus = requireCount("epSize", shape?.epSize);
   if (experts % gpus !== 0) throw new ShapeError("weight[0]", `a multiple of epSize = ${gpus} experts`, experts);
