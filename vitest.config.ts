@@ -9,13 +9,41 @@ const wgsl: Plugin = {
     id.endsWith(".wgsl") ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
 };
 
+/** Devices are lost and environments stubbed: a process per file. */
+const alone = [
+  "test/device_loss.test.ts",
+  "test/limits.test.ts",
+  "test/backend_auto.test.ts",
+  "test/balancer/loss.test.ts",
+  "test/gpu/device.test.ts",
+  "test/placement/optimize_search.test.ts",
+];
+/** Many pipelines, long recordings, whole programs. */
+const slow = [
+  "test/kernels/{group,group_costs,solve,specialised}.test.ts",
+  "test/{whole_tokens,certify,level,examples_balancer}.test.ts",
+  "test/balancer/random_ids.test.ts",
+  "test/bench/**/*.test.ts",
+  "test/cli/{demo,bad_input,tarball}.test.ts",
+  "test/oracles/*.test.ts",
+  "test/placement/{optimize,optimize_recorded}.test.ts",
+];
+
 export default defineConfig({
   plugins: [wgsl],
   test: {
-    include: ["test/**/*.test.ts"],
     pool: "forks", // Dawn is a native module: it wants processes, not threads
     maxWorkers: 2,
     testTimeout: 120_000,
     env: { EVENKEEL_ADAPTER: "software" }, // the same adapter on every machine
+    // Without isolation the files of a process share its device, so that they compile a pipeline once.
+    projects: [
+      {
+        extends: true,
+        test: { name: "quick", include: ["test/**/*.test.ts"], exclude: [...alone, ...slow], isolate: false },
+      },
+      { extends: true, test: { name: "slow", include: slow, isolate: false } },
+      { extends: true, test: { name: "alone", include: alone } },
+    ],
   },
 });
