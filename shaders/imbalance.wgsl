@@ -7,17 +7,18 @@
 // Shapes    quota: [L, P] u32, a layer's sum below 2^31.   gpu_load, busy: [L, G] u32: tokens, slots with tokens.   skip: [L] u32, 1 where imbalance < skip_below.
 //           metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two words (lo, hi), and
 //           imbalance, balancedness, variation as f32 bits.
-// Bindings  group 0:  0 quota   1 gpu_load (out)   2 busy (out)   3 metrics (out)   4 skip (out)   5 params.
+// Bindings  group 0:  0 placement   1 quota   2 gpu_load (out)   3 busy (out)   4 metrics (out)   5 skip (out)   6 params.
 // Launch    one layer per workgroup of WG; grid [L, 1, 1]. 7 words of workgroup memory per invocation. log2(WG) + 2 barriers, twice.
 // Twin      src/reference/imbalance.ts (f64), compared in test/kernels/imbalance.test.ts.
 override WG: u32;  // a power of two
 
-@group(0) @binding(0) var<storage, read> quota: array<u32>;
-@group(0) @binding(1) var<storage, read_write> gpu_load: array<u32>;
-@group(0) @binding(2) var<storage, read_write> busy: array<u32>;
-@group(0) @binding(3) var<storage, read_write> metrics: array<u32>;
-@group(0) @binding(4) var<storage, read_write> skip: array<u32>;
-@group(0) @binding(5) var<uniform> params: BalanceParams;
+@group(0) @binding(0) var<storage, read> placement: array<u32>;
+@group(0) @binding(1) var<storage, read> quota: array<u32>;
+@group(0) @binding(2) var<storage, read_write> gpu_load: array<u32>;
+@group(0) @binding(3) var<storage, read_write> busy: array<u32>;
+@group(0) @binding(4) var<storage, read_write> metrics: array<u32>;
+@group(0) @binding(5) var<storage, read_write> skip: array<u32>;
+@group(0) @binding(6) var<uniform> params: BalanceParams;
 
 const METRICS = 9u;
 
@@ -41,13 +42,14 @@ fn merge(a: Summary, b: Summary) -> Summary {
 @compute @workgroup_size(WG)
 fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let layer = wg.x;
-  let per_gpu = params.slots / params.gpus;
+  let first_slots = first_slots_of(layer);
   var mine = Summary(0u, NO_EXPERT, 0u, 0u);
   for (var g = lane; g < params.gpus; g += WG) {
     var tokens = 0u;
     var with_tokens = 0u;
-    for (var i = 0u; i < per_gpu; i++) {
-      let here = quota[layer * params.slots + g * per_gpu + i];
+    let end = placement[first_slots + g + 1u];
+    for (var slot = placement[first_slots + g]; slot < end; slot++) {
+      let here = quota[layer * params.slots + slot];
       tokens += here;
       with_tokens += select(0u, 1u, here > 0u);
     }

@@ -15,7 +15,7 @@ import { imbalance } from "./reference/imbalance.ts";
 import { acquireDevice, backends, type SolverOptions } from "./solver.ts";
 
 export interface ImbalanceInput {
-  /** One placement for every layer, or one per layer, all of the same sizes. */
+  /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
   placement: Placement | readonly Placement[];
   /** [L, E] tokens per expert, integers >= 0. Or topkIds. */
   counts?: Numbers;
@@ -207,7 +207,7 @@ function checkQuota(given: Numbers, { placements, layers, counts }: Checked): In
 }
 
 function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
-  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const counted = ids
     ? count(ids, layers, experts)
     : { counts: counts!, outOfRange: outOfRange ?? new Int32Array(layers) };
@@ -218,7 +218,7 @@ function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked):
       apportion(placements[l % placements.length], row, undefined, split.subarray(l * slots, (l + 1) * slots));
     }
   }
-  return { ...imbalance(split, layers, gpus), outOfRange: counted.outOfRange };
+  return { ...imbalance(placements, layers, split), outOfRange: counted.outOfRange };
 }
 
 async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbalance> {

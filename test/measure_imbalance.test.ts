@@ -11,51 +11,7 @@ import {
 import { seeded } from "../src/random.ts";
 import { layerPlacements, oddIds, randomIds } from "./helpers/batches.ts";
 import { plainDevice } from "./helpers/devices.ts";
-
-/** All that `measureImbalance` says, recomputed slot by slot from counts [L][E] or quotas [L][P]. */
-function recomputed(placements: readonly Placement[], counts: number[][], quota?: number[][]) {
-  return counts.map((row, l) => {
-    const { gpus, physicalToLogical, replicaCount, gpuOf } = placements[l % placements.length];
-    const load = new Array<number>(gpus).fill(0);
-    const active = new Array<number>(gpus).fill(0);
-    const passed = new Array<number>(row.length).fill(0);
-    physicalToLogical.forEach((e, slot) => {
-      const i = passed[e]++; // the i-th of the slots of e, which without quotas takes the i-th of equal parts, rounded down from 0
-      const before = Math.floor((row[e] * i) / replicaCount[e]);
-      const tokens = quota ? quota[l][slot] : Math.floor((row[e] * (i + 1)) / replicaCount[e]) - before;
-      load[gpuOf[slot]] += tokens;
-      if (tokens > 0) active[gpuOf[slot]]++;
-    });
-    const max = Math.max(...load);
-    const mean = load.reduce((a, b) => a + b) / gpus;
-    const variance = load.reduce((sum, tokens) => sum + (tokens - mean) ** 2, 0) / gpus;
-    return {
-      gpuLoad: load,
-      max,
-      mean,
-      imbalance: mean === 0 ? 1 : max / mean,
-      balancedness: mean === 0 ? 1 : mean / max,
-      idleTokens: load.reduce((sum, tokens) => sum + max - tokens, 0),
-      variation: mean === 0 ? 0 : Math.sqrt(variance) / mean,
-      hottestGpu: load.indexOf(max),
-      activeExperts: active,
-      maxActiveExperts: Math.max(...active),
-    };
-  });
-}
-
-const ratios: string[] = ["imbalance", "balancedness", "variation"];
-
-function compare(found: Awaited<ReturnType<typeof measureImbalance>>, expected: ReturnType<typeof recomputed>) {
-  for (const field of Object.keys(expected[0]) as (keyof (typeof expected)[0])[]) {
-    const values = expected.flatMap((layer) => layer[field]);
-    expect(found[field].length, field).toBe(values.length);
-    // Integers exactly; ratios within 1e-6: f32 on WebGPU.
-    const tolerance = ratios.includes(field) ? 1e-6 : 0;
-    const wrong = values.findIndex((value, i) => !(Math.abs(found[field][i] - value) <= tolerance * value));
-    expect(wrong, `${field}: ${found[field][wrong]}, expected ${values[wrong]}`).toBe(-1);
-  }
-}
+import { expectReport, recomputed } from "./helpers/imbalance.ts";
 
 const rowsOf = (values: readonly number[], width: number) =>
   Array.from({ length: values.length / width }, (_, l) => values.slice(l * width, (l + 1) * width));
@@ -72,7 +28,7 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
     const counts = Array.from({ length: 5 * experts }, () => (random.next() < 0.3 ? 0 : random.below(5000)));
     counts.fill(0, experts, 2 * experts); // layer 1 has no tokens
     const found = await measureImbalance({ placement, counts }, { backend });
-    compare(found, recomputed(placement, rowsOf(counts, experts)));
+    expectReport(found, recomputed(placement, rowsOf(counts, experts)));
     expect([found.imbalance[1], found.idleTokens[1], found.variation[1]]).toEqual([1, 0, 0]);
     expect([...found.outOfRange]).toEqual([0, 0, 0, 0, 0]);
   });
@@ -87,7 +43,7 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
     const counts = rows.map((row) => Array.from({ length: experts }, (_, e) => row.filter((id) => id === e).length));
     for (const topkIds of [ids, new Uint32Array(ids.buffer)]) {
       const found = await measureImbalance({ placement, topkIds, topK: 4 }, { backend });
-      compare(found, recomputed(placement, counts));
+      expectReport(found, recomputed(placement, counts));
       expect([...found.outOfRange]).toEqual(rows.map((row) => row.filter((id) => odd.includes(id)).length));
     }
     const none = await measureImbalance({ placement, topkIds: new Int32Array(0), topK: 4 }, { backend });
@@ -100,9 +56,9 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
     const counts = [5, 4, 3, 0, 1, 0];
     const topkIds = Int32Array.of(0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 1, -1, -1, -1, -1, -1, -1, -1, 9, -1, -1, -1);
     const expected = recomputed([placement], rowsOf(counts, 3), rowsOf(quota, 6));
-    compare(await measureImbalance({ placement, counts, quota }, { backend }), expected);
+    expectReport(await measureImbalance({ placement, counts, quota }, { backend }), expected);
     const found = await measureImbalance({ placement, topkIds, topK: 2, layers: 2, quota }, { backend });
-    compare(found, expected);
+    expectReport(found, expected);
     expect([...found.outOfRange]).toEqual([0, 1]);
     expect(found.hottestGpu[0]).toBe(0); // as loaded as GPU 1
     expect([...found.gpuLoad]).toEqual([5, 5, 2, 0, 1, 0]);

@@ -1,7 +1,8 @@
 // balance: what the balancer's kernels share: their sizes, and the slots of each expert.
 //
-// Needs  a binding `placement` where slots are looked up: [placements, E (1 + X)] u32, E replica counts and then E rows of X slots;
-// layer l uses record l % placements.   No barriers.
+// Needs  a binding `placement` where slots are looked up: [placements, E (1 + X) + G + 1] u32: E replica counts, E rows of X slots, and
+// the first slot of each GPU, whose slots end where the next one's begin, the last one's at P. Layer l uses record l % placements.
+// No barriers.
 
 struct BalanceParams {
   layers: u32,       // L
@@ -17,4 +18,9 @@ struct BalanceParams {
 
 const NO_EXPERT = 0xffffffffu;  // -1: padding, or an id out of range
 
-fn record_of(layer: u32) -> u32 { return (layer % params.placements) * params.experts * (1u + params.replicas); }
+fn record_of(layer: u32) -> u32 {
+  return (layer % params.placements) * (params.experts * (1u + params.replicas) + params.gpus + 1u);
+}
+
+/// Where the first slot of GPU 0 stands in the layer's record; those of the others follow, and P.
+fn first_slots_of(layer: u32) -> u32 { return record_of(layer) + params.experts * (1u + params.replicas); }

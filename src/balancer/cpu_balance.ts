@@ -31,7 +31,7 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
       }
     };
     split(undefined);
-    const before = imbalance(quota, layers, gpus);
+    const before = imbalance(placements, layers, quota);
     const result: BalanceResult = {
       physicalIds: new Int32Array(ids.length),
       counts,
@@ -56,7 +56,7 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
         moves: result.moves.subarray(l, l + 1),
       });
     }
-    result.after = imbalance(quota, layers, gpus);
+    result.after = imbalance(placements, layers, quota);
     for (let l = 0; l < layers; l++) {
       const earlier = layer(rank?.before ?? nobodyBefore, experts, l);
       const row = [l * assignments, (l + 1) * assignments] as const;

@@ -91,7 +91,7 @@ export function judgeBalance(
     }
     status.push(verdict);
   }
-  const after = finishedOnCpu > 0 ? imbalance(result.quota, layers, gpus) : result.after;
+  const after = finishedOnCpu > 0 ? imbalance(placements, layers, result.quota) : result.after;
 
   const balanced: Balanced = {
     physicalIds: result.physicalIds,

@@ -7,7 +7,9 @@ import type { BackendName, ReplicaSolution } from "../solution.ts";
 import type { backends } from "../solver.ts";
 
 export interface BalancerOptions extends Speed {
-  /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts. */
+  /**
+   * One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ.
+   */
   placement: Placement | readonly Placement[];
   /** k: experts per token. */
   topK: number;

@@ -9,7 +9,7 @@ export const MAX_EXPERTS = 1024;
 
 /** Placements of L layers, or one for all of them, of equal sizes; as the balancer's kernels read them. */
 export interface PlacementTable {
-  /** [placements, E (1 + X)] u32: per record E replica counts, then E rows of X slots. */
+  /** [placements, E (1 + X) + G + 1] u32: per record E replica counts, E rows of X slots, the first slot of each GPU, and P. */
   readonly data: Uint32Array<ArrayBuffer>;
   readonly placements: number;
   readonly gpus: number;
@@ -22,14 +22,17 @@ export interface PlacementTable {
 export function placementTable(placements: readonly Placement[]): PlacementTable {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
-  const stride = experts * (1 + replicas);
+  const stride = experts * (1 + replicas) + gpus + 1;
   const data = new Uint32Array(placements.length * stride);
-  for (const [i, { replicaCount, logicalToPhysical, maxReplicas }] of placements.entries()) {
+  for (const [i, { replicaCount, logicalToPhysical, maxReplicas, gpuOf }] of placements.entries()) {
     data.set(replicaCount, i * stride);
     for (let e = 0; e < experts; e++) {
       const row = logicalToPhysical.subarray(e * maxReplicas, (e + 1) * maxReplicas);
       data.set(row, i * stride + experts + e * replicas); // -1 beyond the count, never read
     }
+    const ends = data.subarray((i + 1) * stride - gpus, (i + 1) * stride); // a GPU's slots end where the next one's begin
+    for (const g of gpuOf) ends[g]++;
+    for (let g = 1; g < gpus; g++) ends[g] += ends[g - 1];
   }
   return { data, placements: placements.length, gpus, experts, slots, replicas };
 }

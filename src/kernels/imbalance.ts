@@ -8,6 +8,7 @@ export const imbalanceKernel = {
   wgsl,
   includes: [balance, u64],
   bindings: {
+    placement: "read-only-storage",
     quota: "read-only-storage",
     gpuLoad: "storage",
     busy: "storage",

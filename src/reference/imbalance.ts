@@ -1,8 +1,9 @@
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { Placement } from "../placement/placement.ts";
 
-/** f64 twin of shaders/imbalance.wgsl: loads, active experts and metrics of L layers under `quota` [L, P]. */
-export function imbalance(quota: ArrayLike<number>, layers: number, gpus: number): ImbalanceReport {
-  const perGpu = quota.length / (layers * gpus);
+/** f64 twin of shaders/imbalance.wgsl: loads, active experts and metrics of L layers, a placement for each or one for all, under `quota` [L, P]. */
+export function imbalance(placements: readonly Placement[], layers: number, quota: ArrayLike<number>): ImbalanceReport {
+  const { gpus, physicalExperts: slots } = placements[0];
   const report: ImbalanceReport = {
     gpuLoad: new Int32Array(layers * gpus),
     max: new Int32Array(layers),
@@ -18,10 +19,11 @@ export function imbalance(quota: ArrayLike<number>, layers: number, gpus: number
   for (let layer = 0; layer < layers; layer++) {
     const load = report.gpuLoad.subarray(layer * gpus, (layer + 1) * gpus);
     const active = report.activeExperts.subarray(layer * gpus, (layer + 1) * gpus);
-    for (let slot = 0; slot < gpus * perGpu; slot++) {
-      const tokens = quota[layer * gpus * perGpu + slot];
-      load[Math.floor(slot / perGpu)] += tokens;
-      if (tokens > 0) active[Math.floor(slot / perGpu)]++;
+    const { gpuOf } = placements[layer % placements.length];
+    for (let slot = 0; slot < slots; slot++) {
+      const tokens = quota[layer * slots + slot];
+      load[gpuOf[slot]] += tokens;
+      if (tokens > 0) active[gpuOf[slot]]++;
     }
     const max = load.reduce((a, b) => Math.max(a, b));
     const sum = load.reduce((a, b) => a + b);

@@ -30,6 +30,26 @@ export function layerPlacements(random: Random, layers: number, experts: number,
 }
 
 /**
+ * Placements of equal sizes, one per layer, whose GPUs hold different numbers of slots, in every layer others, and some none. Replicas lie
+ * anywhere, several on a GPU perhaps.
+ */
+export function unevenPlacements(
+  random: Random,
+  layers: number,
+  experts: number,
+  gpus: number,
+  slots: number,
+): Placement[] {
+  return Array.from({ length: layers }, () => {
+    const held = Array.from({ length: slots }, (_, slot) => (slot < experts ? slot : random.below(experts)));
+    const slotsPerGpu = new Array<number>(gpus).fill(0);
+    const skew = 1 + 2 * random.next();
+    for (let slot = 0; slot < slots; slot++) slotsPerGpu[Math.floor(gpus * random.next() ** skew)]++;
+    return Placement.fromPhysicalToLogical(random.shuffle(held), { gpus, slotsPerGpu: random.shuffle(slotsPerGpu) });
+  });
+}
+
+/**
  * [rows, assignments] ids, a share `odd` of them -1 or out of range. A row is uniform, or skewed as routing is, or nearly one expert's
  * alone.
  */

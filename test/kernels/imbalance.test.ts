@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { requestDevice } from "../../src/index.ts";
-import { balanceParams, type PlacementTable } from "../../src/kernels/balance_params.ts";
+import { Placement, requestDevice } from "../../src/index.ts";
+import { balanceParams, placementTable } from "../../src/kernels/balance_params.ts";
 import { compileImbalance, decodeImbalance, METRICS_WORDS } from "../../src/kernels/imbalance.ts";
 import { type Random, seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/imbalance.ts";
+import { difference } from "../helpers/arrays.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
 
 const { device } = await requestDevice();
@@ -14,10 +15,15 @@ const ratios = ["imbalance", "balancedness", "variation"] as const;
 /** What f32 leaves of sums of up to 200 squares and a square root. */
 const RELATIVE = 1e-6;
 
-async function imbalance(quota: Uint32Array, layers: number, gpus: number, skipBelow = 0) {
-  const slots = quota.length / layers;
-  const table: PlacementTable = { data: unwritten(1), placements: 1, gpus, experts: slots, slots, replicas: 1 };
+/** Of so many slots in all on so many GPUs: equally many each, or as `slotsPerGpu` says. Which experts they hold is not asked here. */
+const slotsOn = (gpus: number, slots: number, slotsPerGpu?: number[]) =>
+  Placement.fromPhysicalToLogical([...new Array(slots).keys()], { gpus, slotsPerGpu });
+
+async function imbalance(placements: Placement[], layers: number, quota: Uint32Array, skipBelow = 0) {
+  const table = placementTable(placements);
+  const { gpus } = table;
   const arrays = {
+    placement: table.data,
     quota,
     gpuLoad: unwritten(layers * gpus),
     busy: unwritten(layers * gpus),
@@ -62,24 +68,48 @@ describe.each([1, 2, 8, 63, 64, 65, 200])("%i GPUs", (gpus) => {
   test.each([1, 5])("with %i slots each: integers as the twin, ratios within 1e-6", async (perGpu) => {
     const random = seeded(61);
     const quota = Object.values(families).flatMap((family) => family(random, gpus, perGpu));
-    const layers = Object.keys(families).length;
-    const { report } = await imbalance(Uint32Array.from(quota), layers, gpus);
-    const twin = reference.imbalance(quota, layers, gpus);
-    for (const field of exact) expect(report[field], field).toEqual(twin[field]);
-    for (const field of ratios) {
-      for (const [layer, name] of Object.keys(families).entries()) {
-        const off = Math.abs(report[field][layer] - twin[field][layer]);
-        expect(off, `${field}, ${name}`).toBeLessThanOrEqual(RELATIVE * twin[field][layer]);
-      }
-    }
+    await compare([slotsOn(gpus, gpus * perGpu)], Object.keys(families), quota);
+  });
+
+  test("with different numbers of slots, none included, in every layer others: the same", async () => {
+    const random = seeded(62);
+    const slots = 3 * gpus + 1;
+    const quota = Object.values(families).flatMap((family) => family(random, slots, 1));
+    const placements = Object.keys(families).map(() => {
+      const held = new Array<number>(gpus).fill(0);
+      for (let slot = 0; slot < slots; slot++) held[Math.floor(gpus * random.next() ** 2)]++;
+      return slotsOn(gpus, slots, held);
+    });
+    await compare(placements, Object.keys(families), quota);
   });
 });
+
+/** Holds the kernel against its twin, and its loads against the sums of each GPU's quotas. */
+async function compare(placements: Placement[], names: string[], quota: number[]) {
+  const layers = names.length;
+  const { report } = await imbalance(placements, layers, Uint32Array.from(quota));
+  const twin = reference.imbalance(placements, layers, quota);
+  const { gpus, physicalExperts: slots } = placements[0];
+  const load = new Array<number>(layers * gpus).fill(0);
+  for (const [i, tokens] of quota.entries()) {
+    const layer = Math.floor(i / slots);
+    load[layer * gpus + placements[layer % placements.length].gpuOf[i % slots]] += tokens;
+  }
+  expect(difference(report.gpuLoad, load)).toBeUndefined();
+  for (const field of exact) expect(report[field], field).toEqual(twin[field]);
+  for (const field of ratios) {
+    for (const [layer, name] of names.entries()) {
+      const off = Math.abs(report[field][layer] - twin[field][layer]);
+      expect(off, `${field}, ${name}`).toBeLessThanOrEqual(RELATIVE * twin[field][layer]);
+    }
+  }
+}
 
 test("planted: 63 GPUs idle while one serves 2^31 - 1 tokens", async () => {
   const quota = new Uint32Array(2 * 64);
   quota[63] = most;
   quota.fill(7, 64);
-  const { report } = await imbalance(quota, 2, 64);
+  const { report } = await imbalance([slotsOn(64, 64)], 2, quota);
   expect([...report.idleTokens]).toEqual([63 * most, 0]);
   expect([...report.hottestGpu]).toEqual([63, 0]); // the first of equals
   expect([...report.imbalance]).toEqual([64, 1]);
@@ -89,9 +119,10 @@ test("planted: 63 GPUs idle while one serves 2^31 - 1 tokens", async () => {
 });
 
 test("skip marks the layers below skipBelow, empty ones included, and not those at it", async () => {
+  const pair = [slotsOn(2, 2)];
   const quota = Uint32Array.of(0, 0, 10, 10, 11, 10, 12, 10, 15, 5, 20, 0);
-  expect((await imbalance(quota, 6, 2, 1.05)).skip).toEqual([1, 1, 1, 0, 0, 0]);
-  expect((await imbalance(quota, 6, 2, 1.5)).skip).toEqual([1, 1, 1, 1, 0, 0]);
-  expect((await imbalance(quota, 6, 2, 1)).skip).toEqual([0, 0, 0, 0, 0, 0]);
-  expect((await imbalance(quota, 6, 2, 0)).skip).toEqual([0, 0, 0, 0, 0, 0]);
+  expect((await imbalance(pair, 6, quota, 1.05)).skip).toEqual([1, 1, 1, 0, 0, 0]);
+  expect((await imbalance(pair, 6, quota, 1.5)).skip).toEqual([1, 1, 1, 1, 0, 0]);
+  expect((await imbalance(pair, 6, quota, 1)).skip).toEqual([0, 0, 0, 0, 0, 0]);
+  expect((await imbalance(pair, 6, quota, 0)).skip).toEqual([0, 0, 0, 0, 0, 0]);
 });
