@@ -1,4 +1,4 @@
-import { DeviceError } from "../errors.ts";
+import { ArgumentError, DeviceError } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import { proofWords } from "../kernels/topology_table.ts";
@@ -6,6 +6,7 @@ import { type FieldsOf, requireObject } from "../objects.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireDevice } from "../solver.ts";
+import type { KernelPlan } from "../specialised/plan.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
@@ -48,6 +49,11 @@ export interface Balancer {
   readonly backend: BackendName;
   /** Why this backend. */
   readonly reason: string;
+  /**
+   * What solves, and why: lane on WebGPU, or the CPU. Settled when the balancer is made and, unlike a solver's, never changed by what it meets:
+   * ranks must agree to the token, however many batches each has seen. Only `recover`, where asked for, may change it, after a lost device.
+   */
+  readonly plan: KernelPlan;
   /** The device that `encode` works on; undefined on the CPU. */
   readonly device: GPUDevice | undefined;
   /** Frees the GPU buffers once the calls under way are done; further ones are refused. The device stays. */
@@ -84,6 +90,10 @@ class TopkBalancer implements Balancer {
 
   get backend(): BackendName {
     return this.gpu ? "webgpu" : "cpu";
+  }
+
+  get plan(): KernelPlan {
+    return this.gpu ? { kernel: "lane", reason: LANE_ALONE } : { kernel: "cpu", reason: this.reason };
   }
 
   get device(): GPUDevice | undefined {
@@ -128,15 +138,16 @@ class TopkBalancer implements Balancer {
     const lost = this.gpu?.lost();
     if (!lost) return;
     if (!this.options.recover) throw lostDeviceError(lost);
-    this.gpu = undefined;
     const { device, ...rest } = this.options; // the caller's is the one that is lost
     try {
       const { acquired, reason } = await acquireDevice(rest.placements[0].gpus, rest.backend, rest);
       this.gpu = acquired && (await stagesOn(acquired, this.options));
       this.reason = reason;
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error;
-      this.reason = error.message; // the CPU it is
+      // None, or one too small for the batch: the CPU it is. Anything else is a fault, and the next call tries again.
+      if (!(error instanceof DeviceError || error instanceof ArgumentError)) throw error;
+      this.gpu = undefined;
+      this.reason = error.message;
     }
     this.measured.recovered();
   }
@@ -235,4 +246,5 @@ const bufferFields = {
 } satisfies FieldsOf<BalancerBuffers>;
 
 const WORD = 4;
+const LANE_ALONE = "One dispatch solves all layers, whose placements may differ, with the topology as data.";
 const DESTROYED = "This balancer was destroyed. Create a new one.";

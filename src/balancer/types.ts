@@ -30,7 +30,10 @@ export interface BalancerOptions extends Speed {
    * the next. Nothing waits for the solve. Quotas are met exactly all the same, but are optimal only as far as batches are alike.
    */
   late?: boolean;
-  /** After the device is lost: get another, or go on on the CPU. The pending call still rejects. false by default. */
+  /**
+   * After the device is lost: get another, or go on on the CPU. The pending call still rejects. false by default. Other ranks are not told:
+   * `plan` and `device` say what this one works on now.
+   */
   recover?: boolean;
   /** Measure the GPU time of each stage in `balance`, in passes of their own, where the device has timestamps; false by default. */
   timestamps?: boolean;

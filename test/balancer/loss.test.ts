@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { sharedDevice } from "../../src/gpu/device.ts";
 import { createBalancer, DeviceError, requestDevice } from "../../src/index.ts";
 import { shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 
@@ -40,6 +41,7 @@ describe("without recover", () => {
     const buffers = {} as Parameters<typeof balancer.encode>[1];
     expect(() => balancer.encode(encoder, buffers)).toThrow(DeviceError);
     expect(balancer.metrics()).toMatchObject({ batches: 1, recoveries: 0 });
+    expect(balancer.plan.kernel).toBe("lane"); // nobody asked for another
   });
 
   test("a device that is lost before there is a balancer for it shows at the first call", async () => {
@@ -67,6 +69,29 @@ describe("with recover", () => {
     await balancer.device!.lost;
     expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
     expect(balancer.metrics()).toMatchObject({ batches: 4, recoveries: 2 });
+    expect(balancer.plan.kernel).toBe("lane");
+
+    // What is neither want of a device nor of room on it is a fault: the call rejects, and the next tries again, instead of the CPU in silence.
+    balancer.device!.destroy();
+    await balancer.device!.lost;
+    vi.spyOn(GPUDevice.prototype, "createBuffer").mockImplementationOnce(() => {
+      throw new RangeError("not enough memory");
+    });
+    await expect(balancer.balance(ids)).rejects.toThrow("not enough memory");
+    expect(balancer.plan.kernel).toBe("lane");
+    expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+    expect(balancer.plan.kernel).toBe("lane");
+    expect(balancer.metrics().recoveries).toBe(3);
+
+    // A device with less room: the CPU, which says why.
+    balancer.device!.destroy();
+    await balancer.device!.lost;
+    const small = (await sharedDevice()).device;
+    Object.defineProperty(small, "limits", { value: { maxComputeWorkgroupsPerDimension: 2 } });
+    expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+    const reason = "layers: expected at most 2 on this device, got 3.";
+    expect(balancer).toMatchObject({ backend: "cpu", reason, plan: { kernel: "cpu", reason } });
+    Reflect.deleteProperty(small, "limits");
     balancer.destroy();
   });
 
@@ -81,6 +106,7 @@ describe("with recover", () => {
     );
     const balanced = await balancer.balance(ids);
     expect([balanced.backend, balancer.backend]).toEqual([anotherGpu, anotherGpu]);
+    if (anotherGpu === "cpu") expect(balancer.plan).toEqual({ kernel: "cpu", reason: balancer.reason });
     expect(sharedFaults(ids, balanced)).toEqual([]);
     expect(balanced.quota).not.toEqual((await balancer.balance(ids)).quota); // late, and the solution was lost: an even split first
     expect(balancer.metrics().recoveries).toBe(1);
