@@ -3,7 +3,15 @@ import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
 import { bufferUsage } from "./gpu/constants.ts";
 import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
 import { compileApportion } from "./kernels/apportion.ts";
-import { balanceParams, CHUNK, chunksOf, LANES, MAX_EXPERTS, placementTable } from "./kernels/balance_params.ts";
+import {
+  balanceParams,
+  CHUNK,
+  chunksOf,
+  LANES,
+  MAX_EXPERTS,
+  placementTable,
+  tooLargeFor,
+} from "./kernels/balance_params.ts";
 import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
@@ -64,7 +72,7 @@ export async function measureImbalance(
   const { backend = "auto" } = options;
   if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
   const checked = checkInput(input);
-  const { acquired } = await acquireDevice(checked.placements[0].gpus, backend, options);
+  const { acquired } = await acquireDevice(backend, options);
   const excess = acquired && excessOn(acquired.device, checked);
   if (excess && backend === "webgpu") throw excess;
   return acquired && !excess ? onGpu(acquired.device, checked) : onCpu(checked);
@@ -73,11 +81,11 @@ export async function measureImbalance(
 /** What is too much for a device, if anything: WebGPU itself would answer zeros. */
 function excessOn({ limits }: GPUDevice, { placements, layers, ids }: Checked): ArgumentError | undefined {
   const { maxComputeWorkgroupsPerDimension: workgroups, maxStorageBufferBindingSize: bytes } = limits;
-  const { logicalExperts, physicalExperts } = placements[0];
+  const { gpus, logicalExperts } = placements[0];
   const remedy = `Use backend "cpu" or "auto".`;
-  const most = Math.min(workgroups, Math.floor(bytes / (4 * Math.max(logicalExperts, physicalExperts, METRICS_WORDS))));
-  if (layers > most) return new ShapeError("layers", `at most ${most} on this device`, layers, remedy);
-  if (!ids) return undefined;
+  const readBack = 2 * gpus + METRICS_WORDS + 1;
+  const tooLarge = tooLargeFor(limits, placements, layers, ids ? ids.length / layers : 0, readBack);
+  if (tooLarge || !ids) return tooLarge;
   if (logicalExperts > MAX_EXPERTS) {
     return new ShapeError("placement.logicalExperts", `at most ${MAX_EXPERTS} with topkIds`, logicalExperts, remedy);
   }

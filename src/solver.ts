@@ -221,19 +221,29 @@ function findDevice({ device, adapter }: DeviceOptions): Promise<AcquiredDevice>
 /**
  * The device of who solves with *lane* alone, or why there is none and the CPU answers.
  *
+ * @throws {DeviceError} backend is "webgpu", and there is none.  @throws {ArgumentError} backend is "webgpu", and lane does not take so many GPUs.
+ */
+export async function acquireForLane(
+  gpus: number,
+  backend: (typeof backends)[number],
+  options: DeviceOptions,
+): Promise<Choice> {
+  if (backend === "cpu" || gpus <= MAX_GPUS_LANE) return acquireDevice(backend, options);
+  const limit = `at most ${MAX_GPUS_LANE} on backend "webgpu"`;
+  if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
+  return { acquired: undefined, reason: TOO_MANY_GPUS };
+}
+
+/**
+ * A device for work that is too short to time it against the CPU first, or why there is none and the CPU answers.
+ *
  * @throws {DeviceError} backend is "webgpu", and there is none.
  */
 export async function acquireDevice(
-  gpus: number,
   backend: (typeof backends)[number],
   { device, adapter }: DeviceOptions,
 ): Promise<Choice> {
   if (backend === "cpu") return { acquired: undefined, reason: ASKED_FOR_CPU };
-  if (gpus > MAX_GPUS_LANE) {
-    const limit = `at most ${MAX_GPUS_LANE} on backend "webgpu"`;
-    if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
-    return { acquired: undefined, reason: TOO_MANY_GPUS };
-  }
   try {
     const acquired = await findDevice({ device, adapter: adapterFor(backend, adapter) });
     return { acquired, reason: acquired.adapter.reason };

@@ -9,7 +9,7 @@ import {
   ShapeError,
 } from "../src/index.ts";
 import { seeded } from "../src/random.ts";
-import { layerPlacements, oddIds, randomIds } from "./helpers/batches.ts";
+import { layerPlacements, oddIds, randomIds, unevenPlacements } from "./helpers/batches.ts";
 import { plainDevice } from "./helpers/devices.ts";
 import { expectReport, recomputed } from "./helpers/imbalance.ts";
 
@@ -65,6 +65,30 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
     expect([...found.activeExperts]).toEqual([1, 2, 1, 0, 1, 0]);
   });
 
+  test.each([65, 144, 320])("%i GPUs, more than a kernel that solves takes: counts, ids and quotas", async (gpus) => {
+    const random = seeded(13);
+    const experts = 256;
+    const even = layerPlacements(random, 2, experts, gpus);
+    const slots = even[0].physicalExperts;
+    const placement = [...even, ...unevenPlacements(random, 2, experts, gpus, slots)];
+    const topkIds = randomIds(random, 4, 8 * 300, experts, 0);
+    const counts = rowsOf([...topkIds], 8 * 300).map((ids) => {
+      const row = new Array<number>(experts).fill(0);
+      for (const id of ids) row[id]++;
+      return row;
+    });
+    const quota = placement.flatMap(({ logicalToPhysical, maxReplicas }, layer) => {
+      const row = new Array<number>(slots).fill(0);
+      for (const [e, tokens] of counts[layer].entries()) row[logicalToPhysical[e * maxReplicas]] = tokens; // all to the first
+      return [row];
+    });
+    const expected = recomputed(placement, counts);
+    expectReport(await measureImbalance({ placement, counts: counts.flat() }, { backend }), expected);
+    expectReport(await measureImbalance({ placement, topkIds, topK: 8 }, { backend }), expected);
+    const split = await measureImbalance({ placement, topkIds, topK: 8, quota: quota.flat() }, { backend });
+    expectReport(split, recomputed(placement, counts, quota));
+  });
+
   test("planted: 2^31 - 1 tokens in one of 64 GPUs leave more than 2^32 idle", async () => {
     const placement = Placement.fromPhysicalToLogical([...new Array(64).keys()], { gpus: 64 });
     const most = 2 ** 31 - 1;
@@ -82,7 +106,7 @@ describe("beyond a device", () => {
     const { imbalance, max } = await measureImbalance({ placement, counts });
     expect([imbalance[65_535], max[65_535]]).toEqual([16 / 15, 8]);
     await expect(measureImbalance({ placement, counts }, { backend: "webgpu" })).rejects.toThrow(
-      `layers: expected at most 65535 on this device, got 65536. Use backend "cpu" or "auto".`,
+      `layers: expected at most 65535 on this device, got 65536. Use backend "cpu".`,
     );
   });
 
@@ -105,11 +129,33 @@ describe("beyond a device", () => {
     );
   });
 
-  test("65 GPUs", async () => {
-    const many = Placement.fromPhysicalToLogical([...new Array(65).keys()], { gpus: 65 });
-    const counts = new Array(65).fill(2);
-    expect((await measureImbalance({ placement: many, counts })).imbalance[0]).toBe(1);
-    await expect(measureImbalance({ placement: many, counts }, { backend: "webgpu" })).rejects.toThrow(ArgumentError);
+  test("placements whose tables of slots are larger than its bindings", async () => {
+    const device = await plainDevice();
+    const map = [...new Array(1024).keys(), ...new Array(1999).fill(0)]; // 1,024 experts, the first in 2,000 slots
+    const copied = Placement.fromPhysicalToLogical(map, { gpus: 1 });
+    const layers = 17;
+    const placement = new Array<Placement>(layers).fill(copied);
+    const counts = new Array(layers * 1024).fill(1);
+    expect((await measureImbalance({ placement, counts }, { device })).max[16]).toBe(1024);
+    const message = `placement: expected tables of at most ${2 ** 27} bytes on this device, got ${4 * layers * (1024 * 2001 + 2)}.`;
+    await expect(measureImbalance({ placement, counts }, { device, backend: "webgpu" })).rejects.toThrow(message);
+    await expect(createBalancer({ placement, topK: 1, maxTokens: 1, device })).rejects.toThrow(message);
+    device.destroy();
+  });
+
+  test.each([
+    ["quotas than its bindings hold", Placement.fromPhysicalToLogical(new Array(1024).fill(0), { gpus: 1 }), 2 ** 15],
+    [
+      "loads than are read back in one buffer",
+      Placement.fromPhysicalToLogical([0], { gpus: 600, slotsPerGpu: [1, ...new Array(599).fill(0)] }),
+      Math.floor(2 ** 28 / (4 * (2 * 600 + 10))),
+    ],
+  ])("layers of more %s", async (_, placement, most) => {
+    const device = await plainDevice();
+    const counts = new Int32Array(most + 1).fill(3);
+    const measured = measureImbalance({ placement, counts }, { device, backend: "webgpu" });
+    await expect(measured).rejects.toThrow(`layers: expected at most ${most} on this device, got ${most + 1}.`);
+    device.destroy();
   });
 });
 

@@ -5,7 +5,7 @@ import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireDevice } from "../solver.ts";
+import { acquireForLane } from "../solver.ts";
 import type { KernelPlan } from "../specialised/plan.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
@@ -68,7 +68,7 @@ export interface Balancer {
  */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
   const checked = checkOptions(options);
-  const { acquired, reason } = await acquireDevice(checked.placements[0].gpus, checked.backend, options);
+  const { acquired, reason } = await acquireForLane(checked.placements[0].gpus, checked.backend, options);
   return new TopkBalancer(checked, acquired && (await stagesOn(acquired, checked)), reason);
 }
 
@@ -140,7 +140,7 @@ class TopkBalancer implements Balancer {
     if (!this.options.recover) throw lostDeviceError(lost);
     const { device, ...rest } = this.options; // the caller's is the one that is lost
     try {
-      const { acquired, reason } = await acquireDevice(rest.placements[0].gpus, rest.backend, rest);
+      const { acquired, reason } = await acquireForLane(rest.placements[0].gpus, rest.backend, rest);
       this.gpu = acquired && (await stagesOn(acquired, this.options));
       this.reason = reason;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { ArgumentError, type DeviceError } from "../errors.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { lossError, watchLoss } from "../gpu/loss.ts";
-import { CHUNK } from "../kernels/balance_params.ts";
+import { CHUNK, tooLargeFor } from "../kernels/balance_params.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
 import { decodeProofs } from "../kernels/solve.ts";
 import { proofWords } from "../kernels/topology_table.ts";
@@ -113,18 +113,15 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
 /** Beyond a device's limits WebGPU makes invalid buffers, of which only zeros are read: so they are checked first. */
 function requireRoom(
   { limits }: GPUDevice,
-  { layers, maxAssignments }: StageOptions,
+  { placements, layers, maxAssignments }: StageOptions,
   bytes: Readonly<Record<string, number>>,
 ): void {
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension: workgroups } = limits;
-  if (layers > workgroups) throw new ArgumentError("layers", `at most ${workgroups} on this device`, layers);
   const ids = bytes.physical;
-  const readBack = Object.values(bytes).reduce((a, b) => a + b, TIMESTAMPS_BYTES);
-  const room = Math.min(
-    maxStorageBufferBindingSize,
-    maxBufferSize - (readBack - ids),
-    layers * workgroups * CHUNK * WORD,
-  );
+  const besides = Object.values(bytes).reduce((a, b) => a + b, TIMESTAMPS_BYTES) - ids;
+  const tooLarge = tooLargeFor(limits, placements, layers, maxAssignments, besides / layers / WORD);
+  if (tooLarge) throw tooLarge;
+  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize - besides, layers * workgroups * CHUNK * WORD);
   if (ids <= room) return;
   const most = Math.floor((room / ids) * maxAssignments);
   const remedy = `Bring a device with a larger maxStorageBufferBindingSize and maxBufferSize, or use backend "cpu".`;

@@ -1,4 +1,8 @@
+import { ShapeError } from "../errors.ts";
 import type { Placement } from "../placement/placement.ts";
+import { METRICS_WORDS } from "./imbalance.ts";
+
+const WORD = 4;
 
 /** Ids that one workgroup of `count` and `remap` walks: long enough to pay for its table of experts, short enough to spread. */
 export const CHUNK = 2048;
@@ -19,10 +23,16 @@ export interface PlacementTable {
   readonly replicas: number;
 }
 
+/** X, and the words of a record. */
+function recordOf(placements: readonly Placement[]) {
+  const { gpus, logicalExperts } = placements[0];
+  const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+  return { replicas, stride: logicalExperts * (1 + replicas) + gpus + 1 };
+}
+
 export function placementTable(placements: readonly Placement[]): PlacementTable {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
-  const stride = experts * (1 + replicas) + gpus + 1;
+  const { replicas, stride } = recordOf(placements);
   const data = new Uint32Array(placements.length * stride);
   for (const [i, { replicaCount, logicalToPhysical, maxReplicas, gpuOf }] of placements.entries()) {
     data.set(replicaCount, i * stride);
@@ -38,7 +48,7 @@ export function placementTable(placements: readonly Placement[]): PlacementTable
 }
 
 /** Words of struct BalanceParams, padded to 16 bytes. */
-export const BALANCE_PARAMS_BYTES = 48;
+export const BALANCE_PARAMS_BYTES = 12 * WORD;
 
 /** struct BalanceParams of common/balance.wgsl. */
 export function balanceParams(
@@ -47,7 +57,7 @@ export function balanceParams(
   assignments: number,
   skipBelow: number,
 ): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(BALANCE_PARAMS_BYTES / 4);
+  const words = new Uint32Array(BALANCE_PARAMS_BYTES / WORD);
   const { experts, slots, gpus, replicas, placements } = table;
   words.set([layers, assignments, chunksOf(assignments), experts, slots, gpus, replicas, placements]);
   new Float32Array(words.buffer)[8] = skipBelow;
@@ -57,4 +67,30 @@ export function balanceParams(
 /** C, chunks of N assignments; never none, so that empty batches take the same path. */
 export function chunksOf(assignments: number): number {
   return Math.max(1, Math.ceil(assignments / CHUNK));
+}
+
+/**
+ * What is too much for a device's grid, bindings and buffers, if anything: WebGPU itself would answer zeros.
+ *
+ * @param assignments  N of a layer.  @param readBack  u32 words of a layer that are read back, the ids aside.
+ */
+export function tooLargeFor(
+  {
+    maxComputeWorkgroupsPerDimension: workgroups,
+    maxStorageBufferBindingSize: bytes,
+    maxBufferSize,
+  }: GPUSupportedLimits,
+  placements: readonly Placement[],
+  layers: number,
+  assignments: number,
+  readBack: number,
+): ShapeError | undefined {
+  const { gpus, logicalExperts, physicalExperts } = placements[0];
+  const widest = Math.max(physicalExperts, gpus, METRICS_WORDS, chunksOf(assignments) * logicalExperts);
+  const most = Math.min(workgroups, ...[bytes / widest, maxBufferSize / readBack].map((n) => Math.floor(n / WORD)));
+  const remedy = `Use backend "cpu".`;
+  if (layers > most) return new ShapeError("layers", `at most ${most} on this device`, layers, remedy);
+  const table = WORD * placements.length * recordOf(placements).stride;
+  if (table <= bytes) return undefined;
+  return new ShapeError("placement", `tables of at most ${bytes} bytes on this device`, table, remedy);
 }

@@ -3,7 +3,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import { watchLoss } from "../gpu/loss.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireDevice, backends, type SolverOptions } from "../solver.ts";
+import { acquireForLane, backends, type SolverOptions } from "../solver.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
@@ -202,7 +202,7 @@ function requireWithinNodes(name: string, rows: readonly (readonly number[])[], 
 /** Who solves LPs: as the solver's `backend` says, the CPU where a GPU was not asked for and fails. */
 async function solverFor(machine: Machine, options: OptimizeOptions, pacer: Pacer) {
   const { backend = "auto" } = options;
-  let { acquired, reason } = await acquireDevice(machine.gpus, backend, options);
+  let { acquired, reason } = await acquireForLane(machine.gpus, backend, options);
   const onCpu = bottlenecksOnCpu(pacer);
   const onGpu = acquired && bottlenecksOnGpu(acquired.device, pacer);
   const lost = acquired && watchLoss(acquired.device);
