@@ -1,14 +1,18 @@
 // imbalance: load and active experts per GPU under given quotas, and per layer how far from even they are.
 //
+//   load_g = sum of the quotas of GPU g's slots   busy_g = how many of them are not 0
 //   imbalance = max / mean   balancedness = mean / max   idle = sum_g (max - load_g)   variation = sqrt(mean((load_g - mean)^2)) / mean
 //
-// Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
+// Loads are tokens, whatever the GPUs' speeds. Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
 //
-// Shapes    quota: [L, P] u32, a layer's sum below 2^31.   gpu_load, busy: [L, G] u32: tokens, slots with tokens.   skip: [L] u32, 1 where imbalance < skip_below.
-//           metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two words (lo, hi), and
-//           imbalance, balancedness, variation as f32 bits.
+// Shapes    placement: records as in common/balance.wgsl.   quota: [L, P] u32.   gpu_load, busy: [L, G] u32.   skip: [L] u32, 1 where
+//           imbalance < skip_below.   metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two
+//           words (lo, hi), and imbalance, balancedness, variation as f32 bits.
 // Bindings  group 0:  0 placement   1 quota   2 gpu_load (out)   3 busy (out)   4 metrics (out)   5 skip (out)   6 params.
-// Launch    one layer per workgroup of WG; grid [L, 1, 1]. 7 words of workgroup memory per invocation. log2(WG) + 2 barriers, twice.
+// Launch    one layer per workgroup of WG; grid [L, 1, 1]. 7 words of workgroup memory per invocation. 2 log2(WG) + 4 barriers, the two
+//           inside workgroupUniformLoad included.
+// Requires  a layer's sum below 2^32, and for variation every load within 2^31 of the mean: both hold of sums below 2^31, which callers
+//           check for counts of theirs.
 // Twin      src/reference/imbalance.ts (f64), compared in test/kernels/imbalance.test.ts.
 override WG: u32;  // a power of two
 

@@ -84,7 +84,7 @@ export interface BalancerBuffers {
   topkIds: BufferSlice;
   /** [L, T, k] i32, written. Not of the buffer that topkIds is of. */
   physicalIds: BufferSlice;
-  /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. */
+  /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. Not checked: a layer's counts must add up to less than 2^31. */
   rankCounts?: { counts: BufferSlice; before: BufferSlice };
   /** [L, P] i32, written, where wanted. Copied to; usage COPY_DST. */
   quota?: BufferSlice;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { type CompiledKernel, compile } from "../../src/gpu/pipeline.ts";
 import { Placement, requestDevice } from "../../src/index.ts";
 import { balanceParams, placementTable } from "../../src/kernels/balance_params.ts";
-import { compileImbalance, decodeImbalance, METRICS_WORDS } from "../../src/kernels/imbalance.ts";
+import { compileImbalance, decodeImbalance, imbalanceKernel, METRICS_WORDS } from "../../src/kernels/imbalance.ts";
 import { type Random, seeded } from "../../src/random.ts";
 import * as reference from "../../src/reference/imbalance.ts";
 import { difference } from "../helpers/arrays.ts";
@@ -19,7 +20,14 @@ const RELATIVE = 1e-6;
 const slotsOn = (gpus: number, slots: number, slotsPerGpu?: number[]) =>
   Placement.fromPhysicalToLogical([...new Array(slots).keys()], { gpus, slotsPerGpu });
 
-async function imbalance(placements: Placement[], layers: number, quota: Uint32Array, skipBelow = 0) {
+/** The kernel's own words. */
+async function run(
+  placements: Placement[],
+  layers: number,
+  quota: Uint32Array,
+  skipBelow = 0,
+  kernel: Promise<CompiledKernel> = compileImbalance(device),
+) {
   const table = placementTable(placements);
   const { gpus } = table;
   const arrays = {
@@ -31,7 +39,11 @@ async function imbalance(placements: Placement[], layers: number, quota: Uint32A
     skip: unwritten(layers),
     params: balanceParams(table, layers, 0, skipBelow),
   };
-  const { gpuLoad, busy, metrics, skip } = await runKernel(device, await compileImbalance(device), arrays, [layers, 1]);
+  return runKernel(device, await kernel, arrays, [layers, 1]);
+}
+
+async function imbalance(placements: Placement[], layers: number, quota: Uint32Array, skipBelow = 0) {
+  const { gpuLoad, busy, metrics, skip } = await run(placements, layers, quota, skipBelow);
   return { report: decodeImbalance(gpuLoad, busy, metrics), skip: [...skip] };
 }
 
@@ -125,4 +137,63 @@ test("skip marks the layers below skipBelow, empty ones included, and not those 
   expect((await imbalance(pair, 6, quota, 1.5)).skip).toEqual([1, 1, 1, 1, 0, 0]);
   expect((await imbalance(pair, 6, quota, 1)).skip).toEqual([0, 0, 0, 0, 0, 0]);
   expect((await imbalance(pair, 6, quota, 0)).skip).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+describe("the header is true", () => {
+  const { wgsl } = imbalanceKernel;
+
+  test("of workgroup memory: 7 words per invocation", () => {
+    expect(wgsl).toContain("7 words of workgroup memory per invocation.");
+    const words: Record<string, number> = { u32: 1, f32: 1, vec2u: 2 };
+    const summary = /struct Summary \{([^}]+)\}/.exec(wgsl)![1];
+    words.Summary = [...summary.matchAll(/: (\w+),/g)].reduce((sum, [, type]) => sum + words[type], 0);
+    const declared = [...wgsl.matchAll(/^var<workgroup> \w+: array<(\w+), WG>;/gm)].map(([, type]) => words[type]);
+    expect(declared.reduce((a, b) => a + b)).toBe(7);
+    expect(declared.length).toBe(wgsl.match(/var<workgroup>/g)!.length);
+  });
+
+  test.each([1, 2, 16, 64])("of barriers: 2 log2(WG) + 4, by counting them, with WG = %i", async (WG) => {
+    expect(wgsl).toContain("2 log2(WG) + 4 barriers, the two\n//           inside workgroupUniformLoad included.");
+    const counted = wgsl
+      .replaceAll("workgroupBarrier()", "count_barrier()")
+      .replace("workgroupUniformLoad(&wg_summary[0])", "count_load()")
+      .replace("metrics[first] = total.most;", "metrics[first] = barriers;")
+      .concat(
+        "\nvar<private> barriers: u32;",
+        "fn count_barrier() { barriers++; workgroupBarrier(); }",
+        "fn count_load() -> Summary { barriers += 2u; return workgroupUniformLoad(&wg_summary[0]); }",
+      );
+    expect(counted.match(/workgroup(Barrier|UniformLoad)\(/g)!.length).toBe(2); // none uncounted
+    const kernel = compile(device, { ...imbalanceKernel, wgsl: counted, variant: "counts barriers" }, {}, { WG });
+    const { metrics } = await run([slotsOn(70, 140)], 1, new Uint32Array(140).fill(1), 0, kernel);
+    expect(metrics[0]).toBe(2 * Math.log2(WG) + 4);
+  });
+
+  // Metrics by word: max, sum, hottest GPU, most active experts, idle.
+  test("of sums: below 2^32 integers are exact, and ratios as good as ever", async () => {
+    for (const quota of [
+      [2 ** 32 - 1, 0],
+      [2 ** 32 - 1, 0, 0],
+      [2 ** 31 - 1, 2 ** 31 - 1, 0, 1],
+      [2 ** 31, 5, 7],
+    ]) {
+      const { metrics } = await run([slotsOn(quota.length, quota.length)], 1, Uint32Array.from(quota));
+      const [max, sum] = [Math.max(...quota), quota.reduce((a, b) => a + b)];
+      expect([metrics[0], metrics[1], metrics[2]]).toEqual([max, sum, quota.indexOf(max)]);
+      expect(metrics[4] + 2 ** 32 * metrics[5]).toBe(quota.length * max - sum);
+      const [ratio] = new Float32Array(metrics.buffer, 24);
+      expect(Math.abs(ratio - (max * quota.length) / sum)).toBeLessThanOrEqual(RELATIVE * ratio);
+    }
+  });
+
+  test("of variation: right with loads up to 2^31 from the mean, and beyond not", async () => {
+    const variation = async (...quota: number[]) => {
+      const { metrics } = await run([slotsOn(quota.length, quota.length)], 1, Uint32Array.from(quota));
+      return new Float32Array(metrics.buffer)[8];
+    };
+    const near = RELATIVE * Math.sqrt(2);
+    expect(Math.abs((await variation(2 ** 31 - 1, 0, 0)) - Math.sqrt(2))).toBeLessThanOrEqual(near);
+    expect(Math.abs((await variation(3 * 2 ** 30 - 3, 0, 0)) - Math.sqrt(2))).toBeLessThanOrEqual(near); // 2^31 - 2 above the mean
+    expect(Math.abs((await variation(2 ** 32 - 1, 0, 0)) - Math.sqrt(2))).toBeGreaterThan(near);
+  });
 });
