@@ -20,7 +20,7 @@ import { MAX_TOKENS, type Numbers } from "./problem.ts";
 import { apportion } from "./reference/apportion.ts";
 import { count } from "./reference/count.ts";
 import { imbalance } from "./reference/imbalance.ts";
-import { acquireDevice, backends, type SolverOptions } from "./solver.ts";
+import { acquireDevice, checkBackend, type SolverOptions } from "./solver.ts";
 
 export interface ImbalanceInput {
   /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
@@ -31,7 +31,7 @@ export interface ImbalanceInput {
   topkIds?: Int32Array | Uint32Array;
   /** k */
   topK?: number;
-  /** L, for topkIds; by default the number of placements. */
+  /** L; by default as many as counts has, or for topkIds the number of placements. */
   layers?: number;
   /** [L, P] tokens per slot, each expert's adding up to its count. Without it, tokens are split evenly over an expert's slots. */
   quota?: Numbers;
@@ -69,8 +69,7 @@ export async function measureImbalance(
 ): Promise<MeasuredImbalance> {
   requireObject("input", input, inputFields);
   requireObject("options", options, { backend: true, device: true, adapter: true });
-  const { backend = "auto" } = options;
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  const backend = checkBackend(options);
   const checked = checkInput(input);
   const { acquired } = await acquireDevice(backend, options);
   const excess = acquired && excessOn(acquired.device, checked);
@@ -130,13 +129,15 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }:
   };
   if (counts !== undefined) {
     const found = wholeTokens("counts", counts, experts, placements.length);
-    return decide({ placements, layers: found.length / experts, counts: found });
+    const rows = found.length / experts;
+    if (layers !== undefined && layers !== rows) throw new ArgumentError("layers", `${rows} as in counts`, layers);
+    return decide({ placements, layers: rows, counts: found });
   }
   if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
     throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
   }
   if (!Number.isInteger(topK) || topK! < 1) throw new ArgumentError("topK", "an integer >= 1", topK);
-  const rows = layers ?? placements.length;
+  const rows = layers === undefined ? placements.length : layers;
   if (!Number.isInteger(rows) || rows < 1 || (placements.length !== 1 && placements.length !== rows)) {
     throw new ArgumentError("layers", "an integer >= 1, the number of placements where there are several", rows);
   }

@@ -121,17 +121,13 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   form: Placement | Graph,
   options: SolverOptions,
 ): Promise<TopologySolver<L, S>> {
-  const { backend = "auto", kernel = "auto", device, adapter } = options;
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  const { kernel = "auto", device } = options;
+  const backend = checkBackend(options);
   if (!kernelChoices.includes(kernel)) {
     throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
   }
   if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
     throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
-  }
-  if (adapter !== undefined) resolveChoice(adapter);
-  if (device !== undefined && typeof device?.createBuffer !== "function") {
-    throw new ArgumentError("device", "a GPUDevice", device);
   }
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
@@ -141,6 +137,20 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
   return new TopologySolver<L, S>(topology, form, choice);
+}
+
+/** Checks the options that say who answers, whoever it will be, and returns the backend. */
+export function checkBackend({
+  backend = "auto",
+  device,
+  adapter,
+}: Pick<SolverOptions, "backend" | "device" | "adapter">): (typeof backends)[number] {
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  if (adapter !== undefined) resolveChoice(adapter);
+  if (device !== undefined && typeof device?.createBuffer !== "function") {
+    throw new ArgumentError("device", "a GPUDevice", device);
+  }
+  return backend;
 }
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none. */

@@ -3,6 +3,7 @@ import {
   ArgumentError,
   createBalancer,
   type ImbalanceInput,
+  type ImbalanceOptions,
   LoadError,
   measureImbalance,
   Placement,
@@ -200,9 +201,22 @@ describe("bad input names itself", () => {
     await expect(measured).rejects.toThrow(message);
   });
 
-  test("and so does a bad backend", async () => {
-    const measured = measureImbalance({ placement, counts }, { backend: "gpu" as "cpu" });
-    await expect(measured).rejects.toThrow('backend: expected "auto", "webgpu" or "cpu", got "gpu".');
+  test.each<[string, unknown, unknown]>([
+    ['backend: expected "auto", "webgpu" or "cpu", got "gpu".', { placement, counts }, { backend: "gpu" }],
+    ["device: expected a GPUDevice, got 5.", { placement, counts }, { device: 5, backend: "cpu" }],
+    [
+      'adapter: expected one of auto, hardware, software, got "x".',
+      { placement, counts },
+      { adapter: "x", backend: "cpu" },
+    ],
+    ["options: expected an object, got null.", { placement, counts }, null],
+    ["input: expected an object, got undefined.", undefined, {}],
+    ["layers: expected 1 as in counts, got 2.", { placement, counts, layers: 2 }, {}],
+    ["layers: expected an integer >= 1", { placement, topkIds: ids, topK: 1, layers: null }, {}],
+  ])("%s", async (message, input, options) => {
+    const measured = measureImbalance(input as ImbalanceInput, options as ImbalanceOptions);
+    await expect(measured).rejects.toThrow(ArgumentError);
+    await expect(measured).rejects.toThrow(message);
   });
 });
 

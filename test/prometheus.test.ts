@@ -178,3 +178,15 @@ test("resetting the registry leaves the balancer's counts alone", async () => {
   registry.resetMetrics();
   expect(counters(await scrape(registry)).evenkeel_batches_total).toBe(5);
 });
+
+test("a balancer that was not awaited, or no registry, is refused when it is registered, not when it is scraped", async () => {
+  const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+  const balancer = createBalancer({ placement, topK: 1, maxTokens: 1, backend: "cpu" });
+  expect(() => registerPrometheusMetrics(balancer as never, new Registry())).toThrow(
+    "balancer: expected a balancer, or { metrics }, got an object of Promise. Await createBalancer first.",
+  );
+  const awaited = await balancer;
+  expect(() => registerPrometheusMetrics(awaited, undefined as never)).toThrow(
+    /^registry: expected a Registry of prom-client/,
+  );
+});

@@ -1,5 +1,13 @@
 import { ArgumentError, DeviceError } from "../errors.ts";
-import { bindingOf, copyTarget, requireAlive, requireDistinct, storage } from "../gpu/buffers.ts";
+import {
+  type BufferSlice,
+  bindingOf,
+  copyTarget,
+  requireAlive,
+  requireDistinct,
+  storage,
+  type Usage,
+} from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
@@ -104,7 +112,7 @@ class TopkBalancer implements Balancer {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Checked and copied now, not when the turn comes: the caller may reuse its arrays at once.
     checkIds(topkIds, this.options);
-    const checkedRank = rank && checkRank(rank, this.count(topkIds), this.options);
+    const checkedRank = rank === undefined ? undefined : checkRank(rank, this.count(topkIds), this.options);
     const ids = topkIds.slice();
     const answer = this.previous.then(() => this.balanceNow(ids, checkedRank));
     this.previous = answer.catch(() => {});
@@ -159,6 +167,9 @@ class TopkBalancer implements Balancer {
 
   encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
     const { stages } = this.requireGpu();
+    if (typeof encoder?.beginComputePass !== "function") {
+      throw new ArgumentError("encoder", "a GPUCommandEncoder", encoder);
+    }
     const { assignments, bindings } = this.bindings(buffers);
     const { topkIds, physicalIds, shares, quota, outOfRange, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
@@ -200,8 +211,8 @@ class TopkBalancer implements Balancer {
   /** The caller's buffers, checked, by the names they have in messages. */
   private bindings(buffers: BalancerBuffers) {
     requireObject("buffers", buffers, bufferFields);
-    if (buffers.rankCounts) requireObject("rankCounts", buffers.rankCounts, rankFields);
     const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, proof } = buffers;
+    if (rankCounts !== undefined) requireObject("rankCounts", rankCounts, rankFields);
     const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
     const { gpus, logicalExperts, physicalExperts } = placements[0];
@@ -210,15 +221,17 @@ class TopkBalancer implements Balancer {
     const countBytes = layers * logicalExperts * WORD;
     const quotaBytes = layers * physicalExperts * WORD;
     const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+    const wanted = (name: string, slice: BufferSlice | undefined, bytes: number, usage: Usage) =>
+      slice === undefined ? undefined : bindingOf(device, name, slice, bytes, usage);
     const bindings = {
       topkIds: bindingOf(device, "topkIds", topkIds, idBytes, storage),
       physicalIds: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
       "rankCounts.counts": rankCounts && bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
       "rankCounts.before": rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
-      shares: shares && bindingOf(device, "shares", shares, countBytes * width, storage),
-      quota: quota && bindingOf(device, "quota", quota, quotaBytes, copyTarget),
-      outOfRange: outOfRange && bindingOf(device, "outOfRange", outOfRange, layers * WORD, copyTarget),
-      proof: proof && bindingOf(device, "proof", proof, layers * proofWords(gpus) * WORD, copyTarget),
+      shares: wanted("shares", shares, countBytes * width, storage),
+      quota: wanted("quota", quota, quotaBytes, copyTarget),
+      outOfRange: wanted("outOfRange", outOfRange, layers * WORD, copyTarget),
+      proof: wanted("proof", proof, layers * proofWords(gpus) * WORD, copyTarget),
     };
     requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
     requireDistinct("shares", bindings.shares, "rankCounts.counts", bindings["rankCounts.counts"]);

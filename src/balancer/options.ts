@@ -3,7 +3,7 @@ import { MAX_EXPERTS } from "../kernels/balance_params.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { Placement } from "../placement/placement.ts";
 import { MAX_TOKENS, type Numbers, toTopology } from "../problem.ts";
-import { backends } from "../solver.ts";
+import { type backends, checkBackend } from "../solver.ts";
 import type { Topology } from "../topology.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { BalancerOptions, RankCounts } from "./types.ts";
@@ -25,12 +25,12 @@ const balancerFields = {
 /** Checks everything about a balancer that can be checked before there is a device. */
 export function checkOptions(options: BalancerOptions): CheckedOptions {
   requireObject("options", options, balancerFields);
-  const { placement, topK, maxTokens, backend = "auto", skipBelow = 0, late = false } = options;
+  const { placement, topK, maxTokens, skipBelow = 0, late = false } = options;
   const placements = placement instanceof Placement ? [placement] : placement;
   if (!Array.isArray(placements) || placements.length === 0) {
     throw new ArgumentError("placement", "a Placement, or one per layer", placement);
   }
-  const layers = requireCount("layers", options.layers ?? placements.length);
+  const layers = requireCount("layers", options.layers === undefined ? placements.length : options.layers);
   if (placements.length !== 1 && placements.length !== layers) {
     throw new ShapeError("placement", `one for all layers, or layers = ${layers}`, placements.length);
   }
@@ -50,9 +50,13 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   if (maxTokens * topK > MAX_TOKENS) {
     throw new ArgumentError("maxTokens", `at most ${Math.floor(MAX_TOKENS / topK)} with topK = ${topK}`, maxTokens);
   }
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  const backend = checkBackend(options);
   if (typeof skipBelow !== "number" || !(skipBelow >= 0 && skipBelow < Infinity)) {
     throw new ArgumentError("skipBelow", "a finite number >= 0", skipBelow);
+  }
+  for (const name of ["late", "recover", "timestamps"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "boolean") throw new ArgumentError(name, "true or false", value);
   }
   if (late && skipBelow > 0) {
     throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
@@ -87,12 +91,7 @@ export function checkTokens(tokens: unknown, { maxTokens }: CheckedOptions): num
 export const rankFields = { counts: true, before: true } satisfies FieldsOf<RankCounts>;
 
 /** Checks what a rank was told of the others, against its own counts. */
-export function checkRank(
-  rank: RankCounts | undefined,
-  own: Int32Array,
-  { layers, placements }: CheckedOptions,
-): CheckedRank | undefined {
-  if (rank === undefined) return undefined;
+export function checkRank(rank: RankCounts, own: Int32Array, { layers, placements }: CheckedOptions): CheckedRank {
   requireObject("rank", rank, rankFields);
   const experts = placements[0].logicalExperts;
   const length = layers * experts;

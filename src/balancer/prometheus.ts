@@ -1,3 +1,4 @@
+import { ArgumentError } from "../errors.ts";
 import type { Balancer } from "./balancer.ts";
 import type { Histogram } from "./metrics.ts";
 
@@ -28,13 +29,19 @@ export interface PrometheusRegistry {
  *
  * @param balancer  asked at each scrape; `{ metrics: () => current.metrics() }` where balancers replace each other, as placements do.
  * @param labels  on every sample, to tell several balancers' metrics in different registries apart.
- * @throws whatever the registry throws, where it already has metrics of these names.
+ * @throws {ArgumentError} They are no balancer and no registry.  @throws whatever the registry throws, where it already has such metrics.
  */
 export function registerPrometheusMetrics(
   balancer: Pick<Balancer, "metrics">,
   registry: PrometheusRegistry,
   labels: Record<string, string> = {},
 ): void {
+  if (typeof balancer?.metrics !== "function") {
+    throw new ArgumentError("balancer", "a balancer, or { metrics }", balancer, "Await createBalancer first.");
+  }
+  if (typeof registry?.registerMetric !== "function") {
+    throw new ArgumentError("registry", "a Registry of prom-client", registry);
+  }
   const register = (name: string, help: string, type: ScrapedMetric["type"], values: () => Sample[]) => {
     const aggregator = "sum";
     // metric.name, not name: for OpenMetrics the registry takes the _total off and puts it back on each sample.

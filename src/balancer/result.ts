@@ -1,5 +1,5 @@
 import { cpuBackend } from "../backend_cpu.ts";
-import { DeviceError } from "../errors.ts";
+import { ArgumentError, DeviceError } from "../errors.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Loads } from "../problem.ts";
@@ -103,6 +103,9 @@ export function judgeBalance(
     outOfRange: result.outOfRange,
     backend,
     proof(layer) {
+      if (!Number.isInteger(layer) || layer < 0 || layer >= layers) {
+        throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${layers - 1}`, layer);
+      }
       const topology = topologyOf(layer);
       const raw = rawOf(layer);
       const { judged, judgeOne } = judge(topology, loadsOf(layer), raw);

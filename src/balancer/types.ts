@@ -67,7 +67,11 @@ export interface Balanced {
   /** [L] ids that were neither an expert nor -1. */
   outOfRange: Int32Array;
   backend: BackendName;
-  /** Problem and solution of one layer, for `certify`. Of skipped and late layers it proves the gap. */
+  /**
+   * Problem and solution of one layer, for `certify`. Of skipped and late layers it proves the gap.
+   *
+   * @throws {ArgumentError} There is no such layer.
+   */
   proof(layer: number): { problem: ReplicaProblem; solution: ReplicaSolution };
   /** [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert; even where it has none. */
   shares(): Float32Array;

@@ -8,6 +8,7 @@ export type BufferSlice = GPUBuffer | GPUBufferBinding;
 /** Usages by name, for messages. */
 export const storage = { name: "STORAGE", flag: bufferUsage.STORAGE } as const;
 export const copyTarget = { name: "COPY_DST", flag: bufferUsage.COPY_DST } as const;
+export type Usage = typeof storage | typeof copyTarget;
 
 /** Checks a caller's buffer by name and makes a binding of exactly `bytes` bytes of it. Whether it is destroyed only a submit can tell: see `requireAlive`. */
 export function bindingOf(
@@ -15,7 +16,7 @@ export function bindingOf(
   name: string,
   slice: BufferSlice,
   bytes: number,
-  usage: typeof storage | typeof copyTarget,
+  usage: Usage,
 ): GPUBufferBinding {
   if (isBinding(slice)) requireObject(name, slice, { buffer: true, offset: true, size: true });
   const { buffer, offset = 0, size } = isBinding(slice) ? slice : ({ buffer: slice } as GPUBufferBinding);

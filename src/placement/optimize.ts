@@ -3,7 +3,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import { watchLoss } from "../gpu/loss.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireForLane, backends, type SolverOptions } from "../solver.ts";
+import { acquireForLane, checkBackend, type SolverOptions } from "../solver.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
@@ -151,7 +151,7 @@ function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed =
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw new ArgumentError("onProgress", "a function", onProgress);
   }
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  checkBackend(options);
   return { objective, budgetMs, seed, backend };
 }
 

@@ -1,5 +1,13 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { type Balanced, type Balancer, createBalancer, DeviceError, Placement } from "../../src/index.ts";
+import {
+  ArgumentError,
+  type Balanced,
+  type Balancer,
+  certify,
+  createBalancer,
+  DeviceError,
+  Placement,
+} from "../../src/index.ts";
 import { seeded } from "../../src/random.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 import { families } from "../helpers/instances.ts";
@@ -70,6 +78,15 @@ describe.each(backends)("on %s", (backend) => {
       expect(values(again)).toEqual(values(first));
     }
     other.destroy();
+  });
+
+  test("there is a proof of each layer, and of no other", async () => {
+    const { proof } = await balancer.balance(sharedIds(120));
+    for (const layer of [0, 1, 2]) expect(certify(proof(layer).problem, proof(layer).solution)[0].valid).toBe(true);
+    for (const layer of [-1, 3, 0.5, Number.NaN, "0", undefined, null]) {
+      expect(() => proof(layer as number)).toThrow(ArgumentError);
+      expect(() => proof(layer as number)).toThrow(/^layer: expected an integer from 0 to L - 1 = 2, got /);
+    }
   });
 
   test("overlapping calls do not mix; inputs are the caller's again at once, and answers for good", async () => {

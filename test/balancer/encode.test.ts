@@ -186,6 +186,12 @@ describe("bad buffers", () => {
     ["physicalIds: expected a GPUBuffer", () => ({ physicalIds: ids })],
     ["quota: expected a GPUBuffer", () => ({ quota: { buffer: 5 } })],
     ["rankCounts.before: expected a GPUBuffer", () => ({ rankCounts: { counts: rank.counts } })],
+    // What is not wanted is undefined, and nothing else: counts taken for missing would make this rank the only one.
+    ["rankCounts: expected an object, got null.", () => ({ rankCounts: null })],
+    ["quota: expected a GPUBuffer", () => ({ quota: null })],
+    ["shares: expected a GPUBuffer", () => ({ shares: 0 })],
+    ["outOfRange: expected a GPUBuffer", () => ({ outOfRange: false })],
+    ["proof: expected a GPUBuffer", () => ({ proof: null })],
     ["tokens: expected an integer from 0 to maxTokens = 300, got 301.", () => ({ tokens: 301 })],
     ["tokens: expected an integer from 0 to maxTokens = 300, got -1.", () => ({ tokens: -1 })],
     ["tokens: expected an integer from 0 to maxTokens = 300, got undefined.", () => ({ tokens: undefined })],
@@ -219,6 +225,16 @@ describe("bad buffers", () => {
     device.queue.submit([encoder.finish()]); // nothing was recorded
     expect(await device.popErrorScope()).toBeNull();
   });
+});
+
+test("no encoder, or no buffers at all, are named", async () => {
+  const buffers = buffersFor(sharedIds(262));
+  for (const none of [undefined, device]) {
+    expect(() => balancer.encode(none as never, buffers)).toThrow(/^encoder: expected a GPUCommandEncoder, got /);
+  }
+  const encoder = device.createCommandEncoder();
+  expect(() => balancer.encode(encoder, undefined as never)).toThrow("buffers: expected an object, got undefined.");
+  await expect(balancer.checkBuffers(undefined as never)).rejects.toThrow("buffers: expected an object");
 });
 
 describe("checkBuffers", () => {

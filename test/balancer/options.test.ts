@@ -23,6 +23,7 @@ describe("bad options name themselves", () => {
     ["placement.logicalExperts: expected at most 1024, got 1025.", ShapeError, { placement: wide }],
     ["layers: expected an integer >= 1, got 0.", ArgumentError, { layers: 0 }],
     ["layers: expected an integer >= 1, got 1.5.", ArgumentError, { layers: 1.5 }],
+    ["layers: expected an integer >= 1, got null.", ArgumentError, { layers: null }],
     ["topK: expected an integer >= 1, got undefined.", ArgumentError, { topK: undefined }],
     ["topK: expected an integer >= 1, got 0.", ArgumentError, { topK: 0 }],
     ["maxTokens: expected an integer >= 1, got NaN.", ArgumentError, { maxTokens: Number.NaN }],
@@ -33,6 +34,13 @@ describe("bad options name themselves", () => {
       { maxTokens: 2 ** 30 },
     ],
     ['backend: expected "auto", "webgpu" or "cpu", got "gpu".', ArgumentError, { backend: "gpu" }],
+    // Whoever answers: here it is the CPU.
+    ["adapter: expected one of auto, hardware, software, got 7.", ArgumentError, { adapter: 7 }],
+    ["device: expected a GPUDevice, got an object of Promise.", ArgumentError, { device: Promise.resolve() }],
+    ["device: expected a GPUDevice, got null.", ArgumentError, { device: null }],
+    ['late: expected true or false, got "false".', ArgumentError, { late: "false" }],
+    ["recover: expected true or false, got 1.", ArgumentError, { recover: 1 }],
+    ["timestamps: expected true or false, got null.", ArgumentError, { timestamps: null }],
     ["skipBelow: expected a finite number >= 0, got -1.", ArgumentError, { skipBelow: -1 }],
     ["skipBelow: expected a finite number >= 0, got Infinity.", ArgumentError, { skipBelow: Infinity }],
     [

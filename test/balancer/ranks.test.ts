@@ -108,5 +108,9 @@ test("a rank that is told less than it has itself, or not whole counts, refuses 
   for (const [counts, before, message] of cases) {
     await expect(balancer.balance(ids, { counts, before })).rejects.toThrow(message);
   }
+  // No rank is undefined, and nothing else: a rank that is taken for alone would not meet the others' quotas.
+  for (const none of [null, false, 0, ""]) {
+    await expect(balancer.balance(ids, none as never)).rejects.toThrow(/^rank: expected an object, got /);
+  }
   expect(balancer.metrics().batches).toBe(0);
 });
