@@ -46,7 +46,7 @@ const inputFields = {
   ...{ placement: true, counts: true, topkIds: true, topK: true, layers: true, quota: true, shares: true },
 } satisfies FieldsOf<ImbalanceInput>;
 
-/** The options of `createSolver` that apply here. */
+/** The options of `createSolver` that apply here; "auto" is the caller's device or a hardware adapter where there is one, else the CPU. */
 export type ImbalanceOptions = Pick<SolverOptions, "backend" | "device" | "adapter">;
 
 /** An ImbalanceReport, and how many ids were neither an expert nor -1. */

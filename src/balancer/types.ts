@@ -17,13 +17,16 @@ export interface BalancerOptions extends Speed {
   maxTokens: number;
   /** L; by default the number of placements. */
   layers?: number;
-  /** "auto" (default), "webgpu" or "cpu", as for createSolver. */
+  /**
+   * "webgpu": the kernel, or a DeviceError. "cpu": the exact solver. "auto" (default): WebGPU on the caller's device or a hardware adapter, else
+   * the CPU; unlike a solver's, settled when the balancer is made, see `Balancer.plan`.
+   */
   backend?: (typeof backends)[number];
   /** The caller's device: `encode` works on its buffers. Never destroyed. */
   device?: GPUDevice;
   /** Which adapters may be taken where the caller brings no device. */
   adapter?: AdapterChoice;
-  /** Layers whose imbalance under the even split is already below this keep the even split; 0 (none) by default. */
+  /** Layers whose imbalance (of tokens, speeds aside) under the even split is already below this keep it; 0 (none) by default. */
   skipBelow?: number;
   /**
    * One step late: a batch is remapped by the previous batch's solution, scaled to this batch's counts, and its own solution serves

@@ -27,7 +27,10 @@ export function compileImbalance(device: GPUDevice): Promise<CompiledKernel> {
   return compile(device, imbalanceKernel, {}, { WG: WORKGROUP });
 }
 
-/** Load per GPU and what follows from it, for L layers. */
+/**
+ * Load per GPU and what follows from it, for L layers. All of it counts tokens, whatever the GPUs' speeds: where these differ, the split that
+ * is done first is not the one of least imbalance.
+ */
 export interface ImbalanceReport {
   /** [L, G] tokens per GPU. */
   gpuLoad: Int32Array;
@@ -39,7 +42,7 @@ export interface ImbalanceReport {
   imbalance: Float64Array;
   /** [L] mean / max, <= 1. */
   balancedness: Float64Array;
-  /** [L] sum over GPUs of max - load: tokens that could have been served while the GPUs waited. */
+  /** [L] sum over GPUs of max - load: with equal speeds, tokens that could have been served while the GPUs waited. */
   idleTokens: Float64Array;
   /** [L] coefficient of variation: standard deviation over the GPUs / mean. */
   variation: Float64Array;
