@@ -87,9 +87,11 @@ describe("with recover", () => {
     balancer.device!.destroy();
     await balancer.device!.lost;
     const small = (await sharedDevice()).device;
-    Object.defineProperty(small, "limits", { value: { maxComputeWorkgroupsPerDimension: 2 } });
+    const { maxBufferSize, maxStorageBufferBindingSize } = small.limits;
+    const limits = { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension: 2 };
+    Object.defineProperty(small, "limits", { value: limits });
     expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
-    const reason = "layers: expected at most 2 on this device, got 3.";
+    const reason = `layers: expected at most 2 on this device, got 3. Use backend "cpu".`;
     expect(balancer).toMatchObject({ backend: "cpu", reason, plan: { kernel: "cpu", reason } });
     Reflect.deleteProperty(small, "limits");
     balancer.destroy();
