@@ -2,7 +2,6 @@ import { type OptimizedPlacements, type OptimizeOptions, optimizePlacement } fro
 import type { Placement } from "../placement/placement.ts";
 import type { TokenMode } from "../problem.ts";
 import { createSolver } from "../solver.ts";
-import { inGraphOrder } from "./graph_order.ts";
 import { pause } from "./interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
@@ -60,13 +59,11 @@ export async function plan(
   const { fittedSteps, measuredSteps } = splitSteps(history.steps);
   const eplb = eplbPlacements(history, fittedSteps, gpus, redundant, nodes);
   const start = performance.now();
-  const { placements: found, ...search } = await optimizePlacement(firstSteps(history, fittedSteps), {
+  const { placements, ...search } = await optimizePlacement(firstSteps(history, fittedSteps), {
     ...options,
     ...{ gpus, redundant, nodes, onProgress, signal },
     ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
   });
-  const { sharedTopology: graph } = options;
-  const placements = Array.isArray(graph) ? found.map((one) => inGraphOrder(one, graph)) : found;
   const seconds = (performance.now() - start) / 1e3;
   const measured = (placed: Placement[]) => measure(history, placed, measuredSteps, signal);
   const report: PlanReport = {

@@ -6,6 +6,7 @@ import type { BackendName } from "../solution.ts";
 import { acquireForLane, checkBackend, type SolverOptions } from "../solver.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
+import { inGraphOrder } from "./graph_order.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
 import { type Comparison, type LayerOutcome, optimizeLayer } from "./layer.ts";
 import { checkMachine, type MachineOptions } from "./machine.ts";
@@ -26,7 +27,10 @@ export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "ba
   signal?: AbortSignal;
   /** Called with the share of the layers that is done, 0 to 1. */
   onProgress?: (share: number) => void;
-  /** One replica graph for all layers, up to which expert is which: true for the best found, or LPLB's r2o. */
+  /**
+   * One replica graph for all layers, up to which expert is which: true for the best found, or LPLB's r2o. With an r2o the slots are in
+   * LPLB's order, too, so that `placementsToJSON(placements, "lplb")` takes them.
+   */
   sharedTopology?: boolean | RedundantToOriginal;
   /** Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold. */
   unchangedWeights?: { placements: readonly Placement[]; slots: number };
@@ -129,8 +133,12 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
     return { recorded, validation, kept, moved: slotsMoved(base, rows), evaluations };
   });
   const mean = (of: (layer: OptimizedLayer) => number) => layers.reduce((sum, one) => sum + of(one), 0) / layers.length;
+  const { sharedTopology } = options;
+  const ordered = Array.isArray(sharedTopology)
+    ? ({ rows }: LayerOutcome) => inGraphOrder(placementOf(rows), sharedTopology)
+    : ({ base, rows }: LayerOutcome) => placementOf(inOrderOf(base, rows));
   return {
-    placements: outcomes.map(({ base, rows }) => placementOf(inOrderOf(base, rows))),
+    placements: outcomes.map(ordered),
     layers,
     recorded: { before: mean(({ recorded }) => recorded.before), after: mean(({ recorded }) => recorded.after) },
     sharedTopology: shared,

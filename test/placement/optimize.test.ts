@@ -1,57 +1,12 @@
 import { describe, expect, test } from "vitest";
-import {
-  type LoadHistory,
-  type OptimizeOptions,
-  optimizePlacement,
-  Placement,
-  solveLoadBalanceLP,
-  topologies,
-} from "../../src/index.ts";
+import { type LoadHistory, type OptimizeOptions, optimizePlacement, Placement } from "../../src/index.ts";
 import { seeded } from "../../src/random.ts";
 import { families } from "../helpers/instances.ts";
+import { faults, imbalances, mean } from "../helpers/placed.ts";
 
 /** Loads [E] of one layer in every step. */
 function historyOf(rows: readonly (readonly number[])[]): LoadHistory {
   return { loads: rows.flat(), steps: rows.length, layers: 1, experts: rows[0].length };
-}
-
-/** Imbalances of the steps of a layer, by the solver alone: t* over the time of a perfect balance. Steps without load are left out. */
-async function imbalances(history: LoadHistory, layer: number, placement: Placement, speed?: number[]) {
-  const { loads, steps, layers, experts } = history;
-  const { gpus } = placement;
-  const rows = Array.from({ length: steps }, (_, step) => {
-    const at = (step * layers + layer) * experts;
-    return Array.from({ length: experts }, (_, e) => loads[at + e]);
-  }).filter((row) => row.some((load) => load > 0));
-  if (rows.length === 0) return [1];
-  const problem = { placement, expertLoad: rows.flat(), speed };
-  const { maxLoad } = await solveLoadBalanceLP(problem, { backend: "cpu", tokens: "fractional" });
-  const total = speed ? speed.reduce((a, b) => a + b) : gpus;
-  return rows.map((row, i) => (maxLoad[i] * total) / row.reduce((a, b) => a + b));
-}
-
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
-
-/** What is wrong with a placement, recomputed from its map and the request alone. */
-function faults(placement: Placement, experts: number, options: OptimizeOptions): string[] {
-  const { gpus, redundant, nodes = 1, slotsPerGpu } = options;
-  const { physicalToLogical, gpuOf } = placement;
-  const found: string[] = [];
-  const require = (holds: boolean, what: string) => void (holds || found.push(what));
-  require(placement.gpus === gpus && placement.logicalExperts === experts, "size");
-  require(physicalToLogical.length === experts + redundant, "slots");
-  const rows = Array.from({ length: gpus }, (_, g) => [...physicalToLogical].filter((_, p) => gpuOf[p] === g));
-  for (const [g, row] of rows.entries()) {
-    const room = typeof slotsPerGpu === "object" ? slotsPerGpu[g] : (slotsPerGpu ?? (experts + redundant) / gpus);
-    require(slotsPerGpu === undefined ? row.length === room : row.length <= room, `slots on GPU ${g}`);
-    require(new Set(row).size === row.length, `an expert twice on GPU ${g}`);
-  }
-  for (let e = 0; e < experts; e++) {
-    const homes = rows.flatMap((row, g) => (row.includes(e) ? [Math.floor((g * nodes) / gpus)] : []));
-    require(homes.length > 0, `expert ${e} has no slot`);
-    require(new Set(homes).size <= 1 || nodes === 1, `expert ${e} on several nodes`);
-  }
-  return found;
 }
 
 /** Far too little for a search to end in, and enough for one to find something. */
@@ -216,43 +171,5 @@ describe("options", () => {
     const { placements, recorded } = await optimizePlacement(historyOf([new Array(16).fill(0)]), options);
     expect(faults(placements[0], 16, options)).toEqual([]);
     expect(recorded).toEqual({ before: 1, after: 1 });
-  });
-});
-
-describe("a topology for all layers", () => {
-  const random = seeded(8);
-  const layers = 3;
-  const rows = Array.from({ length: 12 }, () =>
-    Array.from({ length: layers }, (_, layer) => {
-      const popularity = families.zipf(seeded(layer + 1), 32, 8);
-      return popularity.map((load) => Math.round(load * (0.8 + 0.4 * random.next())));
-    }),
-  );
-  const history = { loads: Int32Array.from(rows.flat(2)), steps: 12, layers, experts: 32 };
-  const options = { gpus: 8, redundant: 8, budgetMs: 4000, backend: "cpu" } as const;
-
-  /** For each GPU, the GPUs that its experts' replicas are on; the same for all layers, whatever the experts are called. */
-  const graphOf = ({ gpuOf, physicalToLogical }: Placement) => {
-    const homes = [...physicalToLogical].map((e) => gpuOf.filter((_, p) => physicalToLogical[p] === e).join());
-    return Array.from({ length: 8 }, (_, g) => homes.filter((_, p) => gpuOf[p] === g).sort());
-  };
-
-  test.each([
-    ["the best found", true],
-    ["a ring", topologies.ring(8)],
-  ])("%s", async (_, sharedTopology) => {
-    const found = await optimizePlacement(history, { ...options, sharedTopology });
-    const graphs = found.placements.map(graphOf);
-    expect(graphs[1]).toEqual(graphs[0]);
-    expect(graphs[2]).toEqual(graphs[0]);
-    for (const placement of found.placements) expect(faults(placement, 32, options)).toEqual([]);
-    const { free, shared, roles } = found.sharedTopology!;
-    expect(shared).toBeCloseTo(found.recorded.after, 12);
-    expect(free).toBeGreaterThanOrEqual(1 - 1e-12);
-    expect(roles.flat()).toHaveLength(40);
-    if (sharedTopology !== true) {
-      const ring = Placement.fromRedundantToOriginal(topologies.ring(8), { logicalExperts: 32, epSize: 8 });
-      expect(graphs[0]).toEqual(graphOf(ring));
-    }
   });
 });

@@ -1,5 +1,5 @@
-import { Placement } from "../placement/placement.ts";
-import type { RedundantToOriginal } from "../placement/topologies.ts";
+import { Placement } from "./placement.ts";
+import type { RedundantToOriginal } from "./topologies.ts";
 
 /**
  * A placement on LPLB's replica graph with its slots in LPLB's order: each GPU's own experts first, then the copies as r2o has them.
