@@ -1,4 +1,3 @@
-import type { Placement } from "../placement/placement.ts";
 import type { TokenMode } from "../problem.ts";
 import { createSolver } from "../solver.ts";
 import { bestReplica, type ReplicaProposal } from "./best_replica.ts";
@@ -7,6 +6,7 @@ import type { Layer } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
 import { loadsOf } from "./load_history.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
+import { type Dropped, type Placed, unionOf } from "./step_split.ts";
 
 /** A share of steps, or a multiple of the mean, for one GPU or expert. */
 export interface Ranked {
@@ -16,7 +16,7 @@ export interface Ranked {
 
 export interface LayerAnalysis extends Record<SplitName, Imbalance> {
   layer: number;
-  /** Measured steps in which the layer has tokens. The figures are of these; without any, imbalances are 1. */
+  /** Its measured steps, which all have tokens. A layer that never has any has none, and imbalances of 1. */
   batches: number;
   /** Batches solved to proven optimality. */
   optimal: number;
@@ -41,12 +41,15 @@ export interface Analysis {
   gpus: number;
   redundant: number;
   tokens: TokenMode;
+  /** Steps without tokens, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** Steps that are measured in some layer. */
   measuredSteps: number[];
   /** [L][P] */
   placements: number[][];
   layers: LayerAnalysis[];
   all: Record<SplitName, Imbalance>;
-  /** [measuredSteps] mean over the layers with tokens. */
+  /** [measuredSteps] mean over the layers measured in the step. */
   overTime: Record<SplitName, number[]>;
 }
 
@@ -59,20 +62,24 @@ const HOTTEST = 3;
  */
 export async function analyze(
   history: LoadHistory,
-  { placements, placedBy, measuredSteps }: { placements: Placement[]; placedBy: string; measuredSteps: number[] },
+  { placements, placedBy, measured, dropped }: Placed,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<Analysis> {
   const tokens = history.loads instanceof Int32Array ? "integer" : "fractional";
   const [{ gpus, logicalExperts, physicalExperts }] = placements;
   const layers: LayerAnalysis[] = [];
-  const imbalances: Record<SplitName, number>[][] = measuredSteps.map(() => []);
+  const measuredSteps = unionOf(measured);
+  const ofSteps = new Map(measuredSteps.map((step): [number, Record<SplitName, number>[]] => [step, []]));
   for (const [index, placement] of placements.entries()) {
     await pause(signal);
-    const layer: Layer = { placement, expertLoad: loadsOf(history, index, measuredSteps) };
-    layers.push(await analyzeLayer(index, layer, tokens, imbalances, signal));
+    const layer: Layer = { placement, expertLoad: loadsOf(history, index, measured[index]) };
+    const { analysis, imbalances } = await analyzeLayer(index, layer, tokens, signal);
+    layers.push(analysis);
+    for (const [i, step] of measured[index].entries()) ofSteps.get(step)!.push(imbalances[i]);
     onProgress(layers.length / placements.length);
   }
+  const imbalances = [...ofSteps.values()];
   const overAll = (name: SplitName) => summarise(imbalances.flat().map((imbalance) => imbalance[name]));
   const overLayers = (name: SplitName) =>
     imbalances.map((step) => summarise(step.map((imbalance) => imbalance[name])).mean);
@@ -84,6 +91,7 @@ export async function analyze(
     gpus,
     redundant: physicalExperts - logicalExperts,
     tokens,
+    dropped,
     measuredSteps,
     placements: placements.map(({ physicalToLogical }) => [...physicalToLogical]),
     layers,
@@ -92,53 +100,63 @@ export async function analyze(
   };
 }
 
-/** Adds the imbalances of the layer's batches to those of each step. */
+/** A layer, and the imbalances [B] of its batches. */
 async function analyzeLayer(
   index: number,
   layer: Layer,
   tokens: TokenMode,
-  imbalances: Record<SplitName, number>[][],
   signal: AbortSignal,
-): Promise<LayerAnalysis> {
-  const { gpus, logicalExperts: experts } = layer.placement;
+): Promise<{ analysis: LayerAnalysis; imbalances: Record<SplitName, number>[] }> {
+  const { gpus, logicalExperts } = layer.placement;
+  const batches = layer.expertLoad.length / logicalExperts;
+  if (batches === 0) return { analysis: withoutTokens(index, gpus), imbalances: [] };
   const solver = await createSolver(layer.placement);
   const solution = await solver.solve(layer, { tokens, signal });
   solver.destroy();
 
-  const gpuLoad = ofSplits(() => new Array<number>(gpus).fill(0));
-  const price = new Array<number>(gpus).fill(0);
-  const inBottleneck = new Array<number>(gpus).fill(0);
-  const own: Record<SplitName, number>[] = [];
-  let optimal = 0;
-  for (let lp = 0; lp < solution.batch; lp++) {
+  const zeros = () => new Array<number>(gpus).fill(0);
+  const [gpuLoad, price, inBottleneck] = [ofSplits(zeros), zeros(), zeros()];
+  const imbalances: Record<SplitName, number>[] = [];
+  for (let lp = 0; lp < batches; lp++) {
     const split = splitOf(layer, solution, lp);
-    if (split.mean === 0) continue;
-    own.push(split.imbalance);
-    imbalances[lp].push(split.imbalance);
-    if (solution.status[lp] === "optimal") optimal++;
+    imbalances.push(split.imbalance);
     for (const g of solution.bottleneck[lp]) inBottleneck[g]++;
     for (let g = 0; g < gpus; g++) {
       price[g] += solution.price[lp * gpus + g];
       for (const name of splits) gpuLoad[name][g] += split.gpuLoad[name][g] / split.mean;
     }
   }
-
-  const batches = own.length;
-  const perBatch = (sums: number[]) => sums.map((sum) => (batches === 0 ? 0 : sum / batches));
-  const load = new Array<number>(experts).fill(0);
-  for (let i = 0; i < layer.expertLoad.length; i++) load[i % experts] += layer.expertLoad[i];
-  const mean = load.reduce((a, b) => a + b) / experts;
-  return {
+  const perBatch = (sums: number[]) => sums.map((sum) => sum / batches);
+  const analysis: LayerAnalysis = {
     layer: index,
     batches,
-    optimal,
-    ...ofSplits((name) => summarise(own.map((imbalance) => imbalance[name]))),
+    optimal: solution.status.filter((verdict) => verdict === "optimal").length,
+    ...ofSplits((name) => summarise(imbalances.map((imbalance) => imbalance[name]))),
     bottleneck: ranked(perBatch(inBottleneck)),
-    hottest: ranked(load.map((tokens) => (mean === 0 ? 0 : tokens / mean))).slice(0, HOTTEST),
-    replica: batches === 0 ? undefined : await bestReplica(layer, solution, tokens, signal),
+    hottest: hottest(layer),
+    replica: await bestReplica(layer, solution, tokens, signal),
     gpuLoad: ofSplits((name) => perBatch(gpuLoad[name])),
     price: perBatch(price),
   };
+  return { analysis, imbalances };
+}
+
+function withoutTokens(layer: number, gpus: number): LayerAnalysis {
+  const zeros = () => new Array<number>(gpus).fill(0);
+  return {
+    ...{ layer, batches: 0, optimal: 0, bottleneck: [], hottest: [] },
+    ...ofSplits(() => summarise([])),
+    gpuLoad: ofSplits(zeros),
+    price: zeros(),
+  };
+}
+
+/** The hottest experts of all batches together. */
+function hottest({ placement: { logicalExperts }, expertLoad }: Layer): Ranked[] {
+  const load = new Array<number>(logicalExperts).fill(0);
+  for (const [i, tokens] of expertLoad.entries()) load[i % logicalExperts] += tokens;
+  const mean = load.reduce((a, b) => a + b) / logicalExperts;
+  return ranked(load.map((tokens) => tokens / mean)).slice(0, HOTTEST);
 }
 
 /** The positive ones in descending order. */

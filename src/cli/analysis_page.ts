@@ -15,7 +15,8 @@ const AROUND = 90;
 export function analysisPage(analysis: Analysis): string {
   const { gpus, layers, source, overTime, measuredSteps } = analysis;
   const gpuNames = Array.from({ length: gpus }, (_, g) => `${g}`);
-  const worst = [...layers].sort((a, b) => b.even.mean - a.even.mean).slice(0, DRAWN);
+  const withTokens = layers.filter(({ batches }) => batches > 0);
+  const worst = withTokens.sort((a, b) => b.even.mean - a.even.mean).slice(0, DRAWN);
   const series = (values: (name: SplitName) => number[]) =>
     splits.map((name) => ({ name: labels[name], values: values(name) }));
 

@@ -2,11 +2,12 @@ import { Command } from "commander";
 import { type Analysis, analyze, type LayerAnalysis, type Ranked } from "./analysis.ts";
 import { interrupted } from "./interruption.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
-import { eplbPlacements, fewestReplicas, placedByEplb, splitSteps } from "./load_history.ts";
+import { eplbPlacements, fewestReplicas, meanLoads, tokenSteps } from "./load_history.ts";
 import { gpusOption, loadsArgument, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
+import { droppedInWords, type Placed, placedByEplb, splitSteps } from "./step_split.ts";
 import { count, paragraph, plural } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
@@ -29,7 +30,7 @@ export function analyzeCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nWithout --placement, EPLB places the experts by the first half of the steps, with --redundant replicas (by default one per GPU, or as many\nas fill the GPUs).",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas (by default one\nper GPU, or as many as fill the GPUs).",
     )
     .action(async (loads: string, options: AnalyzeOptions) => {
       if (options.html !== undefined) requireWritable("--html", options.html);
@@ -46,19 +47,16 @@ export function analyzeCommand(): Command {
     });
 }
 
-async function place(history: LoadHistory, { gpus, placement, redundant }: AnalyzeOptions) {
+async function place(history: LoadHistory, { gpus, placement, redundant }: AnalyzeOptions): Promise<Placed> {
+  const { withTokens, dropped } = tokenSteps(history);
   if (placement !== undefined) {
     const placements = await readPlacements(placement, { ...history, gpus });
-    return { placements, placedBy: placement, measuredSteps: [...new Array(history.steps).keys()] };
+    return { placements, placedBy: placement, measured: withTokens, dropped };
   }
-  const split = splitSteps(history.steps);
-  const placements = eplbPlacements(
-    history,
-    split.fittedSteps,
-    gpus,
-    redundant ?? fewestReplicas(history.experts, gpus),
-  );
-  return { placements, placedBy: placedByEplb(split), measuredSteps: split.measuredSteps };
+  const split = splitSteps(withTokens);
+  const replicas = redundant ?? fewestReplicas(history.experts, gpus);
+  const placements = eplbPlacements(meanLoads(history, split.fitted), gpus, replicas);
+  return { placements, placedBy: placedByEplb(split), measured: split.measured, dropped };
 }
 
 export const columns = ["layer", "none", "even", "LP", "bottleneck GPUs", "hottest experts", "one more replica"];
@@ -96,12 +94,14 @@ function some(ranked: readonly Ranked[], value: (value: number) => string): stri
     .join(" ");
 }
 
-export function legend({ gpus, experts, redundant, placedBy, measuredSteps, layers }: Analysis): string[] {
+export function legend(analysis: Analysis): string[] {
+  const { gpus, experts, redundant, placedBy, dropped, measuredSteps, layers } = analysis;
   const batches = layers.reduce((sum, layer) => sum + layer.batches, 0);
   const optimal = layers.reduce((sum, layer) => sum + layer.optimal, 0);
   return [
     `${gpus} GPUs, ${experts} experts, ${redundant} redundant; placed by ${placedBy};`,
     `${plural(measuredSteps.length, "step")} measured.`,
+    ...droppedInWords(dropped),
     "Imbalance is the busiest GPU's load over the mean: none, experts in order without replicas; even, every replica of an expert",
     "serves equally many of its tokens, as hashing does on average; LP, the best split,",
     `proven for ${count(optimal)} of ${count(batches)} batches.`,

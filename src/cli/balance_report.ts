@@ -4,12 +4,14 @@ import type { TokenMode } from "../problem.ts";
 import type { ReplicaSolution } from "../solution.ts";
 import { type Layer, type LayerSolvers, medianUsPerLp, RUNS, requireAgreement, solveLayers } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
-import { eplbPlacements, loadsOf, splitSteps } from "./load_history.ts";
-import { type Imbalance, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
+import { eplbPlacements, loadsOf, meanLoads, tokenSteps } from "./load_history.ts";
+import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
+import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
 
 export interface LayerGroup {
   firstLayer: number;
   lastLayer: number;
+  /** None for layers that never have tokens, whose imbalances are 1. */
   lps: number;
   /** The experts in order on the GPUs, without replicas. */
   originals: Imbalance;
@@ -23,7 +25,7 @@ export interface LayerGroup {
 }
 
 /** Everything that the demo has to say; `demo --json` prints it as it is. */
-export interface BalanceReport {
+export interface BalanceReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   source: string;
   layers: number;
   experts: number;
@@ -31,9 +33,11 @@ export interface BalanceReport {
   redundant: number;
   tokens: TokenMode;
   lps: number;
-  /** The placements are fitted to the mean loads of the first so many steps. */
+  /** Steps without tokens, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** The placements are fitted to the mean loads of the first steps with tokens of each layer, so many of them at most. */
   fittedSteps: number;
-  /** The steps that were solved. */
+  /** The steps that were solved in some layer. */
   measuredSteps: number[];
   /** [layers][P] physical to logical, as EPLB places the experts. */
   placements: number[][];
@@ -72,9 +76,12 @@ export async function balanceReport(
   onProgress: (share: number) => void,
 ): Promise<BalanceReport> {
   const tokens = history.loads instanceof Int32Array ? "integer" : "fractional";
-  const { fittedSteps, measuredSteps } = splitSteps(history.steps, { fittedShare: FITTED_SHARE, wanted: steps });
-  const layers = eplbPlacements(history, fittedSteps, gpus, redundant).map(
-    (placement, layer): Layer => ({ placement, expertLoad: loadsOf(history, layer, measuredSteps) }),
+  const { withTokens, dropped } = tokenSteps(history);
+  const split = splitSteps(withTokens, { fittedShare: FITTED_SHARE, wanted: steps });
+  const placements = eplbPlacements(meanLoads(history, split.fitted), gpus, redundant);
+  const full = [...placements.keys()].filter((layer) => split.measured[layer].length > 0);
+  const layers = full.map(
+    (index): Layer => ({ placement: placements[index], expertLoad: loadsOf(history, index, split.measured[index]) }),
   );
 
   let done = 0;
@@ -91,26 +98,24 @@ export async function balanceReport(
   }
 
   const { solutions } = webgpu ?? cpu;
-  const outcomes = layers.map((layer, i) => outcomesOf(layer, solutions[i]));
-  const size = Math.ceil(layers.length / GROUPS);
+  const outcomes = placements.map(nothing);
+  for (const [i, index] of full.entries()) outcomes[index] = outcomesOf(layers[i], solutions[i]);
+  const size = Math.ceil(outcomes.length / GROUPS);
   const groups: LayerGroup[] = [];
-  for (let first = 0; first < layers.length; first += size) {
-    groups.push(summary(outcomes, first, Math.min(first + size, layers.length)));
+  for (let first = 0; first < outcomes.length; first += size) {
+    groups.push(summary(outcomes, first, Math.min(first + size, outcomes.length)));
   }
+  const all = summary(outcomes, 0, outcomes.length);
   return {
     source: history.source,
     layers: history.layers,
     experts: history.experts,
-    gpus,
-    redundant,
-    tokens,
-    lps: layers.length * measuredSteps.length,
-    fittedSteps,
-    measuredSteps,
-    placements: layers.map(({ placement }) => [...placement.physicalToLogical]),
-    groups,
-    all: summary(outcomes, 0, layers.length),
-    runs: RUNS,
+    ...{ gpus, redundant, tokens, dropped, lps: all.lps },
+    fittedSteps: split.fitted.reduce((most, own) => Math.max(most, own.length), 0),
+    measuredSteps: unionOf(split.measured),
+    ...{ fittedTo: split.fittedTo, measuredOn: split.measuredOn },
+    placements: placements.map(({ physicalToLogical }) => [...physicalToLogical]),
+    ...{ groups, all, runs: RUNS },
     cpu: { medianUs: await medianUsPerLp(layers, cpu, tokens, onLayer) },
     webgpu: webgpu && {
       medianUs: await medianUsPerLp(layers, webgpu, tokens, onLayer),
@@ -129,14 +134,15 @@ interface Outcomes {
   largestGap: number;
 }
 
+/** Of a layer without tokens. */
+function nothing(): Outcomes {
+  return { imbalance: ofSplits(() => []), optimal: 0, largestGap: 0 };
+}
+
 function outcomesOf(layer: Layer, solution: ReplicaSolution): Outcomes {
   const imbalances = Array.from({ length: solution.batch }, (_, lp) => splitOf(layer, solution, lp).imbalance);
   return {
-    imbalance: {
-      originals: imbalances.map(({ originals }) => originals),
-      even: imbalances.map(({ even }) => even),
-      solved: imbalances.map(({ solved }) => solved),
-    },
+    imbalance: ofSplits((name) => imbalances.map((imbalance) => imbalance[name])),
     optimal: solution.status.filter((verdict) => verdict === "optimal").length,
     largestGap: solution.gap.reduce((a, b) => Math.max(a, b), 0),
   };
@@ -150,9 +156,7 @@ function summary(layers: readonly Outcomes[], first: number, end: number): Layer
     firstLayer: first,
     lastLayer: end - 1,
     lps: group.reduce((sum, { imbalance }) => sum + imbalance.solved.length, 0),
-    originals: imbalance("originals"),
-    even: imbalance("even"),
-    solved: imbalance("solved"),
+    ...ofSplits(imbalance),
     optimal: group.reduce((sum, { optimal }) => sum + optimal, 0),
     largestGap: Math.max(...group.map(({ largestGap }) => largestGap)),
   };

@@ -5,7 +5,7 @@ import type { ReplicaSolution } from "../solution.ts";
 import { createSolver } from "../solver.ts";
 import { pause } from "./interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
-import { evenly } from "./load_history.ts";
+import { evenly } from "./step_split.ts";
 
 /** One more replica, and what the mean imbalance would lose by it. */
 export interface ReplicaProposal {
@@ -35,8 +35,7 @@ export async function bestReplica(
   const { gpus, logicalExperts: experts } = placement;
   const price = expertPrice(layer, solution);
   const means = meanLoads(layer, solution.batch);
-  const withTokens = [...means.keys()].filter((lp) => means[lp] > 0);
-  const batches = evenly(0, withTokens.length, TRIED_BATCHES).map((i) => withTokens[i]);
+  const batches = evenly(0, solution.batch, TRIED_BATCHES);
 
   const bounds: ReplicaProposal[] = [];
   for (let expert = 0; expert < experts; expert++) {
@@ -68,7 +67,7 @@ export async function bestReplica(
     const proposal = await tried(candidate, batches);
     if (proposal.saved > (best?.saved ?? 0)) best = proposal;
   }
-  return best && tried(best, withTokens);
+  return best && tried(best, [...means.keys()]);
 }
 
 /** [B] mean load of the GPUs. */

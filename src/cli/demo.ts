@@ -5,7 +5,8 @@ import { type LoadHistory, readLoads } from "./load_file.ts";
 import { integer } from "./options.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
-import { count, paragraph, range, stepRange } from "./words.ts";
+import { droppedInWords } from "./step_split.ts";
+import { count, paragraph, range } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
 interface DemoOptions {
@@ -33,7 +34,7 @@ export function demoCommand(): Command {
       const history = options.loads === undefined ? generate(options) : await readLoads(options.loads);
       if (options.save !== undefined) writeWhole("--save", options.save, asJson(history));
       const report = await withProgress("solving", (onProgress) => balanceReport(history, options, onProgress));
-      console.log(options.json ? JSON.stringify(report) : inWords(report, history.steps));
+      console.log(options.json ? JSON.stringify(report) : inWords(report));
     });
 }
 
@@ -50,8 +51,8 @@ function generate({ gpus, steps, seed }: DemoOptions): LoadHistory {
   return generateLoads({ steps: Math.ceil(steps / (1 - FITTED_SHARE)), layers: 24, experts }, seed);
 }
 
-function inWords(report: BalanceReport, steps: number): string {
-  return [introduction(report), table(report), provenance(report, steps), timing(report)].join("\n\n");
+function inWords(report: BalanceReport): string {
+  return [introduction(report), table(report), provenance(report), timing(report)].join("\n\n");
 }
 
 function introduction({ gpus, experts, redundant, lps, all }: BalanceReport): string {
@@ -70,7 +71,7 @@ function introduction({ gpus, experts, redundant, lps, all }: BalanceReport): st
 function table({ groups, all }: BalanceReport): string {
   const row = (layers: string, { originals, even, solved, optimal, lps, largestGap }: LayerGroup) => [
     layers,
-    ...[originals, even, solved].map(({ mean }) => mean.toFixed(2)),
+    ...[originals, even, solved].map(({ mean }) => (lps === 0 ? "-" : mean.toFixed(2))),
     `${count(optimal)} of ${count(lps)}`,
     largestGap === 0 ? "0" : largestGap.toExponential(1),
   ];
@@ -81,19 +82,17 @@ function table({ groups, all }: BalanceReport): string {
   ]);
 }
 
-function provenance({ source, fittedSteps, measuredSteps }: BalanceReport, steps: number): string {
-  if (steps === 1) return paragraph(`Loads: ${source}. Experts are placed by the only step, which is measured, too.`);
-  const rest = steps - fittedSteps;
-  const some = measuredSteps.length < rest ? `${count(measuredSteps.length)} of ` : "";
+function provenance({ source, dropped, fittedTo, measuredOn }: BalanceReport): string {
+  const measured = fittedTo === measuredOn ? "there, too" : `in ${measuredOn}`;
   return paragraph(
-    `Loads: ${source}. Experts are placed by the mean loads of ${stepRange(0, fittedSteps - 1)};`,
-    `imbalance is measured in ${some}${stepRange(fittedSteps, steps - 1)}.`,
+    `Loads: ${source}. Experts are placed by the mean loads of ${fittedTo}; imbalance is measured ${measured}.`,
+    ...droppedInWords(dropped),
   );
 }
 
-function timing({ lps, measuredSteps, runs, cpu, webgpu, withoutWebgpu }: BalanceReport): string {
+function timing({ lps, measuredSteps, dropped, runs, cpu, webgpu, withoutWebgpu }: BalanceReport): string {
   const heading = paragraph(
-    `Time per LP from call to answer, ${count(measuredSteps.length)} LPs a call, median of ${runs} runs over all ${count(lps)}:`,
+    `Time per LP from call to answer, ${dropped.batches > 0 ? "up to " : ""}${count(measuredSteps.length)} LPs a call, median of ${runs} runs over all ${count(lps)}:`,
   );
   const us = (time: number) => `${time.toLocaleString("en", { maximumSignificantDigits: 3 })} us`;
   const rows = [["CPU, exact solver", us(cpu.medianUs)]];

@@ -4,9 +4,10 @@ import type { ReplicaLoads, TokenMode } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
 import { createSolver, type Solver } from "../solver.ts";
 
-/** A layer's placement, and its loads [B, E] in B steps. */
+/** A layer's placement, and its loads [B, E] in B steps with tokens. */
 export interface Layer extends ReplicaLoads {
   placement: Placement;
+  expertLoad: Float64Array;
 }
 
 /** A solver per layer, and what each of them said first. */

@@ -2,7 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { Placement } from "../placement/placement.ts";
 import { rebalanceExperts } from "../placement/rebalance.ts";
 import type { LoadHistory } from "./load_file.ts";
-import { stepRange } from "./words.ts";
+import { findTokens, type TokenSteps } from "./step_split.ts";
 
 /** Row [E] of one step and layer. */
 export function row({ loads, layers, experts }: LoadHistory, step: number, layer: number): LoadHistory["loads"] {
@@ -10,13 +10,20 @@ export function row({ loads, layers, experts }: LoadHistory, step: number, layer
   return loads.subarray(at, at + experts);
 }
 
-/** [E] a layer's mean loads in the first steps. */
-function meanLoad(history: LoadHistory, layer: number, steps: number): Float64Array {
-  const mean = new Float64Array(history.experts);
-  for (let step = 0; step < steps; step++) {
-    for (const [e, load] of row(history, step, layer).entries()) mean[e] += load / steps;
-  }
-  return mean;
+/** @throws {LoadError} There are no tokens anywhere. */
+export function tokenSteps(history: LoadHistory): TokenSteps {
+  return findTokens(history, (step, layer) => row(history, step, layer).some((load) => load > 0));
+}
+
+/** [L][E] the mean loads of each layer in its steps; zeros where it has none. */
+export function meanLoads(history: LoadHistory, steps: readonly number[][]): Float64Array[] {
+  return steps.map((own, layer) => {
+    const mean = new Float64Array(history.experts);
+    for (const step of own) {
+      for (const [e, load] of row(history, step, layer).entries()) mean[e] += load / own.length;
+    }
+    return mean;
+  });
 }
 
 /** [B, E] the loads of a layer in the given steps. */
@@ -26,56 +33,36 @@ export function loadsOf(history: LoadHistory, layer: number, steps: readonly num
   return loads;
 }
 
-/** The first steps alone. */
-export function firstSteps(history: LoadHistory, steps: number): LoadHistory {
+/** Of each layer its steps alone, [L]; a layer that has fewer than another gets rows of zeros behind them. */
+export function ofSteps(history: LoadHistory, chosen: readonly number[][]): LoadHistory {
   const { layers, experts, loads } = history;
-  return { ...history, steps, loads: loads.subarray(0, steps * layers * experts) };
-}
-
-/** Who placed the experts, for a reader. */
-export function placedByEplb({ fittedSteps, measuredSteps }: StepSplit): string {
-  const only = measuredSteps[0] < fittedSteps ? ", which is measured, too" : "";
-  return `EPLB by ${stepRange(0, fittedSteps - 1)}${only}`;
-}
-
-export interface StepSplit {
-  /** The placements are fitted to the first so many steps. */
-  fittedSteps: number;
-  /** The steps that they are tried on. */
-  measuredSteps: number[];
+  const steps = chosen.reduce((most, own) => Math.max(most, own.length), 0);
+  const size = steps * layers * experts;
+  const picked = {
+    ...history,
+    steps,
+    loads: loads instanceof Int32Array ? new Int32Array(size) : new Float64Array(size),
+  };
+  for (const [layer, own] of chosen.entries()) {
+    for (const [i, step] of own.entries()) row(picked, i, layer).set(row(history, step, layer));
+  }
+  return picked;
 }
 
 /**
- * The placement must not know the loads that it is tried on: the first steps are for the fit, half of them by default, and of the others as
- * many as are wanted are measured, evenly spaced. A single step is both.
- */
-export function splitSteps(total: number, { fittedShare = 1 / 2, wanted = Infinity } = {}): StepSplit {
-  if (total === 1) return { fittedSteps: 1, measuredSteps: [0] };
-  const fittedSteps = Math.ceil(total * fittedShare);
-  return { fittedSteps, measuredSteps: evenly(fittedSteps, total, wanted) };
-}
-
-/** At most `wanted` integers from first to end - 1, evenly spaced. */
-export function evenly(first: number, end: number, wanted: number): number[] {
-  const count = Math.min(wanted, end - first);
-  return Array.from({ length: count }, (_, i) => first + Math.floor((i * (end - first)) / count));
-}
-
-/**
- * EPLB's placement of each layer, by its mean loads in the first steps.
+ * EPLB's placement of each layer.
  *
+ * @param weight  [L][E] loads.
  * @throws {ShapeError} Experts and replicas do not divide among the GPUs, or there are more replicas than are of use.
  */
 export function eplbPlacements(
-  history: LoadHistory,
-  fittedSteps: number,
+  weight: readonly Float64Array[],
   gpus: number,
   redundant: number,
   nodes = 1,
 ): Placement[] {
-  const { experts, layers } = history;
+  const [{ length: experts }] = weight;
   requireSlots(experts, gpus, redundant);
-  const weight = Array.from({ length: layers }, (_, layer) => meanLoad(history, layer, fittedSteps));
   // Every expert is a group of its own, so that with nodes its replicas stay within one.
   const groups = nodes === 1 ? 1 : experts;
   const { physicalToLogical } = rebalanceExperts(weight, { replicas: experts + redundant, groups, nodes, gpus });

@@ -11,7 +11,8 @@ import { plainTable } from "./plain_table.ts";
 import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
 import { withProgress } from "./progress.ts";
 import type { Imbalance } from "./split_imbalance.ts";
-import { paragraph, stepRange } from "./words.ts";
+import { droppedInWords } from "./step_split.ts";
+import { paragraph } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
 type Options = Pick<PlanOptions, "gpus" | "redundant" | "nodes" | "objective" | "seed" | "maxMoved"> & {
@@ -63,36 +64,32 @@ export function planCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nThe placement is fitted to the first half of the steps and measured on the second, beside EPLB's.",
+      "\nThe placement is fitted to the first half of the steps with tokens and measured on the second, beside EPLB's.",
     )
-    .action(async (file: string, { out, format, json, placement, ...options }: Options, command: Command) => {
-      const { gpus, redundant, nodes, objective, seed, maxMoved, budget, sharedTopology: graph } = options;
-      if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
-      if (format === "lplb" && (graph === undefined || graph === "best")) {
-        command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
-      }
-      if (out !== undefined) requireWritable("--out", out);
-      const history = await readLoads(file);
-      requireSlots(history.experts, gpus, redundant);
-      const inForce = placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus });
-      const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
-      const wanted = {
-        gpus,
-        redundant,
-        nodes,
-        objective,
-        seed,
-        maxMoved,
-        sharedTopology,
-        inForce,
-        budgetMs: 1e3 * budget,
-      };
-      const { report, placements } = await withProgress("planning", (onProgress) =>
-        plan(history, wanted, onProgress, interrupted),
-      );
-      if (out !== undefined) writeWhole("--out", out, `${JSON.stringify(placementsToJSON(placements, format))}\n`);
-      console.log(json ? JSON.stringify(report) : inWords(report, out, format));
-    });
+    .action(run);
+}
+
+async function run(
+  file: string,
+  { out, format, json, placement, ...options }: Options,
+  command: Command,
+): Promise<void> {
+  const { gpus, redundant, maxMoved, budget, sharedTopology: graph, ...more } = options;
+  if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
+  if (format === "lplb" && (graph === undefined || graph === "best")) {
+    command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
+  }
+  if (out !== undefined) requireWritable("--out", out);
+  const history = await readLoads(file);
+  requireSlots(history.experts, gpus, redundant);
+  const inForce = placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus });
+  const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
+  const wanted = { gpus, redundant, maxMoved, sharedTopology, inForce, budgetMs: 1e3 * budget, ...more };
+  const { report, placements } = await withProgress("planning", (onProgress) =>
+    plan(history, wanted, onProgress, interrupted),
+  );
+  if (out !== undefined) writeWhole("--out", out, `${JSON.stringify(placementsToJSON(placements, format))}\n`);
+  console.log(json ? JSON.stringify(report) : inWords(report, out, format));
 }
 
 function inWords(report: PlanReport, out: string | undefined, format: PlacementFormat): string {
@@ -121,14 +118,15 @@ function inWords(report: PlanReport, out: string | undefined, format: PlacementF
 }
 
 function legend(report: PlanReport, out: string | undefined, format: PlacementFormat): string[] {
-  const { gpus, experts, redundant, nodes, steps, fittedSteps, inForce, eplb, optimized, search, seconds } = report;
+  const { gpus, experts, redundant, nodes, fittedTo, measuredOn, inForce, eplb, optimized, search, seconds } = report;
   const { sharedTopology: shared, stoppedBy } = search;
   const sentences = [
     `${gpus} GPUs${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. Imbalance, the busiest GPU's load over`,
-    steps === 1
-      ? "the mean, on the only step, to which the placements are fitted, too:"
-      : `the mean, on ${stepRange(fittedSteps, steps - 1)}, the placements being fitted to ${stepRange(0, fittedSteps - 1)}:`,
+    fittedTo === measuredOn
+      ? `the mean, on ${measuredOn}, to which the placements are fitted, too:`
+      : `the mean, on ${measuredOn}, the placements being fitted to ${fittedTo}:`,
     "none, experts in order without replicas; even, the replicas of an expert share its tokens evenly; LP, the best split.",
+    ...droppedInWords(report.dropped),
   ];
   if (inForce) sentences.push("Moved: slots whose GPU must load another expert than in force.");
   if (shared) {

@@ -5,19 +5,20 @@ import { createSolver } from "../solver.ts";
 import { pause } from "./interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
-import { eplbPlacements, firstSteps, loadsOf, splitSteps } from "./load_history.ts";
+import { eplbPlacements, loadsOf, meanLoads, ofSteps, tokenSteps } from "./load_history.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
+import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
 
 /** Imbalances on the measured steps: [L] of each layer, and of all together. */
 export interface Measured {
   layers: (Record<SplitName, Imbalance> & {
-    /** Steps with tokens; without any, imbalances are 1. */ batches: number;
+    /** Its measured steps, which all have tokens. A layer that never has any has none, and imbalances of 1. */ batches: number;
   })[];
   all: Record<SplitName, Imbalance>;
 }
 
 /** Everything that `plan` has to say; `plan --json` prints it as it is. */
-export interface PlanReport {
+export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   source: string;
   steps: number;
   layers: number;
@@ -25,9 +26,12 @@ export interface PlanReport {
   gpus: number;
   redundant: number;
   nodes: number;
-  /** The placements are fitted to the first so many steps, */
+  tokens: TokenMode;
+  /** Steps without tokens, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** The placements are fitted to the first steps with tokens of each layer, so many of them at most, */
   fittedSteps: number;
-  /** and measured on these. */
+  /** and measured on others; on these in some layer. */
   measuredSteps: number[];
   eplb: Measured;
   /** The placement in force, if there is one. */
@@ -49,29 +53,33 @@ export type PlanOptions = Pick<OptimizeOptions, "objective" | "seed" | "budgetMs
   maxMoved?: number;
 };
 
-/** Optimises the placement of every layer for the first half of the history, and measures it beside EPLB's on the second half. */
+/** Optimises the placement of every layer for the first half of its steps with tokens, and measures it beside EPLB's on the second half. */
 export async function plan(
   history: LoadHistory,
   { gpus, redundant, nodes, inForce, maxMoved, ...options }: PlanOptions,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
-  const { fittedSteps, measuredSteps } = splitSteps(history.steps);
-  const eplb = eplbPlacements(history, fittedSteps, gpus, redundant, nodes);
+  const { withTokens, dropped } = tokenSteps(history);
+  const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
+  const eplb = eplbPlacements(meanLoads(history, fitted), gpus, redundant, nodes);
+  const fittedHistory = ofSteps(history, fitted);
   const start = performance.now();
-  const { placements, ...search } = await optimizePlacement(firstSteps(history, fittedSteps), {
+  const { placements, ...search } = await optimizePlacement(fittedHistory, {
     ...options,
     ...{ gpus, redundant, nodes, onProgress, signal },
     ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
   });
   const seconds = (performance.now() - start) / 1e3;
-  const measured = (placed: Placement[]) => measure(history, placed, measuredSteps, signal);
+  const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
+  const measured = (placed: Placement[]) => measure(history, placed, steps, tokens, signal);
   const report: PlanReport = {
     source: history.source,
     steps: history.steps,
     layers: history.layers,
     experts: history.experts,
-    ...{ gpus, redundant, nodes, fittedSteps, measuredSteps },
+    ...{ gpus, redundant, nodes, tokens, dropped },
+    ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
     eplb: await measured(eplb),
     inForce: inForce && (await measured(inForce)),
     optimized: await measured(placements),
@@ -82,22 +90,26 @@ export async function plan(
   return { report, placements };
 }
 
+/** @param steps  [L] those of each layer, all with tokens. */
 async function measure(
   history: LoadHistory,
   placements: Placement[],
-  steps: number[],
+  steps: readonly number[][],
+  tokens: TokenMode,
   signal: AbortSignal,
 ): Promise<Measured> {
-  const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
   const imbalances: Record<SplitName, number>[][] = [];
   for (const [index, placement] of placements.entries()) {
     await pause(signal);
-    const layer: Layer = { placement, expertLoad: loadsOf(history, index, steps) };
+    if (steps[index].length === 0) {
+      imbalances.push([]);
+      continue;
+    }
+    const layer: Layer = { placement, expertLoad: loadsOf(history, index, steps[index]) };
     const solver = await createSolver(placement);
     const solution = await solver.solve(layer, { tokens, signal });
     solver.destroy();
-    const ofBatches = Array.from({ length: solution.batch }, (_, lp) => splitOf(layer, solution, lp));
-    imbalances.push(ofBatches.filter(({ mean }) => mean > 0).map(({ imbalance }) => imbalance));
+    imbalances.push(steps[index].map((_, lp) => splitOf(layer, solution, lp).imbalance));
   }
   const summary = (values: Record<SplitName, number>[]) =>
     ofSplits((name) => summarise(values.map((imbalance) => imbalance[name])));

@@ -1,14 +1,17 @@
 import { Command, Option } from "commander";
-import { ShapeError } from "../errors.ts";
+import { LoadError } from "../errors.ts";
+import { MAX_EXPERTS } from "../kernels/balance_params.ts";
 import { backends, type SolverOptions } from "../solver.ts";
 import { interrupted } from "./interruption.ts";
-import { eplbPlacements, fewestReplicas, placedByEplb, splitSteps } from "./load_history.ts";
+import { eplbPlacements, fewestReplicas } from "./load_history.ts";
 import { gpusOption, integer, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
 import { type ReplayReport, replay } from "./replay_report.ts";
+import { droppedInWords, type Placed, placedByEplb, splitSteps } from "./step_split.ts";
 import { parseShape, readRawTopk, readTopk, type TopkHistory } from "./topk_file.ts";
+import { countIds, surveyTopk } from "./topk_survey.ts";
 import { count, paragraph, plural } from "./words.ts";
 
 interface ReplayOptions {
@@ -39,7 +42,7 @@ export function replayCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nWithout --placement, EPLB places the experts by the first half of the steps, with --redundant replicas (by default one per GPU, or as many\nas fill the GPUs).",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas (by default one\nper GPU, or as many as fill the GPUs).",
     )
     .action(async (file: string, options: ReplayOptions) => {
       const history = await (options.shape === undefined
@@ -53,37 +56,27 @@ export function replayCommand(): Command {
     });
 }
 
-async function place(history: TopkHistory, { gpus, experts, placement, redundant, every }: ReplayOptions) {
-  const { steps, layers, largestId } = history;
-  const chosen = (measured: number[]) => measured.filter((_, i) => i % every === 0);
+async function place(
+  history: TopkHistory,
+  { gpus, experts, placement, redundant, every }: ReplayOptions,
+): Promise<Placed> {
+  const { layers, largestId } = history;
+  const everyNth = (steps: readonly number[][]) => steps.map((own) => own.filter((_, i) => i % every === 0));
   if (placement !== undefined) {
     const placements = await readPlacements(placement, { gpus, layers, experts });
-    return { placements, placedBy: placement, steps: chosen([...new Array(steps).keys()]) };
+    const { withTokens, dropped } = surveyTopk(history, placements[0].logicalExperts);
+    return { placements, placedBy: placement, measured: everyNth(withTokens), dropped };
   }
   const size = experts ?? largestId + 1;
-  if (size < 1) throw new ShapeError(history.source, "at least one expert id >= 0", 0);
-  const split = splitSteps(steps);
-  const loads = countIds(history, split.fittedSteps, size);
-  const placements = eplbPlacements(
-    { source: "", steps: 1, layers, experts: size, loads },
-    1,
-    gpus,
-    redundant ?? fewestReplicas(size, gpus),
-  );
-  return { placements, placedBy: placedByEplb(split), steps: chosen(split.measuredSteps) };
-}
-
-/** [L, E] how often the first steps chose each expert. */
-function countIds(history: TopkHistory, steps: number, experts: number): Float64Array {
-  const loads = new Float64Array(history.layers * experts);
-  for (let step = 0; step < steps; step++) {
-    const ids = history.idsOf(step);
-    const perLayer = ids.length / history.layers;
-    for (const [i, id] of ids.entries()) {
-      if (id >= 0 && id < experts) loads[Math.floor(i / perLayer) * experts + id]++;
-    }
+  if (experts === undefined && size > MAX_EXPERTS) {
+    const remedy = "--experts says how many there are; ids beyond go nowhere.";
+    throw new LoadError(history.source, `ids of at most ${MAX_EXPERTS} experts`, largestId, remedy);
   }
-  return loads;
+  const { withTokens, dropped } = surveyTopk(history, size);
+  const split = splitSteps(withTokens);
+  const weight = countIds(history, split.fitted, size);
+  const placements = eplbPlacements(weight, gpus, redundant ?? fewestReplicas(size, gpus));
+  return { placements, placedBy: placedByEplb(split), measured: everyNth(split.measured), dropped };
 }
 
 function inWords(report: ReplayReport): string {
@@ -101,6 +94,7 @@ function inWords(report: ReplayReport): string {
     `expert; of the layers' splits ${verdicts.join(", ")}.`,
     `Median time of a step: ${ms.median.toPrecision(2)} ms for all layers, on ${adapter ?? `the ${backend.toUpperCase()}`}.`,
   ];
+  sentences.push(...droppedInWords(report.dropped));
   if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);
   return [table, paragraph(...sentences)].join("\n\n");
 }

@@ -1,10 +1,10 @@
 import { createBalancer } from "../balancer/balancer.ts";
 import type { Balanced, LayerStatus } from "../balancer/types.ts";
-import type { Placement } from "../placement/placement.ts";
 import type { BackendName } from "../solution.ts";
 import type { SolverOptions } from "../solver.ts";
 import { pause } from "./interruption.ts";
 import { type Imbalance, ofSplits, type SplitName, summarise } from "./split_imbalance.ts";
+import { type Dropped, type Placed, unionOf } from "./step_split.ts";
 import type { TopkHistory } from "./topk_file.ts";
 
 /** Everything that `replay` has to say; `replay --json` prints it as it is. */
@@ -16,15 +16,18 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   redundant: number;
   layers: number;
   topK: number;
+  /** Steps of a layer in which no token came, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** Steps that are measured in some layer. */
   replayedSteps: number[];
   /** Ids that were sent to a slot. */
   assignments: number;
-  /** Ids that were no expert. */
+  /** Ids in these steps that were no expert. */
   outOfRange: number;
-  /** Layers of all steps by what became of them. */
+  /** Measured steps of all layers by what became of them. */
   status: Partial<Record<LayerStatus, number>>;
-  /** [L] */
-  perLayer: Record<SplitName, Imbalance>[];
+  /** [L] imbalances, 1 where a layer never has tokens, and measured steps. */
+  perLayer: (Record<SplitName, Imbalance> & { batches: number })[];
   /** Of a call for all layers of a step, from ids to ids. */
   ms: { median: number; p95: number };
   backend: BackendName;
@@ -38,7 +41,7 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
  */
 export async function replay(
   history: TopkHistory,
-  { placements, placedBy, steps }: { placements: Placement[]; placedBy: string; steps: number[] },
+  { placements, placedBy, measured, dropped }: Placed,
   backend: SolverOptions["backend"],
   onProgress: (share: number) => void,
   signal: AbortSignal,
@@ -51,6 +54,8 @@ export async function replay(
   const ms: number[] = [];
   let assignments = 0;
   let outOfRange = 0;
+  const steps = unionOf(measured);
+  const isMeasured = measured.map((own) => new Set(own));
   for (const [i, step] of steps.entries()) {
     await pause(signal);
     const ids = history.idsOf(step);
@@ -58,10 +63,10 @@ export async function replay(
     const balanced = await balancer.balance(ids);
     ms.push(performance.now() - start);
     for (let layer = 0; layer < layers; layer++) {
+      outOfRange += balanced.outOfRange[layer];
+      if (!isMeasured[layer].has(step)) continue;
       const verdict = balanced.status[layer];
       status[verdict] = (status[verdict] ?? 0) + 1;
-      outOfRange += balanced.outOfRange[layer];
-      if (balanced.before.mean[layer] === 0) continue; // nothing to balance
       assignments += balanced.before.mean[layer] * gpus;
       imbalances[layer].originals.push(inOrder(balanced, layer, experts, gpus));
       imbalances[layer].even.push(balanced.before.imbalance[layer]);
@@ -79,12 +84,16 @@ export async function replay(
     redundant: physicalExperts - experts,
     layers,
     topK,
+    dropped,
     replayedSteps: steps,
     assignments: Math.round(assignments),
     outOfRange,
     status,
     ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
-    perLayer: imbalances.map((layer) => ofSplits((name) => summarise(layer[name]))),
+    perLayer: imbalances.map((layer) => ({
+      ...ofSplits((name) => summarise(layer[name])),
+      batches: layer.solved.length,
+    })),
     ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },
     backend: balancer.backend,
     adapter: balancer.device?.adapterInfo.description,

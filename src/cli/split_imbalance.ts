@@ -21,11 +21,11 @@ export interface Split {
   /** [G] tokens per GPU */
   gpuLoad: Record<SplitName, Float64Array>;
   imbalance: Record<SplitName, number>;
-  /** Of the GPUs' loads; 0 for a batch without tokens, whose imbalance is 1: nothing to do is done at once. */
+  /** Of the GPUs' loads. */
   mean: number;
 }
 
-/** GPU loads and imbalance of LP `lp` of a layer under the three ways. */
+/** GPU loads and imbalance of LP `lp` of a layer, which has tokens, under the three ways. */
 export function splitOf({ placement, expertLoad }: Layer, { gpuLoad, maxLoad }: ReplicaSolution, lp: number): Split {
   const { gpus, logicalExperts, physicalToLogical, gpuOf, replicaCount } = placement;
   const originals = new Float64Array(gpus);
@@ -37,13 +37,12 @@ export function splitOf({ placement, expertLoad }: Layer, { gpuLoad, maxLoad }: 
     even[gpuOf[slot]] += expertLoad[lp * logicalExperts + e] / replicaCount[e];
   }
   const mean = originals.reduce((a, b) => a + b) / gpus;
-  const imbalance = (most: number) => (mean === 0 ? 1 : most / mean);
   return {
     gpuLoad: { originals, even, solved: gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
     imbalance: {
-      originals: imbalance(Math.max(...originals)),
-      even: imbalance(Math.max(...even)),
-      solved: imbalance(maxLoad[lp]),
+      originals: Math.max(...originals) / mean,
+      even: Math.max(...even) / mean,
+      solved: maxLoad[lp] / mean,
     },
     mean,
   };

@@ -71,22 +71,26 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
 
 /**
  * Reads ids from JSON, plain or in gzip; "-" is standard input. Taken are [steps][layers][T][k], or [layers][T][k] for a single step, and
- * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T.
+ * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T, of which they may have none.
  *
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
- * @throws {LoadError} An id is not an integer >= -1.
+ * @throws {LoadError} An id is not an integer >= -1, or there are no tokens at all.
  */
 export async function readTopk(file: string): Promise<TopkHistory> {
   const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as { topk_ids?: unknown } | null;
   const name = `${nameOf(file)}: topk_ids`;
   const whole = list(name, Array.isArray(json) ? json : json?.topk_ids, "[steps][layers][T][k] or [layers][T][k] ids");
-  const several = Array.isArray((whole[0] as unknown[])?.[0]) && Array.isArray((whole[0] as unknown[][])[0][0]);
+  const depth = depthOf(whole);
+  if (depth === undefined) throw new LoadError(nameOf(file), "at least one step with tokens", 0);
+  const several = depth > 3;
   const steps = several ? whole.map((value, i) => readStep(`${name}[${i}]`, value)) : [readStep(name, whole)];
-  const [{ layers, topK }] = steps;
+  const [{ layers }] = steps;
+  const topK = steps.find((step) => step.topK !== undefined)!.topK!; // some step has tokens, as there is a value
   for (const [i, step] of steps.entries()) {
     if (step.layers !== layers)
       throw new ShapeError(`${name}[${i}]`, `${layers} layers as in the first step`, step.layers);
-    if (step.topK !== topK) throw new ShapeError(`${name}[${i}]`, `k = ${topK} as in the first step`, step.topK);
+    if (step.topK !== undefined && step.topK !== topK)
+      throw new ShapeError(`${name}[${i}]`, `k = ${topK} as in the first step with tokens`, step.topK);
   }
   return {
     source: nameOf(file),
@@ -99,18 +103,29 @@ export async function readTopk(file: string): Promise<TopkHistory> {
   };
 }
 
+/** How many arrays the first value lies in; undefined for arrays without any, as of steps without tokens. */
+function depthOf(value: unknown): number | undefined {
+  if (!Array.isArray(value)) return 0;
+  for (const part of value) {
+    const depth = depthOf(part);
+    if (depth !== undefined) return depth + 1;
+  }
+  return undefined;
+}
+
 interface Step {
   layers: number;
-  topK: number;
+  /** Undefined where there are no tokens. */
+  topK: number | undefined;
   ids: Int32Array;
 }
 
 /** [layers][T][k] */
 function readStep(name: string, value: unknown): Step {
   const layers = list(name, value, "with the tokens of each layer").map((layer, i) => {
-    return list(`${name}[${i}]`, layer, "with the ids of each token");
+    return requireArray(`${name}[${i}]`, layer, "with the ids of each token");
   });
-  const topK = list(`${name}[0][0]`, layers[0][0], "of ids").length;
+  const topK = layers[0].length === 0 ? undefined : list(`${name}[0][0]`, layers[0][0], "of ids").length;
   const ids: number[] = [];
   for (const [i, tokens] of layers.entries()) {
     if (tokens.length !== layers[0].length) {
@@ -132,7 +147,12 @@ function readStep(name: string, value: unknown): Step {
 }
 
 function list(name: string, value: unknown, what: string): unknown[] {
+  const values = requireArray(name, value, what);
+  if (values.length === 0) throw new ShapeError(name, `a non-empty array ${what}`, 0);
+  return values;
+}
+
+function requireArray(name: string, value: unknown, what: string): unknown[] {
   if (!Array.isArray(value)) throw new ArgumentError(name, `an array ${what}`, value);
-  if (value.length === 0) throw new ShapeError(name, `a non-empty array ${what}`, 0);
   return value;
 }

@@ -2,7 +2,7 @@ import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import type { Numbers } from "../problem.ts";
 import { requireCount } from "./placement.ts";
 
-/** Expert loads of recorded batches, oldest first. */
+/** Expert loads of recorded batches, oldest first. Batches of a layer without tokens are left out, and a layer may have no others. */
 export interface LoadHistory {
   /** [steps, layers, E] tokens, finite and >= 0. */
   loads: Numbers;
@@ -19,7 +19,7 @@ export interface LayerHistory {
   readonly experts: number;
   /** [steps, E] loads in shares: each row adds up to 1, so that every batch counts alike. Oldest first. */
   readonly share: Float64Array;
-  /** [E] mean load in tokens. */
+  /** [E] mean load of these batches in tokens. */
   readonly mean: Float64Array;
 }
 
@@ -52,21 +52,22 @@ export function checkHistory(history: LoadHistory): LayerHistory[] {
 const MAX_LOAD = 2 ** 100;
 
 function layerHistory({ loads, steps, layers, experts }: LoadHistory, layer: number): LayerHistory {
-  const share = new Float64Array(steps * experts);
-  const mean = new Float64Array(experts);
-  let kept = 0;
+  const kept: { row: number; total: number }[] = [];
   for (let step = 0; step < steps; step++) {
     const row = (step * layers + layer) * experts;
     let total = 0;
     for (let e = 0; e < experts; e++) total += loads[row + e];
-    if (total === 0) continue;
-    for (let e = 0; e < experts; e++) {
-      share[kept * experts + e] = loads[row + e] / total;
-      mean[e] += loads[row + e] / steps;
-    }
-    kept++;
+    if (total > 0) kept.push({ row, total });
   }
-  return { steps: kept, experts, share: share.subarray(0, kept * experts), mean };
+  const share = new Float64Array(kept.length * experts);
+  const mean = new Float64Array(experts);
+  for (const [i, { row, total }] of kept.entries()) {
+    for (let e = 0; e < experts; e++) {
+      share[i * experts + e] = loads[row + e] / total;
+      mean[e] += loads[row + e] / kept.length;
+    }
+  }
+  return { steps: kept.length, experts, share, mean };
 }
 
 /** Batches from..end - 1 alone. */

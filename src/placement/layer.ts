@@ -98,3 +98,11 @@ export async function optimizeLayer(
   if (kept) rows = start;
   return { base, rows, kept, recorded: { before: ofBase, after: kept ? ofStart : ofRows }, validation, evaluations };
 }
+
+/** Means over the layers that have tokens: the others, balanced however they are placed, would dilute them. 1 where none has. */
+export function meanRecorded(histories: readonly LayerHistory[], outcomes: readonly LayerOutcome[]): Comparison {
+  const full = outcomes.filter((_, layer) => histories[layer].steps > 0);
+  const mean = (of: (recorded: Comparison) => number) =>
+    full.length === 0 ? 1 : full.reduce((sum, { recorded }) => sum + of(recorded), 0) / full.length;
+  return { before: mean(({ before }) => before), after: mean(({ after }) => after) };
+}

@@ -8,7 +8,7 @@ import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { inGraphOrder } from "./graph_order.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
-import { type Comparison, type LayerOutcome, optimizeLayer } from "./layer.ts";
+import { type Comparison, type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
 import { checkMachine, type MachineOptions } from "./machine.ts";
 import { type Objective, objectives } from "./objective.ts";
 import { Pacer } from "./pacer.ts";
@@ -59,7 +59,7 @@ export interface OptimizedPlacements {
   /** One per layer, all of the same sizes unless slotsPerGpu leaves room. */
   placements: Placement[];
   layers: OptimizedLayer[];
-  /** Means over the layers. */
+  /** Means over the layers that have tokens; 1 where none has. */
   recorded: Comparison;
   sharedTopology: SharedGraph | undefined;
   evaluations: number;
@@ -132,7 +132,6 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
   const layers = outcomes.map(({ rows, base, recorded, validation, kept, evaluations }): OptimizedLayer => {
     return { recorded, validation, kept, moved: slotsMoved(base, rows), evaluations };
   });
-  const mean = (of: (layer: OptimizedLayer) => number) => layers.reduce((sum, one) => sum + of(one), 0) / layers.length;
   const { sharedTopology } = options;
   const ordered = Array.isArray(sharedTopology)
     ? ({ rows }: LayerOutcome) => inGraphOrder(placementOf(rows), sharedTopology)
@@ -140,7 +139,7 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
   return {
     placements: outcomes.map(ordered),
     layers,
-    recorded: { before: mean(({ recorded }) => recorded.before), after: mean(({ recorded }) => recorded.after) },
+    recorded: meanRecorded(histories, outcomes),
     sharedTopology: shared,
     evaluations: layers.reduce((sum, { evaluations }) => sum + evaluations, 0),
     stoppedBy: pacer.ranOut ? "budget" : "search",

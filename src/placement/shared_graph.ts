@@ -2,7 +2,7 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Machine, Rows } from "./arrangement.ts";
 import { rowsOf } from "./arrangement.ts";
 import type { LayerHistory } from "./history.ts";
-import type { LayerOutcome } from "./layer.ts";
+import { type LayerOutcome, meanRecorded } from "./layer.ts";
 import { ofValues } from "./objective.ts";
 import { Placement } from "./placement.ts";
 import { evaluate, type SearchContext, search } from "./search.ts";
@@ -14,7 +14,7 @@ export interface SharedGraph {
   roles: number[][];
   /** The layer whose own optimum the graph is; none for a given r2o. */
   fromLayer: number | undefined;
-  /** Mean over the layers of the objective on recorded batches, each layer with the best placement of its own, and with the shared graph. */
+  /** Mean over the layers with tokens of the objective on recorded batches, each layer with the best placement of its own, and with the shared graph. */
   free: number;
   shared: number;
 }
@@ -95,7 +95,7 @@ export async function optimizeShared(
     outcomes.push(outcome);
     onLayer();
   }
-  const mean = (of: readonly LayerOutcome[]) => of.reduce((sum, { recorded }) => sum + recorded.after, 0) / of.length;
+  const mean = (of: readonly LayerOutcome[]) => meanRecorded(histories, of).after;
   const fromLayer = given === "best" ? best : undefined;
   return { graph: { roles, fromLayer, free: mean(free), shared: mean(outcomes) }, outcomes };
 }

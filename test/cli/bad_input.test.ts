@@ -76,6 +76,16 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
       ["plan", file('[["\\u001b[2J\\n"]]'), ...planned],
       /: loads\[0\]\[0\]: expected a finite number >= 0, got " \[2J "\./,
     ],
+    [
+      "loads without a token",
+      ["analyze", file("[[[0,0]],[[0,0]]]"), ...on2],
+      /in-\d+: expected at least one step with tokens, got 0\.$/,
+    ],
+    [
+      "loads without a token, to plan by",
+      ["plan", file('{"logical_count":[[[0,0]]]}'), ...planned],
+      /in-\d+: expected at least one step with tokens, got 0\.$/,
+    ],
     ["other JSON", ["plan", file('{"loads":7}'), ...planned], /: expected \[steps\]\[layers\]\[E\]/],
     [
       "redundant that does not divide",
@@ -149,6 +159,27 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
       "an id that is none",
       ["replay", file("[[[0,1.5]]]"), ...on2],
       /: topk_ids\[0\]\[0\]\[1\]: expected an expert id, an integer >= 0, or -1 for none, got 1\.5\./,
+    ],
+    [
+      "an id that is no expert's",
+      ["replay", file("[[[0,2000000000]]]"), ...on2],
+      /: expected ids of at most 1024 experts, got 2000000000\. --experts says how many there are; ids beyond go nowhere\.$/,
+    ],
+    [
+      "ids without a token",
+      ["replay", file("[[[],[]],[[],[]]]"), ...on2],
+      /: expected at least one step with tokens, got 0\.$/,
+    ],
+    ["padding alone", ["replay", file("[[[-1,-1]]]"), ...on2], /: expected at least one step with tokens, got 0\.$/],
+    [
+      "ids beyond the experts alone",
+      ["replay", file("[[[4,5]]]"), ...on2, "--experts", "4"],
+      /: expected at least one step with tokens, got 0\.$/,
+    ],
+    [
+      "a layer with fewer tokens than another",
+      ["replay", file("[[[],[[0,1]]]]"), ...on2],
+      /: topk_ids\[0\]\[1\]: expected 0 tokens as in the first layer, got 1\.$/,
     ],
     [
       "raw ids without their axes",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type LoadHistory, type OptimizeOptions, optimizePlacement, Placement } from "../../src/index.ts";
+import { type LoadHistory, type OptimizeOptions, optimizePlacement, Placement, topologies } from "../../src/index.ts";
 import { seeded } from "../../src/random.ts";
 import { families } from "../helpers/instances.ts";
 import { faults, imbalances, mean } from "../helpers/placed.ts";
@@ -171,5 +171,44 @@ describe("options", () => {
     const { placements, recorded } = await optimizePlacement(historyOf([new Array(16).fill(0)]), options);
     expect(faults(placements[0], 16, options)).toEqual([]);
     expect(recorded).toEqual({ before: 1, after: 1 });
+  });
+});
+
+describe("batches without tokens are no batches", () => {
+  const random = seeded(4);
+  const [layers, experts] = [2, 16];
+  const full = Array.from({ length: 24 }, () =>
+    Array.from({ length: layers }, () => families.lognormal(random, experts, 4).map((load) => load + 1)),
+  );
+  const none = new Array<number>(experts).fill(0);
+  const options = { gpus: 4, redundant: 4, backend: "cpu" } as const;
+  const historyOfSteps = (steps: number[][][]): LoadHistory => {
+    return { loads: steps.flat(2), steps: steps.length, layers: steps[0].length, experts };
+  };
+
+  test("wherever they are, and in other steps of one layer than of another", async () => {
+    const expected = await optimizePlacement(historyOfSteps(full), options);
+    expect(expected.stoppedBy).toBe("search");
+    const shifted = Array.from({ length: 31 }, (_, i) => [full[i - 2]?.[0] ?? none, full[i - 7]?.[1] ?? none]);
+    const spread = full.flatMap((step) => [[none, none], step, [none, none]]);
+    for (const steps of [shifted, spread])
+      expect(await optimizePlacement(historyOfSteps(steps), options)).toEqual(expected);
+  });
+
+  test("and a layer that has no others does not dilute the means", async () => {
+    const [dense, sharedTopology] = [full.map((step) => [none, ...step]), topologies.ring(4)];
+    for (const more of [{}, { sharedTopology: true }, { sharedTopology }]) {
+      const brief = { ...options, ...more, budgetMs: 0 };
+      const expected = await optimizePlacement(historyOfSteps(full), brief);
+      const { layers, recorded, sharedTopology: graph } = await optimizePlacement(historyOfSteps(dense), brief);
+      expect(layers[0].recorded).toEqual({ before: 1, after: 1 });
+      expect(recorded).toEqual({
+        before: mean(layers.slice(1).map(({ recorded }) => recorded.before)),
+        after: mean(layers.slice(1).map(({ recorded }) => recorded.after)),
+      });
+      expect(recorded.before).toBe(expected.recorded.before);
+      if (graph) expect(graph.shared).toBe(recorded.after);
+      if (graph) expect(graph.free).toBe(expected.sharedTopology!.free);
+    }
   });
 });

@@ -116,6 +116,18 @@ describe("moves", () => {
   });
 });
 
+test("shares and mean loads are of the batches with tokens, layer by layer", () => {
+  const loads = [...[0, 0], ...[6, 2], ...[3, 1], ...[0, 0], ...[1, 1], ...[0, 0]]; // 3 steps, 2 layers, 2 experts
+  const [first, second] = checkHistory({ loads, steps: 3, layers: 2, experts: 2 });
+  expect(first).toEqual({
+    steps: 2,
+    experts: 2,
+    share: Float64Array.of(0.75, 0.25, 0.5, 0.5),
+    mean: Float64Array.of(2, 1),
+  });
+  expect(second).toEqual({ steps: 1, experts: 2, share: Float64Array.of(0.75, 0.25), mean: Float64Array.of(6, 2) });
+});
+
 describe("scenarios", () => {
   const experts = 8;
   const historyOf = (rows: number[][]) =>
