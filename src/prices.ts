@@ -9,7 +9,8 @@ import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
  *
  * One token less of expert e ends the batch sooner by expertPrice[e], where the optimum is differentiable. And it bounds what a replica is
  * worth: one more replica of e on a GPU h saves at most expertLoad[e] * max(0, expertPrice[e] - price[h]), because the prices remain a
- * valid bound once h joins the minimum. So the experts to replicate are those with a price, outside the bottleneck.
+ * valid bound once h joins the minimum. So the experts to replicate are those with a price, outside the bottleneck. The bound is in
+ * fractions: in whole tokens, with equal speeds, it is that number rounded up, for the maximum load is rounded up, too.
  *
  * Example. Two GPUs; expert 0 (90 tokens) only on GPU 0, expert 1 (10 tokens) only on GPU 1. t* = 90, bottleneck [0], price [1, 0],
  * expertPrice [1, 0]. A replica of expert 0 on GPU 1 saves at most 90 * (1 - 0) = 90; it really saves 40, since then t* = 50 and the

@@ -7,6 +7,7 @@ import { gpusOption, loadsArgument, placementOption, redundantOption } from "./o
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
+import { toWithinOne } from "./split_imbalance.ts";
 import { droppedInWords, type Placed, placedByEplb, splitSteps } from "./step_split.ts";
 import { count, paragraph, plural } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
@@ -95,7 +96,7 @@ function some(ranked: readonly Ranked[], value: (value: number) => string): stri
 }
 
 export function legend(analysis: Analysis): string[] {
-  const { gpus, experts, redundant, placedBy, dropped, measuredSteps, layers } = analysis;
+  const { gpus, experts, redundant, placedBy, dropped, measuredSteps, layers, tokens } = analysis;
   const batches = layers.reduce((sum, layer) => sum + layer.batches, 0);
   const optimal = layers.reduce((sum, layer) => sum + layer.optimal, 0);
   return [
@@ -103,7 +104,7 @@ export function legend(analysis: Analysis): string[] {
     `${plural(measuredSteps.length, "step")} measured.`,
     ...droppedInWords(dropped),
     "Imbalance is the busiest GPU's load over the mean: none, experts in order without replicas; even, every replica of an expert",
-    "serves equally many of its tokens, as hashing does on average; LP, the best split,",
+    `serves equally many of its tokens${toWithinOne(tokens)}, as hashing does on average; LP, the best split,`,
     `proven for ${count(optimal)} of ${count(batches)} batches.`,
     "Bottleneck: GPUs that the others cannot relieve, by the share of the steps. Hottest: load over the mean expert's.",
     "One more replica: which would help the LP most, and what it takes off the imbalance.",

@@ -22,8 +22,9 @@ const TRIALS = 24;
 /**
  * The single replica that lowers a layer's LP-optimal imbalance most: proposed by prices, tried with the LP.
  *
- * A replica of expert e on GPU h saves at most w_e max(0, price of e - price of h) in a batch (see `expertPrice`). Candidates are tried in
- * descending order of that bound, until no bound is above what the best one really saves, or TRIALS were tried; `saved` is of all batches.
+ * A replica of expert e on GPU h saves at most w_e max(0, price of e - price of h) in a batch (see `expertPrice`), rounded up where tokens are
+ * whole: with few tokens that is much more. Candidates are tried in descending order of the first, but for those whose bound is not above
+ * what the best one really saves, until TRIALS were tried; `saved` is of all batches.
  */
 export async function bestReplica(
   layer: Layer,
@@ -37,18 +38,20 @@ export async function bestReplica(
   const means = meanLoads(layer, solution.batch);
   const batches = evenly(0, solution.batch, TRIED_BATCHES);
 
-  const bounds: ReplicaProposal[] = [];
+  const candidates: (ReplicaProposal & { atMost: number })[] = [];
   for (let expert = 0; expert < experts; expert++) {
     for (let gpu = 0; gpu < gpus; gpu++) {
-      let saved = 0;
+      let [saved, atMost] = [0, 0];
       for (const lp of batches) {
         const gain = price[lp * experts + expert] - solution.price[lp * gpus + gpu];
-        saved += Math.max(0, expertLoad[lp * experts + expert] * gain) / means[lp] / batches.length;
+        const bound = Math.max(0, expertLoad[lp * experts + expert] * gain);
+        saved += bound / means[lp] / batches.length;
+        atMost += (tokens === "integer" ? Math.ceil(bound) : bound) / means[lp] / batches.length;
       }
-      if (saved > 0) bounds.push({ expert, gpu, saved });
+      if (saved > 0) candidates.push({ expert, gpu, saved, atMost });
     }
   }
-  bounds.sort((a, b) => b.saved - a.saved);
+  candidates.sort((a, b) => b.saved - a.saved);
 
   /** What the mean imbalance of some batches loses by a replica. */
   async function tried({ expert, gpu }: ReplicaProposal, lps: readonly number[]): Promise<ReplicaProposal> {
@@ -62,8 +65,10 @@ export async function bestReplica(
   }
 
   let best: ReplicaProposal | undefined;
-  for (const candidate of bounds.slice(0, TRIALS)) {
-    if (best && candidate.saved <= best.saved) break;
+  let trials = 0;
+  for (const candidate of candidates) {
+    if (best && candidate.atMost <= best.saved) continue;
+    if (trials++ === TRIALS) break;
     const proposal = await tried(candidate, batches);
     if (proposal.saved > (best?.saved ?? 0)) best = proposal;
   }

@@ -3,7 +3,7 @@ import type { Balanced, LayerStatus } from "../balancer/types.ts";
 import type { BackendName } from "../solution.ts";
 import type { SolverOptions } from "../solver.ts";
 import { pause } from "./interruption.ts";
-import { type Imbalance, ofSplits, type SplitName, summarise } from "./split_imbalance.ts";
+import { type Imbalance, ofSplits, type SplitName, splits, summarise } from "./split_imbalance.ts";
 import { type Dropped, type Placed, unionOf } from "./step_split.ts";
 import type { TopkHistory } from "./topk_file.ts";
 
@@ -68,9 +68,8 @@ export async function replay(
       const verdict = balanced.status[layer];
       status[verdict] = (status[verdict] ?? 0) + 1;
       assignments += balanced.before.mean[layer] * gpus;
-      imbalances[layer].originals.push(inOrder(balanced, layer, experts, gpus));
-      imbalances[layer].even.push(balanced.before.imbalance[layer]);
-      imbalances[layer].solved.push(balanced.after.imbalance[layer]);
+      const ofLayer = imbalanceOf(balanced, layer, experts, gpus);
+      for (const name of splits) imbalances[layer][name].push(ofLayer[name]);
     }
     onProgress((i + 1) / steps.length);
   }
@@ -100,9 +99,15 @@ export async function replay(
   };
 }
 
-/** Imbalance of the experts in order on the GPUs, without replicas. */
-function inOrder({ counts }: Balanced, layer: number, experts: number, gpus: number): number {
-  const load = new Float64Array(gpus);
-  for (let e = 0; e < experts; e++) load[Math.floor((e * gpus) / experts)] += counts[layer * experts + e];
-  return (Math.max(...load) * gpus) / load.reduce((a, b) => a + b);
+/** Of the loads, which are exact: the balancer's own ratios are f32 on WebGPU. */
+function imbalanceOf(
+  { counts, before, after }: Balanced,
+  layer: number,
+  experts: number,
+  gpus: number,
+): Record<SplitName, number> {
+  const inOrder = new Float64Array(gpus);
+  for (let e = 0; e < experts; e++) inOrder[Math.floor((e * gpus) / experts)] += counts[layer * experts + e];
+  const mean = before.mean[layer];
+  return { originals: Math.max(...inOrder) / mean, even: before.max[layer] / mean, solved: after.max[layer] / mean };
 }

@@ -1,3 +1,6 @@
+import type { Placement } from "../placement/placement.ts";
+import type { TokenMode } from "../problem.ts";
+import { apportion } from "../reference/apportion.ts";
 import type { ReplicaSolution } from "../solution.ts";
 import type { Layer } from "./layer_solvers.ts";
 
@@ -25,27 +28,42 @@ export interface Split {
   mean: number;
 }
 
-/** GPU loads and imbalance of LP `lp` of a layer, which has tokens, under the three ways. */
-export function splitOf({ placement, expertLoad }: Layer, { gpuLoad, maxLoad }: ReplicaSolution, lp: number): Split {
-  const { gpus, logicalExperts, physicalToLogical, gpuOf, replicaCount } = placement;
+/**
+ * GPU loads and imbalance of LP `lp` of a layer, which has tokens, under the three ways.
+ *
+ * All three are counted alike, so that the even split is never below the LP's: in whole tokens where the LP was solved in these (equal parts
+ * to within a token, the balancer's even split), in fractions otherwise. The experts in order lie elsewhere, and may do better.
+ */
+export function splitOf({ placement, expertLoad }: Layer, solution: ReplicaSolution, lp: number): Split {
+  const { gpus, logicalExperts, gpuOf } = placement;
+  const loads = expertLoad.slice(lp * logicalExperts, (lp + 1) * logicalExperts);
   const originals = new Float64Array(gpus);
   const even = new Float64Array(gpus);
-  for (let e = 0; e < logicalExperts; e++) {
-    originals[Math.floor((e * gpus) / logicalExperts)] += expertLoad[lp * logicalExperts + e];
-  }
-  for (const [slot, e] of physicalToLogical.entries()) {
-    even[gpuOf[slot]] += expertLoad[lp * logicalExperts + e] / replicaCount[e];
-  }
+  for (let e = 0; e < logicalExperts; e++) originals[Math.floor((e * gpus) / logicalExperts)] += loads[e];
+  const quota = solution.tokens === "integer" ? evenQuota(placement, loads) : evenShares(placement, loads);
+  for (const [slot, tokens] of quota.entries()) even[gpuOf[slot]] += tokens;
   const mean = originals.reduce((a, b) => a + b) / gpus;
   return {
-    gpuLoad: { originals, even, solved: gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
+    gpuLoad: { originals, even, solved: solution.gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
     imbalance: {
       originals: Math.max(...originals) / mean,
       even: Math.max(...even) / mean,
-      solved: maxLoad[lp] / mean,
+      solved: solution.maxLoad[lp] / mean,
     },
     mean,
   };
+}
+
+/** [P] whole tokens. */
+function evenQuota(placement: Placement, loads: Float64Array): Int32Array {
+  const quota = new Int32Array(placement.physicalExperts);
+  apportion(placement, loads, undefined, quota);
+  return quota;
+}
+
+/** [P] fractions. */
+function evenShares({ physicalToLogical, replicaCount }: Placement, loads: Float64Array): Float64Array {
+  return Float64Array.from(physicalToLogical, (e) => loads[e] / replicaCount[e]);
 }
 
 /** Of no imbalances: 1, as nothing to do is done at once. */
@@ -56,4 +74,9 @@ export function summarise(imbalances: readonly number[]): Imbalance {
     mean: values.reduce((a, b) => a + b) / values.length,
     p95: values[Math.round(0.95 * (values.length - 1))],
   };
+}
+
+/** For a legend: how even the even split is. */
+export function toWithinOne(tokens: TokenMode): string {
+  return tokens === "integer" ? ", to within one" : "";
 }

@@ -12,6 +12,10 @@ export function apportion(
 ): void {
   for (let e = 0; e < logicalExperts; e++) {
     const slots = logicalToPhysical.subarray(e * maxReplicas, e * maxReplicas + replicaCount[e]);
+    if (slots.length === 1) {
+      quota[slots[0]] = counts[e]; // as below, sooner
+      continue;
+    }
     let total = 0;
     if (weights) for (const slot of slots) total += weights[slot];
     const even = total === 0;

@@ -16,14 +16,18 @@ export function optimum(load: readonly number[], gpusOf: readonly number[][], gp
   return most;
 }
 
-/** The maximum load of each way to split one batch, from the batch and the placement alone. */
+/**
+ * The maximum load of each way to split one batch, from the batch and the placement alone. Evenly, whole tokens are dealt one by one: token m
+ * of w, counted from 1, goes to slot ceil(m n / w) of the n slots of its expert.
+ */
 export function maxLoads(load: readonly number[], map: readonly number[], gpus: number) {
   const gpusOf = hosts(map, gpus);
   const originals = new Array<number>(gpus).fill(0);
   const even = new Array<number>(gpus).fill(0);
   for (const [e, tokens] of load.entries()) {
     originals[Math.floor(e / (load.length / gpus))] += tokens;
-    for (const g of gpusOf[e]) even[g] += tokens / gpusOf[e].length;
+    const slots = gpusOf[e];
+    for (let m = 1; m <= tokens; m++) even[slots[Math.ceil((m * slots.length) / tokens) - 1]]++;
   }
   return { originals: Math.max(...originals), even: Math.max(...even), solved: optimum(load, gpusOf, gpus) };
 }
