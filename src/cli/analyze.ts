@@ -7,7 +7,7 @@ import { gpusOption, loadsArgument, placementOption, redundantOption } from "./o
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
-import { toWithinOne } from "./split_imbalance.ts";
+import { fractionsInWords, toWithinOne } from "./split_imbalance.ts";
 import { droppedInWords, type Placed, placedByEplb, splitSteps } from "./step_split.ts";
 import { count, paragraph, plural } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
@@ -108,6 +108,7 @@ export function legend(analysis: Analysis): string[] {
     `proven for ${count(optimal)} of ${count(batches)} batches.`,
     "Bottleneck: GPUs that the others cannot relieve, by the share of the steps. Hottest: load over the mean expert's.",
     "One more replica: which would help the LP most, and what it takes off the imbalance.",
+    ...fractionsInWords(tokens),
   ];
 }
 

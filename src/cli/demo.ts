@@ -5,6 +5,7 @@ import { type LoadHistory, readLoads } from "./load_file.ts";
 import { integer } from "./options.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
+import { fractionsInWords } from "./split_imbalance.ts";
 import { droppedInWords } from "./step_split.ts";
 import { count, paragraph, range } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
@@ -82,11 +83,12 @@ function table({ groups, all }: BalanceReport): string {
   ]);
 }
 
-function provenance({ source, dropped, fittedTo, measuredOn }: BalanceReport): string {
+function provenance({ source, tokens, dropped, fittedTo, measuredOn }: BalanceReport): string {
   const measured = fittedTo === measuredOn ? "there, too" : `in ${measuredOn}`;
   return paragraph(
     `Loads: ${source}. Experts are placed by the mean loads of ${fittedTo}; imbalance is measured ${measured}.`,
     ...droppedInWords(dropped),
+    ...fractionsInWords(tokens),
   );
 }
 

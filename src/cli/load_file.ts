@@ -1,5 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
-import type { LoadHistory as RecordedLoads } from "../placement/history.ts";
+import { MAX_LOAD, type LoadHistory as RecordedLoads } from "../placement/history.ts";
 import { MAX_TOKENS } from "../problem.ts";
 import { nameOf, readJson } from "./json_file.ts";
 
@@ -7,7 +7,7 @@ import { nameOf, readJson } from "./json_file.ts";
 export interface LoadHistory extends RecordedLoads {
   /** Where they come from, in words. */
   source: string;
-  /** [steps, layers, E] tokens; Int32Array where all of them are whole. */
+  /** [steps, layers, E] tokens; Int32Array where all of them are whole, and those of a layer and step add up to at most 2^31 - 1. */
   loads: Int32Array | Float64Array;
 }
 
@@ -24,7 +24,7 @@ interface Part {
  * or run being a step, `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`.
  *
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
- * @throws {LoadError} A load is not a finite number >= 0, or those of one layer and step add up to more than 2^31 - 1.
+ * @throws {LoadError} A load is not a finite number >= 0, or those of one layer and step add up to 2^100 or more.
  */
 export async function readLoads(file: string): Promise<LoadHistory> {
   const source = nameOf(file);
@@ -34,15 +34,18 @@ export async function readLoads(file: string): Promise<LoadHistory> {
   const experts = lengthOf(rowsOf(steps[0])[0], "expert");
   const loads = new Float64Array(steps.length * layers * experts);
   let filled = 0;
+  let largest = 0;
   for (const step of steps) {
     const rows = rowsOf(step);
     if (rows.length !== layers) throw new ShapeError(step.name, `${layers} layers as in the first step`, rows.length);
     for (const row of rows) {
-      loads.set(expertLoads(row, experts), filled);
+      const { values, total } = expertLoads(row, experts);
+      loads.set(values, filled);
+      largest = Math.max(largest, total);
       filled += experts;
     }
   }
-  const whole = loads.every(Number.isInteger);
+  const whole = largest <= MAX_TOKENS && loads.every(Number.isInteger);
   return { source, steps: steps.length, layers, experts, loads: whole ? Int32Array.from(loads) : loads };
 }
 
@@ -83,7 +86,7 @@ function lengthOf(part: Part, what: string): number {
   return length;
 }
 
-function expertLoads({ name, value }: Part, experts: number): number[] {
+function expertLoads({ name, value }: Part, experts: number): { values: number[]; total: number } {
   if (!Array.isArray(value)) throw new ArgumentError(name, "a row of expert loads", value);
   if (value.length !== experts) throw new ShapeError(name, `${experts} experts as in the first row`, value.length);
   let total = 0;
@@ -93,6 +96,6 @@ function expertLoads({ name, value }: Part, experts: number): number[] {
     }
     total += load;
   }
-  if (total > MAX_TOKENS) throw new LoadError(name, `a total of at most ${MAX_TOKENS}`, total);
-  return value;
+  if (total >= MAX_LOAD) throw new LoadError(name, "a total below 2^100", total);
+  return { values: value, total };
 }

@@ -10,7 +10,7 @@ import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
 import { withProgress } from "./progress.ts";
-import { type Imbalance, toWithinOne } from "./split_imbalance.ts";
+import { fractionsInWords, type Imbalance, toWithinOne } from "./split_imbalance.ts";
 import { droppedInWords } from "./step_split.ts";
 import { paragraph } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
@@ -128,6 +128,7 @@ function legend(report: PlanReport, out: string | undefined, format: PlacementFo
     "none, experts in order without replicas; even, the replicas of an expert share its tokens evenly" +
       `${toWithinOne(report.tokens)}; LP, the best split.`,
     ...droppedInWords(report.dropped),
+    ...fractionsInWords(report.tokens),
   ];
   if (inForce) sentences.push("Moved: slots whose GPU must load another expert than in force.");
   if (shared) {

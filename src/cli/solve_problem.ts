@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { LoadError } from "../errors.ts";
 import { tokenModes } from "../problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../solution.ts";
 import { solveLoadBalanceLP } from "../solve.ts";
@@ -28,9 +29,15 @@ export function solveCommand(): Command {
     .action(async (file: string, { json, ...options }: Options) => {
       const problem = await readProblem(file);
       const solve = solveLoadBalanceLP as (...args: unknown[]) => Promise<ReplicaSolution | EdgeSolution>; // either form
-      const solution = await solve(problem, { ...options, signal: interrupted });
+      const solution = await solve(problem, { ...options, signal: interrupted }).catch(withOptionsOfThisCommand);
       console.log(json ? JSON.stringify(inRows(solution)) : inWords(solution));
     });
+}
+
+/** Where the library's remedy is one of its options, it has another name here. */
+function withOptionsOfThisCommand(error: unknown): never {
+  if (error instanceof LoadError) error.message = error.message.replace('tokens: "fractional"', "--tokens fractional");
+  throw error;
 }
 
 /** Arrays of B rows as such, so that the answer needs no shapes to be read. */

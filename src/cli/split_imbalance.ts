@@ -80,3 +80,9 @@ export function summarise(imbalances: readonly number[]): Imbalance {
 export function toWithinOne(tokens: TokenMode): string {
   return tokens === "integer" ? ", to within one" : "";
 }
+
+/** For a legend: why tokens are not whole, where they are not. */
+export function fractionsInWords(tokens: TokenMode): string[] {
+  if (tokens === "integer") return [];
+  return ["All are in shares, not whole tokens: the loads are fractions, or a batch's add up to more than 2^31 - 1."];
+}

@@ -49,7 +49,7 @@ export function checkHistory(history: LoadHistory): LayerHistory[] {
 }
 
 /** EPLB computes in float32, whose largest number is 2^128: a layer's total must fit. */
-const MAX_LOAD = 2 ** 100;
+export const MAX_LOAD = 2 ** 100;
 
 function layerHistory({ loads, steps, layers, experts }: LoadHistory, layer: number): LayerHistory {
   const kept: { row: number; total: number }[] = [];

@@ -86,6 +86,11 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
       ["plan", file('{"logical_count":[[[0,0]]]}'), ...planned],
       /in-\d+: expected at least one step with tokens, got 0\.$/,
     ],
+    [
+      "too many tokens even for fractions",
+      ["analyze", file("[[1e30,1e31]]"), ...on2],
+      /: loads\[0\]: expected a total below 2\^100, got 1\.1e\+31\.$/,
+    ],
     ["other JSON", ["plan", file('{"loads":7}'), ...planned], /: expected \[steps\]\[layers\]\[E\]/],
     [
       "redundant that does not divide",
@@ -210,6 +215,11 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
       "loads of other GPUs",
       ["solve", file('{"gpus":2,"edges":[[0,1]],"load":[[1,2],[3]],"capacity":[[1],[1]]}')],
       "load[1]: expected a value for each of the 2 GPUs, got 1.",
+    ],
+    [
+      "more whole tokens than 32 bits hold",
+      ["solve", file('{"placement":{"gpus":2,"physicalToLogical":[0,1]},"expertLoad":[2147483647,1]}')],
+      /^expertLoad: .+ got 2147483648\. Solve in larger units, or with --tokens fractional\.$/,
     ],
     [
       "half a token",
