@@ -31,7 +31,11 @@ export async function readBytes(file: string): Promise<Buffer> {
 
 /** The JSON of a file, as `readBytes` reads it.  @throws {ArgumentError} It cannot be read, or is no JSON; ends with the remedy. */
 export async function readJson(file: string, remedy = ""): Promise<unknown> {
-  const content = await readBytes(file);
+  return parseJson(file, await readBytes(file), remedy);
+}
+
+/** The JSON that a file's bytes are.  @throws {ArgumentError} They are none; ends with the remedy. */
+export function parseJson(file: string, content: Buffer, remedy = ""): unknown {
   try {
     return JSON.parse(content.toString());
   } catch (cause) {

@@ -10,6 +10,7 @@ import { reasonOf } from "./json_file.ts";
 import { planCommand } from "./plan.ts";
 import { replayCommand } from "./replay.ts";
 import { solveCommand } from "./solve_problem.ts";
+import { oneLine } from "./warning.ts";
 
 const exitCodes = { failure: 1, badInput: 2, interrupted: 130 };
 
@@ -43,9 +44,4 @@ try {
   } else {
     throw error;
   }
-}
-
-/** A message may quote a file or an argument: no control character of it may reach the terminal. */
-function oneLine(text: string): string {
-  return text.trim().replaceAll(/\p{Cc}+/gu, " ");
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type PlacementFormat, placementFormats, placementsToJSON } from "../placement/conventions.ts";
 import { objectives } from "../placement/objective.ts";
+import type { Placement } from "../placement/placement.ts";
 import { topologies } from "../placement/topologies.ts";
 import { interrupted } from "./interruption.ts";
 import { readLoads } from "./load_file.ts";
@@ -10,6 +11,7 @@ import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
 import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
 import { withProgress } from "./progress.ts";
+import { requireSidecarWritable, sidecarOf, writeSidecar } from "./sidecar.ts";
 import { fractionsInWords, type Imbalance, toWithinOne } from "./split_imbalance.ts";
 import { droppedInWords } from "./step_split.ts";
 import { paragraph } from "./words.ts";
@@ -79,7 +81,10 @@ async function run(
   if (format === "lplb" && (graph === undefined || graph === "best")) {
     command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
   }
-  if (out !== undefined) requireWritable("--out", out);
+  if (out !== undefined) {
+    requireWritable("--out", out);
+    if (refusesKeys.includes(format)) requireSidecarWritable("--out", out);
+  }
   const history = await readLoads(file);
   requireSlots(history.experts, gpus, redundant);
   const inForce = placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus });
@@ -88,8 +93,21 @@ async function run(
   const { report, placements } = await withProgress("planning", (onProgress) =>
     plan(history, wanted, onProgress, interrupted),
   );
-  if (out !== undefined) writeWhole("--out", out, `${JSON.stringify(placementsToJSON(placements, format))}\n`);
+  if (out !== undefined) write(out, placements, format);
   console.log(json ? JSON.stringify(report) : inWords(report, out, format));
+}
+
+/** Formats whose readers stop at keys that they do not know. */
+const refusesKeys: readonly PlacementFormat[] = ["sglang"];
+
+/** With the number of GPUs, for who reads it back: in the file, or beside it where its reader refuses further keys. */
+function write(out: string, placements: Placement[], format: PlacementFormat): void {
+  const [{ gpus }] = placements;
+  const file = placementsToJSON(placements, format);
+  const beside = refusesKeys.includes(format);
+  const content = `${JSON.stringify(beside ? file : { ...file, gpus })}\n`;
+  writeWhole("--out", out, content);
+  if (beside) writeSidecar("--out", out, content, gpus);
 }
 
 function inWords(report: PlanReport, out: string | undefined, format: PlacementFormat): string {
@@ -146,5 +164,7 @@ function legend(report: PlanReport, out: string | undefined, format: PlacementFo
     stoppedBy === "budget" ? "; the budget cut it short in some layers: a larger --budget may find better" : "";
   sentences.push(`The search took ${seconds.toFixed(0)} s${more}.`);
   sentences.push(out === undefined ? "Nothing is written without --out." : `Written to ${out} for ${format}.`);
+  const sidecar = out !== undefined && refusesKeys.includes(format) ? sidecarOf(out) : undefined;
+  if (sidecar !== undefined) sentences.push(`${sidecar} has its number of GPUs, for --placement.`);
   return sentences;
 }

@@ -185,17 +185,18 @@ function requireFormat(placements: readonly Placement[], format: PlacementFormat
  *
  * Everything that is there is checked, and must agree; a map or the counts may be missing, as long as one of the maps is there: the slots
  * of each expert suffice. They may be in any order and padded with -1 to any width. An r2o beside the map must describe it.
- * log2phy_prob is checked, too; `sharesFromJSON` returns it. Other names are ignored.
+ * log2phy_prob is checked, too; `sharesFromJSON` returns it. So is gpus, which no system writes but `evenkeel plan` does. Other names are
+ * ignored.
  *
  * An unused slot, vLLM's -1 in physical_to_logical_map, is refused: every slot of a Placement takes tokens, and to leave the slot out would
  * number those behind it anew. So are SGLang's maps of one rank that hold only the nearest slots of each expert; their
  * physical_to_logical_map alone is complete.
  *
  * @param json  an object of nested arrays; rows may also be TypedArrays, of int64 too. Read, never written or kept.
- * @param shape.gpus  G, which no system writes down; must divide P.
+ * @param shape.gpus  G, which no system writes down; must divide P, and be the gpus of the record where it has them.
  * @returns a placement per layer.
  * @throws {ArgumentError} A part is missing or no array, or the maps are of several systems.  @throws {ShapeError} It is empty or ragged.
- * @throws {PlacementError} An entry is out of range, a slot or an expert is missing, or parts disagree.
+ * @throws {PlacementError} An entry is out of range, a slot or an expert is missing, or parts disagree, gpus among them.
  */
 export function placementsFromJSON(json: object, shape: { gpus: number }): Placement[] {
   return readRecord(json, shape).placements;
@@ -222,6 +223,10 @@ function readRecord(json: object, shape: { gpus: number }): { placements: Placem
   requireKnown("shape", shape, { gpus: true });
   const gpus = requireCount("gpus", shape?.gpus);
   const record = json as Fields;
+  if (record.gpus !== undefined && record.gpus !== gpus) {
+    const remedy = "The placement was made for another number of GPUs.";
+    throw new PlacementError("json.gpus", `gpus = ${gpus}`, record.gpus, remedy);
+  }
   const { source, mapName, maps } = readSystem(record);
   const slots = maps.physicalToLogical[0].length;
   if (slots % gpus !== 0) {

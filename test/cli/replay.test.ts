@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import type { ReplayReport } from "../../src/cli/replay_report.ts";
 import { readTopk } from "../../src/cli/topk_file.ts";
 import { seeded } from "../../src/random.ts";
@@ -120,6 +120,81 @@ test("steps may differ in their tokens, be padded, and name experts that are not
     Buffer.from(JSON.stringify(uneven)),
   );
   expect(report).toMatchObject({ replayedSteps: [1], assignments: 4, outOfRange: 1 });
+});
+
+describe("a token never has an expert twice", () => {
+  const total = steps * layers * tokens;
+  const few = "Check the order of the axes; padding is -1, in raw bytes an id beyond --experts.";
+
+  /** Tokens of the given ids [.., k] that have one twice. */
+  const twice = (all: number[][]) => all.filter((token) => new Set(token).size < token.length).length;
+
+  test.each([
+    ["k and tokens", `steps=${steps},layers=${layers},k=${k},tokens=${tokens}`],
+    ["all of them", `k=${k},tokens=${tokens},layers=${layers},steps=${steps}`],
+  ])("raw bytes with %s in another order are refused", async (_, axes) => {
+    const { code, stdout, stderr } = await evenkeel(
+      ["replay", "-", ...shape, "--json", "--shape", axes],
+      withoutSoftware,
+      Buffer.from(ids.flat(3)),
+    );
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(
+      /^evenkeel: standard input: expected an expert once in each of the 1,200 tokens, got "[\d,]+ tokens with one twice"\. .+\n$/,
+    );
+    expect(stderr).toContain(few);
+  });
+
+  test("JSON [steps][layers][k][T] is refused, with the number of tokens", async () => {
+    const turned = ids.map((step) => step.map((layer) => [0, 1].map((rank) => layer.map((token) => token[rank]))));
+    const found = twice(turned.flat(2)); // of 50 ids of 8 experts
+    expect(found).toBe(steps * layers * k);
+    const { code, stderr } = await evenkeel(
+      ["replay", "-", ...shape],
+      withoutSoftware,
+      Buffer.from(JSON.stringify(turned)),
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain(`each of the ${found} tokens, got "${found} tokens with one twice".`);
+  });
+
+  test.each([
+    ["a few of many", (i: number) => i < 12, 12], // 1 %
+    ["fewer", (i: number) => i === 700, 1],
+  ])("%s get a warning, in one line, and stdout is as ever", async (_, isBad, bad) => {
+    const odd = Uint8Array.from(ids.flat(3));
+    for (let i = 0; i < total; i++) if (isBad(i)) odd[i * k + 1] = odd[i * k];
+    const axes = `steps=${steps},layers=${layers},tokens=${tokens},k=${k}`;
+    const args = ["replay", "-", ...shape, "--json", "--shape", axes];
+    const { code, stdout, stderr } = await evenkeel(args, withoutSoftware, Buffer.from(odd));
+    expect({ code, steps: JSON.parse(stdout).replayedSteps }).toEqual({ code: 0, steps: [4, 5, 6, 7] });
+    const what = `${bad} ${bad === 1 ? "token" : "tokens"} of 1,200 with an expert twice`;
+    expect(stderr).toBe(`evenkeel: warning: standard input: ${what}. ${few}\n`);
+  });
+
+  test.each([
+    [13, 1200, 2], // more than 1 %
+    [3, 4, 2],
+    [2, 24, 0], // so few say nothing, however large a part they are
+  ])("%i of %i tokens: exit code %i", async (bad, all, expected) => {
+    const some = Array.from({ length: all }, (_, t) => (t < bad ? [t % 3, t % 3] : [t % 4, (t + 1) % 4]));
+    const { code, stderr } = await evenkeel(
+      ["replay", "-", "--gpus", "2"],
+      withoutSoftware,
+      Buffer.from(JSON.stringify([some])),
+    );
+    expect(code).toBe(expected);
+    expect(stderr).toMatch(/^evenkeel: .+\n$/);
+  });
+
+  test("padding is no expert: -1 in JSON, in raw bytes ids beyond --experts", async () => {
+    const padded = ids.map((step) => step.map((layer) => [...layer, [-1, -1]]));
+    await replay(["-", ...shape], Buffer.from(JSON.stringify(padded))); // which checks that stderr is empty
+    const raw = Buffer.from(ids.flat(2).flatMap((token, i) => (i % 2 === 0 ? token : [255, 255])));
+    const axes = `steps=${steps},layers=${layers},tokens=${tokens},k=${k}`;
+    const { outOfRange } = await replay(["-", ...shape, "--experts", `${experts}`, "--shape", axes], raw);
+    expect(outOfRange).toBe(total / 2);
+  });
 });
 
 test("reads as many steps as there are", async () => {

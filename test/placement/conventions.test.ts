@@ -96,6 +96,7 @@ describe.each(placementFormats)("%s", (format) => {
     const placements = place(map, gpus);
     expect(placementMaps(placements, format)).toEqual(maps);
     expect(read(maps, { gpus })).toEqual(placements);
+    expect(read({ ...maps, gpus }, { gpus })).toEqual(placements); // as a plan has it
   });
 
   test("random placements come back, through JSON and from int64", () => {

@@ -47,6 +47,19 @@ describe("maps that are not as they should be", () => {
       { phy2log: undefined, physical_to_logical: [[0]] },
     ],
     ['json: expected the maps of vLLM, SGLang, EPLB, LPLB or TensorRT-LLM, got "0, 1".', ArgumentError, example],
+    ...(
+      [
+        ["2", 2],
+        [`"3"`, "3"],
+        ["null", null],
+      ] as const
+    ).map(
+      ([shown, gpus]): BadRecord => [
+        `json.gpus: expected gpus = 3, got ${shown}. The placement was made for another number of GPUs.`,
+        PlacementError,
+        { ...map, gpus },
+      ],
+    ),
     [
       'json: expected the maps of one system, got "physical_to_logical_map, phy2log".',
       ArgumentError,
