@@ -1,10 +1,5 @@
 /** Base of every error that evenkeel throws on purpose: a mistake of the caller's or of the platform's, never a verdict of mathematics. */
-export abstract class EvenkeelError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
+export abstract class EvenkeelError extends Error {}
 
 /** Shows what came instead of what was expected: short, and telling -0, NaN, strings and arrays apart. */
 export function shown(value: unknown): string {
@@ -53,4 +48,10 @@ export class KernelError extends EvenkeelError {
   ) {
     super(`${kernel}: ${diagnostics.join("\n")}`, options);
   }
+}
+
+// As keys, since minifiers rename classes and leave keys alone. On the prototypes, as for JavaScript's own errors.
+const named = { EvenkeelError, ArgumentError, ShapeError, LoadError, PlacementError, DeviceError, KernelError };
+for (const [name, { prototype }] of Object.entries(named)) {
+  Object.defineProperty(prototype, "name", { value: name, configurable: true, writable: true });
 }

@@ -14,23 +14,17 @@ import type { GroupSizes } from "./group_table.ts";
 import { solveKernel } from "./solve.ts";
 import { roundUp } from "./topology_table.ts";
 
-const fragments = [params, problem, interiorPoint, elimination, finish, u64];
+/** `solve` with lanes that share an LP; the same bindings, but for the topology's record, and the same params. */
+function groupBy(lanes: "workgroup" | "subgroup", reduce: string): Kernel {
+  const includes = [params, problem, interiorPoint, elimination, finish, u64, reduce];
+  const kernel = { name: "group", wgsl, includes, bindings: solveKernel.bindings };
+  // The directive shares a line with the header, so that the compiler's line numbers stay.
+  return lanes === "workgroup" ? kernel : { ...kernel, wgsl: `enable subgroups; ${wgsl}`, variant: lanes };
+}
 
-/** `solve` with one LP per workgroup; the same bindings, but for the topology's record, and the same params. */
-export const groupKernel = {
-  name: "group",
-  wgsl,
-  includes: [...fragments, workgroupReduce],
-  bindings: solveKernel.bindings,
-} satisfies Kernel;
-
-/** With one LP per subgroup. The directive shares a line with the header, so that the compiler's line numbers stay. */
-export const subgroupKernel = {
-  ...groupKernel,
-  wgsl: `enable subgroups; ${wgsl}`,
-  variant: "subgroup",
-  includes: [...fragments, subgroupReduce],
-} satisfies Kernel;
+// Marked as pure, so that bundlers leave the shaders out where nobody solves.
+export const groupKernel = /* @__PURE__ */ groupBy("workgroup", workgroupReduce);
+export const subgroupKernel = /* @__PURE__ */ groupBy("subgroup", subgroupReduce);
 
 /** Which lanes share an LP. */
 export interface GroupVariant {
