@@ -1,8 +1,9 @@
 import { ArgumentError, type DeviceError } from "./errors.ts";
-import { type BufferSlice, bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
+import { bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { lossError, watchLoss } from "./gpu/loss.ts";
 import { bind } from "./gpu/pipeline.ts";
+import type { BufferSlice } from "./gpu/types.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords } from "./kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
@@ -44,6 +45,7 @@ interface Buffers {
   readback: GPUBuffer;
 }
 
+/** @internal */
 export interface WebgpuBackend {
   solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
   encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
@@ -58,7 +60,7 @@ const PARAMS_BYTES = 32;
 /** LPs in one dispatch at most: some drivers reset a GPU that is busy for seconds. */
 const LONGEST_DISPATCH = 65536;
 
-/** The `solve` kernel on one device: buffers grow to the largest batch seen and are kept. Calls must not overlap. */
+/** The `solve` kernel on one device: buffers grow to the largest batch seen and are kept. Calls must not overlap. @internal */
 export async function webgpuBackend(
   device: GPUDevice,
   topology: Topology,

@@ -49,6 +49,7 @@ const FRACTIONAL_OPTIMAL = 1e-6;
  */
 export function certify(problem: ReplicaProblem, solution: ReplicaSolution): Certificate[];
 export function certify(problem: EdgeProblem, solution: EdgeSolution): Certificate[];
+export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Certificate[];
 export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Certificate[] {
   const { batch, gpus } = requireSolution(problem, solution);
   const speed = Array.from({ length: gpus }, (_, g) => problem.speed?.[g] ?? 1);

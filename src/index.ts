@@ -18,8 +18,17 @@ export {
   PlacementError,
   ShapeError,
 } from "./errors.ts";
-export type { BufferSlice } from "./gpu/buffers.ts";
 export { type AcquiredDevice, type AdapterChoice, type AdapterReport, requestDevice } from "./gpu/device.ts";
+export type {
+  BufferSlice,
+  GPUBufferBindingLike,
+  GPUBufferLike,
+  GPUCommandBufferLike,
+  GPUCommandEncoderLike,
+  GPUDeviceLike,
+  GPUQueueLike,
+  NativeGPUDevice,
+} from "./gpu/types.ts";
 export type { ImbalanceReport } from "./kernels/imbalance.ts";
 export type { Status } from "./kernels/solve.ts";
 export {

@@ -21,6 +21,7 @@ import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
  */
 export function expertPrice(problem: ReplicaProblem, solution: ReplicaSolution): Float64Array;
 export function expertPrice(problem: EdgeProblem, solution: EdgeSolution): Float64Array;
+export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Float64Array;
 export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Float64Array {
   const { batch, gpus } = requireSolution(problem, solution);
   const { price } = solution;

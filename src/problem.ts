@@ -9,7 +9,8 @@ export type Numbers = ArrayLike<number>;
 /** Replica graph of the edge form: edge [i, j] lets GPU j take over tokens of an expert whose original sits on GPU i. */
 export interface Graph {
   gpus: number;
-  edges: readonly (readonly [number, number])[];
+  /** Pairs [i, j]. */
+  edges: readonly (readonly number[])[];
 }
 
 /** Loads of the edge form, for B batches. */
@@ -69,6 +70,10 @@ const MAX_GPUS = 2 ** 16;
 
 export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {
   return typeof form === "object" && form !== null && "edges" in form;
+}
+
+export function isReplicaProblem(form: Placement | Graph | LoadBalanceProblem): form is ReplicaProblem {
+  return typeof form === "object" && form !== null && "placement" in form && !("edges" in form);
 }
 
 /** Checks a placement or graph and its speeds, and brings both forms to one. */

@@ -41,6 +41,10 @@ export async function solveLoadBalanceLP(
 ): Promise<EdgeSolution>;
 export async function solveLoadBalanceLP(
   problem: LoadBalanceProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<ReplicaSolution | EdgeSolution>;
+export async function solveLoadBalanceLP(
+  problem: LoadBalanceProblem,
   options: SolverOptions & SolveOptions = {},
 ): Promise<ReplicaSolution | EdgeSolution> {
   requireObject("options", options, { ...solverFields, ...solveFields });

@@ -3,6 +3,7 @@ import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
+import type { GPUCommandEncoderLike, GPUDeviceLike } from "./gpu/types.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { type Leveller, leveller } from "./level.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
@@ -12,6 +13,7 @@ import {
   type EdgeLoads,
   type EdgeProblem,
   type Graph,
+  isReplicaProblem,
   type LoadBalanceProblem,
   type Loads,
   oneSpeed,
@@ -36,7 +38,7 @@ export interface SolverOptions extends Speed {
    */
   backend?: (typeof backends)[number];
   /** A device of the caller's, used as it is and never destroyed. */
-  device?: GPUDevice;
+  device?: GPUDeviceLike;
   /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
   adapter?: AdapterChoice;
   /** Which WebGPU kernel, see KernelChoice; "auto" by default. */
@@ -75,7 +77,7 @@ export interface Solver<L, S> {
    *
    * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.  @throws {DeviceError} There is no device.
    */
-  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
+  encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void;
   /** Who answered last; before the first solve, who will. */
   readonly backend: BackendName;
   /** Which kernel solves now, and why. */
@@ -90,14 +92,14 @@ export interface Solver<L, S> {
 }
 
 /**
- * A solver for repeated solves on one placement (replica form) or graph (edge form). A second solve of a shape compiles nothing and
- * allocates nothing on the GPU.
+ * A solver for repeated solves on one placement (replica form) or graph (edge form), or on those of a problem, whose loads are not read. A
+ * second solve of a shape compiles nothing and allocates nothing on the GPU.
  *
  * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or an option is not as it should be.
  * @throws {DeviceError} backend is "webgpu" and there is no device.
  */
 export async function createSolver(
-  placement: Placement,
+  placement: Placement | ReplicaProblem,
   options?: SolverOptions,
 ): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
 export async function createSolver(
@@ -105,17 +107,21 @@ export async function createSolver(
   options?: SolverOptions,
 ): Promise<Solver<EdgeLoads, EdgeSolution>>;
 export async function createSolver(
-  form: Placement | (Graph & Speed),
+  form: Placement | (Graph & Speed) | LoadBalanceProblem,
+  options?: SolverOptions,
+): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>>;
+export async function createSolver(
+  given: Placement | (Graph & Speed) | LoadBalanceProblem,
   options: SolverOptions = {},
-): Promise<Solver<ReplicaLoads, ReplicaSolution> | Solver<EdgeLoads, EdgeSolution>> {
+): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>> {
   requireObject("options", options, solverFields);
-  const topology = toTopology(form, oneSpeed((form as Speed | undefined)?.speed, options.speed));
-  return form instanceof Placement
-    ? solverOn<ReplicaLoads, ReplicaSolution>(topology, form, options)
-    : solverOn<EdgeLoads, EdgeSolution>(topology, form, options);
+  const form = isReplicaProblem(given) ? given.placement : given;
+  if (form !== given) requireObject("problem", given, problemFields.replica);
+  const topology = toTopology(form, oneSpeed((given as Speed | undefined)?.speed, options.speed));
+  return solverOn(topology, form, options);
 }
 
-/** A solver on a topology that is checked already. */
+/** A solver on a topology that is checked already. @internal */
 export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   topology: Topology,
   form: Placement | Graph,
@@ -139,7 +145,7 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   return new TopologySolver<L, S>(topology, form, choice);
 }
 
-/** Checks the options that say who answers, whoever it will be, and returns the backend. */
+/** Checks the options that say who answers, whoever it will be, and returns the backend. @internal */
 export function checkBackend({
   backend = "auto",
   device,
@@ -180,14 +186,14 @@ function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement 
   }
 }
 
-/** What one solve is called with, checked. */
+/** What one solve is called with, checked. @internal */
 export interface Call {
   loads: Loads;
   level: boolean;
   signal: AbortSignal | undefined;
 }
 
-/** Checks what one solve is called with, and copies its loads. */
+/** Checks what one solve is called with, and copies its loads. @internal */
 export function checkCall(
   topology: Topology,
   form: Placement | Graph,
@@ -232,6 +238,8 @@ function findDevice({ device, adapter }: DeviceOptions): Promise<AcquiredDevice>
  * The device of who solves with *lane* alone, or why there is none and the CPU answers.
  *
  * @throws {DeviceError} backend is "webgpu", and there is none.  @throws {ArgumentError} backend is "webgpu", and lane does not take so many GPUs.
+ *
+ * @internal
  */
 export async function acquireForLane(
   gpus: number,
@@ -275,6 +283,7 @@ interface Auto {
   now: GpuChoice | DeviceError | undefined;
 }
 
+/** @internal */
 class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
   private readonly cpu: CpuBackend;
   private readonly auto: AutoBackend | undefined;
@@ -370,11 +379,11 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return { raw, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
   }
 
-  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void {
+  encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     const gpu = this.auto ? this.auto.gpu : this.fixed?.gpu;
     if (!gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
-    gpu.encode(encoder, buffers);
+    gpu.encode(encoder as GPUCommandEncoder, buffers);
   }
 
   destroy(): void {

@@ -78,11 +78,7 @@ export function topologyOfPlacement(placement: Placement, speed: Float64Array): 
 }
 
 /** Edge i -> j of capacity c is an expert of load c with replicas on i (slot 2e) and j (slot 2e + 1). */
-export function topologyOfEdges(
-  gpus: number,
-  edges: readonly (readonly [number, number])[],
-  speed: Float64Array,
-): Topology {
+export function topologyOfEdges(gpus: number, edges: readonly (readonly number[])[], speed: Float64Array): Topology {
   const slotExpert = Int32Array.from({ length: 2 * edges.length }, (_, p) => p >> 1);
   return withSlots(gpus, slotExpert, Int32Array.from(edges.flat()), edges.length, speed);
 }

@@ -3,6 +3,7 @@ import {
   certify,
   createSolver,
   DeviceError,
+  type LoadBalanceProblem,
   LoadError,
   Placement,
   requestDevice,
@@ -158,10 +159,14 @@ describe.each(["webgpu", "cpu"] as const)("a solver on backend %s", (backend) =>
     solver.destroy();
   });
 
-  test("a whole problem may stand for its graph: its speeds count", async () => {
-    const problem = { ...graph, ...edgeLoads(22, 5), speed: [1, 2, 1, 3] };
+  test.each<LoadBalanceProblem>([
+    { ...graph, ...edgeLoads(22, 5), speed: [1, 2, 1, 3] },
+    { placement, ...expertLoads(22, 5), speed: [1, 2, 1, 3] },
+  ])("a whole problem may stand for its graph or placement: its speeds count (%#)", async (problem) => {
     const solver = await createSolver(problem, { backend, device });
-    expect(await solver.solve(problem)).toEqual(await solveLoadBalanceLP(problem, { backend, device }));
+    const solution = await solver.solve(problem);
+    expect(solution).toEqual(await solveLoadBalanceLP(problem, { backend, device }));
+    expect(certify(problem, solution).every(({ verdict }) => verdict === "optimal")).toBe(true);
     solver.destroy();
   });
 

@@ -1,14 +1,7 @@
 import { ArgumentError, DeviceError } from "../errors.ts";
-import {
-  type BufferSlice,
-  bindingOf,
-  copyTarget,
-  requireAlive,
-  requireDistinct,
-  storage,
-  type Usage,
-} from "../gpu/buffers.ts";
+import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
+import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { count } from "../reference/count.ts";
@@ -42,7 +35,7 @@ export interface Balancer {
    * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.
    * @throws {DeviceError} There is no device, or it was lost.
    */
-  encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void;
+  encode(encoder: GPUCommandEncoderLike, buffers: BalancerBuffers): void;
   /**
    * Checks buffers as `encode` does, and that they are alive: a destroyed buffer shows only when it is submitted, so this submits. For once,
    * when the buffers are made.
@@ -63,7 +56,7 @@ export interface Balancer {
    */
   readonly plan: KernelPlan;
   /** The device that `encode` works on; undefined on the CPU. */
-  readonly device: GPUDevice | undefined;
+  readonly device: NativeGPUDevice | undefined;
   /** Frees the GPU buffers once the calls under way are done; further ones are refused. The device stays. */
   destroy(): void;
 }
@@ -165,11 +158,12 @@ class TopkBalancer implements Balancer {
     return this.cpu;
   }
 
-  encode(encoder: GPUCommandEncoder, buffers: BalancerBuffers): void {
+  encode(given: GPUCommandEncoderLike, buffers: BalancerBuffers): void {
     const { stages } = this.requireGpu();
-    if (typeof encoder?.beginComputePass !== "function") {
-      throw new ArgumentError("encoder", "a GPUCommandEncoder", encoder);
+    if (typeof given?.beginComputePass !== "function") {
+      throw new ArgumentError("encoder", "a GPUCommandEncoder", given);
     }
+    const encoder = given as GPUCommandEncoder;
     const { assignments, bindings } = this.bindings(buffers);
     const { topkIds, physicalIds, shares, quota, outOfRange, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;

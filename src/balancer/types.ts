@@ -1,5 +1,5 @@
-import type { BufferSlice } from "../gpu/buffers.ts";
 import type { AdapterChoice } from "../gpu/device.ts";
+import type { BufferSlice, GPUDeviceLike } from "../gpu/types.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Numbers, ReplicaProblem, Speed } from "../problem.ts";
@@ -23,7 +23,7 @@ export interface BalancerOptions extends Speed {
    */
   backend?: (typeof backends)[number];
   /** The caller's device: `encode` works on its buffers. Never destroyed. */
-  device?: GPUDevice;
+  device?: GPUDeviceLike;
   /** Which adapters may be taken where the caller brings no device. */
   adapter?: AdapterChoice;
   /** Layers whose imbalance (of tokens, speeds aside) under the even split is already below this keep it; 0 (none) by default. */

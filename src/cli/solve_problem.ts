@@ -28,8 +28,9 @@ export function solveCommand(): Command {
     .option("--json", "print the solutions as JSON")
     .action(async (file: string, { json, ...options }: Options) => {
       const problem = await readProblem(file);
-      const solve = solveLoadBalanceLP as (...args: unknown[]) => Promise<ReplicaSolution | EdgeSolution>; // either form
-      const solution = await solve(problem, { ...options, signal: interrupted }).catch(withOptionsOfThisCommand);
+      const solution = await solveLoadBalanceLP(problem, { ...options, signal: interrupted }).catch(
+        withOptionsOfThisCommand,
+      );
       console.log(json ? JSON.stringify(inRows(solution)) : inWords(solution));
     });
 }

@@ -1,5 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
-
 export const adapterChoices = ["auto", "hardware", "software"] as const;
 
 /** Which adapters a request may take; "auto" is hardware where there is any, else software. */
@@ -7,7 +5,7 @@ export type AdapterChoice = (typeof adapterChoices)[number];
 
 export type AdapterSource = "caller" | "browser" | "host" | "dawn" | "swiftshader";
 
-/** One place that an adapter can come from, asked for one kind of adapter. */
+/** One place that an adapter can come from, asked for one kind of adapter. @internal */
 export interface Candidate {
   source: AdapterSource;
   label: string;
@@ -19,7 +17,7 @@ export interface Candidate {
   request(): Promise<GPUAdapter | null>;
 }
 
-/** What differs between Node and the browser. `#platform` names the right one to whatever builds or runs the sources. */
+/** What differs between Node and the browser. `#platform` names the right one to whatever builds or runs the sources. @internal */
 export interface Platform {
   /** The choice of a caller who makes none. */
   defaultChoice(): AdapterChoice;
@@ -31,19 +29,19 @@ export function isAdapterChoice(value: unknown): value is AdapterChoice {
   return adapterChoices.includes(value as AdapterChoice);
 }
 
-/** Browsers leave most of these fields empty. */
+/** Browsers leave most of these fields empty. @internal */
 export function nameOf(info: GPUAdapterInfo): string {
   return (
     info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || "unnamed adapter"
   );
 }
 
-/** The name counts as well as the flag: a host may offer a rasteriser on the CPU as if it were a GPU. */
+/** The name counts as well as the flag: a host may offer a rasteriser on the CPU as if it were a GPU. @internal */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(nameOf(info));
 }
 
-/** `navigator.gpu`, of a browser or of a host that has one. */
+/** `navigator.gpu`, of a browser or of a host that has one. @internal */
 export function navigatorCandidate(source: "browser" | "host", software: boolean, missing: () => string): Candidate {
   return {
     source,

@@ -1,9 +1,7 @@
 import { ArgumentError } from "../errors.ts";
 import { requireObject } from "../objects.ts";
 import { bufferUsage } from "./constants.ts";
-
-/** A GPUBuffer of the caller's, or a part of one. */
-export type BufferSlice = GPUBuffer | GPUBufferBinding;
+import type { BufferSlice, GPUBufferBindingLike } from "./types.ts";
 
 /** Usages by name, for messages. */
 export const storage = { name: "STORAGE", flag: bufferUsage.STORAGE } as const;
@@ -19,7 +17,7 @@ export function bindingOf(
   usage: Usage,
 ): GPUBufferBinding {
   if (isBinding(slice)) requireObject(name, slice, { buffer: true, offset: true, size: true });
-  const { buffer, offset = 0, size } = isBinding(slice) ? slice : ({ buffer: slice } as GPUBufferBinding);
+  const { buffer, offset = 0, size }: GPUBufferBindingLike = isBinding(slice) ? slice : { buffer: slice };
   if (typeof buffer?.usage !== "number" || typeof buffer.size !== "number") {
     throw new ArgumentError(name, "a GPUBuffer, or { buffer, offset, size }", buffer);
   }
@@ -32,7 +30,7 @@ export function bindingOf(
   if ((buffer.usage & usage.flag) === 0) {
     throw new ArgumentError(`${name}.usage`, `GPUBufferUsage.${usage.name} among its flags`, buffer.usage);
   }
-  return { buffer, offset, size: Math.max(WORD, bytes) };
+  return { buffer: buffer as GPUBuffer, offset, size: Math.max(WORD, bytes) };
 }
 
 /** A dispatch may not write a part of a buffer of which it reads another part: WebGPU would refuse the submit. */
@@ -49,7 +47,7 @@ export function requireDistinct(
 
 const WORD = 4; // bindings are not empty
 
-function isBinding(slice: BufferSlice): slice is GPUBufferBinding {
+function isBinding(slice: BufferSlice): slice is GPUBufferBindingLike {
   return typeof slice === "object" && slice !== null && "buffer" in slice;
 }
 

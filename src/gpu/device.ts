@@ -10,6 +10,7 @@ import {
   isSoftware,
   nameOf,
 } from "./adapters.ts";
+import type { GPUDeviceLike, NativeGPUDevice } from "./types.ts";
 
 export type { AdapterChoice, AdapterSource } from "./adapters.ts";
 
@@ -24,13 +25,13 @@ export interface AdapterReport {
 }
 
 export interface AcquiredDevice {
-  device: GPUDevice;
+  device: NativeGPUDevice;
   adapter: AdapterReport;
 }
 
 export interface DeviceOptions {
   /** Taken as it is: its features and limits are the caller's affair. */
-  device?: GPUDevice;
+  device?: GPUDeviceLike;
   /** Default: the environment variable EVENKEEL_ADAPTER, else "auto". */
   adapter?: AdapterChoice;
 }
@@ -59,9 +60,10 @@ const limits = [
 export async function requestDevice(options: DeviceOptions = {}): Promise<AcquiredDevice> {
   requireObject("options", options, { device: true, adapter: true } satisfies FieldsOf<DeviceOptions>);
   if (options.device) {
-    const info = options.device.adapterInfo;
+    const device = options.device as GPUDevice;
+    const info = device.adapterInfo;
     const adapter = { name: nameOf(info), software: isSoftware(info), reason: "The caller brought the device." };
-    return { device: options.device, adapter: { source: "caller", ...adapter } };
+    return { device, adapter: { source: "caller", ...adapter } };
   }
   const choice = resolveChoice(options.adapter);
   const passedOver = new Set<string>(); // a set: a missing package is missing for hardware and software alike

@@ -23,6 +23,7 @@ export const METRICS_WORDS = 9;
 
 const WORKGROUP = 64;
 
+/** @internal */
 export function compileImbalance(device: GPUDevice): Promise<CompiledKernel> {
   return compile(device, imbalanceKernel, {}, { WG: WORKGROUP });
 }

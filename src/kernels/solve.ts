@@ -10,6 +10,7 @@ import wgsl from "../../shaders/solve.wgsl";
 import { type CompiledKernel, compile, foldGrid, type Kernel } from "../gpu/pipeline.ts";
 import { proofWords, type TopologyTable } from "./topology_table.ts";
 
+/** @internal */
 export const solveKernel = {
   name: "solve",
   wgsl,
@@ -46,6 +47,7 @@ export function solveParams(
   return Uint32Array.of(batch, topologies, stride, hasBase ? 1 : 0, hasSkip ? 1 : 0, gpus, experts, slots);
 }
 
+/** @internal */
 export function compileSolve(
   device: GPUDevice,
   { maxGpus, maxReplicas }: TopologyTable,
@@ -55,7 +57,7 @@ export function compileSolve(
   return compile(device, solveKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
 }
 
-/** Records one dispatch that solves `batch` LPs, with this kernel or another of its bindings. */
+/** Records one dispatch that solves `batch` LPs, with this kernel or another of its bindings. @internal */
 export function encodeSolve(
   device: GPUDevice,
   pass: GPUComputePassEncoder,

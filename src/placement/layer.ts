@@ -52,6 +52,8 @@ async function compare(context: SearchContext, placements: readonly Rows[], on: 
  * last as what it began with? Only then is it done again on everything.
  *
  * @param parts  The layer may take one of so many parts of the time left.
+ *
+ * @internal
  */
 export async function optimizeLayer(
   history: LayerHistory,

@@ -52,6 +52,8 @@ function byLoad(mean: Float64Array): number[] {
 /**
  * One replica graph for all layers: given, or the one of all layers' own optima that suits them best when experts take roles by rank of their loads.
  * Then every layer looks for the best experts in the roles. The layers' own optima stay the measure of what sharing costs.
+ *
+ * @internal
  */
 export async function optimizeShared(
   histories: readonly LayerHistory[],

@@ -25,7 +25,7 @@ export interface KernelPlan {
   reason: string;
 }
 
-/** A kernel and what it knows of the topology. */
+/** A kernel and what it knows of the topology. @internal */
 export interface TopologyKernel {
   readonly compiled: CompiledKernel;
   /** By the name of its binding. */
@@ -33,6 +33,7 @@ export interface TopologyKernel {
   readonly lpsPerWorkgroup: number;
 }
 
+/** @internal */
 export interface PlannedKernel {
   /** The kernel to solve with now. */
   readonly current: TopologyKernel;
@@ -78,6 +79,8 @@ async function compileFirst(device: GPUDevice, topology: Topology, first: "lane"
  *
  * @param upload  Makes a storage buffer of the caller's.
  * @throws {ArgumentError} The chosen kernel does not take the topology.  @throws {DeviceError} The device does not.
+ *
+ * @internal
  */
 export async function planKernel(
   device: GPUDevice,

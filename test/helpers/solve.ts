@@ -10,18 +10,14 @@ import type { Instance } from "./instances.ts";
 
 /** `solveLoadBalanceLP` on an instance of either form. */
 export function solveInstance(
-  instance: Instance,
+  { problem }: Instance,
   options: SolverOptions & SolveOptions,
 ): Promise<EdgeSolution | ReplicaSolution> {
-  return instance.form === "edge"
-    ? solveLoadBalanceLP(instance.problem, options)
-    : solveLoadBalanceLP(instance.problem, options);
+  return solveLoadBalanceLP(problem, options);
 }
 
-export function certifyInstance(instance: Instance, solution: EdgeSolution | ReplicaSolution) {
-  return instance.form === "edge"
-    ? certify(instance.problem, solution as EdgeSolution)
-    : certify(instance.problem, solution as ReplicaSolution);
+export function certifyInstance({ problem }: Instance, solution: EdgeSolution | ReplicaSolution) {
+  return certify(problem, solution);
 }
 
 /** "median 3, 95 % 5, max 7" of a list of figures. */

@@ -1,0 +1,16 @@
+// Deletes from dist/types what dist/types/index.d.ts does not come to, so that nothing but the public types is published.
+import { execFileSync } from "node:child_process";
+import { readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const folder = resolve("dist/types");
+const tsc = ["node_modules/typescript/bin/tsc", "--listFilesOnly", "--module", "nodenext", join(folder, "index.d.ts")];
+const reached = new Set(
+  execFileSync(process.execPath, tsc, { encoding: "utf8" })
+    .split("\n")
+    .map((path) => resolve(path)),
+);
+for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+  const path = join(entry.parentPath, entry.name);
+  if (entry.isFile() && !reached.has(path)) rmSync(path);
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { complaints, makeProject, type Setting } from "./types/compile.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const typescript = join(root, "node_modules/typescript");
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-types-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const consumers = ["consumer.ts", "native.ts"].map((file) => join(root, "test/types", file));
+const linked = ["@webgpu/types", "@types/node"].map((name) => [name, join(root, "node_modules", name)]);
+beforeAll(() => makeProject(folder, consumers, { evenkeel: root, ...Object.fromEntries(linked) }));
+
+const published = (path: string) => readFileSync(join(root, "dist/types", path), "utf8");
+
+describe("the published types", () => {
+  const browser = ["es2023", "dom"];
+  const settings: Record<string, Setting> = {
+    "without declarations of WebGPU": { moduleResolution: "bundler", lib: browser, types: [], native: false },
+    "with @webgpu/types": { moduleResolution: "nodenext", lib: browser, types: ["@webgpu/types"], native: true },
+    "in Node, without lib.dom": { moduleResolution: "nodenext", lib: ["es2023"], types: ["node"], native: false },
+  };
+  test.each(Object.keys(settings))("compile %s", (name) => {
+    expect(complaints(typescript, folder, settings[name])).toBe("");
+  });
+
+  test("tell a user's mistakes", () => {
+    const withoutGpu: Setting = { moduleResolution: "bundler", lib: browser, types: [], native: true };
+    expect(complaints(typescript, folder, withoutGpu)).toMatch(/^native\.ts.*Cannot find name 'GPUDevice'/);
+  });
+
+  test("refer to no package and no library but TypeScript's own, in any file", () => {
+    const files = readdirSync(join(root, "dist/types"), { recursive: true, encoding: "utf8" });
+    for (const file of files.filter((path) => path.endsWith(".d.ts"))) {
+      expect(published(file), file).not.toMatch(/\b(from|import\() ?"[^.]|^\/\/\/ *<reference/m);
+    }
+  });
+
+  test("are used by the consumer, every one of them", () => {
+    const names = [...published("index.d.ts").matchAll(/\{([^}]*)\}/g)].flatMap(([, list]) => list.split(","));
+    const exported = names.map((name) => name.replace("type ", "").trim()).filter(Boolean);
+    const [, imported] = readFileSync(consumers[0], "utf8").match(/import \{([^}]*)\} from "evenkeel"/) ?? [];
+    const used = imported.split(",").map((name) => name.replace("type ", "").trim());
+    expect(exported.length).toBeGreaterThan(70);
+    expect(used.filter(Boolean).sort()).toEqual(exported.sort()); // unused imports are errors
+  });
+});
