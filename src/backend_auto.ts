@@ -1,6 +1,6 @@
 import type { CpuBackend } from "./backend_cpu.ts";
 import type { WebgpuBackend } from "./backend_webgpu.ts";
-import { DeviceError } from "./errors.ts";
+import { DeviceError, whyNotWebgpu } from "./errors.ts";
 import type { AcquiredDevice } from "./gpu/device.ts";
 import { type Loads, rowsOf, tiled } from "./problem.ts";
 import { type BackendName, copyRaw, emptyRaw, type RawSolution } from "./solution.ts";
@@ -53,24 +53,24 @@ const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
  * the solves from then on. A long batch changes over to the GPU between two pieces when that becomes ready. A device that is
  * lost leaves the CPU.
  *
- * @param prepare  Finds a device and compiles for it, or rejects with a DeviceError.
- * @param now  A GPU that is there already; it is timed after the first solve.
+ * @param prepare  Finds a device and compiles for it, or rejects with a DeviceError or KernelError.
+ * @param now  A GPU that is there already, to be timed after the first solve; or why there will be none.
  * @param inTurn  Does work while no solve is under way, which would disturb its timing. A long solve does it itself, between two pieces.
  */
 export function autoBackend(
   topology: Topology,
   cpu: CpuBackend,
   prepare: () => Promise<GpuChoice>,
-  now: GpuChoice | DeviceError | undefined,
+  now: GpuChoice | string | undefined,
   inTurn: (work: () => Promise<void>) => Promise<void>,
 ): AutoBackend {
-  let choice = now instanceof DeviceError ? undefined : now;
+  let choice = typeof now === "string" ? undefined : now;
   let destroyed = false;
   let timed: { fixedMs: number; perLpMs: number } | undefined;
   let cpuMsPerLp: number | undefined;
   let spentMs = 0;
-  let reason = now instanceof DeviceError ? now.message : NOT_YET;
-  let preparing: Promise<void> | undefined = now instanceof DeviceError ? Promise.resolve() : undefined;
+  let reason = typeof now === "string" ? now : NOT_YET;
+  let preparing: Promise<void> | undefined = typeof now === "string" ? Promise.resolve() : undefined;
   let asked = choice !== undefined; // for the GPU
   let sample: Loads | undefined; // the last loads seen, to time the GPU on
   let untimed: WebgpuBackend | undefined; // ready to be timed
@@ -114,7 +114,7 @@ export function autoBackend(
     timed = undefined;
     reason = why;
   }
-  const dropFor = (error: unknown) => drop((error as Error).message);
+  const dropFor = (error: unknown) => drop(whyNotWebgpu(error) ?? (error as Error).message);
 
   const gpuMs = (batch: number) => (timed ? timed.fixedMs + timed.perLpMs * batch : Infinity);
   const gpuIsFaster = (batch: number) => gpuMs(batch) < (cpuMsPerLp ?? Infinity) * batch;

@@ -50,6 +50,12 @@ export class KernelError extends EvenkeelError {
   }
 }
 
+/** Why backend "auto" answers from the CPU, of an error that is a reason to: no device, or one whose compiler refuses a kernel. */
+export function whyNotWebgpu(error: unknown): string | undefined {
+  if (error instanceof DeviceError) return error.message;
+  return error instanceof KernelError ? `This device's compiler refuses a kernel: ${error.message}` : undefined;
+}
+
 // As keys, since minifiers rename classes and leave keys alone. On the prototypes, as for JavaScript's own errors.
 const named = { EvenkeelError, ArgumentError, ShapeError, LoadError, PlacementError, DeviceError, KernelError };
 for (const [name, { prototype }] of Object.entries(named)) {

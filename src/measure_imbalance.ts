@@ -1,6 +1,7 @@
 import { createReadback } from "./balancer/readback.ts";
-import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
+import { ArgumentError, LoadError, ShapeError, whyNotWebgpu } from "./errors.ts";
 import { bufferUsage } from "./gpu/constants.ts";
+import { lossError, watchLoss } from "./gpu/loss.ts";
 import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
 import { compileApportion } from "./kernels/apportion.ts";
 import {
@@ -61,7 +62,8 @@ export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32
  *
  * @param input  read, never written or kept.
  * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
- * @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @throws {DeviceError} backend is "webgpu" and there is no device, or it is lost.  @throws {KernelError} It is, and the device's compiler
+ *   refuses a kernel.
  */
 export async function measureImbalance(
   input: ImbalanceInput,
@@ -74,7 +76,17 @@ export async function measureImbalance(
   const { acquired } = await acquireDevice(backend, options);
   const excess = acquired && excessOn(acquired.device, checked);
   if (excess && backend === "webgpu") throw excess;
-  return acquired && !excess ? onGpu(acquired.device, checked) : onCpu(checked);
+  if (!acquired || excess) return onCpu(checked);
+  const lost = watchLoss(acquired.device);
+  try {
+    return await onGpu(acquired.device, checked);
+  } catch (cause) {
+    await Promise.resolve(); // lets device.lost report first
+    const info = lost();
+    const error = info ? lossError(info, `Call it again, or use backend "auto" or "cpu".`, cause) : cause;
+    if (backend === "webgpu" || whyNotWebgpu(error) === undefined) throw error;
+    return onCpu(checked);
+  }
 }
 
 /** What is too much for a device, if anything: WebGPU itself would answer zeros. */

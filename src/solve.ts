@@ -29,6 +29,7 @@ import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFi
  * @returns quota [B, P] tokens per physical slot, or flow [B, edges]; maxLoad and lowerBound [B] in tokens / speed; bottleneck, price.
  * @throws {ShapeError} A length disagrees with the topology.  @throws {LoadError} A load is negative, not finite or too large.
  * @throws {PlacementError} The graph names a GPU that is not there.  @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @throws {KernelError} backend is "webgpu" and the device's compiler refuses a kernel: a bug in this package.
  * @see DeepSeek, LPLB (2025); S. Mehrotra, SIAM J. Optim. 2(4), 1992.
  */
 export async function solveLoadBalanceLP(

@@ -1,7 +1,7 @@
 import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
-import { ArgumentError, DeviceError } from "./errors.ts";
+import { ArgumentError, DeviceError, whyNotWebgpu } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import type { GPUCommandEncoderLike, GPUDeviceLike } from "./gpu/types.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
@@ -32,7 +32,7 @@ export const backends = ["auto", "webgpu", "cpu"] as const;
 
 export interface SolverOptions extends Speed {
   /**
-   * "webgpu": the kernel, or a DeviceError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
+   * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
    * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
    * for, and then both are timed on this solver's own loads. `solution.backend` and `solution.reason` say who answered and why.
    */
@@ -96,7 +96,7 @@ export interface Solver<L, S> {
  * second solve of a shape compiles nothing and allocates nothing on the GPU.
  *
  * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or an option is not as it should be.
- * @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws {KernelError} It is, and the device's compiler refuses a kernel.
  */
 export async function createSolver(
   placement: Placement | ReplicaProblem,
@@ -138,7 +138,7 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
-    const now = device ? await prepare().catch(deviceErrorOnly) : undefined;
+    const now = device ? await prepare().catch(reasonOrThrow) : undefined;
     return new TopologySolver<L, S>(topology, form, { prepare, now });
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
@@ -159,7 +159,7 @@ export function checkBackend({
   return backend;
 }
 
-/** A device and the kernels on it.  @throws {DeviceError} There is none. */
+/** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
   const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
@@ -215,9 +215,10 @@ export function checkCall(
   return { loads, level, signal };
 }
 
-function deviceErrorOnly(error: unknown): DeviceError {
-  if (error instanceof DeviceError) return error;
-  throw error;
+function reasonOrThrow(error: unknown): string {
+  const reason = whyNotWebgpu(error);
+  if (reason === undefined) throw error;
+  return reason;
 }
 
 interface Choice {
@@ -256,6 +257,8 @@ export async function acquireForLane(
  * A device for work that is too short to time it against the CPU first, or why there is none and the CPU answers.
  *
  * @throws {DeviceError} backend is "webgpu", and there is none.
+ *
+ * @internal
  */
 export async function acquireDevice(
   backend: (typeof backends)[number],
@@ -266,8 +269,8 @@ export async function acquireDevice(
     const acquired = await findDevice({ device, adapter: adapterFor(backend, adapter) });
     return { acquired, reason: acquired.adapter.reason };
   } catch (error) {
-    if (backend === "webgpu" || !(error instanceof DeviceError)) throw error;
-    return { acquired: undefined, reason: error.message };
+    if (backend === "webgpu") throw error;
+    return { acquired: undefined, reason: reasonOrThrow(error) };
   }
 }
 
@@ -277,10 +280,10 @@ function adapterFor(backend: string, adapter: AdapterChoice | undefined): Adapte
   return backend === "auto" && choice === "auto" ? "hardware" : choice;
 }
 
-/** How to find a GPU in the background, and one that is there already. */
+/** How to find a GPU in the background, and one that is there already or why there will be none. */
 interface Auto {
   prepare: () => Promise<GpuChoice>;
-  now: GpuChoice | DeviceError | undefined;
+  now: GpuChoice | string | undefined;
 }
 
 /** @internal */

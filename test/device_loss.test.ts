@@ -4,6 +4,7 @@ import {
   createSolver,
   DeviceError,
   LoadError,
+  measureImbalance,
   Placement,
   type ReplicaLoads,
   type ReplicaSolution,
@@ -138,6 +139,16 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
     expect([flow, maxLoad, backend]).toEqual([expected.flow, expected.maxLoad, "cpu"]);
     expect(reason).toMatch(loss);
   });
+});
+
+test("measureImbalance on a device that is lost", async () => {
+  const device = await software();
+  device.destroy();
+  const input = { placement, counts: [4, 3, 2, 1] };
+  await expect(measureImbalance(input, { backend: "webgpu", device })).rejects.toThrow(
+    /^The WebGPU device was lost \(destroyed\): .* Call it again, or use backend "auto" or "cpu"\.$/,
+  );
+  expect(await measureImbalance(input, { device })).toEqual(await measureImbalance(input, { backend: "cpu" }));
 });
 
 test("the shared device, once lost, is replaced for those who come after", async () => {

@@ -1,6 +1,5 @@
-import { ArgumentError, DeviceError } from "../errors.ts";
+import { ArgumentError, DeviceError, whyNotWebgpu } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
-import type { AcquiredDevice } from "../gpu/device.ts";
 import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
@@ -65,16 +64,26 @@ export interface Balancer {
  * A balancer for one set of placements and a largest batch. Compiles and allocates everything now, so that calls do not.
  *
  * @throws {ArgumentError | ShapeError} An option is not as it should be.
- * @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws {KernelError} It is, and the device's compiler refuses a kernel.
  */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
   const checked = checkOptions(options);
-  const { acquired, reason } = await acquireForLane(checked.placements[0].gpus, checked.backend, options);
-  return new TopkBalancer(checked, acquired && (await stagesOn(acquired, checked)), reason);
+  const { gpu, reason } = await findGpu(checked);
+  return new TopkBalancer(checked, gpu, reason);
 }
 
-function stagesOn({ device }: AcquiredDevice, options: CheckedOptions): Promise<GpuBalance> {
-  return gpuBalance(device, { ...options, maxAssignments: options.maxTokens * options.topK });
+/** The stages on the device that `options` come to, or why it is the CPU. */
+async function findGpu(options: CheckedOptions): Promise<{ gpu: GpuBalance | undefined; reason: string }> {
+  const { backend, placements, maxTokens, topK } = options;
+  const { acquired, reason } = await acquireForLane(placements[0].gpus, backend, options);
+  if (!acquired) return { gpu: undefined, reason };
+  try {
+    return { gpu: await gpuBalance(acquired.device, { ...options, maxAssignments: maxTokens * topK }), reason };
+  } catch (error) {
+    const refused = backend === "auto" ? whyNotWebgpu(error) : undefined;
+    if (refused === undefined) throw error;
+    return { gpu: undefined, reason: refused };
+  }
 }
 
 class TopkBalancer implements Balancer {
@@ -141,14 +150,15 @@ class TopkBalancer implements Balancer {
     if (!this.options.recover) throw lostDeviceError(lost);
     const { device, ...rest } = this.options; // the caller's is the one that is lost
     try {
-      const { acquired, reason } = await acquireForLane(rest.placements[0].gpus, rest.backend, rest);
-      this.gpu = acquired && (await stagesOn(acquired, this.options));
+      const { gpu, reason } = await findGpu(rest);
+      this.gpu = gpu;
       this.reason = reason;
     } catch (error) {
-      // None, or one too small for the batch: the CPU it is. Anything else is a fault, and the next call tries again.
-      if (!(error instanceof DeviceError || error instanceof ArgumentError)) throw error;
+      // None, one too small for the batch or whose compiler refuses a kernel: the CPU it is. Anything else is a fault, and the next call tries again.
+      const why = error instanceof ArgumentError ? error.message : whyNotWebgpu(error);
+      if (why === undefined) throw error;
       this.gpu = undefined;
-      this.reason = error.message;
+      this.reason = why;
     }
     this.measured.recovered();
   }

@@ -1,4 +1,4 @@
-import { DeviceError } from "../errors.ts";
+import { whyNotWebgpu } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import type { TokenMode } from "../problem.ts";
 import type { ReplicaSolution } from "../solution.ts";
@@ -93,8 +93,8 @@ export async function balanceReport(
     webgpu = await solveLayers(layers, "webgpu", tokens, onLayer);
     requireAgreement(webgpu, cpu, tokens);
   } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
-    withoutWebgpu = error.message;
+    withoutWebgpu = whyNotWebgpu(error);
+    if (withoutWebgpu === undefined) throw error;
   }
 
   const { solutions } = webgpu ?? cpu;

@@ -80,7 +80,7 @@ async function place(
 }
 
 function inWords(report: ReplayReport): string {
-  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter } = report;
+  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter, reason } = report;
   const table = plainTable([
     ["imbalance", "mean", "95th percentile"],
     ...Object.entries({ "no replicas": originals, "even split": even, balanced: solved }).map(
@@ -92,7 +92,7 @@ function inWords(report: ReplayReport): string {
     `${report.gpus} GPUs, ${report.experts} experts, ${report.redundant} redundant; placed by ${report.placedBy}.`,
     `${plural(report.assignments, "assignment")} in ${plural(replayedSteps.length, "step")} x ${plural(layers, "layer")}, each sent to a slot of its`,
     `expert; of the layers' splits ${verdicts.join(", ")}.`,
-    `Median time of a step: ${ms.median.toPrecision(2)} ms for all layers, on ${adapter ?? `the ${backend.toUpperCase()}`}.`,
+    `Median time of a step: ${ms.median.toPrecision(2)} ms for all layers, on ${adapter ?? `the ${backend.toUpperCase()}`}: ${reason}`,
   ];
   sentences.push(...droppedInWords(report.dropped));
   if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);

@@ -31,6 +31,8 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   /** Of a call for all layers of a step, from ids to ids. */
   ms: { median: number; p95: number };
   backend: BackendName;
+  /** Why this backend. */
+  reason: string;
   adapter?: string;
 }
 
@@ -95,6 +97,7 @@ export async function replay(
     })),
     ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },
     backend: balancer.backend,
+    reason: balancer.reason,
     adapter: balancer.device?.adapterInfo.description,
   };
 }

@@ -1,4 +1,4 @@
-import { ArgumentError, DeviceError, PlacementError, ShapeError } from "../errors.ts";
+import { ArgumentError, DeviceError, PlacementError, ShapeError, whyNotWebgpu } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import { watchLoss } from "../gpu/loss.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
@@ -94,7 +94,7 @@ const RUNS = 4;
  *
  * @param history  Read, never written or kept.
  * @throws {ArgumentError | ShapeError | LoadError | PlacementError} The history, a count or an option is not as it should be.
- * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws the signal's reason, promptly.
+ * @throws {DeviceError | KernelError} backend is "webgpu" and there is no device, or its compiler refuses a kernel.  @throws the signal's reason, promptly.
  * @see S. Kirkpatrick et al., Science 220, 1983; DeepSeek EPLB, 2025.
  */
 export async function optimizePlacement(history: LoadHistory, options: OptimizeOptions): Promise<OptimizedPlacements> {
@@ -219,10 +219,11 @@ async function solverFor(machine: Machine, options: OptimizeOptions, pacer: Pace
       return await onGpu(topologies, rows);
     } catch (cause) {
       await Promise.resolve(); // lets device.lost report first
-      if (!lost?.()) throw cause;
-      if (backend === "webgpu") throw new DeviceError("The WebGPU device was lost.", { cause });
+      const error = lost?.() ? new DeviceError("The WebGPU device was lost.", { cause }) : cause;
+      const why = whyNotWebgpu(error);
+      if (backend === "webgpu" || why === undefined) throw error;
       acquired = undefined;
-      reason = "The WebGPU device was lost.";
+      reason = why;
       return onCpu(topologies, rows);
     }
   };

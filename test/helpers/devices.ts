@@ -5,3 +5,11 @@ export async function plainDevice(): Promise<GPUDevice> {
   const adapter = await platform.candidates.find(({ source }) => source === "swiftshader")!.request();
   return adapter!.requestDevice();
 }
+
+/** From here on the device's own compiler gets every shader with an error in it. */
+export function spoilCompiler(device: GPUDevice): GPUDevice {
+  const compile = device.createShaderModule.bind(device);
+  const value = (descriptor: GPUShaderModuleDescriptor) =>
+    compile({ ...descriptor, code: `${descriptor.code}\nfn unfinished() -> u32 { return 1.5; }` });
+  return Object.defineProperty(device, "createShaderModule", { value });
+}
