@@ -1,9 +1,10 @@
 import { ArgumentError, type DeviceError } from "./errors.ts";
-import { bindCache, bindingOf, requireDistinct, storage } from "./gpu/buffers.ts";
+import { bindCache, bindingOf, requireAlive, requireDistinct, storage } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { lossError, watchLoss } from "./gpu/loss.ts";
+import { encoderOf, requireOwnEncoder } from "./gpu/origin.ts";
 import { bind } from "./gpu/pipeline.ts";
-import type { BufferSlice } from "./gpu/types.ts";
+import type { BufferSlice, GPUCommandEncoderLike } from "./gpu/types.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords } from "./kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
@@ -48,7 +49,8 @@ interface Buffers {
 /** @internal */
 export interface WebgpuBackend {
   solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
-  encode(encoder: GPUCommandEncoder, buffers: SolverBuffers): void;
+  encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void;
+  checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   readonly kernel: PlannedKernel;
   /** The error of every further call, once the device is lost. */
   lost(): DeviceError | undefined;
@@ -127,8 +129,8 @@ export async function webgpuBackend(
   const remembered = bindCache<GPUBindGroup>();
   const paramsOf = new Map<string, GPUBuffer>();
 
-  function encode(encoder: GPUCommandEncoder, given: SolverBuffers): void {
-    requireDevice();
+  /** The caller's buffers, checked. */
+  function partsOf(given: SolverBuffers) {
     requireObject("buffers", given, bufferFields);
     const { batch, expertLoad, baseLoad, quota, proof } = given;
     if (!Number.isInteger(batch) || batch < 1) throw new ArgumentError("batch", "an integer >= 1", batch);
@@ -143,6 +145,14 @@ export async function webgpuBackend(
       requireDistinct(name, written, "expertLoad", parts.load);
       requireDistinct(name, written, "baseLoad", parts.base);
     }
+    return parts;
+  }
+
+  function encode(given: GPUCommandEncoderLike, givenBuffers: SolverBuffers): void {
+    requireDevice();
+    const encoder = encoderOf(device, given);
+    const parts = partsOf(givenBuffers);
+    const { batch, baseLoad } = givenBuffers;
     const flags = { hasBase: baseLoad !== undefined, hasSkip: false };
     const sizes = `${batch} ${flags.hasBase}`; // a uniform of its own, since several encodings may wait for one submit
     let params = paramsOf.get(sizes);
@@ -158,6 +168,25 @@ export async function webgpuBackend(
     const pass = encoder.beginComputePass({ label: "solve" });
     encodeSolve(device, pass, kernel.current.compiled, group, batch, kernel.current.lpsPerWorkgroup);
     pass.end();
+  }
+
+  async function checkBuffers(given: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
+    requireDevice();
+    const { load, base, ...written } = partsOf(given);
+    const bindings = { expertLoad: load, ...(given.baseLoad ? { baseLoad: base } : {}), ...written };
+    const { quota, proof, params } = buffersFor(1);
+    device.queue.writeBuffer(params, 0, new Uint32Array(PARAMS_BYTES / WORD)); // no LPs: nothing is done
+    const uses = Object.entries(bindings).map(([name, binding]) => {
+      const use = (encoder: GPUCommandEncoder) => {
+        const parts = { load: binding, base: binding, quota: { buffer: quota }, proof: { buffer: proof } };
+        const pass = encoder.beginComputePass({ label: `check ${name}` });
+        encodeSolve(device, pass, kernel.current.compiled, bindAll(parts, params), 1, kernel.current.lpsPerWorkgroup);
+        pass.end();
+      };
+      return [name, { binding, use }] as const;
+    });
+    await requireAlive(device, Object.fromEntries(uses));
+    if (encoder) await requireOwnEncoder(device, encoder);
   }
 
   /** LPs first..first + count - 1 in one submit and one map. */
@@ -228,7 +257,7 @@ export async function webgpuBackend(
     buffers = undefined;
     for (const params of paramsOf.values()) params.destroy();
   }
-  return { solve, encode, kernel, lost: () => lost(), destroy };
+  return { solve, encode, checkBuffers, kernel, lost: () => lost(), destroy };
 }
 
 function release(buffers: Buffers): void {

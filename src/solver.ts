@@ -1,6 +1,6 @@
 import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
-import { type SolverBuffers, webgpuBackend } from "./backend_webgpu.ts";
+import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
 import { ArgumentError, DeviceError, whyNotWebgpu } from "./errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
 import type { GPUCommandEncoderLike, GPUDeviceLike } from "./gpu/types.ts";
@@ -75,9 +75,18 @@ export interface Solver<L, S> {
    * nothing but a small uniform buffer for a batch size, and bind groups for buffers, not seen before. The kernel's answer is left as
    * it is: status in `proof` says whether it is optimal.
    *
-   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.  @throws {DeviceError} There is no device.
+   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage, or the encoder is known to be of another device, as those of
+   *   `requestDevice` are; it is named.  @throws {DeviceError} There is no device.
    */
   encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void;
+  /**
+   * Checks buffers as `encode` does, and that they are alive and of the solver's device, which WebGPU tells at a submit: so this submits. For
+   * once, when the buffers are made.
+   *
+   * @param encoder  an empty one, made as those for `encode` will be, and used up: whether it is of the solver's device.
+   * @throws {ArgumentError} names the buffer, or the encoder.  @throws {DeviceError} There is no device.
+   */
+  checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   /** Who answered last; before the first solve, who will. */
   readonly backend: BackendName;
   /** Which kernel solves now, and why. */
@@ -383,10 +392,18 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   }
 
   encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void {
+    this.requireGpu().encode(encoder, buffers);
+  }
+
+  async checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
+    await this.requireGpu().checkBuffers(buffers, encoder);
+  }
+
+  private requireGpu(): WebgpuBackend {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     const gpu = this.auto ? this.auto.gpu : this.fixed?.gpu;
     if (!gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
-    gpu.encode(encoder as GPUCommandEncoder, buffers);
+    return gpu;
   }
 
   destroy(): void {

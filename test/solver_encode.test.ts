@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type BufferSlice, createSolver, requestDevice } from "../src/index.ts";
+import { ArgumentError, type BufferSlice, createSolver, requestDevice } from "../src/index.ts";
 import { seeded } from "../src/random.ts";
+import { plainDevice } from "./helpers/devices.ts";
 import { families, randomPlacement } from "./helpers/instances.ts";
 
 const random = seeded(90);
@@ -13,19 +14,21 @@ const baseLoad = Int32Array.from({ length: batch * gpus }, () => random.below(20
 const PROOF_WORDS = 4; // status, iterations, moves, and 8 GPUs in one word of bits
 
 let device: GPUDevice;
+let raw: GPUDevice; // one that evenkeel did not request
 beforeAll(async () => {
   device = (await requestDevice()).device;
+  raw = await plainDevice();
 });
 
-function upload(data: Int32Array<ArrayBuffer>, offset = 0): GPUBuffer {
+function upload(data: Int32Array<ArrayBuffer>, offset = 0, on = device): GPUBuffer {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const buffer = device.createBuffer({ size: offset + data.byteLength, usage });
-  device.queue.writeBuffer(buffer, offset, data);
+  const buffer = on.createBuffer({ size: offset + data.byteLength, usage });
+  on.queue.writeBuffer(buffer, offset, data);
   return buffer;
 }
 
-function output(words: number, offset = 0): GPUBuffer {
-  return device.createBuffer({ size: offset + 4 * words, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+function output(words: number, offset = 0, on = device): GPUBuffer {
+  return on.createBuffer({ size: offset + 4 * words, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
 }
 
 async function read(buffer: GPUBuffer, offset: number, encoder: GPUCommandEncoder): Promise<Int32Array> {
@@ -107,5 +110,113 @@ describe("solver.encode", () => {
   test("without a device it says what to do", async () => {
     const solver = await createSolver(placement, { backend: "cpu" });
     expect(() => solver.encode({} as GPUCommandEncoder, {} as never)).toThrow(/works on the CPU: use solve/);
+  });
+});
+
+describe("what is another device's is named", () => {
+  const buffersOn = (on: GPUDevice) => ({
+    batch,
+    expertLoad: upload(expertLoad, 0, on),
+    baseLoad: upload(baseLoad, 0, on),
+    quota: output(batch * physicalExperts, 0, on),
+    proof: output(batch * PROOF_WORDS, 0, on),
+  });
+  const parts = ["expertLoad", "baseLoad", "quota", "proof"] as const;
+  /** No validation error on a device while something is done. */
+  async function silently(on: GPUDevice, work: () => unknown) {
+    on.pushErrorScope("validation");
+    await work();
+    expect(await on.popErrorScope()).toBeNull();
+  }
+
+  test("at once, before anything is recorded, where its device is one of ours", async () => {
+    const other = (await requestDevice()).device;
+    for (const own of [device, raw]) {
+      const solver = await createSolver(placement, { backend: "webgpu", device: own, kernel: "lane" });
+      const encoder = other.createCommandEncoder();
+      const good = buffersOn(own);
+      await silently(own, () =>
+        silently(other, () => {
+          expect(() => solver.encode(encoder, good)).toThrow(ArgumentError);
+          expect(() => solver.encode(encoder, good)).toThrow(
+            /^encoder: expected a GPUCommandEncoder of the device that is worked on, got "one of another device"\. createSolver/,
+          );
+          for (const part of parts) {
+            const bad = { ...good, [part]: buffersOn(other)[part] };
+            expect(() => solver.encode(own.createCommandEncoder(), bad)).toThrow(
+              new RegExp(`^${part}: expected a buffer of the device that is worked on`),
+            );
+          }
+          other.queue.submit([encoder.finish()]); // nothing is wrong with it
+        }),
+      );
+      solver.destroy();
+    }
+    other.destroy();
+  });
+
+  test("by checkBuffers, wherever it comes from", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const other = raw;
+    const good = buffersOn(device);
+    expect(() => solver.encode(other.createCommandEncoder(), good)).not.toThrow(); // nobody can tell yet
+    await expect(solver.checkBuffers(good, other.createCommandEncoder())).rejects.toThrow(ArgumentError);
+    await expect(solver.checkBuffers(good, other.createCommandEncoder())).rejects.toThrow(
+      /^encoder: expected a GPUCommandEnc/,
+    );
+    for (const part of parts) {
+      const bad = { ...good, [part]: buffersOn(other)[part] };
+      await expect(solver.checkBuffers(bad)).rejects.toThrow(
+        new RegExp(`^${part}: expected a live buffer of the same device`),
+      );
+      const dead = buffersOn(device);
+      dead[part].destroy();
+      await expect(solver.checkBuffers(dead)).rejects.toThrow(new RegExp(`^${part}: expected a live buffer`));
+    }
+    device.pushErrorScope("validation"); // to finish twice is an error by itself
+    const finished = device.createCommandEncoder();
+    finished.finish();
+    await expect(solver.checkBuffers(good, finished)).rejects.toThrow(/^encoder: .*not finished yet/);
+    await device.popErrorScope();
+    solver.destroy();
+  });
+
+  test("checkBuffers passes what encode takes and changes nothing", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const good = buffersOn(device);
+    await silently(device, async () => {
+      await solver.checkBuffers(good, device.createCommandEncoder());
+      await solver.checkBuffers({ ...good, baseLoad: undefined });
+    });
+    for (const part of [good.quota, good.proof]) {
+      expect((await read(part, 0, device.createCommandEncoder())).every((word) => word === 0)).toBe(true);
+    }
+    solver.destroy();
+  });
+
+  test("and nothing else is: encoders of the same device, however they were made", async () => {
+    const encodersOf = (on: GPUDevice) => [
+      on.createCommandEncoder(),
+      on.createCommandEncoder({ label: "mine" }),
+      GPUDevice.prototype.createCommandEncoder.call(on),
+    ];
+    for (const on of [device, raw]) {
+      const before = encodersOf(on);
+      const solver = await createSolver(placement, { backend: "webgpu", device: on, kernel: "lane" });
+      await silently(on, () => {
+        for (const encoder of [...before, ...encodersOf(on)]) {
+          solver.encode(encoder, buffersOn(on));
+          on.queue.submit([encoder.finish()]);
+        }
+      });
+      solver.destroy();
+    }
+  });
+
+  test.each([[undefined], [{}], ["a device"]])("nor is what is no encoder taken for one: %s", async (given) => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    const encoder = (given === "a device" ? device : given) as GPUCommandEncoder;
+    expect(() => solver.encode(encoder, buffersOn(device))).toThrow(/^encoder: expected a GPUCommandEncoder/);
+    solver.destroy();
   });
 });

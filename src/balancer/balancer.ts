@@ -1,5 +1,6 @@
 import { ArgumentError, DeviceError, whyNotWebgpu } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
+import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
 import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
 import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
@@ -31,17 +32,18 @@ export interface Balancer {
    * uniform buffer for a T, and bind groups for buffers, not seen before. Results are there when the caller's submit is done. The encodings
    * of one balancer share its buffers: submit them in the order they were recorded.
    *
-   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage; it is named.
-   * @throws {DeviceError} There is no device, or it was lost.
+   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage, or the encoder is known to be of another device, as those of
+   *   `requestDevice` are; it is named.  @throws {DeviceError} There is no device, or it was lost.
    */
   encode(encoder: GPUCommandEncoderLike, buffers: BalancerBuffers): void;
   /**
-   * Checks buffers as `encode` does, and that they are alive: a destroyed buffer shows only when it is submitted, so this submits. For once,
-   * when the buffers are made.
+   * Checks buffers as `encode` does, and that they are alive and of the balancer's device, which WebGPU tells at a submit: so this submits. For
+   * once, when the buffers are made.
    *
-   * @throws {ArgumentError} names the buffer.
+   * @param encoder  an empty one, made as those for `encode` will be, and used up: whether it is of the balancer's device.
+   * @throws {ArgumentError} names the buffer, or the encoder.
    */
-  checkBuffers(buffers: BalancerBuffers): Promise<void>;
+  checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
   count(topkIds: Int32Array | Uint32Array): Int32Array;
   /** What the balancer has done so far, `encode` not included. A copy. */
@@ -169,11 +171,8 @@ class TopkBalancer implements Balancer {
   }
 
   encode(given: GPUCommandEncoderLike, buffers: BalancerBuffers): void {
-    const { stages } = this.requireGpu();
-    if (typeof given?.beginComputePass !== "function") {
-      throw new ArgumentError("encoder", "a GPUCommandEncoder", given);
-    }
-    const encoder = given as GPUCommandEncoder;
+    const { device, stages } = this.requireGpu();
+    const encoder = encoderOf(device, given);
     const { assignments, bindings } = this.bindings(buffers);
     const { topkIds, physicalIds, shares, quota, outOfRange, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
@@ -188,7 +187,7 @@ class TopkBalancer implements Balancer {
     }
   }
 
-  async checkBuffers(buffers: BalancerBuffers): Promise<void> {
+  async checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
     const { device, stages } = this.requireGpu();
     const { quota, outOfRange, proof, ...bindings } = this.bindings(buffers).bindings;
     const uses: Parameters<typeof requireAlive>[1] = {};
@@ -202,6 +201,7 @@ class TopkBalancer implements Balancer {
       Object.assign(uses, { [name]: { binding: target, use } });
     }
     await requireAlive(device, uses);
+    if (encoder) await requireOwnEncoder(device, encoder);
   }
 
   private requireGpu(): GpuBalance {

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.ts";
 import { requireObject } from "../objects.ts";
 import { bufferUsage } from "./constants.ts";
+import { requireOrigin } from "./origin.ts";
 import type { BufferSlice, GPUBufferBindingLike } from "./types.ts";
 
 /** Usages by name, for messages. */
@@ -21,6 +22,7 @@ export function bindingOf(
   if (typeof buffer?.usage !== "number" || typeof buffer.size !== "number") {
     throw new ArgumentError(name, "a GPUBuffer, or { buffer, offset, size }", buffer);
   }
+  requireOrigin(device, name, "a buffer of the device that is worked on", buffer);
   const { minStorageBufferOffsetAlignment: alignment } = device.limits;
   if (!Number.isInteger(offset) || offset < 0 || offset % alignment !== 0) {
     throw new ArgumentError(`${name}.offset`, `a multiple of ${alignment} bytes`, offset);

@@ -10,6 +10,7 @@ import {
   isSoftware,
   nameOf,
 } from "./adapters.ts";
+import { rememberOrigin } from "./origin.ts";
 import type { GPUDeviceLike, NativeGPUDevice } from "./types.ts";
 
 export type { AdapterChoice, AdapterSource } from "./adapters.ts";
@@ -25,6 +26,7 @@ export interface AdapterReport {
 }
 
 export interface AcquiredDevice {
+  /** One that we requested remembers its buffers and encoders, so that `encode` of another device's solver or balancer refuses them by name. */
   device: NativeGPUDevice;
   adapter: AdapterReport;
 }
@@ -72,6 +74,7 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<Acquir
     try {
       const adapter = await find(candidate);
       const device = await adapter.requestDevice(descriptor(adapter));
+      rememberOrigin(device);
       return { device, adapter: report(candidate, adapter.info, passedOver) };
     } catch (error) {
       passedOver.add(`${candidate.label}: ${(error as Error).message}.`);

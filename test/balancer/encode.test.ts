@@ -275,6 +275,25 @@ describe("checkBuffers", () => {
     await expect(balancer.checkBuffers({ ...buffers, ...other })).rejects.toThrow(new RegExp(`^${name}: expected`));
     foreign.destroy();
   });
+
+  test("another device's encoder: at once where the device is one of ours, else here", async () => {
+    const buffers = buffersFor(ids);
+    const foreign = (await requestDevice()).device;
+    const encoder = foreign.createCommandEncoder();
+    expect(() => balancer.encode(encoder, buffers)).toThrow(ArgumentError);
+    expect(() => balancer.encode(encoder, buffers)).toThrow(
+      /^encoder: expected a GPUCommandEncoder of the device that is/,
+    );
+    foreign.pushErrorScope("validation");
+    foreign.queue.submit([encoder.finish()]); // nothing was recorded
+    expect(await foreign.popErrorScope()).toBeNull();
+    foreign.destroy();
+    const raw = (await plainDevice()).createCommandEncoder();
+    await expect(balancer.checkBuffers(buffers, raw)).rejects.toThrow(
+      /^encoder: expected a GPUCommandEncoder of the device/,
+    );
+    await balancer.checkBuffers(buffers, device.createCommandEncoder());
+  });
 });
 
 test("on the CPU there is nothing to encode: a DeviceError", async () => {

@@ -163,6 +163,7 @@ export async function encode(placement: Placement, device: GPUDeviceLike): Promi
   const solverBuffers: SolverBuffers = { batch: 1, expertLoad, quota, proof: buffer(1024, STORAGE) };
   const encoder: GPUCommandEncoderLike = device.createCommandEncoder({ label: "mine" });
   const solver = await createSolver(placement, { device });
+  await solver.checkBuffers(solverBuffers, device.createCommandEncoder());
   solver.encode(encoder, solverBuffers);
 
   const options: BalancerOptions = { placement, topK: 2, maxTokens: 8, device, backend: "webgpu", ...speed };
@@ -170,7 +171,7 @@ export async function encode(placement: Placement, device: GPUDeviceLike): Promi
   const rankCounts = { counts: buffer(16, STORAGE), before: buffer(16, STORAGE) };
   const ids = { topkIds: buffer(64, STORAGE), physicalIds: buffer(64, STORAGE) };
   const balancerBuffers: BalancerBuffers = { tokens: 8, ...ids, rankCounts, quota: buffer(1024, COPY_DST) };
-  await balancer.checkBuffers(balancerBuffers);
+  await balancer.checkBuffers(balancerBuffers, device.createCommandEncoder());
   balancer.encode(encoder, balancerBuffers);
   const balancersOwn: NativeGPUDevice | undefined = balancer.device;
 
