@@ -24,9 +24,9 @@ const slow = [
   "test/{whole_tokens,certify,level,examples_balancer,types}.test.ts",
   "test/balancer/random_ids.test.ts",
   "test/bench/**/*.test.ts",
-  "test/cli/{demo,bad_input,tarball}.test.ts",
+  "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",
   "test/oracles/*.test.ts",
-  "test/placement/{optimize,optimize_recorded}.test.ts",
+  "test/placement/{optimize,optimize_recorded,optimize_shared}.test.ts",
 ];
 
 export default defineConfig({
