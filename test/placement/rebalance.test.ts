@@ -124,6 +124,8 @@ const machines: Record<string, Machine> = {
   "DeepSeek-V3 on 4 nodes": { experts: 256, replicas: 288, groups: 8, nodes: 4, gpus: 32 },
 };
 
+const optionsOf = ({ experts, ...options }: Machine): RebalanceOptions => options;
+
 /** A layer per load family. */
 function draw({ experts, gpus }: Machine, seed: number): number[][] {
   const random = seeded(seed);
@@ -173,7 +175,7 @@ function faults(maps: ExpertMaps, layer: number, weight: readonly number[], mach
 describe.each(Object.entries(machines))("%s", (_, machine) => {
   const seed = 11;
   const weight = draw(machine, seed);
-  const maps = rebalanceExperts(weight, machine);
+  const maps = rebalanceExperts(weight, optionsOf(machine));
 
   test("the maps agree, every expert is placed, groups stay together, replication is tight", () => {
     weight.forEach((row, layer) => {
@@ -183,7 +185,7 @@ describe.each(Object.entries(machines))("%s", (_, machine) => {
 
   test("every layer is a placement", () => {
     for (const [layer, map] of maps.physicalToLogical.entries()) {
-      const placement = Placement.fromPhysicalToLogical(map, machine);
+      const placement = Placement.fromPhysicalToLogical(map, { gpus: machine.gpus });
       expect(placement.replicaCount).toEqual(maps.replicaCount[layer]);
       expect(placement.replicaCount.reduce((a, b) => a + b)).toBe(machine.replicas);
       for (let g = 0; g < machine.gpus; g++) {
@@ -195,7 +197,7 @@ describe.each(Object.entries(machines))("%s", (_, machine) => {
   test("layers do not influence each other, nor does the unit of load", () => {
     weight.forEach((row, layer) => {
       const scaled = Float64Array.from(row, (tokens) => tokens * 2 ** -40); // a power of two scales float32 exactly
-      const alone = rebalanceExperts([scaled], machine);
+      const alone = rebalanceExperts([scaled], optionsOf(machine));
       expect(alone.physicalToLogical[0], `seed ${seed}`).toEqual(maps.physicalToLogical[layer]);
     });
   });
@@ -215,14 +217,14 @@ describe("the checks of these tests reject", () => {
     ["lighter before heavier", ({ physicalToLogical: [map] }) => map.subarray(0, 9).reverse(), /^order on a GPU/],
   ];
   test.each(damages)("%s", (_, damage, fault) => {
-    const maps = rebalanceExperts([weight[layer]], machine);
+    const maps = rebalanceExperts([weight[layer]], optionsOf(machine));
     expect(faults(maps, 0, weight[layer], machine)).toEqual([]);
     damage(maps);
     expect(faults(maps, 0, weight[layer], machine)).toContainEqual(expect.stringMatching(fault));
   });
 
   test("replicas of the wrong expert", () => {
-    const flat = rebalanceExperts([new Array(256).fill(1)], machine); // consistent maps, made for other loads
+    const flat = rebalanceExperts([new Array(256).fill(1)], optionsOf(machine)); // consistent maps, made for other loads
     expect(faults(flat, 0, weight[layer], machine)).toContainEqual(expect.stringMatching(/^replication/));
   });
 });
