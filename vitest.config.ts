@@ -9,9 +9,9 @@ const wgsl: Plugin = {
     id.endsWith(".wgsl") ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
 };
 
-/** Devices are lost and environments stubbed: a process per file. */
+/** Devices are lost or spoiled, and environments stubbed: a process per file. */
 const alone = [
-  "test/device_loss.test.ts",
+  "test/{device_loss,kernel_error}.test.ts",
   "test/limits.test.ts",
   "test/backend_auto.test.ts",
   "test/balancer/loss.test.ts",

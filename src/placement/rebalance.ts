@@ -1,5 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
-import { type FieldsOf, requireObject } from "../objects.ts";
+import { type FieldsOf, requireKnown } from "../objects.ts";
 import type { Numbers } from "../problem.ts";
 import { requireCount } from "./placement.ts";
 
@@ -50,7 +50,7 @@ export interface ExpertMaps {
  * @see DeepSeek EPLB (deepseek-ai/EPLB, MIT, 2025).
  */
 export function rebalanceExperts(weight: readonly Numbers[], options: RebalanceOptions): ExpertMaps {
-  requireObject("options", options, rebalanceFields);
+  requireKnown("options", options, rebalanceFields);
   const machine = checkMachine(checkWeight(weight), options);
   const layers = weight.map((row) => rebalanceLayer(Float32Array.from(row), machine));
   const maxReplicas = layers.reduce((most, { replicaCount }) => replicaCount.reduce((a, b) => Math.max(a, b), most), 0);
