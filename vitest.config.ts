@@ -21,7 +21,7 @@ const alone = [
 /** Many pipelines, long recordings, whole programs. */
 const slow = [
   "test/kernels/{group,group_costs,solve,specialised}.test.ts",
-  "test/{whole_tokens,certify,level,examples_balancer,types}.test.ts",
+  "test/{whole_tokens,certify,level,examples_balancer,readme,types}.test.ts",
   "test/balancer/random_ids.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",

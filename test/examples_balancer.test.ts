@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,6 +80,11 @@ test(`serve: all steps of gpt-oss-20b, on the CPU ${needsRecordedData}`, async (
     { redundant: 8, contiguous, even: expect.closeTo(1.1717, 2), balanced: 1.052, backend },
     { redundant: 16, contiguous, even: expect.closeTo(1.1456, 2), balanced: 1.0093, backend },
   ]);
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  for (const { redundant, ...shown } of rows) {
+    const figures = [shown.contiguous, shown.even, shown.balanced].map((value) => value.toFixed(4));
+    expect(readme).toContain(`| ${redundant} | ${figures.join(" | ")} |`);
+  }
 });
 
 test(`serve: every 50th step of gpt-oss-20b, the same on both backends ${needsRecordedData}`, async ({ skip }) => {
