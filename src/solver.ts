@@ -73,7 +73,7 @@ export interface Solver<L, S> {
   /**
    * Records the solve of whole-token LPs that lie on the GPU into the caller's encoder, and nothing else: no submit, no map. Allocates
    * nothing but a small uniform buffer for a batch size, and bind groups for buffers, not seen before. The kernel's answer is left as
-   * it is: status in `proof` says whether it is optimal.
+   * it is: status in `proof` says whether it is optimal; at unequal speeds, for the speeds as the kernel rounds them, to 31 bits.
    *
    * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage, or the encoder is known to be of another device, as those of
    *   `requestDevice` are; it is named.  @throws {DeviceError} There is no device.

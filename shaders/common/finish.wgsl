@@ -89,7 +89,9 @@ fn finish() -> u32 {
     for (var r = start_of(e); r < start_of(e + 1u); r++) { held[gpu_of(r)] += kept[r]; }
   }
   start_caps();
-  raise_caps(inside_member());
+  let inside_first = inside_member();
+  if (!EQUAL_SPEEDS && inside_first < 0) { return MOVE_LIMIT + 1u; }  // a time before 0, which whole_time does not tell
+  raise_caps(inside_first);
 
   var moves = 0u;
   var raises = 0u;

@@ -198,6 +198,7 @@ fn finish(lane: u32, hottest: Hottest) -> Finished {
   var time = hottest.time;
   var is_hottest = true;
   set_caps(lane, time);
+  var negative = hottest.negative;  // the bound is a time before 0, which unequal speeds do not tell
   if (hottest.movable) {
     let least = threshold(lane);
     var own = Counts(vec2u(0u), vec2u(0u));  // tokens inside the cut, its GPUs
@@ -210,13 +211,16 @@ fn finish(lane: u32, hottest: Hottest) -> Finished {
       round_to_tokens(e);
     }
     let cut = reduce_counts(own, lane).sums;
-    let later = raise_time(lane, time, bitcast<i32>(cut.x), i32(cut.y));
+    let inside = bitcast<i32>(cut.x);
+    let later = raise_time(lane, time, inside, i32(cut.y));
     is_hottest = !less64(time, later);
     time = later;
+    negative = negative && inside < 0;
   } else {
     for (var e = lane; e < experts; e += WG) { round_to_tokens(e); }
     workgroupBarrier();  // kept
   }
+  if (!EQUAL_SPEEDS && negative) { return Finished(MOVE_LIMIT + 1u, is_hottest, hottest.label); }
   for (var k = fixed + lane; k < places; k += WG) {
     let at = record + AT_ON_GPU + k;
     for (var i = topology[at]; i < topology[at + 1u]; i++) { wg_held[k] += wg_kept[topology[record + i]]; }

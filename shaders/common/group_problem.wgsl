@@ -11,17 +11,19 @@ var<private> scale: f32;
 struct Hottest {
   time: vec2u,
   label: u32,
-  movable: bool,  // there are tokens with a choice
+  movable: bool,   // there are tokens with a choice
+  negative: bool,  // and that is before time 0
 }
 
 /// Loads and their scale: shifted so that none is negative, scaled so that sum(load) = sum(v) over the places.
 fn read_problem(p: u32, lane: u32) -> Hottest {
-  var own = Totals(vec4f(0.0), vec4f(LEAST));  // sums: load, part with a choice.  tops: shift, hottest fixed GPU, -label
+  var own = Totals(vec4f(0.0), vec4f(LEAST));  // sums: load, part with a choice.  tops: shift, hottest fixed GPU, -label, hottest GPU
   var time = vec2u(0u);
   var label = 0u;
   for (var row = fixed + lane; row < topology[record + AT_ROWS]; row += WG) {
     let tokens = alone(p, row);
     let load_time = f32(tokens) / speed(row);
+    own.tops.w = max(own.tops.w, load_time);
     if (row < places) {
       wg_held[row] = tokens;
       own.sums.x += f32(tokens);
@@ -58,5 +60,5 @@ fn read_problem(p: u32, lane: u32) -> Hottest {
     if (k >= fixed) { load_alone = f32(wg_held[k]); }
     wg_b[k] = (load_alone + shift * speed(k)) * scale;
   }
-  return Hottest(hottest, u32(max(-all.tops.z, 0.0)), all.sums.y > 0.0);
+  return Hottest(hottest, u32(max(-all.tops.z, 0.0)), all.sums.y > 0.0, all.tops.w < 0.0);
 }

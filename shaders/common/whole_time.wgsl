@@ -6,7 +6,7 @@
 // Unequal speeds count time in units so fine that a token on the slowest GPU takes about 2^31 of them: pace_g = round((2^31 - 1) v_min / v_g)
 // as u32, times as u64 (lo, hi). All of it is integer arithmetic, hence exact for these paces; the host checks the result against the
 // speeds in f64 and finishes the rare LP in which rounding a speed to a pace changed the order of two nearly equal times.
-// Times are not negative: a total that is (base loads below zero) is left to the host as well.
+// Times are not negative: an LP whose bound is (base loads below zero) is given up, and left to the host as well.
 //
 // Declares  start_caps(), raise_caps(inside).   Needs  gpus, member, cap, pace(); common/u64.wgsl.   No barriers.
 

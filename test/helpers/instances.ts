@@ -1,6 +1,8 @@
 /** Seeded problems over the topologies, placements and load families that the solvers must handle. */
 import { type EdgeProblem, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
+import { checkLoads, type Loads, toTopology } from "../../src/problem.ts";
 import { type Random, seeded } from "../../src/random.ts";
+import type { Topology } from "../../src/topology.ts";
 
 export type Instance = { name: string; batch: number } & (
   | { form: "edge"; problem: EdgeProblem }
@@ -169,4 +171,12 @@ export function* instances(
       yield instance;
     }
   }
+}
+
+/** The replica form of an instance, as the solvers work on it, in whole tokens. */
+export function topologyAndLoads(instance: Instance): { topology: Topology; loads: Loads } {
+  const { problem } = instance;
+  const graph = instance.form === "edge" ? instance.problem : undefined;
+  const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, problem.speed);
+  return { topology, loads: checkLoads(topology, graph, problem, "integer") };
 }
