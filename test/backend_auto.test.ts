@@ -3,7 +3,7 @@ import { autoBackend, type GpuChoice } from "../src/backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "../src/backend_cpu.ts";
 import { webgpuBackend } from "../src/backend_webgpu.ts";
 import { certify, createSolver, DeviceError, requestDevice } from "../src/index.ts";
-import { checkLoads, toTopology } from "../src/problem.ts";
+import { checkLoads, type Loads, rowsOf, toTopology } from "../src/problem.ts";
 import { seeded } from "../src/random.ts";
 import { judge } from "../src/solution.ts";
 import { families, randomPlacement } from "./helpers/instances.ts";
@@ -15,6 +15,9 @@ const loadsOf = (batch: number) => ({
   expertLoad: Array.from({ length: batch }, () => families.normal(random, placement.logicalExperts, 4)).flat(),
 });
 const checked = (batch: number) => checkLoads(topology, undefined, loadsOf(batch), "integer");
+
+/** LPs first, first + 1, ... */
+const rowsFrom = (loads: Loads, first: number): Loads => rowsOf(topology, loads, first, loads.batch - first);
 
 /** The CPU solver on a machine that takes `ms` more for an LP, whatever this one does. */
 function slowCpu(ms: number): CpuBackend {
@@ -82,6 +85,18 @@ describe("backend auto", () => {
     expect(backend).toBe("webgpu");
     expect(prepared).toBe(1);
     expectOptimal(long, raw);
+    // Every field came along: the exact solver has no iterations, and a path for each expert at least; the kernel has iterations.
+    const byGpu = raw.iterations.findIndex((iterations) => iterations > 0);
+    expect(byGpu).toBeGreaterThan(0);
+    expect(Math.min(...raw.moves.subarray(0, byGpu))).toBeGreaterThan(0);
+    const rest = rowsFrom(long, byGpu);
+    const { gpu: alone } = await gpu();
+    await alone.kernel.ready;
+    const expected = await alone.solve(rest);
+    expect(raw.iterations.subarray(byGpu)).toEqual(expected.iterations);
+    expect(raw.moves.subarray(byGpu)).toEqual(expected.moves);
+    expect(Math.max(...expected.moves)).toBeGreaterThan(0);
+    alone.destroy();
     auto.destroy();
   });
 

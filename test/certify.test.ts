@@ -134,6 +134,30 @@ describe("negative controls: certify rejects", () => {
     expect(rejected).toBe(2 * 3 * Object.keys(families).length * 3);
   });
 
+  test("a bottleneck that is not ascending, or names a GPU twice or one that there is not", async () => {
+    const [instance] = instances(["EP8, 4 replicas"], ["equal"], 6, 3, false);
+    const { problem } = instance as Instance & { form: "replica" };
+    const solution = await solveLoadBalanceLP(problem, { backend: "cpu" });
+    const [first, ...others] = solution.bottleneck[1];
+    expect(others.length).toBeGreaterThan(0);
+    for (const bottleneck of [
+      [...others, first],
+      [first, first, ...others],
+      [-1, first, ...others],
+      [first, ...others, problem.placement.gpus],
+      [first, first + 0.5, ...others],
+    ]) {
+      const spoiled = copy(solution);
+      spoiled.bottleneck[1] = bottleneck;
+      const verdicts = certify(problem, spoiled).map(({ valid, boundValid }) => [valid, boundValid]);
+      expect(verdicts, `${bottleneck}`).toEqual([
+        [true, true],
+        [false, false],
+        [true, true],
+      ]);
+    }
+  });
+
   test("a flow, in the edge form", async () => {
     const instance = [...instances(["cube"], ["normal"], 7, 4, false)][0] as Instance & { form: "edge" };
     const solution = await solveLoadBalanceLP(instance.problem, { backend: "cpu" });

@@ -140,6 +140,22 @@ function expectHistogram(families: Map<string, Family>, name: string, expected: 
   ]);
 }
 
+test("buckets count the layers up to their bound, itself included; what lies beyond the last is in +Inf alone", async () => {
+  // Six experts, one a GPU: tokens on k of them alone make an imbalance of 6 / k.
+  const alone = Placement.fromPhysicalToLogical([0, 1, 2, 3, 4, 5], { gpus: 6 });
+  const onto = [1, 2, 3, 4, 6, 6, 1];
+  const balancer = await createBalancer({ placement: alone, topK: 1, maxTokens: 12, backend: "cpu" });
+  for (const experts of onto) await balancer.balance(Int32Array.from({ length: 12 }, (_, i) => i % experts));
+  const registry = new Registry();
+  registerPrometheusMetrics(balancer, registry);
+  const { samples } = (await scrape(registry)).get("evenkeel_imbalance_after")!;
+  const bucket = (le: string) => samples.find(({ labels }) => labels.le === le)!.value;
+  const found = Object.fromEntries(["1.001", "1.3", "1.5", "2", "3", "+Inf"].map((le) => [le, bucket(le)]));
+  expect(found).toEqual({ "1.001": 2, "1.3": 2, "1.5": 3, "2": 4, "3": 5, "+Inf": 7 });
+  const sum = onto.reduce((total, experts) => total + 6 / experts, 0);
+  expect(samples.find(({ name }) => name.endsWith("_sum"))!.value).toBeCloseTo(sum, 12);
+});
+
 test("labels are on every sample, escaped, beside the registry's own", async () => {
   const registry = new Registry();
   registry.setDefaultLabels({ host: "a1" });

@@ -11,6 +11,7 @@ import {
   topologies,
 } from "../src/index.ts";
 import { type Random, seeded } from "../src/random.ts";
+import { withLimit } from "./helpers/devices.ts";
 import { countCalls } from "./helpers/gpu_calls.ts";
 
 let device: GPUDevice;
@@ -88,6 +89,31 @@ describe("a solver on WebGPU", () => {
     await new Promise(setImmediate); // it may wait for solves under way
     const { createBuffer, "buffer.destroy": destroyed } = asked();
     expect(destroyed).toBe(createBuffer);
+  });
+
+  test("a batch longer than a binding goes in pieces, each field of each LP as of one piece", async () => {
+    const options = { backend: "webgpu", kernel: "lane", device } as const;
+    const whole = await createSolver(placement, options);
+    const rows = 7 * 4 * placement.physicalExperts; // bytes of the widest binding, for 7 LPs
+    const limited = () => createSolver(placement, options);
+    const pieces = await withLimit(device, "maxStorageBufferBindingSize", rows, limited);
+
+    const batch = 23;
+    const loads = { ...expertLoads(8, batch), baseLoad: upTo(seeded(9), 500, batch * 4) };
+    for (const tokens of ["integer", "fractional"] as const) {
+      const expected = await whole.solve(loads, { tokens });
+      asked();
+      expect(await pieces.solve(loads, { tokens })).toEqual(expected);
+      expect(asked()["queue.submit"]).toBe(4);
+      // In every piece there is something to lose.
+      for (let first = 0; first < batch; first += 7) {
+        const piece = (values: Int32Array) => values.subarray(first, first + 7);
+        expect(Math.max(...piece(expected.iterations))).toBeGreaterThan(0);
+        if (tokens === "fractional") expect(Math.max(...piece(expected.moves))).toBeGreaterThan(0);
+      }
+    }
+    whole.destroy();
+    pieces.destroy();
   });
 
   test("a batch longer than a dispatch goes in pieces, between which it can be stopped", async () => {

@@ -13,3 +13,21 @@ export function spoilCompiler(device: GPUDevice): GPUDevice {
     compile({ ...descriptor, code: `${descriptor.code}\nfn unfinished() -> u32 { return 1.5; }` });
   return Object.defineProperty(device, "createShaderModule", { value });
 }
+
+/** Does work on a device that gives one of its limits as less than it is. */
+export async function withLimit<T>(
+  device: GPUDevice,
+  name: keyof GPUSupportedLimits,
+  value: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { limits } = device;
+  const set = (shown: GPUSupportedLimits) =>
+    Object.defineProperty(device, "limits", { configurable: true, enumerable: true, value: shown });
+  set(new Proxy(limits, { get: (of, key) => (key === name ? value : Reflect.get(of, key)) }));
+  try {
+    return await work();
+  } finally {
+    set(limits);
+  }
+}
