@@ -13,13 +13,15 @@
 //           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
 // Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
 // Launch    WG invocations per LP, grid [gx, gy, 1] folded so that gx * gy >= B. Subgroup variant: WG is the subgroup size of the device.
-// Workgroup 52 MAX_GPUS + 26 MAX_REPLICAS + 8 MAX_ENTRIES + 32 WG + 272 bytes, with subgroups 64 for the last two terms: 13.3 KB for EP320 with
-//           64 redundant experts, 7.6 KB for EP144 with 32 (src/kernels/group.ts checks it). All of an LP's state is there: what a
+// Workgroup 52 MAX_GPUS + 26 MAX_REPLICAS + 8 MAX_ENTRIES + 32 WG + 272 bytes, with subgroups 64 for the last two terms: 13,328 for EP320 with
+//           64 redundant experts, 7,824 for EP144 with 32 (src/kernels/group.ts checks it). All of an LP's state is there: what a
 //           lane keeps to itself would be indexed dynamically as well, which registers cannot be.
 // Private   about 60 scalars per lane, in registers.
 // Barriers  4 S + 9 per iteration for S stages of the elimination, 4 S + 2 with subgroups; S is 1 or 2 for EP144 and EP320, 3 for EP64 with 64
-//           redundant experts. Once per LP S + 22 (S + 12), and 3 for each raise of the bound; more of these at unequal speeds.
-// Traffic   4 (E + P + 2 G) bytes per LP; the record, 5 to 15 KB, is read in every iteration and stays in the cache.
+//           redundant experts. Once per LP S + 22 (S + 12), and 3 for each raise of the bound; with unequal speeds those of
+//           common/group_finish.wgsl more.
+// Traffic   4 (E + P + G + 3 + ceil(G / 32)) bytes per LP: 4 G of it for base loads, where there are any; 4 more where `skip` is read.
+//           The record, 10 to 17 KB for these, is read in every iteration and stays in the cache.
 // Requires  sum(load) + sum(|base|) <= 2^31 - 1 for each LP. src/problem.ts checks it.
 // Declared by src/kernels/group.ts: MAX_GPUS (places), MAX_REPLICAS, MAX_ENTRIES (of the factor).
 // Twin      src/reference/group.ts (f64), compared in test/kernels/group.test.ts.

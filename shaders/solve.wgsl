@@ -11,9 +11,10 @@
 //           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
 // Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
 // Launch    WG invocations per workgroup, grid [gx, gy, 1] folded so that gx * gy * WG >= B. No barriers, no workgroup memory.
-// Private   about 2 MAX_GPUS^2 + 88 MAX_GPUS + 36 MAX_REPLICAS bytes per lane, 2 KB for the cube: too much for registers, so it lives in the
-//           lane's cached local memory; shapes share a pipeline by rounding up (src/kernels/solve.ts) and touch only what they use.
-// Traffic   4 (E + P + 2 G) bytes per LP, the topology record from the cache.
+// Private   2 MAX_GPUS MAX_GPUS + 86 MAX_GPUS + 36 MAX_REPLICAS + 48 bytes per lane, 2,016 for the cube: too much for registers, so it lives in the
+//           lane's cached local memory; shapes share a pipeline by rounding up (src/kernels/topology_table.ts) and touch only what they use.
+// Traffic   4 (E + P + G + 3 + ceil(G / 32)) bytes per LP: 4 G of it for base loads, where there are any; 4 more where `skip` is read. The topology
+//           record comes from the cache.
 // Requires  sum(load) + sum(|base|) <= 2^31 - 1 for each LP. src/problem.ts checks it.
 // Declared by src/kernels/solve.ts: MAX_GPUS, MAX_REPLICAS.
 // Twin      src/reference/solve.ts (f64), compared in test/kernels/solve.test.ts.

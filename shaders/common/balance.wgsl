@@ -1,8 +1,11 @@
-// balance: what the balancer's kernels share: their sizes, and the slots of each expert.
+// balance: what the balancer's kernels share: their sizes, and where the slots of each expert stand.
 //
-// Needs  a binding `placement` where slots are looked up: [placements, E (1 + X) + G + 1] u32: E replica counts, E rows of X slots, and
-// the first slot of each GPU, whose slots end where the next one's begin, the last one's at P. Layer l uses record l % placements.
-// No barriers.
+// A table of placements is [placements, E (1 + X) + G + 1] u32: in a record E replica counts, E rows of X slots, and the first slot of each GPU,
+// whose slots end where the next one's begin, the last one's at P. Layer l uses record l % placements.
+//
+// Declares  BalanceParams, NO_EXPERT, record_of().
+// Needs     params of its kernel.
+// Barriers  none.
 
 struct BalanceParams {
   layers: u32,       // L

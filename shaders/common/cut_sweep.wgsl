@@ -3,7 +3,10 @@
 // An expert lies inside a prefix once the prefix holds the last of its replicas, so one pass over the replicas and one over the
 // ranks value all prefixes. Loads count as given, without their floor. Usually exact several iterations before x is.
 //
-// Needs  y [G] prices; tokens, member of solve.wgsl; common/scaling.wgsl.   Improves bound and member.   No barriers.
+// Declares  sweep_cuts(). It improves bound and member.
+// Needs     gpus, experts, tokens, member, start_of(), gpu_of(), MAX_GPUS of solve.wgsl; y of interior_point.wgsl; scale, b, bound, speed() of
+//           scaling.wgsl.
+// Barriers  none.
 
 var<private> rank: array<u32, MAX_GPUS>;          // position of GPU g in order of falling price, ties by index
 var<private> weight_at: array<f32, MAX_GPUS>;     // load that the k-th GPU brings inside

@@ -8,9 +8,10 @@
 // write the same. Tasks of a stage are independent, so lanes meet at a barrier between stages only. q = L^-1 v and the predictor's
 // p = L^-1 h ride along with the factor.                                                     [src/elimination.ts]
 //
-// Declares  eliminate(), forward(), backward(), wg_l ... wg_excess.   Needs  record, places, speed() of group.wgsl; wg_share, wg_pull, wg_y,
-// wg_s, t of group_interior_point.wgsl; wg_b of group_problem.wgsl.
-// Barriers  stages - 1 in each of the three.
+// Declares  eliminate(), forward(), backward(), Border, wg_p, wg_excess.
+// Needs     topology, record, places, speed(), AT_..., WG, MAX_GPUS, MAX_ENTRIES of group.wgsl; wg_share, wg_pull, wg_y, wg_s, t, LEAST of
+//           group_interior_point.wgsl; wg_b of group_problem.wgsl.
+// Barriers  S - 1 in each of the three functions, for S stages.
 
 var<workgroup> wg_weight: array<f32, MAX_ENTRIES>;  // W
 var<workgroup> wg_l: array<f32, MAX_ENTRIES>;

@@ -5,10 +5,15 @@
 //
 // The caps start at the time when the hottest GPU is done with what has no choice, so fixed GPUs need no caps.
 //
-// Declares  finish(), time_alone(), larger64().   Needs  group.wgsl, wg_best and wg_y of group_interior_point.wgsl, a reduction, u64.wgsl.
-// Barriers  3 for the cut's prices, 3 for its tokens, 1, and 3 for each search of lane 0; with unequal speeds 2 + 3 for each jump in time.
+// Declares  finish(), Finished, time_alone(), larger64(), MOVE_LIMIT.
+// Needs     topology, record, places, fixed, experts, wg_tokens, wg_kept, wg_held, wg_member, start_of(), gpu_of(), pace(), speed(), AT_..., WG,
+//           EQUAL_SPEEDS, MAX_GPUS of group.wgsl; Hottest, wg_b of group_problem.wgsl; wg_best, wg_y, scaled_load(), LEAST of
+//           group_interior_point.wgsl; less64(), add64(), multiply64(), divide64() of u64.wgsl; Totals, reduce(), Counts, reduce_counts() of
+//           workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+// Barriers  7 (2 with subgroups) for the first cut, and 3 for each time that lane 0 moves tokens: once, and after each raise of the bound.
+//           With unequal speeds 2 (0) for the first cut and for each raise, and 3 (2) for each look at the time. Without a choice 1 + 3.
 
-const MOVE_LIMIT = 4096u;     // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take 0 to 20.
+const MOVE_LIMIT = 4096u;     // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take at most 20.
 const SIGN = 0x80000000u;     // times at equal speeds are token counts, of any sign: shifted by this they sort as unsigned
 const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
 const TWO_32 = 4294967296.0;

@@ -9,11 +9,14 @@
 // A lane owns whole experts with their replicas, and places. It stops on the dual bound of y, which needs no sorting. To save
 // barriers, an iteration is measured together with the factor of the next, which is thrown away once.
 //
-// Declares  interior_point(), wg_best [R] in tokens.   Needs  group.wgsl, group_problem.wgsl, group_elimination.wgsl, a reduction.
-// Barriers  4 stages + 9 per iteration (4 stages + 2 with subgroups): before each forward sweep 1, after each backward sweep 1,
-// stages - 1 in each of the four, 3 (2) in the first reduction and 2 (0) in each of the other three.
+// Declares  interior_point(), wg_best [R] in tokens, wg_y [places] prices, wg_s, wg_share, wg_pull, t, scaled_load(), LOAD_FLOOR, LEAST.
+// Needs     topology, record, places, experts, wg_tokens, start_of(), gpu_of(), speed(), AT_..., WG, MAX_GPUS, MAX_REPLICAS of group.wgsl; scale,
+//           wg_b of group_problem.wgsl; Border, wg_p, wg_excess, eliminate(), forward(), backward() of group_elimination.wgsl; Totals, reduce(),
+//           reduce_uniform() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+// Barriers  4 S + 9 per iteration (4 S + 2 with subgroups) for S stages: before each forward sweep 1, after each backward sweep 1, S - 1 in each of
+//           the four, 3 (2) in the first reduction and 2 (0) in each of the other three. Once per LP S + 6 (S + 3): the start and the last look.
 
-const MAX_ITERATIONS = 16u;      // ordinary instances take 4 to 8
+const MAX_ITERATIONS = 16u;      // ordinary instances take at most 8
 const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs few moves from here
 const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor; none is 0
 const PRIMAL_FLOOR = 1e-9;       // of x and s,

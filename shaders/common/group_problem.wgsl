@@ -1,7 +1,10 @@
 // group_problem: one LP's loads in the units of its interior point, by the lanes of a group: shifted so that none is negative, scaled so that
 // sum(load) = sum(v) over the places.
 //
-// Declares  read_problem(), scale, wg_b.   Needs  group.wgsl, time_alone() of group_finish.wgsl, a reduction, u64.wgsl.
+// Declares  read_problem(), Hottest, scale, wg_b [places].
+// Needs     topology, record, load, params, places, fixed, experts, alone(), speed(), wg_tokens, wg_held, AT_..., WG, MAX_GPUS of group.wgsl;
+//           time_alone() of group_finish.wgsl; LEAST, LOAD_FLOOR of group_interior_point.wgsl; less64() of u64.wgsl; Totals, reduce_uniform(),
+//           Counts, reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
 // Barriers  6 (4 with subgroups), in two reductions.
 
 var<workgroup> wg_b: array<f32, MAX_GPUS>;  // scaled load without a choice, shifted by a multiple of v

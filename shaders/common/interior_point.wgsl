@@ -10,10 +10,13 @@
 // It is judged against the best cut (common/cut_sweep.wgsl); no dual bound is evaluated, because the dual bound of y is a weighted
 // mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
 //
-// Declares  best_x [R] in tokens.   Needs  gpus, experts, tokens, member of solve.wgsl; common/scaling.wgsl.   No barriers.
+// Declares  interior_point(), best_x [R] in tokens, y [G] prices, s, d, inv_d, dy.
+// Needs     gpus, experts, tokens, start_of(), gpu_of(), MAX_GPUS, MAX_REPLICAS, MAX_EXPERTS of solve.wgsl; scale, b, bound, speed(), scale_loads()
+//           of scaling.wgsl; sweep_cuts() of cut_sweep.wgsl; h, factor(), solve_bordered() of star_mesh.wgsl.
+// Barriers  none.
 
-const MAX_ITERATIONS = 16u;      // ordinary instances take 4 to 5
-const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs 0 to 3 moves from here
+const MAX_ITERATIONS = 16u;      // ordinary instances take at most 8
+const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs few moves from here
 const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor; none is 0
 const PRIMAL_FLOOR = 1e-9;       // of x and s,
 const DUAL_FLOOR = 1e-12;        // of z and y: below, f32 quotients lose their meaning

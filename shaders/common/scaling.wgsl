@@ -1,6 +1,8 @@
 // scaling: one LP's loads in the units of the interior point: shifted so that none is negative, scaled so that sum(load) = sum(v) = G.
 //
-// Declares  scale, b, bound, speed().   Needs  gpus, experts, record, tokens, alone, member of solve.wgsl.   No barriers.
+// Declares  scale_loads(), scale, b, bound, speed().
+// Needs     topology, record, gpus, experts, tokens, alone, member, AT_..., EQUAL_SPEEDS, MAX_GPUS of solve.wgsl.
+// Barriers  none.
 
 const LEAST = -1e30;  // below any bound
 

@@ -1,6 +1,7 @@
 // solve_params: what the variants of `solve` share: their sizes and the status of an LP. The topology's record is of those that have it as data.
 //
-// No barriers.
+// Declares  Params, OPTIMAL, GAP.
+// Barriers  none.
 
 const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
 const GAP = 1u;      // the finish gave up: certified, not closed

@@ -7,7 +7,9 @@
 //                                                  [Grassmann, Taksar, Heyman 1985; Alfa, Xue, Ye 2002]
 // The border v is eliminated last, as a 2 x 2 pivot together with the last node.
 //
-// Declares  h, the right-hand side.   Needs  gpus, d, inv_d, s, y, dy, speed() of interior_point.wgsl.   No barriers.
+// Declares  factor(), solve_bordered(), h [G] its right-hand side.
+// Needs     gpus, experts, start_of(), gpu_of(), MAX_GPUS of solve.wgsl; d, inv_d, s, y, dy of interior_point.wgsl; speed() of scaling.wgsl.
+// Barriers  none.
 
 const TRIANGLE = MAX_GPUS * (MAX_GPUS - 1u) / 2u;
 

@@ -1,6 +1,7 @@
-// subgroup_reduce: workgroup_reduce.wgsl where a workgroup is one subgroup. The module enables subgroups.
+// subgroup_reduce: workgroup_reduce.wgsl where a workgroup is one subgroup.
 //
-// Declares  Totals, reduce(), reduce_uniform(), Counts, reduce_counts().   Needs  WG, the size of every subgroup of the device.
+// Requires  that the module enables subgroups, and a workgroup as large as every subgroup of the device.
+// Declares  Totals, reduce(), reduce_uniform(), Counts, reduce_counts(); wg_totals, wg_counts: 48 bytes.
 // Barriers  none in reduce(); 2 in the others, whose results are uniform for WGSL. A barrier orders memory only: there is nobody to wait for.
 
 struct Totals {

@@ -1,4 +1,7 @@
-// u64: the little 64-bit arithmetic that exact times and shares need, on vec2u(lo, hi). All of it is exact.   No barriers.
+// u64: the little 64-bit arithmetic that exact times and shares need, on vec2u(lo, hi). All of it is exact.
+//
+// Declares  add64(), less64(), multiply64(), divide64(), MAX_I32.
+// Barriers  none.
 
 const MAX_I32 = 0x7fffffffu;
 

@@ -8,7 +8,10 @@
 // speeds in f64 and finishes the rare LP in which rounding a speed to a pace changed the order of two nearly equal times.
 // Times are not negative: an LP whose bound is (base loads below zero) is given up, and left to the host as well.
 //
-// Declares  start_caps(), raise_caps(inside).   Needs  gpus, member, cap, pace(); common/u64.wgsl.   No barriers.
+// Declares  start_caps(), raise_caps().
+// Needs     gpus, member, pace(), EQUAL_SPEEDS of solve.wgsl; cap of finish.wgsl; or all of these of specialised.wgsl with the text generated for it;
+//           MAX_I32, less64(), add64(), multiply64(), divide64() of u64.wgsl.
+// Barriers  none.
 
 var<private> tau: vec2u;  // the current time
 

@@ -3,8 +3,9 @@
 // Every lane stores its part; GATHERERS lanes put WG / GATHERERS of them together each; every lane puts those together: two barriers where
 // a tree takes log2 WG, and the loads are as few. The order is fixed, so results are the same every time.
 //
+// Requires  WG a multiple of GATHERERS.
 // Declares  Totals, reduce(), reduce_uniform(), Counts, reduce_counts(); wg_sums, wg_tops, wg_gathered: 32 (WG + GATHERERS) bytes.
-// Needs  WG, LEAST, larger64().
+// Needs     WG of group.wgsl; LEAST of group_interior_point.wgsl; larger64() of group_finish.wgsl.
 // Barriers  2 in reduce(); 3 in the others, whose results are uniform for WGSL, so that control flow may depend on them.
 
 const GATHERERS = 8u;

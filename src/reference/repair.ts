@@ -5,7 +5,7 @@
  */
 import type { Code, Variable } from "./field.ts";
 
-/** Rounds of the repair, moves of tokens or raises of the bound; beyond, the CPU finishes. Ordinary instances take 0 to 3. */
+/** Rounds of the repair, moves of tokens or raises of the bound; beyond, the CPU finishes. Ordinary instances take at most 8. */
 const ROUND_LIMIT = 256;
 
 export interface Repaired<S, B> {

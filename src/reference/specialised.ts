@@ -1,6 +1,6 @@
 /**
- * The solve of one LP with its topology as part of the text, over any Code: with numbers it is the f64 twin, with names of shader values
- * it writes the *specialised* kernel. An interior point for each connected component gives x and a cut S; x is rounded to whole
+ * The solve of one LP with its topology as part of the text, over any Code: with numbers it is the f64 twin of shaders/specialised.wgsl,
+ * with names of shader values it writes that kernel. An interior point for each connected component gives x and a cut S; x is rounded to whole
  * tokens and repaired until max load equals the bound of S exactly.
  *
  * The interior point stops on the dual bound, which needs no sorting.

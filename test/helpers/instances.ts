@@ -58,6 +58,9 @@ export const families: Record<string, Family> = {
     ),
 };
 
+/** Families of loads as routers make them; the others are extremes. */
+export const ordinary = ["normal", "lognormal", "zipf", "8 tokens per GPU"];
+
 /** Unequal speeds: a few generations of GPUs, or any speeds between a half and twice the mean. */
 export function randomSpeeds(random: Random, gpus: number): number[] {
   const generations = random.next() < 0.5;

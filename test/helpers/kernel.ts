@@ -49,6 +49,8 @@ export async function runKernel(
 }
 
 /** Where the kernel has not been: no count, slot or id. */
+export const UNWRITTEN = 0xdeadbeef;
+
 export function unwritten(length: number): Uint32Array<ArrayBuffer> {
-  return new Uint32Array(length).fill(0xdeadbeef);
+  return new Uint32Array(length).fill(UNWRITTEN);
 }

@@ -13,7 +13,8 @@ import { exactSolver } from "../../src/reference/exact.ts";
 import { canonicalForm } from "../../src/specialised/canonical.ts";
 import { specialise } from "../../src/specialised/generate.ts";
 import type { Topology } from "../../src/topology.ts";
-import { runKernel, unwritten } from "./kernel.ts";
+import { ordinary } from "./instances.ts";
+import { runKernel, UNWRITTEN, unwritten } from "./kernel.ts";
 
 export const { device } = await sharedDevice("software");
 
@@ -58,6 +59,7 @@ export async function runSolve(
     grid ?? foldGrid(device, Math.ceil(batch / lpsPerWorkgroup)),
   );
   const status = Array.from({ length: batch }, (_, lp) => statuses[proof[lp * words]]);
+  if (!skip) expect([quota.indexOf(UNWRITTEN), proof.indexOf(UNWRITTEN)], "words left unwritten").toEqual([-1, -1]);
   return { quota: new Int32Array(quota.buffer), status, ...decodeProofs(proof, batch, table.gpus) };
 }
 
@@ -153,6 +155,18 @@ export function checkRaw(topologies: readonly Topology[], loads: Loads, answer: 
     optima.push(optimum);
   }
   return { left, optima };
+}
+
+/** What sources say that ordinary instances take at most: of iterations, and of moves. */
+export function expectOrdinary(
+  instance: string,
+  { iterations, moves }: RawAnswer,
+  sources: { iterations: string; moves: string },
+): void {
+  if (!ordinary.some((family) => instance.endsWith(`, ${family}`))) return;
+  const most = (text: string) => Number(/rdinary instances take at most (\d+)/.exec(text)![1]);
+  expect(Math.max(...iterations), `iterations of ${instance}`).toBeLessThanOrEqual(most(sources.iterations));
+  expect(Math.max(...moves), `moves of ${instance}`).toBeLessThanOrEqual(most(sources.moves));
 }
 
 /** Iterations of a kernel and its twin: the same but for what f32 makes of them. */

@@ -9,7 +9,7 @@ import { constants } from "../../src/reference/newton.ts";
 import { check, device, solveGroup, subgroup, variants, wide, workgroup } from "../helpers/group.ts";
 import { families, instances, randomPlacement, randomSpeeds, shapes, topologyAndLoads } from "../helpers/instances.ts";
 import { unwritten } from "../helpers/kernel.ts";
-import { checkNegative, expectFewLeft, expectSame, negativeLoads } from "../helpers/raw.ts";
+import { checkNegative, expectFewLeft, expectOrdinary, expectSame, negativeLoads } from "../helpers/raw.ts";
 
 const shader = (path: string) => readFileSync(new URL(`../../shaders/${path}`, import.meta.url), "utf8");
 
@@ -30,9 +30,14 @@ describe("the group kernel and its twin", () => {
       let left = 0;
       for (const instance of instances(some, Object.keys(families), 21, 2, unequalSpeeds)) {
         const { topology, loads } = topologyAndLoads(instance);
-        const found = check([topology], loads, await solveGroup([topology], loads), instance.name);
+        const answer = await solveGroup([topology], loads);
+        const found = check([topology], loads, answer, instance.name);
         differences.push(...found.differences);
         left += found.left;
+        expectOrdinary(instance.name, answer, {
+          iterations: shader("common/group_interior_point.wgsl"),
+          moves: shader("common/group_finish.wgsl"),
+        });
       }
       expectSame(differences);
       expectFewLeft(left, differences.length, unequalSpeeds);

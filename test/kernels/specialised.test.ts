@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { cutBound, wholeTokensBy } from "../../src/cut.ts";
 import { certify, createSolver, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
@@ -14,6 +15,7 @@ import {
   checkNegative,
   checkRaw,
   expectFewLeft,
+  expectOrdinary,
   expectSame,
   judgeRaw,
   negativeLoads,
@@ -46,6 +48,10 @@ function twin(topology: Topology, { expertLoad, baseLoad }: Loads, lp: number) {
   return { ...answer, maxLoad: Math.max(...held.map((amount, g) => amount / speed[g])) };
 }
 
+const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const interiorPoint = text("shaders/common/interior_point.wgsl");
+const repairText = text("src/reference/repair.ts");
+
 const small = ["ring 8", "cube", "EP8 R8", "experts everywhere", "2 GPUs", "disconnected"];
 
 describe("the specialised kernel and its twin", () => {
@@ -62,6 +68,7 @@ describe("the specialised kernel and its twin", () => {
           const answer = await solve(loads);
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
+          expectOrdinary(instance.name, answer, { iterations: interiorPoint, moves: repairText });
           for (let lp = 0; lp < loads.batch; lp++) {
             const { maxLoad, iterations, closed } = twin(topology, loads, lp);
             const optimum = checked.optima[lp];

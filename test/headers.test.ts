@@ -1,0 +1,277 @@
+/** What the shaders' headers and the README state of the kernels, against the code. Barriers of *group* are counted in group_costs.test.ts. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { Kernel } from "../src/gpu/pipeline.ts";
+import { Placement, topologies } from "../src/index.ts";
+import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/kernels/group.ts";
+import { solveKernel } from "../src/kernels/solve.ts";
+import { specialisedKernel } from "../src/kernels/specialised.ts";
+import { proofWords, topologyTable } from "../src/kernels/topology_table.ts";
+import { toTopology } from "../src/problem.ts";
+import { canonicalForm } from "../src/specialised/canonical.ts";
+import { specialise } from "../src/specialised/generate.ts";
+import { analysed, figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), "utf8");
+const readme = read("README.md");
+const everything = [...kernels, ...fragments];
+
+const stems = (folder: string, ending: string) =>
+  readdirSync(new URL(folder, root))
+    .filter((file) => file.endsWith(ending))
+    .map((file) => file.slice(0, -ending.length));
+
+/** Kernels as src/kernels has them: a file there that exports none is a part of others. */
+const isKernel = (value: unknown): value is Kernel => typeof (value as Kernel | undefined)?.wgsl === "string";
+const defined: { stem: string; kernel: Kernel }[] = [];
+for (const stem of stems("src/kernels", ".ts")) {
+  const exported = Object.values(await import(`../src/kernels/${stem}.ts`));
+  defined.push(...exported.filter(isKernel).map((kernel) => ({ stem, kernel })));
+}
+
+/** *specialised* with its generated text, at unequal speeds. */
+const cube = toTopology({ gpus: 8, edges: topologies.edges(topologies.cube8()) }, undefined);
+const unequal = specialise(
+  canonicalForm(toTopology(Placement.fromPhysicalToLogical([0, 1, 1, 0], { gpus: 2 }), [1, 2])),
+);
+const byPath = (path: string) => everything.find((shader) => shader.path === path)!;
+const generatedFragments = ["common/solve_params.wgsl", "common/whole_time.wgsl", "common/u64.wgsl"].map(byPath);
+
+/** Every kernel's files, and its generated part. */
+const programs = defined.map(({ kernel }) => {
+  const own = everything.find(({ text }) => kernel.wgsl.endsWith(text))!;
+  const shared = kernel.includes.map((text) => fragments.find((fragment) => fragment.text === text)!);
+  const isGenerated = kernel === specialisedKernel;
+  return {
+    kernel,
+    own,
+    files: [own, ...(isGenerated ? generatedFragments : shared)],
+    generated: isGenerated ? analysed(unequal.wgsl) : undefined,
+  };
+});
+const programsWith = (shader: Shader) => programs.filter(({ files }) => files.includes(shader));
+
+/** Names of a list such as "x [R] tokens, f(), T". */
+const listed = (list: string) => list.split(/[,;]/).map((item) => /\w+(?:\.\.\.)?/.exec(item)![0]);
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
+/** Constants that the host puts before a kernel. */
+const hostConstants = (shader: Shader) =>
+  listed(/^Declared by \S+: (.*)\.$/m.exec(shader.header)?.[1].replaceAll(/ \([^)]*\)/g, "") ?? "none");
+
+test("a kernel stands in four places under one stem, and nothing else does", () => {
+  const cpu = read("src/backend_cpu.ts"); // the exact solver's
+  const shaders = stems("shaders", ".wgsl");
+  expect(sorted(defined.map(({ stem }) => stem))).toEqual(sorted(shaders));
+  for (const { stem, kernel } of defined) expect(kernel.name).toBe(stem);
+
+  // A twin says whose it is; what says nothing is a part of others, which import it.
+  const fragmentStems = fragments.map(({ stem }) => stem);
+  const references = stems("src/reference", ".ts");
+  const twins = references.filter((stem) => /\b[tT]win of shaders\//.test(read(`src/reference/${stem}.ts`)));
+  for (const stem of shaders) expect(twins).toContain(stem);
+  for (const stem of references) {
+    const path = `src/reference/${stem}.ts`;
+    if (twins.includes(stem)) expect([...shaders, ...fragmentStems], path).toContain(stem);
+    else
+      expect(
+        references.some((other) => read(`src/reference/${other}.ts`).includes(`"./${stem}.ts"`)) ||
+          cpu.includes(`/${stem}.ts"`),
+        path,
+      ).toBe(true);
+  }
+
+  // A test is of a kernel or a fragment, or of one side of it: group_costs.
+  const tested = stems("test/kernels", ".test.ts");
+  for (const stem of shaders) expect(tested).toContain(stem);
+  for (const stem of tested) {
+    const of = [...shaders, ...fragmentStems, "common"].find((known) => stem === known || stem.startsWith(`${known}_`));
+    expect(of, `test/kernels/${stem}.test.ts`).toBeDefined();
+  }
+});
+
+describe.each(fragments.map((fragment) => [fragment.path, fragment] as const))("%s", (_, fragment) => {
+  const universe = new Set(everything.flatMap((shader) => [...shader.declares, ...hostConstants(shader)]));
+  const needs = (section(fragment, "Needs") ?? "").replace(/\.$/, "");
+  const clauses =
+    needs === ""
+      ? []
+      : needs.split(/; (?!or )/).map((clause) => {
+          const [, names, from] = /^(.*?)(?: of (.*))?$/.exec(clause)!;
+          return { names: listed(names), from: [...(from ?? "").matchAll(/\w+\.wgsl/g)].map(([file]) => file) };
+        });
+
+  test("states what it needs, and nothing else", () => {
+    const used = [...fragment.uses].filter((name) => universe.has(name));
+    const expected = used.map((name) => (name.startsWith("AT_") ? "AT_..." : name));
+    expect(sorted(clauses.flatMap(({ names }) => names))).toEqual(sorted(expected));
+  });
+
+  test("names files that declare it, and every kernel that includes the fragment has it", () => {
+    for (const { names, from } of clauses) {
+      for (const file of from) {
+        const source = everything.find(({ path }) => path === file || path === `common/${file}`)!;
+        const known = [
+          ...source.declares,
+          ...hostConstants(source),
+          ...(source.stem === "specialised" ? programs.find(({ generated }) => generated)!.generated!.declares : []),
+        ];
+        for (const name of names) {
+          if (name !== "AT_...") expect(known, `${name} of ${file}`).toContain(name);
+        }
+      }
+    }
+    for (const { kernel, own, files, generated } of programsWith(fragment)) {
+      const known = [
+        ...files.flatMap((file) => [...file.declares]),
+        ...hostConstants(own),
+        ...(generated?.declares ?? []),
+      ];
+      for (const name of fragment.uses) if (universe.has(name)) expect(known, kernel.name).toContain(name);
+    }
+  });
+
+  test("states what it declares for others, and nothing else", () => {
+    const usedBy = programsWith(fragment).flatMap(({ files, generated }) =>
+      [...files.filter((file) => file !== fragment), ...(generated ? [generated] : [])].flatMap(({ uses }) => [
+        ...uses,
+      ]),
+    );
+    expect(programsWith(fragment).length).toBeGreaterThan(0);
+    const [exported, own = ""] = section(fragment, "Declares")!
+      .replace(/\.( .*)?$/, "")
+      .split("; ");
+    expect(sorted(listed(exported))).toEqual(sorted(usedBy.filter((name) => fragment.declares.has(name))));
+    for (const name of own === "" ? [] : listed(own.replace(/:.*/, ""))) expect([...fragment.declares]).toContain(name);
+  });
+
+  test("has barriers only if it says so", () => {
+    const barriers = /workgroupBarrier|workgroupUniformLoad|\breduce\w*\(/.test(fragment.code);
+    expect(section(fragment, "Barriers") === "none.").toBe(!barriers);
+  });
+});
+
+describe.each(kernels.map((kernel) => [kernel.stem, kernel] as const))("%s", (stem, shader) => {
+  const { kernel, files, generated } = programs.find(({ own }) => own === shader)!;
+
+  test("states its bindings as they are, and the host has the same", () => {
+    const stated = [...section(shader, "Bindings")!.matchAll(/(\d+) (\w+)(?: \((in and )?out\))?/g)];
+    const code = [...shader.code.matchAll(/@group\(0\) @binding\((\d+)\) var<([\w, ]+)> (\w+)/g)];
+    expect(code.length).toBeGreaterThan(0);
+    expect(section(shader, "Bindings")).toMatch(/^group 0: /);
+    expect(stated.map(([text, number, name]) => [number, name, /out\)/.test(text)])).toEqual(
+      code.map(([, number, access, name]) => [number, name, access === "storage, read_write"]),
+    );
+    const types = { "storage, read": "read-only-storage", "storage, read_write": "storage", uniform: "uniform" };
+    expect(Object.values(kernel.bindings)).toEqual(code.map(([, , access]) => types[access as keyof typeof types]));
+  });
+
+  test("names a twin, and a test that imports it", () => {
+    const [, twin, tests] = /^(src\/reference\/\w+\.ts).*compared in (test\/kernels\/\w+\.test\.ts)\.$/.exec(
+      section(shader, "Twin")!,
+    )!;
+    expect(twin).toBe(`src/reference/${stem}.ts`);
+    const imported = read(tests) + (stem === "group" ? read("test/helpers/group.ts") : "");
+    expect(existsSync(new URL(twin, root))).toBe(true);
+    expect(imported).toContain(`/${twin}"`);
+  });
+
+  test("names the constants that the host declares", () => {
+    const known = new Set([...files.flatMap((file) => [...file.declares]), ...(generated?.declares ?? [])]);
+    const missing = files.flatMap((file) => [...file.uses]).filter((name) => /^MAX_/.test(name) && !known.has(name));
+    expect(sorted(hostConstants(shader).filter((name) => name !== "none"))).toEqual(sorted(missing));
+  });
+
+  test("has barriers only if it says so", () => {
+    const code = files.map((file) => file.code).join("\n");
+    const launch = `${section(shader, "Launch")} ${section(shader, "Barriers")}`;
+    expect(/workgroupBarrier|workgroupUniformLoad/.test(code)).toBe(!/No barriers/.test(launch));
+    expect(/\d barrier|barriers|per iteration/.test(launch.replace(/No barriers/, ""))).toBe(
+      !/No barriers/.test(launch),
+    );
+  });
+});
+
+describe("count and remap", () => {
+  /** Barriers outside of loops, and in the loop around `marker`. */
+  const barriers = (code: string) => code.split("workgroupBarrier()").length - 1;
+
+  test("have the barriers that their headers state", () => {
+    const [count, remap] = ["count", "remap"].map((stem) => kernels.find((kernel) => kernel.stem === stem)!);
+    const [, stated] = /(\d+) barrier\.$/.exec(section(count, "Launch")!)!;
+    expect(barriers(count.code)).toBe(Number(stated));
+    const [, before, each] = /(\d+) barrier, and (\d+) per block of ids\.$/.exec(section(remap, "Launch")!)!;
+    const [outside, loop] = remap.code.split("for (var block");
+    expect([barriers(outside), barriers(loop)]).toEqual([Number(before), Number(each)]);
+  });
+
+  test.each(["count", "remap"])("%s has the workgroup memory that its header states", (stem) => {
+    const shader = kernels.find((kernel) => kernel.stem === stem)!;
+    const [, words] = /\. (\S.*?) words of workgroup memory/.exec(section(shader, "Launch")!)!;
+    const values = { EXPERTS: 7, WORDS: 3, WG: 64 };
+    const lengths = [...shader.code.matchAll(/var<workgroup> \w+: array<(?:atomic<)?u32>?, ([^>]+)>/g)];
+    expect(lengths.length).toBeGreaterThan(0);
+    const sum = lengths.reduce((total, [, length]) => total + figure(length, values), 0);
+    expect(figure(words, values)).toBe(sum);
+  });
+});
+
+/** Bytes of a type of WGSL; a bool as 4. */
+function bytesOf(type: string, values: Record<string, number>): number {
+  const array = /^array<(.+), (.+)>$/.exec(type);
+  if (array) return bytesOf(array[1], values) * figure(array[2], values);
+  const vector = /^vec(\d)/.exec(type);
+  return vector ? 4 * Number(vector[1]) : 4;
+}
+
+test("lane's private memory is what its header and the README state", () => {
+  const shader = kernels.find(({ stem }) => stem === "solve")!;
+  const [, formula, ofCube] = /^(.*) bytes per lane, ([\d,]+) for the cube/.exec(section(shader, "Private")!)!;
+  const row = /\| lane \|[^|]*\| (.*?) bytes of private memory, sizes rounded up: ([\d,]+) for the cube/.exec(readme)!;
+  const code = programs.find(({ kernel }) => kernel === solveKernel)!.files.map((file) => file.code);
+  const variables = [...code.join("\n").matchAll(/^var<private> \w+: (.+);/gm)];
+  for (const [G, R] of [
+    [8, 32],
+    [16, 128],
+    [64, 256],
+  ]) {
+    const values = { MAX_GPUS: G, MAX_REPLICAS: R, MAX_EXPERTS: R / 2, TRIANGLE: (G * (G - 1)) / 2 };
+    const bytes = variables.reduce((sum, [, type]) => sum + bytesOf(type, values), 0);
+    expect(figure(formula, values)).toBe(bytes);
+    expect(figure(row[1], { G, R })).toBe(bytes);
+  }
+  const { maxGpus, maxReplicas } = topologyTable([cube]);
+  const bytes = figure(formula, { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas });
+  expect([figure(ofCube, {}), figure(row[2], {})]).toEqual([bytes, bytes]);
+});
+
+test("traffic of the three kernels is what the buffers of an LP hold", () => {
+  const stated = [
+    ...kernels.map((shader) => section(shader, "Traffic")),
+    /Each reads and writes (.*?) bytes per LP/.exec(readme)![1],
+  ];
+  const formulas = stated.filter((text) => text !== undefined).map((text) => text.replace(/ bytes per LP.*/, ""));
+  expect(formulas.length).toBe(4);
+  for (const [E, P, G] of [
+    [32, 40, 8],
+    [256, 320, 64],
+    [100, 200, 33],
+  ]) {
+    for (const formula of formulas) expect(figure(formula, { E, P, G })).toBe(4 * (E + G + P + proofWords(G)));
+  }
+});
+
+test("the README's row of group has its memory and barriers", () => {
+  const [, lanes, memory, workgroup, subgroup] =
+    /\| group \| (\d+) invocations or a subgroup \| (.*?) bytes of workgroup memory \| (.*?); (.*?) with subgroups \|/.exec(
+      readme,
+    )!;
+  const sizes = { maxGpus: 64, maxReplicas: 128, maxEntries: 96 };
+  const expected = groupBytes(sizes, { kernel: "workgroup", lanes: Number(lanes) });
+  expect(figure(memory, { G: 64, R: 128, F: 96 })).toBe(expected);
+  for (const S of [1, 2, 5]) {
+    expect(figure(workgroup, { S })).toBe(groupBarriers(S, { kernel: "workgroup" }));
+    expect(figure(subgroup, { S })).toBe(groupBarriers(S, { kernel: "subgroup" }));
+  }
+  expect([groupKernel.name, subgroupKernel.name]).toEqual(["group", "group"]);
+});
