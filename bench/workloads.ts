@@ -1,7 +1,7 @@
 /** Seeded LPs that every solver of a question is given, and their optima from the exact solver. */
 import { generateLoads } from "../src/cli/generated_loads.ts";
 import { Placement, rebalanceExperts, topologies } from "../src/index.ts";
-import { checkLoads, type Graph, type Loads, toTopology } from "../src/problem.ts";
+import { type Graph, type Loads, toTopology } from "../src/problem.ts";
 import { seeded } from "../src/random.ts";
 import { exactSolver } from "../src/reference/exact.ts";
 import type { Topology } from "../src/topology.ts";
@@ -33,18 +33,22 @@ export function graphWorkload(name: string, r2o: number[][], perRank: number, ba
   const gpus = r2o.length;
   const graph: Graph = { gpus, edges: topologies.edges(r2o) };
   const column = graph.edges.map((_, e) => e % r2o[0].length);
-  const load = new Int32Array(batch * gpus);
+  const stays = new Int32Array(batch * gpus);
   const capacity = new Int32Array(batch * graph.edges.length);
   for (let p = 0; p < batch; p++) {
     const experts = Array.from({ length: gpus }, () => {
       const drawn = Array.from({ length: perRank }, () => MEAN_TOKENS * (1 + 0.3 * random.normal()));
       return drawn.map((tokens) => Math.max(0, Math.floor(tokens))).sort((a, b) => b - a);
     });
-    for (let g = 0; g < gpus; g++) load[p * gpus + g] = experts[g].reduce((a, b) => a + b);
-    for (const [e, [from]] of graph.edges.entries()) capacity[p * graph.edges.length + e] = experts[from][column[e]];
+    for (let g = 0; g < gpus; g++) stays[p * gpus + g] = experts[g].reduce((a, b) => a + b);
+    for (const [e, [from]] of graph.edges.entries()) {
+      capacity[p * graph.edges.length + e] = experts[from][column[e]];
+      stays[p * gpus + from] -= experts[from][column[e]];
+    }
   }
   const topology = toTopology(graph, undefined);
-  return workload(name, [{ form: graph, topology }], checkLoads(topology, graph, { load, capacity }));
+  const loads: Loads = { batch, tokens: "integer", expertLoad: capacity, baseLoad: stays };
+  return workload(name, [{ form: graph, topology }], loads);
 }
 
 /** Layers of one model, each placed by EPLB on its own loads of earlier steps; decode-like loads. */
@@ -71,7 +75,7 @@ export function modelWorkload(
     return { form, topology: toTopology(form, undefined) };
   });
   const expertLoad = history.loads.slice(earlier * rows, earlier * rows + batch * experts);
-  return workload(name, placed, checkLoads(placed[0].topology, undefined, { expertLoad }));
+  return workload(name, placed, { batch, tokens: "integer", expertLoad, baseLoad: undefined });
 }
 
 /** The first `batch` LPs. */

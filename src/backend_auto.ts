@@ -2,6 +2,7 @@ import type { CpuBackend } from "./backend_cpu.ts";
 import type { WebgpuBackend } from "./backend_webgpu.ts";
 import { DeviceError, whyNotWebgpu } from "./errors.ts";
 import type { AcquiredDevice } from "./gpu/device.ts";
+import { Pauses } from "./pauses.ts";
 import { type Loads, rowsOf, tiled } from "./problem.ts";
 import { type BackendName, copyRaw, emptyRaw, type RawSolution } from "./solution.ts";
 import type { KernelPlan } from "./specialised/plan.ts";
@@ -22,7 +23,7 @@ export interface Answered {
 }
 
 export interface AutoBackend {
-  solve(loads: Loads, signal?: AbortSignal): Promise<Answered>;
+  solve(loads: Loads, pauses?: Pauses): Promise<Answered>;
   /** The GPU, once there is one. */
   readonly gpu: WebgpuBackend | undefined;
   readonly plan: KernelPlan;
@@ -119,10 +120,10 @@ export function autoBackend(
   const gpuMs = (batch: number) => (timed ? timed.fixedMs + timed.perLpMs * batch : Infinity);
   const gpuIsFaster = (batch: number) => gpuMs(batch) < (cpuMsPerLp ?? Infinity) * batch;
 
-  async function solveOnGpu(loads: Loads, signal: AbortSignal | undefined): Promise<RawSolution | undefined> {
+  async function solveOnGpu(loads: Loads, pauses: Pauses): Promise<RawSolution | undefined> {
     const begun = performance.now();
     try {
-      const raw = await choice!.gpu.solve(loads, signal);
+      const raw = await choice!.gpu.solve(loads, pauses);
       const error = Math.min(MOST_SURPRISE, (performance.now() - begun) / gpuMs(loads.batch));
       const correction = 1 + LEARNING_RATE * (error - 1);
       timed = timed && { fixedMs: timed.fixedMs * correction, perLpMs: timed.perLpMs * correction };
@@ -135,9 +136,9 @@ export function autoBackend(
   }
 
   /** The CPU, until it is done or the GPU is ready to take the rest; returns how many LPs it solved. */
-  async function solveOnCpu(loads: Loads, raw: RawSolution, signal: AbortSignal | undefined): Promise<number> {
+  async function solveOnCpu(loads: Loads, raw: RawSolution, pauses: Pauses): Promise<number> {
     let begun = performance.now();
-    const solved = await cpu.solve(loads, raw, signal, async (done) => {
+    const solved = await cpu.solve(loads, raw, pauses, async (done) => {
       const ms = performance.now() - begun;
       if (spentMs + ms > RENT_MS) start();
       cpuMsPerLp = Math.min(cpuMsPerLp ?? Infinity, ms / done);
@@ -157,7 +158,7 @@ export function autoBackend(
     return solved;
   }
 
-  async function solve(loads: Loads, signal?: AbortSignal): Promise<Answered> {
+  async function solve(loads: Loads, pauses = new Pauses()): Promise<Answered> {
     sample = loads;
     const lost = choice?.gpu.lost();
     if (lost) drop(lost.message);
@@ -167,16 +168,16 @@ export function autoBackend(
       return { raw, backend: "webgpu", acquired, reason: acquired.adapter.reason };
     };
     if (gpuIsFaster(loads.batch)) {
-      const raw = await solveOnGpu(loads, signal);
+      const raw = await solveOnGpu(loads, pauses);
       if (raw) return fromGpu(raw);
     }
     const raw = emptyRaw(topology, loads);
-    const solved = await solveOnCpu(loads, raw, signal);
+    const solved = await solveOnCpu(loads, raw, pauses);
     if (solved === loads.batch) return fromCpu(raw);
     const rest = rowsOf(topology, loads, solved, loads.batch - solved);
-    const remaining = await solveOnGpu(rest, signal);
+    const remaining = await solveOnGpu(rest, pauses);
     if (!remaining) {
-      await cpu.solve(loads, raw, signal, undefined, solved);
+      await cpu.solve(loads, raw, pauses, undefined, solved);
       return fromCpu(raw);
     }
     copyRaw(topology, remaining, raw, solved);

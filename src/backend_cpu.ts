@@ -1,20 +1,18 @@
+import type { Pauses } from "./pauses.ts";
 import type { Loads } from "./problem.ts";
 import { exactSolver } from "./reference/exact.ts";
 import { type RawSolution, writeQuotas } from "./solution.ts";
 import type { Topology } from "./topology.ts";
 
-/** Long batches hand the event loop back this often, so that timers, progress and Ctrl-C get through. */
-const YIELD_EVERY_MS = 50;
-
 export interface CpuBackend {
   /**
-   * Solves LPs first, first + 1, ... of a batch into `raw` and returns how many: all of them, unless `enough`, asked now and then with the
+   * Solves LPs first, first + 1, ... of a batch into `raw` and returns how many: all of them, unless `enough`, asked after each pause with the
    * number so far, says to stop.
    */
   solve(
     loads: Loads,
     raw: RawSolution,
-    signal?: AbortSignal,
+    pauses: Pauses,
     enough?: (solved: number) => Promise<boolean>,
     first?: number,
   ): Promise<number>;
@@ -36,18 +34,15 @@ export function cpuBackend(topology: Topology): CpuBackend {
   async function solve(
     loads: Loads,
     raw: RawSolution,
-    signal?: AbortSignal,
+    pauses: Pauses,
     enough?: (solved: number) => Promise<boolean>,
     first = 0,
   ): Promise<number> {
-    let resumed = performance.now();
     for (let lp = first; lp < loads.batch; lp++) {
       solveOne(loads, lp, raw);
-      if (performance.now() - resumed < YIELD_EVERY_MS) continue;
-      await new Promise((resume) => setTimeout(resume));
-      signal?.throwIfAborted();
+      if (!pauses.due) continue;
+      await pauses.take();
       if (await enough?.(lp + 1 - first)) return lp + 1 - first;
-      resumed = performance.now();
     }
     return loads.batch - first;
   }

@@ -8,7 +8,8 @@ import type { BufferSlice, GPUCommandEncoderLike } from "./gpu/types.ts";
 import { decodeProofs, encodeSolve, solveParams } from "./kernels/solve.ts";
 import { proofWords } from "./kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
-import type { Loads } from "./problem.ts";
+import { Pauses } from "./pauses.ts";
+import { type Loads, rowsOf } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import { type KernelChoice, type PlannedKernel, planKernel } from "./specialised/plan.ts";
 import type { Topology } from "./topology.ts";
@@ -48,7 +49,7 @@ interface Buffers {
 
 /** @internal */
 export interface WebgpuBackend {
-  solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution>;
+  solve(loads: Loads, pauses?: Pauses): Promise<RawSolution>;
   encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void;
   checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   readonly kernel: PlannedKernel;
@@ -61,6 +62,8 @@ const WORD = 4;
 const PARAMS_BYTES = 32;
 /** LPs in one dispatch at most: some drivers reset a GPU that is busy for seconds. */
 const LONGEST_DISPATCH = 65536;
+/** Bytes of a buffer that are copied in one piece: a few milliseconds. */
+const LARGEST_COPY = 2 ** 24;
 
 /** The `solve` kernel on one device: buffers grow to the largest batch seen and are kept. Calls must not overlap. @internal */
 export async function webgpuBackend(
@@ -92,10 +95,8 @@ export async function webgpuBackend(
 
   // More LPs than the largest binding holds go in several dispatches.
   const rowBytes = WORD * Math.max(experts, gpus, slots, words);
-  const most = Math.max(
-    1,
-    Math.min(LONGEST_DISPATCH, Math.floor(device.limits.maxStorageBufferBindingSize / rowBytes)),
-  );
+  const largest = Math.min(LARGEST_COPY, device.limits.maxStorageBufferBindingSize);
+  const most = Math.max(1, Math.min(LONGEST_DISPATCH, Math.floor(largest / rowBytes)));
 
   function createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
     return device.createBuffer({ label: `solve ${label}`, size: Math.max(16, bytes), usage });
@@ -190,7 +191,8 @@ export async function webgpuBackend(
   }
 
   /** LPs first..first + count - 1 in one submit and one map. */
-  async function solveChunk(loads: Loads, first: number, count: number, raw: RawSolution) {
+  async function solveChunk(loads: Loads, first: number, count: number, raw: RawSolution, pauses: Pauses) {
+    const { expertLoad, baseLoad } = await uploadable(rowsOf(topology, loads, first, count), topology, pauses);
     const { load, base, quota, proof, params, readback } = buffersFor(count);
     const parts = {
       load: { buffer: load },
@@ -199,7 +201,6 @@ export async function webgpuBackend(
       proof: { buffer: proof },
     };
     const group = remembered([kernel.current.table.binding, ...Object.values(parts)], () => bindAll(parts, params));
-    const { expertLoad, baseLoad } = uploadable(loads, topology, first, count);
     device.queue.writeBuffer(
       params,
       0,
@@ -217,30 +218,29 @@ export async function webgpuBackend(
     encoder.copyBufferToBuffer(proof, 0, readback, quotaBytes, proofBytes);
     device.queue.submit([encoder.finish()]);
     await readback.mapAsync(MAP_READ_MODE, 0, quotaBytes + proofBytes); // right after submit: Dawn polls from here
+    pauses.rested();
     const mapped = readback.getMappedRange(0, quotaBytes + proofBytes);
-    decode(mapped, loads, first, count, raw);
+    raw.quota.set(new Int32Array(mapped, 0, count * slots), first * slots);
+    const { member, iterations, moves } = decodeProofs(new Uint32Array(mapped, quotaBytes), count, gpus);
     readback.unmap();
-  }
-
-  function decode(mapped: ArrayBuffer, loads: Loads, first: number, count: number, raw: RawSolution) {
-    const { member, iterations, moves } = decodeProofs(new Uint32Array(mapped, count * slots * WORD), count, gpus);
     raw.member.set(member, first * gpus);
     raw.iterations.set(iterations, first);
     raw.moves.set(moves, first);
-    raw.quota.set(new Int32Array(mapped, 0, count * slots), first * slots);
     if (loads.tokens === "integer") return;
-    for (let lp = first; lp < first + count; lp++) {
-      conserve(topology, loads, lp, raw.quota.subarray(lp * slots, (lp + 1) * slots) as Float64Array);
-    }
+    await pauses.inPieces(count, slots + experts, (from, end) => {
+      for (let lp = first + from; lp < first + end; lp++) {
+        conserve(topology, loads, lp, raw.quota.subarray(lp * slots, (lp + 1) * slots) as Float64Array);
+      }
+    });
   }
 
-  async function solve(loads: Loads, signal?: AbortSignal): Promise<RawSolution> {
+  async function solve(loads: Loads, pauses = new Pauses()): Promise<RawSolution> {
     requireDevice();
     try {
       const raw = emptyRaw(topology, loads);
       for (let first = 0; first < loads.batch; first += most) {
-        signal?.throwIfAborted();
-        await solveChunk(loads, first, Math.min(most, loads.batch - first), raw);
+        pauses.signal?.throwIfAborted();
+        await solveChunk(loads, first, Math.min(most, loads.batch - first), raw, pauses);
       }
       kernel.solved();
       return raw;
@@ -272,33 +272,30 @@ const REMEDY = `Create a new solver, or use backend "auto" or "cpu".`;
 const UNITS = 2 ** 30;
 
 /**
- * LPs first..first + count - 1 as the kernel reads them: whole tokens as they are; fractions in units of their LP's total / UNITS,
+ * Loads as the kernel reads them: whole tokens as they are; fractions in units of their LP's total / UNITS,
  * base loads counted by magnitude. Any f64 range fits, and the exact finish closes the gap that f32 would leave.
  */
-function uploadable(
-  { expertLoad, baseLoad, tokens }: Loads,
+async function uploadable(
+  { batch, expertLoad: load, baseLoad: base, tokens }: Loads,
   { experts, gpus }: Topology,
-  first: number,
-  count: number,
+  pauses: Pauses,
 ) {
-  const rows = (values: Int32Array | Float64Array, width: number) =>
-    values.subarray(first * width, (first + count) * width);
-  const load = rows(expertLoad, experts);
-  const base = baseLoad && rows(baseLoad, gpus);
   if (tokens === "integer") {
     return { expertLoad: load as Int32Array<ArrayBuffer>, baseLoad: base as Int32Array<ArrayBuffer> | undefined };
   }
   const wholeLoad = new Int32Array(load.length);
   const wholeBase = base && new Int32Array(base.length);
-  for (let i = 0; i < count; i++) {
-    let total = 0;
-    for (let e = 0; e < experts; e++) total += load[i * experts + e];
-    if (base) for (let g = 0; g < gpus; g++) total += Math.abs(base[i * gpus + g]);
-    if (total === 0) continue;
-    const toUnits = (value: number) => Math.round((value / total) * UNITS);
-    for (let e = 0; e < experts; e++) wholeLoad[i * experts + e] = toUnits(load[i * experts + e]);
-    if (base && wholeBase) for (let g = 0; g < gpus; g++) wholeBase[i * gpus + g] = toUnits(base[i * gpus + g]);
-  }
+  await pauses.inPieces(batch, experts + gpus, (first, end) => {
+    for (let i = first; i < end; i++) {
+      let total = 0;
+      for (let e = 0; e < experts; e++) total += load[i * experts + e];
+      if (base) for (let g = 0; g < gpus; g++) total += Math.abs(base[i * gpus + g]);
+      if (total === 0) continue;
+      const toUnits = (value: number) => Math.round((value / total) * UNITS);
+      for (let e = 0; e < experts; e++) wholeLoad[i * experts + e] = toUnits(load[i * experts + e]);
+      if (base && wholeBase) for (let g = 0; g < gpus; g++) wholeBase[i * gpus + g] = toUnits(base[i * gpus + g]);
+    }
+  });
   return { expertLoad: wholeLoad, baseLoad: wholeBase };
 }
 

@@ -1,5 +1,6 @@
 import { ArgumentError, LoadError, PlacementError, ShapeError } from "./errors.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
+import { Pauses } from "./pauses.ts";
 import { Placement } from "./placement/placement.ts";
 import { type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
 
@@ -143,110 +144,145 @@ function requireNumbers(argument: string, values: unknown): asserts values is Nu
   }
 }
 
+/** A copy, whatever its type: the caller may reuse its arrays at once. */
+function copyOf(values: Numbers): Numbers {
+  return Array.isArray(values) ? values.slice() : Int32Array.prototype.slice.call(values); // which every TypedArray has
+}
+
 /** Checks values one by one; returns whether all of them are integers, as they must be where that is the mode. */
-function checkValues(argument: string, values: Numbers, least: number, mode: TokenMode | undefined): boolean {
+async function checkValues(
+  argument: string,
+  values: Numbers,
+  least: number,
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+): Promise<boolean> {
   let whole = true;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (typeof value !== "number" || !(value >= least && value < Infinity)) {
-      throw new LoadError(`${argument}[${i}]`, least === 0 ? "a finite number >= 0" : "a finite number", value);
+  await pauses.inPieces(values.length, 1, (first, end) => {
+    for (let i = first; i < end; i++) {
+      const value = values[i];
+      if (typeof value !== "number" || !(value >= least && value < Infinity)) {
+        throw new LoadError(`${argument}[${i}]`, least === 0 ? "a finite number >= 0" : "a finite number", value);
+      }
+      if (!whole || Number.isInteger(value)) continue;
+      if (mode === "integer") {
+        throw new LoadError(`${argument}[${i}]`, `an integer, because tokens is "integer"`, value);
+      }
+      whole = false;
     }
-    if (!whole || Number.isInteger(value)) continue;
-    if (mode === "integer") {
-      throw new LoadError(`${argument}[${i}]`, `an integer, because tokens is "integer"`, value);
-    }
-    whole = false;
-  }
+  });
   return whole;
 }
 
 const FINITE = -Number.MAX_VALUE;
 
-/** Checks the loads of the topology's form before anything is computed. */
-export function checkLoads(
+/** Checks the loads of the topology's form before anything is computed. They are copied before the first pause. */
+export async function checkLoads(
   topology: Topology,
   graph: Graph | undefined,
   given: EdgeLoads | ReplicaLoads,
   mode?: TokenMode,
-): Loads {
+  pauses = new Pauses(),
+): Promise<Loads> {
   if (mode !== undefined && !tokenModes.includes(mode)) {
     throw new ArgumentError("tokens", `"integer" or "fractional"`, mode);
   }
   if (typeof given !== "object" || given === null) throw new ArgumentError("loads", "an object", given);
   return graph
-    ? checkEdgeLoads(topology, given as EdgeLoads, mode)
-    : checkReplicaLoads(topology, given as ReplicaLoads, mode);
+    ? checkEdgeLoads(topology, given as EdgeLoads, mode, pauses)
+    : checkReplicaLoads(topology, given as ReplicaLoads, mode, pauses);
 }
 
-function checkReplicaLoads(topology: Topology, { expertLoad, baseLoad }: ReplicaLoads, mode?: TokenMode): Loads {
+async function checkReplicaLoads(
+  topology: Topology,
+  given: ReplicaLoads,
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
   const { experts, gpus } = topology;
-  requireNumbers("expertLoad", expertLoad);
-  const batch = expertLoad.length / experts;
+  requireNumbers("expertLoad", given.expertLoad);
+  const batch = given.expertLoad.length / experts;
   if (!Number.isInteger(batch) || batch < 1) {
-    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, expertLoad.length);
+    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, given.expertLoad.length);
   }
-  let whole = checkValues("expertLoad", expertLoad, 0, mode);
-  if (baseLoad !== undefined) {
-    requireNumbers("baseLoad", baseLoad);
-    if (baseLoad.length !== batch * gpus) {
-      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, baseLoad.length);
+  if (given.baseLoad !== undefined) {
+    requireNumbers("baseLoad", given.baseLoad);
+    const { length } = given.baseLoad;
+    if (length !== batch * gpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, length);
     }
-    whole = checkValues("baseLoad", baseLoad, FINITE, mode) && whole;
   }
+  const expertLoad = copyOf(given.expertLoad);
+  const baseLoad = given.baseLoad && copyOf(given.baseLoad);
+  let whole = await checkValues("expertLoad", expertLoad, 0, mode, pauses);
+  if (baseLoad) whole = (await checkValues("baseLoad", baseLoad, FINITE, mode, pauses)) && whole;
   const tokens = mode ?? (whole ? "integer" : "fractional");
-  return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad);
+  return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad, pauses);
 }
 
-function checkEdgeLoads(topology: Topology, { load, capacity }: EdgeLoads, mode?: TokenMode): Loads {
-  const { gpus, experts: edges } = topology;
-  requireNumbers("load", load);
-  requireNumbers("capacity", capacity);
-  const batch = load.length / gpus;
+async function checkEdgeLoads(
+  topology: Topology,
+  given: EdgeLoads,
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
+  const { gpus, experts: edges, replicaGpu } = topology;
+  requireNumbers("load", given.load);
+  requireNumbers("capacity", given.capacity);
+  const batch = given.load.length / gpus;
   if (!Number.isInteger(batch) || batch < 1) {
-    throw new ShapeError("load", `B * gpus values with gpus = ${gpus} and B >= 1`, load.length);
+    throw new ShapeError("load", `B * gpus values with gpus = ${gpus} and B >= 1`, given.load.length);
   }
-  if (capacity.length !== batch * edges) {
-    throw new ShapeError("capacity", `B * edges = ${batch} * ${edges} = ${batch * edges} values`, capacity.length);
+  if (given.capacity.length !== batch * edges) {
+    const expected = `B * edges = ${batch} * ${edges} = ${batch * edges} values`;
+    throw new ShapeError("capacity", expected, given.capacity.length);
   }
-  const wholeLoads = checkValues("load", load, 0, mode);
-  const whole = checkValues("capacity", capacity, 0, mode) && wholeLoads;
+  const load = copyOf(given.load);
+  const capacity = copyOf(given.capacity);
+  const wholeLoads = await checkValues("load", load, 0, mode, pauses);
+  const whole = (await checkValues("capacity", capacity, 0, mode, pauses)) && wholeLoads;
   const tokens = mode ?? (whole ? "integer" : "fractional");
-  const baseLoad = Float64Array.from(load);
-  for (let p = 0; p < batch; p++) {
-    // Replica 2e is the original of edge e. The caller's graph may have changed since.
-    for (let e = 0; e < edges; e++) baseLoad[p * gpus + topology.replicaGpu[2 * e]] -= capacity[p * edges + e];
-  }
-  return finish(topology, "load and capacity", tokens, batch, capacity, baseLoad);
+  const baseLoad = new Float64Array(load.length);
+  await pauses.inPieces(batch, gpus + edges, (first, end) => {
+    for (let i = first * gpus; i < end * gpus; i++) baseLoad[i] = load[i];
+    for (let p = first; p < end; p++) {
+      // Replica 2e is the original of edge e.
+      for (let e = 0; e < edges; e++) baseLoad[p * gpus + replicaGpu[2 * e]] -= capacity[p * edges + e];
+    }
+  });
+  return finish(topology, "load and capacity", tokens, batch, capacity, baseLoad, pauses);
 }
 
-/** Checks that each LP's total fits the arithmetic, and copies into the array type of the mode. */
-function finish(
+/** Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode. */
+async function finish(
   topology: Topology,
   argument: string,
   tokens: TokenMode,
   batch: number,
   expertLoad: Numbers,
   baseLoad: Numbers | undefined,
-): Loads {
+  pauses: Pauses,
+): Promise<Loads> {
   const { experts, gpus } = topology;
   const limit = tokens === "integer" ? MAX_TOKENS : MAX_TOTAL;
-  for (let p = 0; p < batch; p++) {
-    let total = 0;
-    for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
-    if (baseLoad) for (let g = 0; g < gpus; g++) total += Math.abs(baseLoad[p * gpus + g]);
-    if (!(total <= limit)) {
-      const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
-      throw new LoadError(
-        argument,
-        `a total of at most ${limit} in LP ${p}, base loads included by magnitude`,
-        total,
-        remedy,
-      );
+  const ofMode = tokens === "integer" ? Int32Array : Float64Array;
+  const typed = (values: Numbers) => (values instanceof ofMode ? values : new ofMode(values.length));
+  const loads = { batch, tokens, expertLoad: typed(expertLoad), baseLoad: baseLoad && typed(baseLoad) };
+  await pauses.inPieces(batch, experts + gpus, (first, end) => {
+    for (let p = first; p < end; p++) {
+      let total = 0;
+      for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
+      if (baseLoad) for (let g = 0; g < gpus; g++) total += Math.abs(baseLoad[p * gpus + g]);
+      if (!(total <= limit)) {
+        const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
+        const expected = `a total of at most ${limit} in LP ${p}, base loads included by magnitude`;
+        throw new LoadError(argument, expected, total, remedy);
+      }
     }
-  }
-  // Copied even where the type is right: the caller may reuse its arrays while the solve is under way.
-  const copy = (values: Numbers) => (tokens === "integer" ? new Int32Array(values) : new Float64Array(values));
-  return { batch, tokens, expertLoad: copy(expertLoad), baseLoad: baseLoad && copy(baseLoad) };
+    for (let i = first * experts; i < end * experts; i++) loads.expertLoad[i] = expertLoad[i];
+    if (baseLoad && loads.baseLoad) for (let i = first * gpus; i < end * gpus; i++) loads.baseLoad[i] = baseLoad[i];
+  });
+  return loads;
 }
 
 /** LPs first to first + count - 1, as views. */

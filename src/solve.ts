@@ -1,4 +1,5 @@
 import { requireObject } from "./objects.ts";
+import { Pauses } from "./pauses.ts";
 import {
   type EdgeLoads,
   type EdgeProblem,
@@ -53,7 +54,8 @@ export async function solveLoadBalanceLP(
   requireObject("problem", problem, edgeForm ? problemFields.edge : problemFields.replica);
   const form = edgeForm ? problem : problem.placement;
   const topology = toTopology(form, oneSpeed(problem.speed, options.speed));
-  const call = checkCall(topology, form, problem, options); // before a device is looked for
+  // Before a device is looked for.
+  const call = await checkCall(topology, form, problem, options, new Pauses(options.signal));
   const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, form, options);
   return solver.solveInTurn(call).finally(() => solver.destroy());
 }

@@ -7,6 +7,7 @@ import type { GPUCommandEncoderLike, GPUDeviceLike } from "./gpu/types.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { type Leveller, leveller } from "./level.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
+import { Pauses } from "./pauses.ts";
 import { Placement } from "./placement/placement.ts";
 import {
   checkLoads,
@@ -199,29 +200,30 @@ function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement 
 export interface Call {
   loads: Loads;
   level: boolean;
-  signal: AbortSignal | undefined;
+  pauses: Pauses;
 }
 
-/** Checks what one solve is called with, and copies its loads. @internal */
-export function checkCall(
+/** Checks what one solve is called with. Its loads are copied by the time that this returns. @internal */
+export async function checkCall(
   topology: Topology,
   form: Placement | Graph,
   given: EdgeLoads | ReplicaLoads,
   options: SolveOptions,
-): Call {
+  pauses: Pauses,
+): Promise<Call> {
   const { tokens, level = false, signal } = options;
   if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new ArgumentError("signal", "an AbortSignal", signal);
   }
-  const loads = checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens);
+  const loads = await checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens, pauses);
   if (level && loads.tokens !== "integer") {
     throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
   }
   if (level && !topology.equalSpeeds) {
     throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
   }
-  return { loads, level, signal };
+  return { loads, level, pauses };
 }
 
 function reasonOrThrow(error: unknown): string {
@@ -303,6 +305,8 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   private leveller: Leveller | undefined;
   private last: BackendName;
   private previous: Promise<unknown> = Promise.resolve();
+  /** Of the latest call, while it is under way. */
+  private latest: Pauses | undefined;
   private destroyed = false;
 
   /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
@@ -336,7 +340,16 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     requireObject("options", options, solveFields);
     requireObject("loads", given, problemFields[this.form instanceof Placement ? "replica" : "edge"]);
     requireOwnTopology(given, this.form, this.topology);
-    return this.solveInTurn(checkCall(this.topology, this.form, given, options));
+    const pauses = new Pauses(options.signal, this.latest);
+    this.latest = pauses;
+    const checked = checkCall(this.topology, this.form, given, options, pauses);
+    const answer = this.inTurn(async () => this.solveNow(await checked));
+    try {
+      await checked; // what is wrong with the loads is told before their turn
+      return await answer;
+    } finally {
+      if (this.latest === pauses) this.latest = undefined;
+    }
   }
 
   solveInTurn(call: Call): Promise<S> {
@@ -349,9 +362,9 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return done;
   }
 
-  private async solveNow({ loads, level, signal }: Call): Promise<S> {
-    signal?.throwIfAborted();
-    const { raw, backend, acquired, reason } = await this.solveRaw(loads, signal);
+  private async solveNow({ loads, level, pauses }: Call): Promise<S> {
+    pauses.signal?.throwIfAborted();
+    const { raw, backend, acquired, reason } = await this.solveRaw(loads, pauses);
     this.last = backend;
     const { judged, judgeOne } = judge(this.topology, loads, raw);
     if (level) this.leveller ??= leveller(this.topology);
@@ -360,17 +373,21 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
       return judgeOne(lp);
     };
     let finishedOnCpu = 0;
-    for (let lp = 0; lp < loads.batch; lp++) {
-      if (settle(lp) === "optimal" || backend === "cpu") continue;
-      this.cpu.solveOne(loads, lp, raw);
-      settle(lp);
-      finishedOnCpu++;
-    }
+    const { slots, gpus } = this.topology;
+    await pauses.inPieces(loads.batch, slots + gpus, (first, end) => {
+      for (let lp = first; lp < end; lp++) {
+        if (settle(lp) === "optimal" || backend === "cpu") continue;
+        this.cpu.solveOne(loads, lp, raw);
+        settle(lp);
+        finishedOnCpu++;
+      }
+    });
+    const answer = this.form instanceof Placement ? { quota: raw.quota } : { flow: await flowOf(raw.quota, pauses) };
     return {
       batch: loads.batch,
       tokens: loads.tokens,
       ...judged,
-      ...(this.form instanceof Placement ? { quota: raw.quota } : { flow: flowOf(raw.quota) }),
+      ...answer,
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,
@@ -380,14 +397,14 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     } as S;
   }
 
-  private async solveRaw(loads: Loads, signal: AbortSignal | undefined): Promise<Answered> {
-    if (this.auto) return this.auto.solve(loads, signal);
+  private async solveRaw(loads: Loads, pauses: Pauses): Promise<Answered> {
+    if (this.auto) return this.auto.solve(loads, pauses);
     if (this.fixed) {
       const { gpu, acquired } = this.fixed;
-      return { raw: await gpu.solve(loads, signal), backend: "webgpu", acquired, reason: acquired.adapter.reason };
+      return { raw: await gpu.solve(loads, pauses), backend: "webgpu", acquired, reason: acquired.adapter.reason };
     }
     const raw = emptyRaw(this.topology, loads);
-    await this.cpu.solve(loads, raw, signal);
+    await this.cpu.solve(loads, raw, pauses);
     return { raw, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
   }
 
@@ -416,6 +433,11 @@ const ASKED_FOR_CPU = "The caller asked for the CPU.";
 const DESTROYED = "This solver was destroyed. Create a new one.";
 
 /** The tokens on the replica of each edge; those that stayed on the original are the slot before. */
-function flowOf(quota: Int32Array | Float64Array): Int32Array | Float64Array {
-  return quota.filter((_, slot) => slot % 2 === 1);
+async function flowOf(quota: Int32Array | Float64Array, pauses: Pauses): Promise<Int32Array | Float64Array> {
+  const length = quota.length / 2;
+  const flow = quota instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
+  await pauses.inPieces(length, 1, (first, end) => {
+    for (let edge = first; edge < end; edge++) flow[edge] = quota[2 * edge + 1];
+  });
+  return flow;
 }

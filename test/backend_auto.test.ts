@@ -3,6 +3,7 @@ import { autoBackend, type GpuChoice } from "../src/backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "../src/backend_cpu.ts";
 import { webgpuBackend } from "../src/backend_webgpu.ts";
 import { certify, createSolver, DeviceError, requestDevice } from "../src/index.ts";
+import { Pauses } from "../src/pauses.ts";
 import { checkLoads, type Loads, rowsOf, toTopology } from "../src/problem.ts";
 import { seeded } from "../src/random.ts";
 import { judge } from "../src/solution.ts";
@@ -24,7 +25,7 @@ function slowCpu(ms: number): CpuBackend {
   const cpu = cpuBackend(topology);
   return {
     ...cpu,
-    async solve(loads, raw, signal, enough, first = 0) {
+    async solve(loads, raw, { signal }, enough, first = 0) {
       for (let lp = first; lp < loads.batch; lp++) {
         cpu.solveOne(loads, lp, raw);
         await new Promise((resume) => setTimeout(resume, ms));
@@ -43,7 +44,7 @@ async function gpu(): Promise<GpuChoice> {
 
 const inTurn = (work: () => Promise<void>) => work();
 
-function expectOptimal(loads: ReturnType<typeof checked>, raw: Parameters<typeof judge>[2]) {
+function expectOptimal(loads: Awaited<ReturnType<typeof checked>>, raw: Parameters<typeof judge>[2]) {
   const { judgeOne } = judge(topology, loads, raw);
   for (let lp = 0; lp < loads.batch; lp++) expect(judgeOne(lp), `LP ${lp}`).toBe("optimal");
 }
@@ -51,7 +52,7 @@ function expectOptimal(loads: ReturnType<typeof checked>, raw: Parameters<typeof
 describe("backend auto", () => {
   test("the CPU answers first; once both are timed, the one that is expected to be faster", async () => {
     const auto = autoBackend(topology, slowCpu(20), gpu, undefined, inTurn);
-    const first = checked(2);
+    const first = await checked(2);
     const answer = await auto.solve(first);
     expect(answer).toMatchObject({
       backend: "cpu",
@@ -61,7 +62,7 @@ describe("backend auto", () => {
     expect(auto.plan.kernel).toBe("cpu");
     await auto.ready;
     expect(auto.plan.kernel).toBe("specialised");
-    const next = checked(40);
+    const next = await checked(40);
     const { raw, backend, acquired } = await auto.solve(next);
     expect([backend, acquired?.adapter.software]).toEqual(["webgpu", true]);
     expectOptimal(next, raw);
@@ -79,7 +80,7 @@ describe("backend auto", () => {
       await work();
     };
     const auto = autoBackend(topology, slowCpu(15), prepare, undefined, afterwards);
-    const long = checked(2000); // half a minute of that CPU
+    const long = await checked(2000); // half a minute of that CPU
     const answer = auto.solve(long);
     const { raw, backend } = await answer;
     expect(backend).toBe("webgpu");
@@ -102,10 +103,10 @@ describe("backend auto", () => {
 
   test("a device that is lost under way leaves the CPU, for the whole batch", async () => {
     const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
-    await auto.solve(checked(2));
+    await auto.solve(await checked(2));
     await auto.ready;
-    const { device } = (await auto.solve(checked(8))).acquired!;
-    const loads = checked(64);
+    const { device } = (await auto.solve(await checked(8))).acquired!;
+    const loads = await checked(64);
     const answer = auto.solve(loads);
     device.destroy();
     const { raw, backend, reason } = await answer;
@@ -127,12 +128,12 @@ describe("backend auto", () => {
       return { ...choice, gpu: Object.create(choice.gpu, { solve: { value: solve } }) };
     };
     const auto = autoBackend(topology, slowCpu(5), stalling, undefined, inTurn);
-    await auto.solve(checked(4));
+    await auto.solve(await checked(4));
     await auto.ready;
     stallMs = 3000;
-    expect((await auto.solve(checked(50))).backend).toBe("webgpu");
+    expect((await auto.solve(await checked(50))).backend).toBe("webgpu");
     stallMs = 0;
-    expect((await auto.solve(checked(50))).backend).toBe("webgpu");
+    expect((await auto.solve(await checked(50))).backend).toBe("webgpu");
     auto.destroy();
   });
 
@@ -140,7 +141,7 @@ describe("backend auto", () => {
     const none = () => Promise.reject(new DeviceError("No WebGPU adapter."));
     const auto = autoBackend(topology, cpuBackend(topology), none, undefined, inTurn);
     await auto.ready;
-    const loads = checked(3);
+    const loads = await checked(3);
     const { raw, backend, reason } = await auto.solve(loads);
     expect([backend, reason]).toEqual(["cpu", "No WebGPU adapter."]);
     expectOptimal(loads, raw);
@@ -149,7 +150,7 @@ describe("backend auto", () => {
   test("stops when told to, on either side", async () => {
     const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
     const controller = new AbortController();
-    const stopped = auto.solve(checked(500), controller.signal);
+    const stopped = auto.solve(await checked(500), new Pauses(controller.signal));
     setTimeout(() => controller.abort("enough"), 50);
     await expect(stopped).rejects.toBe("enough");
     auto.destroy();

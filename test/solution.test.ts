@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { cpuBackend } from "../src/backend_cpu.ts";
 import { Placement } from "../src/index.ts";
+import { Pauses } from "../src/pauses.ts";
 import { type Loads, toTopology } from "../src/problem.ts";
 import { seeded } from "../src/random.ts";
 import { copyRaw, emptyRaw, judge, type RawSolution } from "../src/solution.ts";
@@ -26,7 +27,7 @@ const loadsOf = (tokens: Loads["tokens"]): Loads => ({
 
 async function solved(loads: Loads): Promise<RawSolution> {
   const raw = emptyRaw(topology, loads);
-  await cpuBackend(topology).solve(loads, raw);
+  await cpuBackend(topology).solve(loads, raw, new Pauses());
   return raw;
 }
 

@@ -128,7 +128,7 @@ class TopkBalancer implements Balancer {
     await this.replaceLostDevice();
     const result = this.gpu
       ? await this.onGpu(this.gpu, () => this.gpu!.balance(topkIds, checkedRank, options.timestamps === true))
-      : this.onCpu().balance(topkIds, checkedRank);
+      : await this.onCpu().balance(topkIds, checkedRank);
     const before = checkedRank?.before ?? new Int32Array(result.counts.length);
     const { balanced, finishedOnCpu } = judgeBalance(options, topkIds, before, result, this.backend);
     this.measured.record(balanced, finishedOnCpu, result.stageUs);

@@ -1,4 +1,5 @@
 import { cpuBackend } from "../backend_cpu.ts";
+import { Pauses } from "../pauses.ts";
 import type { Loads } from "../problem.ts";
 import { apportion } from "../reference/apportion.ts";
 import { count } from "../reference/count.ts";
@@ -8,7 +9,8 @@ import type { CheckedRank } from "./gpu_balance.ts";
 import type { BalanceResult, BalanceShape } from "./result.ts";
 
 export interface CpuBalance {
-  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined): BalanceResult;
+  /** Calls must not overlap. */
+  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, pauses?: Pauses): Promise<BalanceResult>;
 }
 
 /** The same stages in plain TypeScript, with the exact solver. */
@@ -18,7 +20,11 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
   const previous = new Int32Array(layers * slots); // late: the last batch's solution; zero at first: an even split
   const nobodyBefore = new Int32Array(layers * experts);
 
-  function balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined): BalanceResult {
+  async function balance(
+    ids: Int32Array | Uint32Array,
+    rank: CheckedRank | undefined,
+    pauses = new Pauses(),
+  ): Promise<BalanceResult> {
     const assignments = ids.length / layers;
     const own = count(ids, layers, experts);
     const counts = rank ? rank.counts.slice() : own.counts;
@@ -47,6 +53,7 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
     };
     if (late) split(previous);
     for (let l = 0; l < layers; l++) {
+      if (pauses.due) await pauses.take();
       if (result.skipped[l]) continue;
       const loads: Loads = { batch: 1, tokens: "integer", expertLoad: layer(counts, experts, l), baseLoad: undefined };
       solvers[l % solvers.length].solveOne(loads, 0, {
@@ -58,6 +65,7 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
     }
     result.after = imbalance(placements, layers, quota);
     for (let l = 0; l < layers; l++) {
+      if (pauses.due) await pauses.take();
       const earlier = layer(rank?.before ?? nobodyBefore, experts, l);
       const row = [l * assignments, (l + 1) * assignments] as const;
       const placement = placements[l % placements.length];

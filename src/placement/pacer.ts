@@ -1,20 +1,17 @@
-/** The event loop gets its turn this often, so that timers, progress and Ctrl-C get through. */
-const YIELD_EVERY_MS = 40;
+import { Pauses } from "../pauses.ts";
 
 /** The time that a search may take, in parts; and its ear for the caller's signal. */
 export class Pacer {
-  private resumed = performance.now();
+  private readonly pauses: Pauses;
   private readonly deadline: number;
   private partEnds: number;
   /** Whether a part ended for lack of time: what was found depends on the machine's speed. */
   ranOut = false;
 
-  constructor(
-    budgetMs: number,
-    private readonly signal: AbortSignal | undefined,
-  ) {
+  constructor(budgetMs: number, signal: AbortSignal | undefined) {
     signal?.throwIfAborted();
-    this.deadline = this.resumed + budgetMs;
+    this.pauses = new Pauses(signal);
+    this.deadline = performance.now() + budgetMs;
     this.partEnds = this.deadline;
   }
 
@@ -33,9 +30,6 @@ export class Pacer {
 
   /** Hands the event loop back if it has waited long enough.  @throws the signal's reason. */
   async breathe(): Promise<void> {
-    if (performance.now() - this.resumed < YIELD_EVERY_MS) return;
-    await new Promise((resume) => setTimeout(resume));
-    this.signal?.throwIfAborted();
-    this.resumed = performance.now();
+    if (this.pauses.due) await this.pauses.take();
   }
 }

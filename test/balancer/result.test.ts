@@ -14,11 +14,11 @@ const perLayer = ids.length / layers;
 const nobodyBefore = new Int32Array(layers * E);
 
 /** The stages' answer to the batch, and what the balancer makes of it. */
-const raw = (): BalanceResult => cpuBalance(options, 0).balance(ids, undefined);
+const raw = (): Promise<BalanceResult> => cpuBalance(options, 0).balance(ids, undefined);
 const judged = (result: BalanceResult) => judgeBalance(options, ids, nobodyBefore, result, "cpu");
 
-test("a right answer is taken as it is", () => {
-  const result = raw();
+test("a right answer is taken as it is", async () => {
+  const result = await raw();
   const physicalIds = result.physicalIds.slice();
   const { balanced, finishedOnCpu } = judged(result);
   expect(finishedOnCpu).toBe(0);
@@ -58,17 +58,17 @@ describe("physical ids that are not slots of their experts are refused", () => {
       at((id) => id >= E),
     ],
   };
-  test.each(Object.keys(spoilers))("%s", (name) => {
+  test.each(Object.keys(spoilers))("%s", async (name) => {
     const [spoil, where] = spoilers[name];
-    const result = raw();
+    const result = await raw();
     spoil(result.physicalIds);
     const refused = () => judged(result);
     expect(refused).toThrow(DeviceError);
     expect(refused).toThrow(`id ${ids[where]} at ${where} came back as slot ${result.physicalIds[where]}.`);
   });
 
-  test("a layer's ids in the slots of another layer's placement", () => {
-    const result = raw();
+  test("a layer's ids in the slots of another layer's placement", async () => {
+    const result = await raw();
     result.physicalIds.copyWithin(perLayer, 0, perLayer);
     const sameIds = ids.slice();
     sameIds.copyWithin(perLayer, 0, perLayer);
@@ -90,8 +90,8 @@ describe("quotas and bottleneck sets that prove nothing leave their layer, and n
     },
     "no bottleneck": (_, member) => member.fill(0),
   };
-  test.each(Object.keys(spoilers))("%s", (name) => {
-    const result = raw();
+  test.each(Object.keys(spoilers))("%s", async (name) => {
+    const result = await raw();
     spoilers[name](
       result.quota.subarray(layer * P, (layer + 1) * P),
       result.member.subarray(layer * gpus, (layer + 1) * gpus),

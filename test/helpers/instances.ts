@@ -177,9 +177,9 @@ export function* instances(
 }
 
 /** The replica form of an instance, as the solvers work on it, in whole tokens. */
-export function topologyAndLoads(instance: Instance): { topology: Topology; loads: Loads } {
+export async function topologyAndLoads(instance: Instance): Promise<{ topology: Topology; loads: Loads }> {
   const { problem } = instance;
   const graph = instance.form === "edge" ? instance.problem : undefined;
   const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, problem.speed);
-  return { topology, loads: checkLoads(topology, graph, problem, "integer") };
+  return { topology, loads: await checkLoads(topology, graph, problem, "integer") };
 }

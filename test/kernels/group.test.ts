@@ -29,7 +29,7 @@ describe("the group kernel and its twin", () => {
       const differences: number[] = [];
       let left = 0;
       for (const instance of instances(some, Object.keys(families), 21, 2, unequalSpeeds)) {
-        const { topology, loads } = topologyAndLoads(instance);
+        const { topology, loads } = await topologyAndLoads(instance);
         const answer = await solveGroup([topology], loads);
         const found = check([topology], loads, answer, instance.name);
         differences.push(...found.differences);

@@ -40,7 +40,7 @@ describe("the shader and its twin", () => {
       const differences: number[] = [];
       let left = 0;
       for (const instance of instances(Object.keys(shapes), Object.keys(families), 11, 2, unequalSpeeds)) {
-        const { topology, loads } = topologyAndLoads(instance);
+        const { topology, loads } = await topologyAndLoads(instance);
         const answer = await solveLane([topology], loads);
         const checked = checkRaw([topology], loads, answer, instance.name);
         left += checked.left;

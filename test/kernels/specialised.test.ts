@@ -62,9 +62,9 @@ describe("the specialised kernel and its twin", () => {
       let left = 0;
       for (const name of small) {
         const all = [...instances([name], Object.keys(families), 74, 3, unequalSpeeds)];
-        const solve = await specialisedFor(topologyAndLoads(all[0]).topology);
+        const solve = await specialisedFor((await topologyAndLoads(all[0])).topology);
         for (const instance of all) {
-          const { topology, loads } = topologyAndLoads(instance);
+          const { topology, loads } = await topologyAndLoads(instance);
           const answer = await solve(loads);
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
@@ -127,10 +127,12 @@ describe("the specialised kernel", () => {
 
   test("calls optimal what it closes and nothing else, where it has too few rounds", async () => {
     const [first, ...others] = instances(["ring 8"], Object.keys(families), 77, 6, false);
-    const solve = await specialisedFor(topologyAndLoads(first).topology, (text) => text.replace("< 256)", "< 1)"));
+    const solve = await specialisedFor((await topologyAndLoads(first)).topology, (text) =>
+      text.replace("< 256)", "< 1)"),
+    );
     const found = new Set<string>();
     for (const instance of [first, ...others]) {
-      const { topology, loads } = topologyAndLoads(instance);
+      const { topology, loads } = await topologyAndLoads(instance);
       const answer = await solve(loads);
       for (const [lp, status] of answer.status.entries()) {
         const { maxLoad, bound } = judgeRaw(topology, loads, answer, lp, `${instance.name}, LP ${lp}`);

@@ -1,0 +1,49 @@
+/** Long work hands the event loop back this often, so that timers, progress and Ctrl-C get through. */
+const MOST_MS = 40;
+/** Values that are worked on between two looks at the clock. */
+const PIECE = 4096;
+
+/** The pauses of a call: a short one takes none, and calls that wait for each other share them. */
+export class Pauses {
+  private readonly clock: { resumed: number; pause?: Promise<void> };
+
+  /** @param others  of a call that is still under way. */
+  constructor(
+    readonly signal?: AbortSignal,
+    others?: Pauses,
+  ) {
+    this.clock = others?.clock ?? { resumed: performance.now() };
+  }
+
+  /** Whether it is time for one. */
+  get due(): boolean {
+    return performance.now() - this.clock.resumed >= MOST_MS;
+  }
+
+  /** Lets others run.  @throws the signal's reason. */
+  async take(): Promise<void> {
+    this.clock.pause ??= new Promise((resume) => {
+      setTimeout(() => {
+        this.clock.pause = undefined;
+        this.rested();
+        resume();
+      });
+    });
+    await this.clock.pause;
+    this.signal?.throwIfAborted();
+  }
+
+  /** Others have run, as they do while a GPU is waited for. */
+  rested(): void {
+    this.clock.resumed = performance.now();
+  }
+
+  /** Works on rows of `width` values, a few rows at a time.  @throws the signal's reason. */
+  async inPieces(rows: number, width: number, work: (first: number, end: number) => void): Promise<void> {
+    const most = Math.max(1, Math.floor(PIECE / width));
+    for (let first = 0; first < rows; first += most) {
+      if (this.due) await this.take();
+      work(first, Math.min(rows, first + most));
+    }
+  }
+}
