@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { cpuBackend } from "../../src/backend_cpu.ts";
 import {
   ArgumentError,
   type Balanced,
@@ -8,9 +9,12 @@ import {
   DeviceError,
   Placement,
 } from "../../src/index.ts";
+import { type Loads, toTopology } from "../../src/problem.ts";
 import { seeded } from "../../src/random.ts";
+import { emptyRaw } from "../../src/solution.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 import { families } from "../helpers/instances.ts";
+import { solveLane } from "../helpers/raw.ts";
 
 const backends = ["webgpu", "cpu"] as const;
 const balancers: Record<"webgpu" | "cpu", Balancer> = {
@@ -105,6 +109,39 @@ describe.each(backends)("on %s", (backend) => {
     await expect(bad).rejects.toThrow("topkIds: expected a multiple of L * k = 3 * 4 = 12 ids, got 3599.");
     expect(sharedFaults(ids, await good)).toEqual([]);
   });
+});
+
+test("iterations and moves in the proofs are those of each layer's own LP", async () => {
+  const topologies = shared.placement.map((placement) => toTopology(placement, undefined));
+  const random = seeded(127);
+  const found = { webgpu: [] as number[], cpu: [] as number[] };
+  for (let batch = 0; batch < 4; batch++) {
+    // Near 2^31 tokens, over all ranks, there are moves to make.
+    const ids = sharedIds(123 + batch);
+    const own = balancers.cpu.count(ids);
+    const others = topologies.flatMap(() =>
+      families["near 2^31"](random, 32, 8).map((tokens) => Math.floor(0.99 * tokens)),
+    );
+    const rank = { before: new Int32Array(own.length), counts: own.map((tokens, e) => tokens + others[e]) };
+    const loads: Loads = { batch: 3, tokens: "integer", expertLoad: rank.counts, baseLoad: undefined };
+    const kernel = await solveLane(topologies, loads);
+    const exact = topologies.map((topology, l) => {
+      const raw = emptyRaw(topology, loads);
+      cpuBackend(topology).solveOne(loads, l, raw);
+      return raw.moves[l];
+    });
+    const expected = {
+      webgpu: topologies.map((_, l) => [kernel.iterations[l], kernel.moves[l]]),
+      cpu: exact.map((moves) => [0, moves]),
+    };
+    for (const backend of backends) {
+      const { proof } = await balancers[backend].balance(ids, rank);
+      const solutions = topologies.map((_, l) => proof(l).solution);
+      expect(solutions.map(({ iterations, moves }) => [...iterations, ...moves])).toEqual(expected[backend]);
+      found[backend].push(...solutions.map(({ moves }) => moves[0]));
+    }
+  }
+  for (const backend of backends) expect(new Set(found[backend]).size, backend).toBeGreaterThan(1);
 });
 
 test.each(backends)("destroy waits for the calls under way on %s, and refuses later ones", async (backend) => {
