@@ -1,5 +1,5 @@
 import { ArgumentError, type DeviceError } from "./errors.ts";
-import { bindCache, bindingOf, requireAlive, requireDistinct, storage } from "./gpu/buffers.ts";
+import { bindCache, bindingOf, requireAlive, requireDistinct, storage, write } from "./gpu/buffers.ts";
 import { bufferUsage, MAP_READ_MODE } from "./gpu/constants.ts";
 import { lossError, watchLoss } from "./gpu/loss.ts";
 import { encoderOf, requireOwnEncoder } from "./gpu/origin.ts";
@@ -206,8 +206,8 @@ export async function webgpuBackend(
       0,
       solveParams(count, kernel.table, { hasBase: baseLoad !== undefined, hasSkip: false }),
     );
-    device.queue.writeBuffer(load, 0, expertLoad);
-    if (baseLoad) device.queue.writeBuffer(base, 0, baseLoad);
+    write(device, load, expertLoad);
+    if (baseLoad) write(device, base, baseLoad);
     const encoder = device.createCommandEncoder({ label: "solve" });
     const pass = encoder.beginComputePass({ label: "solve" });
     encodeSolve(device, pass, kernel.current.compiled, group, count, kernel.current.lpsPerWorkgroup);

@@ -1,5 +1,6 @@
 import { createReadback } from "./balancer/readback.ts";
 import { ArgumentError, LoadError, ShapeError, whyNotWebgpu } from "./errors.ts";
+import { write } from "./gpu/buffers.ts";
 import { bufferUsage } from "./gpu/constants.ts";
 import { lossError, watchLoss } from "./gpu/loss.ts";
 import { bind, type CompiledKernel } from "./gpu/pipeline.ts";
@@ -255,7 +256,7 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
   };
   const upload = (data: Int32Array | Uint32Array, usage?: number) => {
     const buffer = create(data.length, usage);
-    device.queue.writeBuffer(buffer, 0, data as Int32Array<ArrayBuffer>);
+    write(device, buffer, data);
     return buffer;
   };
   const out = {

@@ -1,4 +1,5 @@
 import { ArgumentError, type DeviceError } from "../errors.ts";
+import { write } from "../gpu/buffers.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { lossError, watchLoss } from "../gpu/loss.ts";
 import { CHUNK, tooLargeFor } from "../kernels/balance_params.ts";
@@ -72,7 +73,7 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     timed: boolean,
   ): Promise<BalanceResult> {
     const assignments = ids.length / layers;
-    device.queue.writeBuffer(own.ids, 0, ids as Int32Array<ArrayBuffer>);
+    write(device, own.ids, ids);
     if (rank) {
       rankBuffers ??= { counts: rankBuffer("counts"), before: rankBuffer("before") };
       device.queue.writeBuffer(rankBuffers.counts, 0, rank.counts);

@@ -47,6 +47,11 @@ export function requireDistinct(
   }
 }
 
+/** Writes all of the data. A queue is never given none, which ends Deno 2.9 (a panic of the whole process). */
+export function write(device: GPUDevice, buffer: GPUBuffer, data: Int32Array | Uint32Array): void {
+  if (data.length > 0) device.queue.writeBuffer(buffer, 0, data as Int32Array<ArrayBuffer>);
+}
+
 const WORD = 4; // bindings are not empty
 
 function isBinding(slice: BufferSlice): slice is GPUBufferBindingLike {

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { dirname } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { DeviceError, shown } from "../errors.ts";
 import {
@@ -9,6 +10,7 @@ import {
   navigatorCandidate,
   type Platform,
 } from "./adapters.ts";
+import { environment } from "./environment.ts";
 import { type SwiftShader, unpackSwiftShader } from "./swiftshader.ts";
 
 /** Dawn rounds timestamps to 65,536 ns without this. It ignores toggles that it does not know. */
@@ -24,7 +26,7 @@ const noNavigatorGpu = () => "this host has none";
 
 export const platform: Platform = {
   defaultChoice() {
-    const value = process.env.EVENKEEL_ADAPTER;
+    const value = environment("EVENKEEL_ADAPTER");
     if (!value) return "auto";
     if (isAdapterChoice(value)) return value;
     throw new DeviceError(`EVENKEEL_ADAPTER: expected one of ${adapterChoices.join(", ")}, got ${shown(value)}.`);
@@ -71,6 +73,7 @@ async function requestSwiftShader(): Promise<GPUAdapter> {
 const instances = new Map<"system" | "swiftshader", GPU>();
 
 async function dawnInstance(drivers: "system" | "swiftshader"): Promise<GPU> {
+  if (process.versions.deno) throw new Error("it is not for Deno, which has a WebGPU of its own");
   const { create, globals } = await import("webgpu").catch((cause) => {
     const missing = cause.code === "ERR_MODULE_NOT_FOUND";
     const why = missing ? "is not installed; npm install webgpu" : `fails to load: ${cause.message}`;
@@ -95,8 +98,13 @@ let unpacked: SwiftShader | undefined;
  */
 function withSwiftShader<T>(request: () => T): T {
   unpacked ??= unpackSwiftShader();
-  const error = systemLoaderError() && openLibrary(unpacked.loader);
-  if (error) throw new Error(error);
+  if (systemLoaderError()) {
+    const error = openLibrary(unpacked.loader);
+    if (error) throw new Error(error);
+    if (process.versions.bun) {
+      throw new Error(`Bun does not keep its Vulkan loader open; set LD_LIBRARY_PATH=${dirname(unpacked.loader)}`);
+    }
+  }
   const before = driverVariables.map((name) => [name, process.env[name]] as const);
   for (const name of driverVariables) process.env[name] = unpacked.driver;
   try {
@@ -118,14 +126,16 @@ function systemLoaderError(): string | undefined {
   return systemLoader.error;
 }
 
-/** Brings a shared library into the process for good. Returns what went wrong, if anything. */
+/** A library is open by the time that Node or Bun, each in its words, finds that it is no addon. */
+const OPEN_BUT_NO_ADDON = /did not self-register|napi_register_module_v1/;
+
+/** Brings a shared library into the process, in Node for good. Returns what went wrong, if anything. */
 function openLibrary(path: string): string | undefined {
   try {
     process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
   } catch (error) {
     const { message } = error as Error;
-    // It is open by the time Node finds that it is no addon.
-    if (!message.includes("did not self-register")) return message;
+    if (!OPEN_BUT_NO_ADDON.test(message)) return message;
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
 import { parseTar } from "nanotar";
+import { environment } from "./environment.ts";
 
 const source = "@sparticuz/chromium";
 const testedVersion = "147.0.0";
@@ -51,7 +52,7 @@ export function unpackSwiftShader(): SwiftShader {
 }
 
 function cacheFolder(): string {
-  const xdg = process.env.XDG_CACHE_HOME;
+  const xdg = environment("XDG_CACHE_HOME");
   return xdg && isAbsolute(xdg) ? xdg : join(homedir(), ".cache"); // the XDG specification: ignore a relative path
 }
 

@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ArgumentError, DeviceError } from "../../src/errors.ts";
 import { describeAdapters, requestDevice, sharedDevice } from "../../src/gpu/device.ts";
 import { platform } from "../../src/gpu/platform_node.ts";
-import { evenkeel } from "../cli/evenkeel.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -35,6 +34,15 @@ test("the caller's device wins", async () => {
 test("the environment decides when the caller does not", async () => {
   vi.stubEnv("EVENKEEL_ADAPTER", "software");
   expect((await requestDevice()).adapter.software).toBe(true);
+});
+
+test("where the environment may not be read, as in Deno, it is as if nothing were set", async () => {
+  const swiftShader = platform.candidates.find(({ source }) => source === "swiftshader");
+  const adapter = await swiftShader?.request();
+  vi.stubGlobal("navigator", { gpu: { requestAdapter: () => adapter } });
+  const get = () => expect.fail("env access is not permitted");
+  vi.stubGlobal("process", Object.create(process, { env: { get: () => new Proxy({}, { get }) } }));
+  expect((await requestDevice()).adapter).toMatchObject({ source: "host" });
 });
 
 test("a bad EVENKEEL_ADAPTER is a DeviceError that names the values", async () => {
@@ -112,8 +120,11 @@ describe("unpacking SwiftShader", () => {
   });
 
   async function taken(env: NodeJS.ProcessEnv) {
-    const { stdout } = await evenkeel(["doctor", "--json"], { EVENKEEL_ADAPTER: "software", ...env });
-    return JSON.parse(stdout).taken;
+    const program = `
+      import { requestDevice } from "./dist/node.js";
+      console.log(JSON.stringify((await requestDevice({ adapter: "software" })).adapter));
+    `;
+    return JSON.parse(await printed(program, env));
   }
   const cached = () => {
     const [version] = readdirSync(join(folder, "evenkeel"));
@@ -152,10 +163,16 @@ test("a program that leaves its device undestroyed still ends by itself", async 
     ${doubled}
     console.log(await doubled(device, 3));
   `;
-  const options = { cwd: new URL("../../", import.meta.url), timeout: 60_000 };
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], options);
-  expect(stdout).toBe("6\n");
+  expect(await printed(program)).toBe("6\n");
 });
+
+/** What a program in a process of its own prints. */
+async function printed(program: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const cwd = new URL("../../", import.meta.url);
+  const options = { cwd, env: { ...process.env, ...env }, timeout: 60_000 };
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], options);
+  return stdout;
+}
 
 /** Doubles a number on the device. */
 async function doubled(device: GPUDevice, value: number): Promise<number> {
