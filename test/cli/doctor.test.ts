@@ -2,10 +2,12 @@ import { expect, test } from "vitest";
 import { version } from "../../package.json";
 import { evenkeel } from "./evenkeel.ts";
 
-test("doctor --json describes the adapters and the one that is taken", async () => {
+test("doctor --json describes the adapters, the one that is taken and the kernels that work on it", async () => {
   const { code, stdout } = await evenkeel(["doctor", "--json"]); // a Vulkan loader may say anything on stderr
   expect(code).toBe(0);
-  const { taken, adapters } = JSON.parse(stdout);
+  const { runtime, taken, adapters, kernels } = JSON.parse(stdout);
+  expect(runtime).toBe(`Node ${process.versions.node}`);
+  expect(kernels).toEqual(["lane", "group", "specialised"].map((kernel) => ({ kernel, ok: true })));
   expect(taken).toMatchObject({ software: true, reason: expect.stringMatching(/^.+ has a software adapter\./) });
   const described = adapters.find((adapter: { name?: string }) => adapter.name === taken.name);
   expect(described.limits.maxComputeInvocationsPerWorkgroup).toBeGreaterThanOrEqual(256);
@@ -20,14 +22,20 @@ test("doctor prints the same in words", async () => {
   expect(stdout).toMatch(/^timestamp-query +(yes|no)/m);
   expect(stdout).toMatch(/^maxStorageBuffersPerShaderStage +\d/m);
   expect(stdout).toMatch(/^Taken: .+ has a software adapter\./m);
+  for (const kernel of ["lane", "group", "specialised"]) {
+    expect(stdout).toMatch(new RegExp(`^kernel ${kernel} +ok$`, "m"));
+  }
+  for (const runtime of ["Node", "Deno", "Bun", "browsers"])
+    expect(stdout).toMatch(new RegExp(`^${runtime} +\\S`, "m"));
 });
 
 test("doctor exits with 1, and says what to install, exactly when there is no device", async () => {
   // No Vulkan driver answers from an empty file; a GPU that is reached without Vulkan still does.
   const hidden = { VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
   const { code, stdout } = await evenkeel(["doctor", "--json"], { EVENKEEL_ADAPTER: "hardware", ...hidden });
-  const { taken, error } = JSON.parse(stdout);
+  const { taken, error, kernels } = JSON.parse(stdout);
   expect(code).toBe(taken ? 0 : 1);
+  expect(kernels.length).toBe(taken ? 3 : 0);
   if (!taken) expect(error).toMatch(/^No hardware WebGPU adapter\. .*(apt|npm) install/);
 });
 
