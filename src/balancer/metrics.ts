@@ -1,3 +1,4 @@
+import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Balanced } from "./types.ts";
 
 /** Cumulative, as Prometheus counts: `counts[i]` observations were <= `bounds[i]`. */
@@ -24,7 +25,7 @@ export interface BalancerMetrics {
   outOfRange: number;
   /** Times that a lost device was replaced. */
   recoveries: number;
-  /** Imbalance per layer under the even split, and as balanced. */
+  /** Imbalance per layer with tokens under the even split, and as balanced. */
   imbalanceBefore: Histogram;
   imbalanceAfter: Histogram;
   /** GPU microseconds per stage, added up over the calls that were timed; undefined without timestamps. */
@@ -38,8 +39,10 @@ const BOUNDS = [1.001, 1.003, 1.01, 1.03, 1.1, 1.2, 1.3, 1.5, 2, 3];
 
 const emptyHistogram = (): Histogram => ({ bounds: BOUNDS, counts: BOUNDS.map(() => 0), sum: 0, count: 0 });
 
-function observe(histogram: Histogram, values: ArrayLike<number>): void {
+/** Layers without tokens are left out: their 1 would flatter the others. */
+function observe(histogram: Histogram, { imbalance: values, max }: ImbalanceReport): void {
   for (let i = 0; i < values.length; i++) {
+    if (max[i] === 0) continue;
     histogram.sum += values[i];
     histogram.count++;
     for (const [k, bound] of BOUNDS.entries()) if (values[i] <= bound) histogram.counts[k]++;
@@ -74,8 +77,8 @@ export function createMetrics() {
       }
       metrics.finishedOnCpu += finishedOnCpu;
       metrics.outOfRange += outOfRange.reduce((a, b) => a + b, 0);
-      observe(metrics.imbalanceBefore, before.imbalance);
-      observe(metrics.imbalanceAfter, after.imbalance);
+      observe(metrics.imbalanceBefore, before);
+      observe(metrics.imbalanceAfter, after);
       if (!stageUs) return;
       metrics.timed++;
       metrics.stageUs ??= {};
