@@ -116,6 +116,32 @@ describe("a solver on WebGPU", () => {
     pieces.destroy();
   });
 
+  test("fractions of any magnitude are solved by the kernel itself, to a part in 10^8 of their total", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", kernel: "lane", device });
+    const alone = [0, 1, 2, 3].map((hot) => [0, 1, 2, 3].map((e) => (e === hot ? 0.75 : 0)));
+    const random = seeded(10);
+    const others = Array.from({ length: 20 }, () => Array.from({ length: 4 }, () => random.next() ** 4));
+    const rows = [...alone, ...others];
+    for (const scale of [1e-9, 1, 1e12]) {
+      for (const withBase of [false, true]) {
+        const expertLoad = rows.flat().map((tokens) => tokens * scale);
+        const baseLoad = withBase
+          ? rows.flatMap(() => [0.3, -0.2, 0.1, 0.5].map((tokens) => tokens * scale))
+          : undefined;
+        const solution = await solver.solve({ expertLoad, baseLoad });
+        expect([solution.tokens, solution.finishedOnCpu]).toEqual(["fractional", 0]);
+        const verdicts = certify({ placement, expertLoad, baseLoad }, solution).map(({ verdict }) => verdict);
+        expect(new Set(verdicts)).toEqual(new Set(["optimal"]));
+        for (const [lp, gap] of solution.gap.entries()) {
+          const magnitudes = [...rows[lp], ...(withBase ? [0.3, 0.2, 0.1, 0.5] : [])];
+          const total = magnitudes.reduce((a, b) => a + b) * scale;
+          expect(gap * solution.maxLoad[lp], `LP ${lp} times ${scale}`).toBeLessThanOrEqual(1e-8 * total);
+        }
+      }
+    }
+    solver.destroy();
+  });
+
   test("a batch longer than a dispatch goes in pieces, between which it can be stopped", async () => {
     const loads = { load: new Int32Array(65537).map((_, lp) => lp % 1000), capacity: [] };
     const solver = await createSolver({ gpus: 1, edges: [] }, { backend: "webgpu", device });

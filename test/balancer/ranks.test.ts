@@ -105,12 +105,25 @@ test("a rank that is told less than it has itself, or not whole counts, refuses 
     [own, [], "rank.before: expected L * E = 3 * 32 = 96 values, got 0."],
     [own, undefined as never, "rank.before: expected L * E = 3 * 32 = 96 values, got undefined."],
   ];
+  for (let layer = 0; layer < L; layer++) {
+    for (const i of [layer * E, (layer + 1) * E - 1]) {
+      const before = none.with(i, 1);
+      const least = `at least rank.before + this rank's own = 1 + ${own[i]}, got ${own[i]}.`;
+      cases.push([own, before, `rank.counts[${i}]: expected ${least}`]);
+      const total = own.subarray(layer * E, (layer + 1) * E).reduce((a, b) => a + b);
+      const full = Array.from(own).with(i, own[i] + most - total); // as many as there may be, and then one more
+      await expect(balancer.balance(ids, { counts: full, before: none })).resolves.toBeDefined();
+      const over = full.with(i, full[i] + 1);
+      cases.push([over, none, `a total of at most ${most} in layer ${layer}, got ${2 ** 31}.`]);
+    }
+  }
+  const { batches } = balancer.metrics();
   for (const [counts, before, message] of cases) {
     await expect(balancer.balance(ids, { counts, before })).rejects.toThrow(message);
   }
   // No rank is undefined, and nothing else: a rank that is taken for alone would not meet the others' quotas.
-  for (const none of [null, false, 0, ""]) {
-    await expect(balancer.balance(ids, none as never)).rejects.toThrow(/^rank: expected an object, got /);
+  for (const nobody of [null, false, 0, ""]) {
+    await expect(balancer.balance(ids, nobody as never)).rejects.toThrow(/^rank: expected an object, got /);
   }
-  expect(balancer.metrics().batches).toBe(0);
+  expect(balancer.metrics().batches).toBe(batches);
 });
