@@ -205,17 +205,16 @@ async function checkReplicaLoads(
   if (!Number.isInteger(batch) || batch < 1) {
     throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, given.expertLoad.length);
   }
-  if (given.baseLoad !== undefined) {
-    requireNumbers("baseLoad", given.baseLoad);
-    const { length } = given.baseLoad;
-    if (length !== batch * gpus) {
-      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, length);
-    }
-  }
+  if (given.baseLoad !== undefined) requireNumbers("baseLoad", given.baseLoad);
   const expertLoad = copyOf(given.expertLoad);
   const baseLoad = given.baseLoad && copyOf(given.baseLoad);
   let whole = await checkValues("expertLoad", expertLoad, 0, mode, pauses);
-  if (baseLoad) whole = (await checkValues("baseLoad", baseLoad, FINITE, mode, pauses)) && whole;
+  if (baseLoad) {
+    if (baseLoad.length !== batch * gpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, baseLoad.length);
+    }
+    whole = (await checkValues("baseLoad", baseLoad, FINITE, mode, pauses)) && whole;
+  }
   const tokens = mode ?? (whole ? "integer" : "fractional");
   return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad, pauses);
 }
