@@ -81,7 +81,7 @@ describe("the batch", () => {
     const { placement, expertLoad } = mixedBatch(batch);
     const E = placement.logicalExperts;
     const P = placement.physicalExperts;
-    const solver = await createSolver(placement, { backend: "webgpu" });
+    const solver = await createSolver(placement, { backend: "webgpu", kernel: "lane" });
     const together = await solver.solve({ expertLoad });
     expect(together.status.every((status) => status === "optimal")).toBe(true);
 
