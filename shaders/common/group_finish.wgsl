@@ -230,12 +230,14 @@ fn finish(lane: u32, hottest: Hottest) -> Finished {
     let at = record + AT_ON_GPU + k;
     for (var i = topology[at]; i < topology[at + 1u]; i++) { wg_held[k] += wg_kept[topology[record + i]]; }
   }
+  var moved: Moves;
   loop {
     workgroupBarrier();  // held, caps
     if (lane == 0u) { wg_moves = move_all(); }
-    let moved = workgroupUniformLoad(&wg_moves);
-    if (moved.state != STUCK) { return Finished(moved.moves, is_hottest, hottest.label); }
+    moved = workgroupUniformLoad(&wg_moves);
+    if (moved.state != STUCK) { break; }
     time = raise_time(lane, time, moved.inside, i32(moved.size));
     is_hottest = false;
   }
+  return Finished(moved.moves, is_hottest, hottest.label);
 }

@@ -233,7 +233,7 @@ fn interior_point(lane: u32, stages: u32, movable: bool) -> u32 {
       best = top;
       keep_best(lane);
     }
-    if (best - bound <= TOLERANCE * max(bound, LOAD_FLOOR) || iteration == MAX_ITERATIONS) { return iteration; }
+    if (best - bound <= TOLERANCE * max(bound, LOAD_FLOOR) || iteration == MAX_ITERATIONS) { break; }
 
     border = Border(first.sums.x, first.sums.y, first.tops.x, first.tops.y, first.tops.z);
     backward(lane, stages, border, 1.0 - sum_vy);
@@ -255,4 +255,5 @@ fn interior_point(lane: u32, stages: u32, movable: bool) -> u32 {
     t += step_p * dt;
     iteration++;
   }
+  return iteration;
 }

@@ -214,7 +214,7 @@ fn interior_point() -> u32 {
   loop {
     keep_best(carry());
     sweep_cuts();
-    if (gap() <= TOLERANCE || iteration == MAX_ITERATIONS) { return iteration; }
+    if (gap() <= TOLERANCE || iteration == MAX_ITERATIONS) { break; }
 
     let products = quotients();
     var rs = 1.0;
@@ -226,4 +226,5 @@ fn interior_point() -> u32 {
     advance(max(LEAST_FRACTION, 1.0 - products / variables));
     iteration++;
   }
+  return iteration;
 }
