@@ -52,7 +52,7 @@ export function judgeBalance(
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const assignments = ids.length / layers;
   const status: LayerStatus[] = [];
-  let finishedOnCpu = 0;
+  const finished = new Set<number>(); // on the CPU
 
   const placementOf = (layer: number) => placements[layer % placements.length];
   const topologyOf = (layer: number) => topologies[layer % topologies.length];
@@ -87,11 +87,11 @@ export function judgeBalance(
       const row = [layer * assignments, (layer + 1) * assignments] as const;
       const offsets = Array.from({ length: experts }, (_, e) => before[layer * experts + e]);
       remap(placementOf(layer), ids.subarray(...row), raw.quota, offsets, result.physicalIds.subarray(...row));
-      finishedOnCpu++;
+      finished.add(layer);
     }
     status.push(verdict);
   }
-  const after = finishedOnCpu > 0 ? imbalance(placements, layers, result.quota) : result.after;
+  const after = finished.size > 0 ? imbalance(placements, layers, result.quota) : result.after;
 
   const balanced: Balanced = {
     physicalIds: result.physicalIds,
@@ -120,7 +120,7 @@ export function judgeBalance(
           quota: raw.quota as Int32Array,
           iterations: raw.iterations,
           moves: raw.moves,
-          finishedOnCpu: 0,
+          finishedOnCpu: finished.has(layer) ? 1 : 0,
           backend,
           adapter: undefined,
           reason: `Layer ${layer} of a balanced batch: ${status[layer]}.`,
@@ -137,7 +137,7 @@ export function judgeBalance(
       return all;
     },
   };
-  return { balanced, finishedOnCpu };
+  return { balanced, finishedOnCpu: finished.size };
 }
 
 /** A device that fails without saying so leaves zeros or nothing: every id must have come back as a slot of its own expert. */

@@ -99,6 +99,7 @@ describe("quotas and bottleneck sets that prove nothing leave their layer, and n
     const { balanced, finishedOnCpu } = judged(result);
     expect(finishedOnCpu).toBe(1);
     expect(balanced.status).toEqual(["optimal", "optimal", "optimal"]);
+    expect([0, 1, 2].map((l) => balanced.proof(l).solution.finishedOnCpu)).toEqual([0, 1, 0]);
     expect(sharedFaults(ids, balanced)).toEqual([]); // remapped, and measured anew
   });
 });
