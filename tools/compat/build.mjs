@@ -22,7 +22,8 @@ export async function prepare() {
     name: "the package",
     setup: ({ onResolve }) => onResolve({ filter: /^evenkeel$|\/src\/index\.ts$/ }, () => ({ path, external })),
   });
-  const common = { bundle: true, format: "esm", target: "es2022", tsconfigRaw: {}, absWorkingDir: root };
+  const shaders = { loader: { ".wgsl": "text" } }; // the helpers take constants from beside some
+  const common = { bundle: true, format: "esm", target: "es2022", tsconfigRaw: {}, absWorkingDir: root, ...shaders };
   const entry = (contents) => ({ stdin: { contents, resolveDir: dirname(program), loader: "ts" } });
   await Promise.all([
     build({
