@@ -154,7 +154,7 @@ describe("a solver on WebGPU", () => {
     const stopped = solver.solve(loads, { signal: controller.signal });
     setTimeout(() => controller.abort("enough"));
     await expect(stopped).rejects.toBe("enough");
-    expect(asked()["queue.submit"]).toBe(1);
+    expect(asked()["queue.submit"] ?? 0).toBeLessThan(2); // or while the loads were checked, on a busy machine
     expect((await solver.solve({ load: [3], capacity: [] })).maxLoad).toEqual(Float64Array.of(3));
     solver.destroy();
   });
