@@ -3,7 +3,7 @@
 // A table of placements is [placements, E (1 + X) + G + 1] u32: in a record E replica counts, E rows of X slots, and the first slot of each GPU,
 // whose slots end where the next one's begin, the last one's at P. Layer l uses record l % placements.
 //
-// Declares  BalanceParams, NO_EXPERT, record_of().
+// Declares  BalanceParams, NO_EXPERT, record_of(), first_slots_of().
 // Needs     params of its kernel.
 // Barriers  none.
 
