@@ -2,7 +2,7 @@
  * The proof, checked by itself: everything is recomputed from the problem and the solution's claims. Shares no code with the solvers,
  * not even their reduction of the edge form. Loads that are integers are added as integers, exactly.
  */
-import { requireSolution } from "./check_solution.ts";
+import { reader, requireSolution } from "./check_solution.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
@@ -119,8 +119,10 @@ function replicaClaims(
   lp: number,
 ): Claims {
   const { gpus, logicalExperts, physicalExperts, physicalToLogical, gpuOf } = placement;
-  const w = Array.from({ length: logicalExperts }, (_, e) => expertLoad[lp * logicalExperts + e]);
-  const b = Array.from({ length: gpus }, (_, g) => baseLoad?.[lp * gpus + g] ?? 0);
+  const loadOf = reader(expertLoad, logicalExperts);
+  const baseOf = baseLoad === undefined ? () => 0 : reader(baseLoad, gpus);
+  const w = Array.from({ length: logicalExperts }, (_, e) => loadOf(lp, e));
+  const b = Array.from({ length: gpus }, (_, g) => baseOf(lp, g));
   const load = Float64Array.from(b);
   const served = new Float64Array(logicalExperts);
   let withinCapacity = true;
@@ -144,8 +146,9 @@ function replicaClaims(
 }
 
 function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solution: EdgeSolution, lp: number): Claims {
-  const l = Array.from({ length: gpus }, (_, g) => given[lp * gpus + g]);
-  const c = edges.map((_, e) => capacity[lp * edges.length + e]);
+  const [loadOf, capacityOf] = [reader(given, gpus), reader(capacity, edges.length)];
+  const l = Array.from({ length: gpus }, (_, g) => loadOf(lp, g));
+  const c = edges.map((_, e) => capacityOf(lp, e));
   const load = Float64Array.from(l);
   let withinCapacity = true;
   let conserved = true;

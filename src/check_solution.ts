@@ -1,4 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
+import type { Numbers, Rows } from "./numbers.ts";
 import { requireObject } from "./objects.ts";
 import { Placement } from "./placement/placement.ts";
 import { isEdgeForm, type LoadBalanceProblem, problemFields, tokenModes } from "./problem.ts";
@@ -55,7 +56,7 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
       throw new ArgumentError(`problem.edges[${e}]`, `a pair of GPUs in 0..${gpus - 1}`, edge);
     }
     const batch = batchOf("problem.load", load, gpus, "gpus");
-    requireNumbers("problem.capacity", capacity, `B * edges = ${batch} * ${edges.length}`, batch * edges.length);
+    requireRows("problem.capacity", capacity, "edges", edges.length, batch);
     requireSpeed(speed, gpus);
     return { batch, gpus, served: edges.length };
   }
@@ -67,27 +68,49 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
   const { gpus, logicalExperts, physicalExperts } = placement;
   const batch = batchOf("problem.expertLoad", expertLoad, logicalExperts, "E");
   if (baseLoad !== undefined) {
-    requireNumbers("problem.baseLoad", baseLoad, `B * gpus = ${batch} * ${gpus}`, batch * gpus);
+    requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch);
   }
   requireSpeed(speed, gpus);
   return { batch, gpus, served: physicalExperts };
 }
 
-function batchOf(argument: string, values: ArrayLike<number>, width: number, name: string): number {
+const isList = (values: unknown): values is ArrayLike<unknown> =>
+  Array.isArray(values) || (ArrayBuffer.isView(values) && "length" in values);
+
+/** Value i of row `lp`, of numbers that lie flat or in rows. */
+export function reader(values: Rows, width: number): (lp: number, i: number) => number {
+  if (isList(values[0])) return (lp, i) => (values as readonly Numbers[])[lp][i];
+  return (lp, i) => (values as Numbers)[lp * width + i];
+}
+
+function batchOf(argument: string, values: Rows, width: number, name: string): number {
   requireList(argument, values, "numbers");
-  const batch = values.length / width;
+  const batch = isList(values[0]) ? values.length : values.length / width;
   if (!Number.isInteger(batch) || batch < 1) {
     throw new ShapeError(argument, `B * ${name} values with ${name} = ${width} and B >= 1`, values.length);
   }
-  requireNumbers(argument, values, `B * ${name}`, values.length);
+  requireRows(argument, values, name, width, batch);
   return batch;
 }
 
-function requireSpeed(speed: ArrayLike<number> | undefined, gpus: number): void {
+/** Throws unless they are [batch, width] finite numbers, flat or in rows. */
+function requireRows(argument: string, values: Rows, name: string, width: number, batch: number): void {
+  requireList(argument, values, "numbers");
+  if (!isList(values[0])) {
+    requireNumbers(argument, values as Numbers, `B * ${name} = ${batch} * ${width}`, batch * width);
+    return;
+  }
+  if (values.length !== batch) throw new ShapeError(argument, `B = ${batch} rows`, values.length);
+  for (let lp = 0; lp < batch; lp++) {
+    requireNumbers(`${argument}[${lp}]`, values[lp] as Numbers, name, width);
+  }
+}
+
+function requireSpeed(speed: Numbers | undefined, gpus: number): void {
   if (speed !== undefined) requireNumbers("problem.speed", speed, "gpus", gpus);
 }
 
-function requireNumbers(argument: string, values: ArrayLike<number>, formula: string, length: number): void {
+function requireNumbers(argument: string, values: Numbers, formula: string, length: number): void {
   requireLength(argument, values, formula, length);
   for (let i = 0; i < length; i++) {
     if (!Number.isFinite(values[i])) throw new LoadError(`${argument}[${i}]`, "a finite number", values[i]);
@@ -101,6 +124,6 @@ function requireLength(argument: string, values: ArrayLike<unknown> | undefined,
 }
 
 function requireList(argument: string, values: unknown, of: string): asserts values is ArrayLike<unknown> {
-  if (Array.isArray(values) || (ArrayBuffer.isView(values) && "length" in values)) return;
+  if (isList(values)) return;
   throw new ArgumentError(argument, `an array of ${of}`, values);
 }

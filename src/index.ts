@@ -37,6 +37,7 @@ export {
   type MeasuredImbalance,
   measureImbalance,
 } from "./measure_imbalance.ts";
+export type { Numbers, Rows } from "./numbers.ts";
 export {
   type PlacementFiles,
   type PlacementFormat,
@@ -67,7 +68,6 @@ export type {
   EdgeProblem,
   Graph,
   LoadBalanceProblem,
-  Numbers,
   ReplicaLoads,
   ReplicaProblem,
   Speed,
@@ -77,3 +77,4 @@ export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./sol
 export { solveLoadBalanceLP } from "./solve.ts";
 export { createSolver, type SolveOptions, type Solver, type SolverBuffers, type SolverOptions } from "./solver.ts";
 export type { KernelChoice, KernelPlan } from "./specialised/plan.ts";
+export type { TopkIds } from "./topk_ids.ts";

@@ -16,32 +16,34 @@ import {
 } from "./kernels/balance_params.ts";
 import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
+import { flat, type Rows } from "./numbers.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
 import { Placement } from "./placement/placement.ts";
-import { MAX_TOKENS, type Numbers } from "./problem.ts";
+import { MAX_TOKENS } from "./problem.ts";
 import { apportion } from "./reference/apportion.ts";
 import { count } from "./reference/count.ts";
 import { imbalance } from "./reference/imbalance.ts";
 import { acquireDevice, checkBackend, type SolverOptions } from "./solver.ts";
+import { type TopkIds, toIds } from "./topk_ids.ts";
 
 export interface ImbalanceInput {
   /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
   placement: Placement | readonly Placement[];
-  /** [L, E] tokens per expert, integers >= 0. Or topkIds. */
-  counts?: Numbers;
+  /** [L, E] tokens per expert, integers >= 0, flat or in rows as all numbers here. Or topkIds. */
+  counts?: Rows;
   /** [L, T, k] expert ids; -1 is padding, ids out of range are counted and ignored. With topK. */
-  topkIds?: Int32Array | Uint32Array;
+  topkIds?: TopkIds;
   /** k */
   topK?: number;
   /** L; by default as many as counts has, or for topkIds the number of placements. */
   layers?: number;
   /** [L, P] tokens per slot, each expert's adding up to its count. Without it, tokens are split evenly over an expert's slots. */
-  quota?: Numbers;
+  quota?: Rows;
   /**
    * Instead of quota, [L, E, X] each expert's shares over its slots as in logicalToPhysical, X = the most slots of any expert, >= 0 and in any
    * unit (SGLang's and vLLM's dispatch shares). Every slot gets its share of the tokens, to within one.
    */
-  shares?: Numbers;
+  shares?: Rows;
 }
 
 const inputFields = {
@@ -141,34 +143,33 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }:
     return { ...known, quota: quota === undefined ? quotaOfShares(shares!, known) : checkQuota(quota, known) };
   };
   if (counts !== undefined) {
-    const found = wholeTokens("counts", counts, experts, placements.length);
+    const found = wholeTokens("counts", counts, { E: experts }, placements.length);
     const rows = found.length / experts;
     if (layers !== undefined && layers !== rows) throw new ArgumentError("layers", `${rows} as in counts`, layers);
     return decide({ placements, layers: rows, counts: found });
   }
-  if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
-    throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
-  }
+  const ids = toIds(topkIds!);
   if (!Number.isInteger(topK) || topK! < 1) throw new ArgumentError("topK", "an integer >= 1", topK);
   const rows = layers === undefined ? placements.length : layers;
   if (!Number.isInteger(rows) || rows < 1 || (placements.length !== 1 && placements.length !== rows)) {
     throw new ArgumentError("layers", "an integer >= 1, the number of placements where there are several", rows);
   }
-  if (topkIds.length % (rows * topK!) !== 0) {
-    throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, topkIds.length);
+  if (ids.length % (rows * topK!) !== 0) {
+    throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, ids.length);
   }
-  if (!decided) return { placements, layers: rows, ids: topkIds };
-  const counted = count(topkIds, rows, experts);
+  if (!decided) return { placements, layers: rows, ids };
+  const counted = count(ids, rows, experts);
   const found = counted.counts as Int32Array<ArrayBuffer>;
   return decide({ placements, layers: rows, counts: found, outOfRange: counted.outOfRange });
 }
 
 /** Rounds the running sums of an expert's shares, which leaves every slot within one token of its due and the sum exact. */
-function quotaOfShares(shares: Numbers, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
+function quotaOfShares(given: Rows, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
-  if (shares?.length !== layers * experts * width) {
-    throw new ShapeError("shares", `L * E * X = ${layers} * ${experts} * ${width} values`, shares?.length ?? shares);
+  const { values: shares, path } = flat("shares", given, { E: experts, X: width });
+  if (shares.length !== layers * experts * width) {
+    throw new ShapeError("shares", `L * E * X = ${layers} * ${experts} * ${width} values`, shares.length);
   }
   const quota = new Int32Array(layers * slots);
   for (let layer = 0; layer < layers; layer++) {
@@ -177,7 +178,7 @@ function quotaOfShares(shares: Numbers, { placements, layers, counts }: Checked)
       const first = (layer * experts + e) * width;
       const row = Array.from({ length: placement.replicaCount[e] }, (_, i) => shares[first + i]);
       const wrong = row.findIndex((share) => typeof share !== "number" || !(share >= 0 && share < Infinity));
-      if (wrong >= 0) throw new LoadError(`shares[${first + wrong}]`, "a finite number >= 0", row[wrong]);
+      if (wrong >= 0) throw new LoadError(path(first + wrong), "a finite number >= 0", row[wrong]);
       const sum = row.reduce((a, b) => a + b, 0);
       const tokens = counts![layer * experts + e];
       let running = 0;
@@ -194,17 +195,23 @@ function quotaOfShares(shares: Numbers, { placements, layers, counts }: Checked)
 }
 
 /** [L, width] integers >= 0, each layer's total within i32. */
-function wholeTokens(argument: string, values: Numbers, width: number, placements: number): Int32Array<ArrayBuffer> {
-  const layers = values?.length / width;
+function wholeTokens(
+  argument: string,
+  given: Rows,
+  row: Record<string, number>,
+  placements: number,
+): Int32Array<ArrayBuffer> {
+  const [width] = Object.values(row);
+  const { values, path } = flat(argument, given, row);
+  const layers = values.length / width;
   if (!Number.isInteger(layers) || layers < 1 || (placements !== 1 && placements !== layers)) {
     const expected = placements === 1 ? `L * ${width} values` : `L * ${width} = ${placements * width} values`;
-    throw new ShapeError(argument, expected, values?.length ?? values);
+    throw new ShapeError(argument, expected, values.length);
   }
   for (let layer = 0; layer < layers; layer++) {
     let total = 0;
     for (let i = layer * width; i < (layer + 1) * width; i++) {
-      if (!Number.isInteger(values[i]) || values[i] < 0)
-        throw new LoadError(`${argument}[${i}]`, "an integer >= 0", values[i]);
+      if (!Number.isInteger(values[i]) || values[i] < 0) throw new LoadError(path(i), "an integer >= 0", values[i]);
       total += values[i];
     }
     if (total > MAX_TOKENS) throw new LoadError(argument, `a total of at most ${MAX_TOKENS} in layer ${layer}`, total);
@@ -212,9 +219,9 @@ function wholeTokens(argument: string, values: Numbers, width: number, placement
   return Int32Array.from(values);
 }
 
-function checkQuota(given: Numbers, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
+function checkQuota(given: Rows, { placements, layers, counts }: Checked): Int32Array<ArrayBuffer> {
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const quota = wholeTokens("quota", given, slots, placements.length);
+  const quota = wholeTokens("quota", given, { P: slots }, placements.length);
   if (quota.length !== layers * slots)
     throw new ShapeError("quota", `L * P = ${layers} * ${slots} values`, quota.length);
   const left = counts!.slice();

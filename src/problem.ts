@@ -1,11 +1,9 @@
 import { ArgumentError, LoadError, PlacementError, ShapeError } from "./errors.ts";
+import { type Flat, flat, type Numbers, type Rows, requireNumbers } from "./numbers.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
 import { Pauses } from "./pauses.ts";
 import { Placement } from "./placement/placement.ts";
 import { type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
-
-/** A row of numbers as users bring it: a TypedArray (not of bigint) or a plain array. Read, never written or kept. */
-export type Numbers = ArrayLike<number>;
 
 /** Replica graph of the edge form: edge [i, j] lets GPU j take over tokens of an expert whose original sits on GPU i. */
 export interface Graph {
@@ -14,20 +12,20 @@ export interface Graph {
   edges: readonly (readonly number[])[];
 }
 
-/** Loads of the edge form, for B batches. */
+/** Loads of the edge form, for B batches; each flat or in B rows. */
 export interface EdgeLoads {
   /** [B, gpus] tokens per GPU, each expert counted at its original; finite and >= 0. */
-  load: Numbers;
+  load: Rows;
   /** [B, edges] the most tokens that may move along each edge; finite and >= 0. */
-  capacity: Numbers;
+  capacity: Rows;
 }
 
-/** Loads of the replica form, for B batches. */
+/** Loads of the replica form, for B batches; each flat or in B rows. */
 export interface ReplicaLoads {
   /** [B, E] tokens per logical expert, finite and >= 0. */
-  expertLoad: Numbers;
+  expertLoad: Rows;
   /** [B, gpus] what each GPU does besides, finite, of any sign; 0 by default. A fixed time a_g is the base load v_g a_g. */
-  baseLoad?: Numbers;
+  baseLoad?: Rows;
 }
 
 export interface Speed {
@@ -129,30 +127,16 @@ function checkSpeed(speed: Numbers | undefined, gpus: number): Float64Array {
 const MIN_SPEED = 1e-30;
 const MAX_SPEED = 1e30;
 
-function requireNumbers(argument: string, values: unknown): asserts values is Numbers {
-  const listed = Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
-  if (!listed || (values as ArrayLike<unknown>).length === undefined) {
-    throw new ArgumentError(argument, "an array or TypedArray of numbers", values);
-  }
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    throw new ArgumentError(
-      argument,
-      "numbers rather than bigints",
-      values,
-      "Convert with Int32Array.from(x, Number).",
-    );
-  }
-}
-
-/** A copy, whatever its type: the caller may reuse its arrays at once. */
-function copyOf(values: Numbers): Numbers {
-  return Array.isArray(values) ? values.slice() : Int32Array.prototype.slice.call(values); // which every TypedArray has
+/** A copy, whatever its type: the caller may reuse its arrays at once. Rows were copied to lie flat. */
+function copyOf({ values, path }: Flat, given: Rows): Flat {
+  if (values !== given) return { values, path };
+  const ofTyped = Int32Array.prototype.slice; // every TypedArray has it
+  return { values: Array.isArray(values) ? values.slice() : ofTyped.call(values), path };
 }
 
 /** Checks values one by one; returns whether all of them are integers, as they must be where that is the mode. */
 async function checkValues(
-  argument: string,
-  values: Numbers,
+  { values, path }: Flat,
   least: number,
   mode: TokenMode | undefined,
   pauses: Pauses,
@@ -162,11 +146,11 @@ async function checkValues(
     for (let i = first; i < end; i++) {
       const value = values[i];
       if (typeof value !== "number" || !(value >= least && value < Infinity)) {
-        throw new LoadError(`${argument}[${i}]`, least === 0 ? "a finite number >= 0" : "a finite number", value);
+        throw new LoadError(path(i), least === 0 ? "a finite number >= 0" : "a finite number", value);
       }
       if (!whole || Number.isInteger(value)) continue;
       if (mode === "integer") {
-        throw new LoadError(`${argument}[${i}]`, `an integer, because tokens is "integer"`, value);
+        throw new LoadError(path(i), `an integer, because tokens is "integer"`, value);
       }
       whole = false;
     }
@@ -200,23 +184,24 @@ async function checkReplicaLoads(
   pauses: Pauses,
 ): Promise<Loads> {
   const { experts, gpus } = topology;
-  requireNumbers("expertLoad", given.expertLoad);
-  const batch = given.expertLoad.length / experts;
+  const loads = flat("expertLoad", given.expertLoad, { E: experts });
+  const batch = loads.values.length / experts;
   if (!Number.isInteger(batch) || batch < 1) {
-    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, given.expertLoad.length);
+    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, loads.values.length);
   }
-  if (given.baseLoad !== undefined) requireNumbers("baseLoad", given.baseLoad);
-  const expertLoad = copyOf(given.expertLoad);
-  const baseLoad = given.baseLoad && copyOf(given.baseLoad);
-  let whole = await checkValues("expertLoad", expertLoad, 0, mode, pauses);
+  const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus });
+  const expertLoad = copyOf(loads, given.expertLoad);
+  const baseLoad = base && copyOf(base, given.baseLoad!);
+  let whole = await checkValues(expertLoad, 0, mode, pauses);
   if (baseLoad) {
-    if (baseLoad.length !== batch * gpus) {
-      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, baseLoad.length);
+    const { length } = baseLoad.values;
+    if (length !== batch * gpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, length);
     }
-    whole = (await checkValues("baseLoad", baseLoad, FINITE, mode, pauses)) && whole;
+    whole = (await checkValues(baseLoad, FINITE, mode, pauses)) && whole;
   }
   const tokens = mode ?? (whole ? "integer" : "fractional");
-  return finish(topology, "expertLoad", tokens, batch, expertLoad, baseLoad, pauses);
+  return finish(topology, "expertLoad", tokens, batch, expertLoad.values, baseLoad?.values, pauses);
 }
 
 async function checkEdgeLoads(
@@ -226,20 +211,22 @@ async function checkEdgeLoads(
   pauses: Pauses,
 ): Promise<Loads> {
   const { gpus, experts: edges, replicaGpu } = topology;
-  requireNumbers("load", given.load);
-  requireNumbers("capacity", given.capacity);
-  const batch = given.load.length / gpus;
+  const flatLoad = flat("load", given.load, { gpus });
+  const flatCapacity = flat("capacity", given.capacity, { edges });
+  const batch = flatLoad.values.length / gpus;
   if (!Number.isInteger(batch) || batch < 1) {
-    throw new ShapeError("load", `B * gpus values with gpus = ${gpus} and B >= 1`, given.load.length);
+    throw new ShapeError("load", `B * gpus values with gpus = ${gpus} and B >= 1`, flatLoad.values.length);
   }
-  if (given.capacity.length !== batch * edges) {
+  const { length } = flatCapacity.values;
+  if (length !== batch * edges) {
     const expected = `B * edges = ${batch} * ${edges} = ${batch * edges} values`;
-    throw new ShapeError("capacity", expected, given.capacity.length);
+    throw new ShapeError("capacity", expected, length);
   }
-  const load = copyOf(given.load);
-  const capacity = copyOf(given.capacity);
-  const wholeLoads = await checkValues("load", load, 0, mode, pauses);
-  const whole = (await checkValues("capacity", capacity, 0, mode, pauses)) && wholeLoads;
+  const checkedLoad = copyOf(flatLoad, given.load);
+  const checkedCapacity = copyOf(flatCapacity, given.capacity);
+  const wholeLoads = await checkValues(checkedLoad, 0, mode, pauses);
+  const whole = (await checkValues(checkedCapacity, 0, mode, pauses)) && wholeLoads;
+  const [load, capacity] = [checkedLoad.values, checkedCapacity.values];
   const tokens = mode ?? (whole ? "integer" : "fractional");
   const baseLoad = new Float64Array(load.length);
   await pauses.inPieces(batch, gpus + edges, (first, end) => {

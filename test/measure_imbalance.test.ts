@@ -181,7 +181,41 @@ describe("bad input names itself", () => {
     ["counts[2]: expected an integer >= 0, got 0.5.", LoadError, { placement, counts: [1, 2, 0.5] }],
     ["counts[2]: expected an integer >= 0, got NaN.", LoadError, { placement, counts: [1, 2, Number.NaN] }],
     [`counts: expected a total of at most ${most} in layer 1`, LoadError, { placement, counts: [0, 0, 1, most, 1, 0] }],
-    ["topkIds: expected an Int32Array or Uint32Array", ArgumentError, { placement, topkIds: [0, 1], topK: 1 }],
+    ["topkIds: expected ids [L, T, k] in one Array or", ArgumentError, { placement, topkIds: new Set([0]), topK: 1 }],
+    ["topkIds[1]: expected an expert id, an integer", LoadError, { placement, topkIds: [0, 0.5], topK: 1 }],
+    ["counts[1]: expected E = 3 values, got 2.", ShapeError, { placement, counts: [counts, [1, 2]] }],
+    ["counts[1][2]: expected an integer >= 0, got -1.", LoadError, { placement, counts: [counts, [1, 2, -1]] }],
+    ["quota[0]: expected P = 4 values, got 3.", ShapeError, { placement, counts, quota: [[1, 1, 1]] }],
+    [
+      "shares[0]: expected E * X = 3 * 2 = 6 values, got 4.",
+      ShapeError,
+      {
+        placement,
+        counts,
+        shares: [
+          [
+            [1, 0],
+            [1, 1],
+          ],
+        ],
+      },
+    ],
+    ["shares[0][1]: expected X = 2 values, got 1.", ShapeError, { placement, counts, shares: [[[1, 0], [1], [1, 0]]] }],
+    [
+      "shares[0][1][1]: expected a finite number >= 0, got -1.",
+      LoadError,
+      {
+        placement,
+        counts,
+        shares: [
+          [
+            [1, 0],
+            [1, -1],
+            [1, 0],
+          ],
+        ],
+      },
+    ],
     ["topK: expected an integer >= 1, got undefined.", ArgumentError, { placement, topkIds: ids }],
     ["topK: expected an integer >= 1, got 0.", ArgumentError, { placement, topkIds: ids, topK: 0 }],
     ["topkIds: expected a multiple of L * k = 1 * 3 ids, got 4.", ShapeError, { placement, topkIds: ids, topK: 3 }],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expertPrice, Placement, type ReplicaProblem, solveLoadBalanceLP } from "../src/index.ts";
 import { seeded } from "../src/random.ts";
-import { instances, randomPlacement } from "./helpers/instances.ts";
+import { type FlatReplicas, instances, randomPlacement } from "./helpers/instances.ts";
 
 const fractional = { backend: "cpu", tokens: "fractional" } as const;
 
@@ -10,7 +10,7 @@ async function optimum(problem: ReplicaProblem): Promise<number> {
 }
 
 /** One LP per placement, with base loads so that every load can be varied. */
-function* problems(): Generator<Required<ReplicaProblem>> {
+function* problems(): Generator<Required<FlatReplicas>> {
   for (let seed = 40; seed < 60; seed++) {
     for (const instance of instances(
       ["EP8 R8", "EP8, 4 replicas", "disconnected"],

@@ -8,6 +8,7 @@ import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
 import { acquireForLane } from "../solver.ts";
 import type { KernelPlan } from "../specialised/plan.ts";
+import type { TopkIds } from "../topk_ids.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
@@ -26,7 +27,7 @@ export interface Balancer {
    * @throws {ShapeError | ArgumentError | LoadError} The ids or counts are not of the balancer's shape.
    * @throws {DeviceError} The device was lost. With `recover` the next call works again.
    */
-  balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced>;
+  balance(topkIds: TopkIds, rank?: RankCounts): Promise<Balanced>;
   /**
    * Records the same for buffers on the GPU into the caller's encoder: no submit, no map, no compilation, and no allocation but a small
    * uniform buffer for a T, and bind groups for buffers, not seen before. Results are there when the caller's submit is done. The encodings
@@ -45,7 +46,7 @@ export interface Balancer {
    */
   checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
-  count(topkIds: Int32Array | Uint32Array): Int32Array;
+  count(topkIds: TopkIds): Int32Array;
   /** What the balancer has done so far, `encode` not included. A copy. */
   metrics(): BalancerMetrics;
   readonly backend: BackendName;
@@ -112,12 +113,12 @@ class TopkBalancer implements Balancer {
     return this.gpu?.device;
   }
 
-  async balance(topkIds: Int32Array | Uint32Array, rank?: RankCounts): Promise<Balanced> {
+  async balance(topkIds: TopkIds, rank?: RankCounts): Promise<Balanced> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Checked and copied now, not when the turn comes: the caller may reuse its arrays at once.
-    checkIds(topkIds, this.options);
-    const checkedRank = rank === undefined ? undefined : checkRank(rank, this.count(topkIds), this.options);
-    const ids = topkIds.slice();
+    const checked = checkIds(topkIds, this.options);
+    const checkedRank = rank === undefined ? undefined : checkRank(rank, this.countOf(checked), this.options);
+    const ids = checked === topkIds ? checked.slice() : checked;
     const answer = this.previous.then(() => this.balanceNow(ids, checkedRank));
     this.previous = answer.catch(() => {});
     return answer;
@@ -242,9 +243,12 @@ class TopkBalancer implements Balancer {
     return { assignments, bindings };
   }
 
-  count(topkIds: Int32Array | Uint32Array): Int32Array {
-    checkIds(topkIds, this.options);
-    return count(topkIds, this.options.layers, this.options.placements[0].logicalExperts).counts;
+  count(topkIds: TopkIds): Int32Array {
+    return this.countOf(checkIds(topkIds, this.options));
+  }
+
+  private countOf(ids: Int32Array | Uint32Array): Int32Array {
+    return count(ids, this.options.layers, this.options.placements[0].logicalExperts).counts;
   }
 
   metrics(): BalancerMetrics {

@@ -1,9 +1,11 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_EXPERTS } from "../kernels/balance_params.ts";
+import { flat, type Rows } from "../numbers.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { Placement } from "../placement/placement.ts";
-import { MAX_TOKENS, type Numbers, toTopology } from "../problem.ts";
+import { MAX_TOKENS, toTopology } from "../problem.ts";
 import { type backends, checkBackend } from "../solver.ts";
+import { type TopkIds, toIds } from "../topk_ids.ts";
 import type { Topology } from "../topology.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { BalancerOptions, RankCounts } from "./types.ts";
@@ -70,16 +72,15 @@ function requireCount(argument: string, value: unknown): number {
   throw new ArgumentError(argument, "an integer >= 1", value);
 }
 
-/** Checks the ids of a call. */
-export function checkIds(topkIds: unknown, { layers, topK, maxTokens }: CheckedOptions): void {
-  if (!(topkIds instanceof Int32Array || topkIds instanceof Uint32Array)) {
-    throw new ArgumentError("topkIds", "an Int32Array or Uint32Array [L, T, k]", topkIds);
-  }
-  const tokens = topkIds.length / (layers * topK);
+/** Checks the ids of a call, and returns them as `toIds`. */
+export function checkIds(topkIds: TopkIds, { layers, topK, maxTokens }: CheckedOptions): Int32Array | Uint32Array {
+  const ids = toIds(topkIds);
+  const tokens = ids.length / (layers * topK);
   if (!Number.isInteger(tokens)) {
-    throw new ShapeError("topkIds", `a multiple of L * k = ${layers} * ${topK} = ${layers * topK} ids`, topkIds.length);
+    throw new ShapeError("topkIds", `a multiple of L * k = ${layers} * ${topK} = ${layers * topK} ids`, ids.length);
   }
   if (tokens > maxTokens) throw new ShapeError("topkIds", `at most maxTokens = ${maxTokens} tokens`, tokens);
+  return ids;
 }
 
 /** Checks the T of an encoding, and returns it. */
@@ -95,13 +96,14 @@ export function checkRank(rank: RankCounts, own: Int32Array, { layers, placement
   requireObject("rank", rank, rankFields);
   const experts = placements[0].logicalExperts;
   const length = layers * experts;
-  const whole = (argument: string, values: Numbers): Int32Array<ArrayBuffer> => {
-    if (values?.length !== length) {
-      throw new ShapeError(argument, `L * E = ${layers} * ${experts} = ${length} values`, values?.length);
+  const whole = (argument: string, given: Rows): Int32Array<ArrayBuffer> => {
+    const { values, path } = flat(argument, given, { E: experts });
+    if (values.length !== length) {
+      throw new ShapeError(argument, `L * E = ${layers} * ${experts} = ${length} values`, values.length);
     }
     for (let i = 0; i < length; i++) {
       if (!Number.isInteger(values[i]) || values[i] < 0 || values[i] > MAX_TOKENS) {
-        throw new LoadError(`${argument}[${i}]`, `an integer from 0 to ${MAX_TOKENS}`, values[i]);
+        throw new LoadError(path(i), `an integer from 0 to ${MAX_TOKENS}`, values[i]);
       }
     }
     return Int32Array.from(values);

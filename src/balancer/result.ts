@@ -110,7 +110,7 @@ export function judgeBalance(
       const raw = rawOf(layer);
       const { judged, judgeOne } = judge(topology, loadsOf(layer), raw);
       judgeOne(0);
-      const { expertLoad } = loadsOf(layer);
+      const expertLoad = loadsOf(layer).expertLoad as Int32Array;
       return {
         problem: { placement: placementOf(layer), expertLoad, speed: topology.speed },
         solution: {
@@ -131,7 +131,7 @@ export function judgeBalance(
       const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
       const all = new Float32Array(layers * experts * width);
       for (let layer = 0; layer < layers; layer++) {
-        const { expertLoad } = loadsOf(layer);
+        const expertLoad = loadsOf(layer).expertLoad as Int32Array;
         all.set(shares(placementOf(layer), expertLoad, rawOf(layer).quota, width), layer * experts * width);
       }
       return all;

@@ -1,8 +1,9 @@
 import type { AdapterChoice } from "../gpu/device.ts";
 import type { BufferSlice, GPUDeviceLike } from "../gpu/types.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { Rows } from "../numbers.ts";
 import type { Placement } from "../placement/placement.ts";
-import type { Numbers, ReplicaProblem, Speed } from "../problem.ts";
+import type { ReplicaProblem, Speed } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
 import type { backends } from "../solver.ts";
 
@@ -42,12 +43,12 @@ export interface BalancerOptions extends Speed {
   timestamps?: boolean;
 }
 
-/** For one of several ranks that balance together: what the others have. All [L, E], in tokens. */
+/** For one of several ranks that balance together: what the others have. All [L, E], flat or in L rows, in tokens. */
 export interface RankCounts {
   /** The counts of all ranks added up. */
-  counts: Numbers;
+  counts: Rows;
   /** The counts of the ranks before this one added up. */
-  before: Numbers;
+  before: Rows;
 }
 
 /** "optimal" or "gap" as for a solution; "skipped": even split kept; "late": the previous batch's solution, scaled. */
@@ -75,7 +76,7 @@ export interface Balanced {
    *
    * @throws {ArgumentError} There is no such layer.
    */
-  proof(layer: number): { problem: ReplicaProblem; solution: ReplicaSolution };
+  proof(layer: number): { problem: ReplicaProblem & { expertLoad: Int32Array }; solution: ReplicaSolution };
   /** [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert; even where it has none. */
   shares(): Float32Array;
 }

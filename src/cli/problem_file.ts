@@ -1,6 +1,7 @@
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Numbers, Rows } from "../numbers.ts";
 import { Placement } from "../placement/placement.ts";
-import type { LoadBalanceProblem, Numbers, ReplicaProblem } from "../problem.ts";
+import type { LoadBalanceProblem, ReplicaProblem } from "../problem.ts";
 import { nameOf, readJson } from "./json_file.ts";
 
 type Fields = Record<string, unknown>;
@@ -11,8 +12,7 @@ const forms = {
 };
 
 /**
- * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes. A placement is `{ gpus, physicalToLogical: [P] }`; the
- * loads are a row for a single batch, or [B] rows.
+ * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
  *
  * @throws {ArgumentError} The file cannot be read, is neither form, or has a field besides: a misspelt one would change the problem.
  */
@@ -40,8 +40,8 @@ function replicaProblem({ placement, expertLoad, baseLoad, speed }: Fields): Rep
   const placed = Placement.fromPhysicalToLogical(physicalToLogical, { gpus });
   return {
     placement: placed,
-    expertLoad: rows("expertLoad", expertLoad, placed.logicalExperts, "experts"),
-    ...(baseLoad === undefined ? {} : { baseLoad: rows("baseLoad", baseLoad, gpus, "GPUs") }),
+    expertLoad: expertLoad as Rows,
+    ...(baseLoad === undefined ? {} : { baseLoad: baseLoad as Rows }),
     ...(speed === undefined ? {} : { speed: speed as Numbers }),
   };
 }
@@ -52,21 +52,8 @@ function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanc
   return {
     gpus: gpus as number,
     edges,
-    load: rows("load", load, gpus as number, "GPUs"),
-    capacity: rows("capacity", capacity, edges.length, "edges"),
+    load: load as Rows,
+    capacity: capacity as Rows,
     ...(speed === undefined ? {} : { speed: speed as Numbers }),
   };
-}
-
-/** Brings [B] rows, or the row of a single batch, to one array; what is in it is left to the solver to check. */
-function rows(name: string, value: unknown, columns: number, what: string): number[] {
-  if (!Array.isArray(value)) throw new ArgumentError(name, "an array with a row per batch, or a single row", value);
-  if (value.length === 0 && columns > 0) throw new ShapeError(name, "at least one row", 0); // with none, it is the single row
-  const nested = value.some(Array.isArray);
-  for (const [i, row] of (nested ? value : [value]).entries()) {
-    const path = nested ? `${name}[${i}]` : name;
-    if (!Array.isArray(row)) throw new ArgumentError(path, "a row of numbers", row);
-    if (row.length !== columns) throw new ShapeError(path, `a value for each of the ${columns} ${what}`, row.length);
-  }
-  return nested ? value.flat() : value;
 }

@@ -219,7 +219,10 @@ export function sharesFromJSON(json: object, shape: { gpus: number }): Float32Ar
 const probName = "log2phy_prob";
 
 function readRecord(json: object, shape: { gpus: number }): { placements: Placement[]; shares?: Float32Array } {
-  if (typeof json !== "object" || json === null) throw new ArgumentError("json", "an object with maps", json);
+  if (typeof json !== "object" || json === null) {
+    const remedy = typeof json === "string" ? "It is text: JSON.parse it first." : undefined;
+    throw new ArgumentError("json", "an object with maps", json, remedy);
+  }
   requireKnown("shape", shape, { gpus: true });
   const gpus = requireCount("gpus", shape?.gpus);
   const record = json as Fields;

@@ -1,5 +1,5 @@
 import { LoadError, ShapeError } from "../errors.ts";
-import type { Numbers } from "../problem.ts";
+import { flat, type Rows } from "../numbers.ts";
 import { shares } from "../reference/shares.ts";
 import { requireEqualLengths, requireList } from "./maps.ts";
 import { type Placement, requireLayers } from "./placement.ts";
@@ -12,21 +12,22 @@ import { type Placement, requireLayers } from "./placement.ts";
  * Slots are in the order of `placementMaps`. Values are f32, rounded once: `torch.tensor(prob[layer])` keeps them.
  *
  * @param placements  one per layer, all of the same sizes.
- * @param quota  [L, P] tokens per slot, as a solution or a balanced batch has it; finite and >= 0. Read, never written or kept.
+ * @param quota  [L, P] tokens per slot, flat or in L rows, as a solution or a balanced batch has it; finite and >= 0. Read, never written or kept.
  * @returns [L][E][X], X the most slots of any expert.
  * @throws {ShapeError | ArgumentError | LoadError} A length or a quota is not as it should be.
  */
-export function quotaToShares(placements: readonly Placement[], quota: Numbers): number[][][] {
+export function quotaToShares(placements: readonly Placement[], quota: Rows): number[][][] {
   requireLayers(placements);
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const layers = placements.length;
-  const given = requireList("quota", quota, "of numbers") as Numbers;
+  requireList("quota", quota, "of numbers");
+  const { values: given, path } = flat("quota", quota, { P: slots });
   if (given.length !== layers * slots) {
     throw new ShapeError("quota", `L * P = ${layers} * ${slots} = ${layers * slots} values`, given.length);
   }
   for (let i = 0; i < given.length; i++) {
     if (typeof given[i] !== "number" || !(given[i] >= 0 && given[i] <= MAX_QUOTA)) {
-      throw new LoadError(`quota[${i}]`, "a finite number >= 0", given[i]);
+      throw new LoadError(path(i), "a finite number >= 0", given[i]);
     }
   }
   const width = widthOf(placements);

@@ -1,11 +1,11 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
-import type { Numbers } from "../problem.ts";
+import { flat, type Numbers, type Rows } from "../numbers.ts";
 import { requireCount } from "./placement.ts";
 
 /** Expert loads of recorded batches, oldest first. Batches of a layer without tokens are left out, and a layer may have no others. */
 export interface LoadHistory {
-  /** [steps, layers, E] tokens, finite and >= 0. */
-  loads: Numbers;
+  /** [steps, layers, E] tokens, finite and >= 0; flat or nested. */
+  loads: Rows;
   steps: number;
   layers: number;
   /** E */
@@ -31,10 +31,7 @@ export function checkHistory(history: LoadHistory): LayerHistory[] {
   const steps = requireCount("history.steps", history.steps);
   const layers = requireCount("history.layers", history.layers);
   const experts = requireCount("history.experts", history.experts);
-  const { loads } = history;
-  if (!Array.isArray(loads) && !(ArrayBuffer.isView(loads) && "length" in loads)) {
-    throw new ArgumentError("history.loads", "an array or TypedArray of numbers", loads);
-  }
+  const { values: loads, path } = flat("history.loads", history.loads, { layers, experts });
   const values = steps * layers * experts;
   if (loads.length !== values) {
     const expected = `steps * layers * experts = ${steps} * ${layers} * ${experts} = ${values} values`;
@@ -42,16 +39,19 @@ export function checkHistory(history: LoadHistory): LayerHistory[] {
   }
   for (let i = 0; i < values; i++) {
     if (typeof loads[i] !== "number" || !(loads[i] >= 0 && loads[i] < MAX_LOAD)) {
-      throw new LoadError(`history.loads[${i}]`, "a finite number >= 0, below 2^100", loads[i]);
+      throw new LoadError(path(i), "a finite number >= 0, below 2^100", loads[i]);
     }
   }
-  return Array.from({ length: layers }, (_, layer) => layerHistory(history, layer));
+  return Array.from({ length: layers }, (_, layer) => layerHistory({ loads, steps, layers, experts }, layer));
 }
 
 /** EPLB computes in float32, whose largest number is 2^128: a layer's total must fit. */
 export const MAX_LOAD = 2 ** 100;
 
-function layerHistory({ loads, steps, layers, experts }: LoadHistory, layer: number): LayerHistory {
+function layerHistory(
+  { loads, steps, layers, experts }: LoadHistory & { loads: Numbers },
+  layer: number,
+): LayerHistory {
   const kept: { row: number; total: number }[] = [];
   for (let step = 0; step < steps; step++) {
     const row = (step * layers + layer) * experts;

@@ -1,5 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { type Numbers, toTopology } from "../problem.ts";
+import type { Numbers } from "../numbers.ts";
+import { toTopology } from "../problem.ts";
 import type { Machine } from "./arrangement.ts";
 import { requireCount } from "./placement.ts";
 

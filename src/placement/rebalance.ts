@@ -1,6 +1,6 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
+import type { Numbers } from "../numbers.ts";
 import { type FieldsOf, requireKnown } from "../objects.ts";
-import type { Numbers } from "../problem.ts";
 import { requireCount } from "./placement.ts";
 
 export interface RebalanceOptions {

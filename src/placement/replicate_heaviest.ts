@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
+import type { Numbers } from "../numbers.ts";
 import { requireKnown } from "../objects.ts";
-import type { Numbers } from "../problem.ts";
 import { Placement, requireCount } from "./placement.ts";
 import { checkWeight } from "./rebalance.ts";
 import type { RedundantToOriginal } from "./topologies.ts";

@@ -64,18 +64,13 @@ describe("bad options name themselves", () => {
 
 test("bad ids name what was expected, and are refused before any work", async () => {
   const balancer = await createBalancer({ ...good, layers: 3 });
+  const taken =
+    "topkIds: expected ids [L, T, k] in one Array or Uint8Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array";
   const bad: [message: string, kind: Kind, ids: unknown][] = [
-    ["topkIds: expected an Int32Array or Uint32Array [L, T, k], got undefined.", ArgumentError, undefined],
-    [
-      "topkIds: expected an Int32Array or Uint32Array [L, T, k], got Array of length 6.",
-      ArgumentError,
-      [0, 1, 2, 0, 1, 2],
-    ],
-    [
-      "topkIds: expected an Int32Array or Uint32Array [L, T, k], got BigInt64Array of length 6.",
-      ArgumentError,
-      new BigInt64Array(6),
-    ],
+    [`${taken}, got undefined.`, ArgumentError, undefined],
+    [`${taken}, got Float32Array of length 6.`, ArgumentError, new Float32Array(6)],
+    [`${taken}, got BigUint64Array of length 6.`, ArgumentError, new BigUint64Array(6)],
+    [`${taken}, got an object of ArrayBuffer.`, ArgumentError, new ArrayBuffer(24)],
     ["topkIds: expected a multiple of L * k = 3 * 2 = 6 ids, got 8.", ShapeError, new Int32Array(8)],
     ["topkIds: expected at most maxTokens = 10 tokens, got 11.", ShapeError, new Int32Array(66)],
   ];

@@ -103,7 +103,7 @@ test("a rank that is told less than it has itself, or not whole counts, refuses 
     [one(most), none, `rank.counts: expected a total of at most ${most} in layer ${Math.floor(busy / E)}`],
     [own.subarray(1), none, "rank.counts: expected L * E = 3 * 32 = 96 values, got 95."],
     [own, [], "rank.before: expected L * E = 3 * 32 = 96 values, got 0."],
-    [own, undefined as never, "rank.before: expected L * E = 3 * 32 = 96 values, got undefined."],
+    [own, undefined as never, "rank.before: expected an array or TypedArray of numbers, got undefined."],
   ];
   for (let layer = 0; layer < L; layer++) {
     for (const i of [layer * E, (layer + 1) * E - 1]) {

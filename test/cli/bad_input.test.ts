@@ -203,7 +203,7 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
     [
       "loads of other GPUs",
       ["solve", file('{"gpus":2,"edges":[[0,1]],"load":[[1,2],[3]],"capacity":[[1],[1]]}')],
-      "load[1]: expected a value for each of the 2 GPUs, got 1.",
+      "load[1]: expected gpus = 2 values, got 1.",
     ],
     [
       "more whole tokens than 32 bits hold",

@@ -28,6 +28,23 @@ test("the replica form: rows in, rows out", async () => {
   expect(solution.gpuLoad[0]).toHaveLength(3);
 });
 
+test("flat loads are batches of as many experts and GPUs as there are", async () => {
+  const flat = { ...replica, expertLoad: replica.expertLoad.flat(), baseLoad: [0, 0, 0, 1, 1, 1] };
+  const nested = {
+    ...flat,
+    expertLoad: replica.expertLoad,
+    baseLoad: [
+      [0, 0, 0],
+      [1, 1, 1],
+    ],
+  };
+  const [a, b] = await Promise.all([flat, nested].map((one) => solve(one, ["--json"])));
+  expect(JSON.parse(a)).toMatchObject({ batch: 2, maxLoad: [105, 8] });
+  expect(a).toBe(b);
+  const flatEdge = { ...edge, load: [10, 2, 3, 3], capacity: [8, 1] };
+  expect(JSON.parse(await solve(flatEdge, ["--json"]))).toMatchObject({ maxLoad: [6, 3], flow: [[4], [0]] });
+});
+
 test("a single row is a batch, base loads and speeds count, and fractions are kept where asked for", async () => {
   const one = { ...replica, expertLoad: [60, 200, 20, 10], baseLoad: [0, 30, 0], speed: [1, 1, 2] };
   const solution = JSON.parse(await solve(one, ["--json", "--tokens", "fractional"]));

@@ -1,5 +1,5 @@
 /** The oracle of the balancer's tests: recomputes an answer from ids and placements alone, one expert and token at a time. */
-import { type Balanced, certify, type Placement, type RankCounts } from "../../src/index.ts";
+import { type Balanced, certify, type Numbers, type Placement, type RankCounts } from "../../src/index.ts";
 import { difference, rowOf } from "./arrays.ts";
 
 /** What was asked of `balance`. */
@@ -25,12 +25,12 @@ export function faults({ placements, layers, ids, rank }: Asked, balanced: Balan
     };
     const quota = rowOf(balanced.quota, l, P);
     const counts = rowOf(balanced.counts, l, E);
-    const before = Array.from(counts, (_, e) => rank?.before[l * E + e] ?? 0);
+    const before = Array.from(counts, (_, e) => (rank ? (rank.before as Numbers)[l * E + e] : 0));
     const row = [rowOf(ids, l, assignments), rowOf(balanced.physicalIds, l, assignments)] as const;
     const own = remapped(placement, ...row, quota, before);
     found.push(...own.faults.map((fault) => `layer ${l}: ${fault}`));
     expect("outOfRange", [balanced.outOfRange[l]], [own.outOfRange]);
-    expect("counts", counts, rank ? Array.from(counts, (_, e) => rank.counts[l * E + e]) : own.counts);
+    expect("counts", counts, rank ? Array.from(counts, (_, e) => (rank.counts as Numbers)[l * E + e]) : own.counts);
     if (!rank) expect("tokens per slot", own.received, quota);
 
     const served = new Array<number>(E).fill(0);

@@ -1,7 +1,6 @@
 /** HiGHS as an independent oracle: the LP as the forms state it, not as our solvers reduce it. */
 import loadHighs from "highs";
-import type { EdgeProblem, ReplicaProblem } from "../../src/index.ts";
-import type { Instance } from "./instances.ts";
+import type { FlatEdges, FlatReplicas, Instance } from "./instances.ts";
 
 const highs = await loadHighs();
 
@@ -17,7 +16,7 @@ function minimise(rows: string[], bounds: string[]): number {
   return ObjectiveValue;
 }
 
-function edgeOptimum({ gpus, edges, load, capacity, speed }: EdgeProblem, lp: number): number {
+function edgeOptimum({ gpus, edges, load, capacity, speed }: FlatEdges, lp: number): number {
   const unit = Math.max(
     1e-300,
     Array.from({ length: gpus }, (_, g) => load[lp * gpus + g]).reduce((a, b) => a + b, 0) / gpus,
@@ -30,7 +29,7 @@ function edgeOptimum({ gpus, edges, load, capacity, speed }: EdgeProblem, lp: nu
   return minimise(rows, bounds) * unit;
 }
 
-function replicaOptimum({ placement, expertLoad, baseLoad, speed }: ReplicaProblem, lp: number): number {
+function replicaOptimum({ placement, expertLoad, baseLoad, speed }: FlatReplicas, lp: number): number {
   const { gpus, logicalExperts, physicalExperts, physicalToLogical, gpuOf } = placement;
   const w = Array.from({ length: logicalExperts }, (_, e) => expertLoad[lp * logicalExperts + e]);
   const unit = Math.max(1e-300, w.reduce((a, b) => a + b, 0) / gpus);

@@ -1,12 +1,16 @@
 /** Seeded problems over the topologies, placements and load families that the solvers must handle. */
-import { type EdgeProblem, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
+import { type EdgeProblem, type Numbers, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
 import { checkLoads, type Loads, toTopology } from "../../src/problem.ts";
 import { type Random, seeded } from "../../src/random.ts";
 import type { Topology } from "../../src/topology.ts";
 
+/** Problems whose loads are flat: oracles index them. */
+export type FlatEdges = EdgeProblem & { load: Numbers; capacity: Numbers };
+export type FlatReplicas = ReplicaProblem & { expertLoad: Numbers; baseLoad?: Numbers };
+
 export type Instance = { name: string; batch: number } & (
-  | { form: "edge"; problem: EdgeProblem }
-  | { form: "replica"; problem: ReplicaProblem }
+  | { form: "edge"; problem: FlatEdges }
+  | { form: "replica"; problem: FlatReplicas }
 );
 
 /** Tokens of `experts` experts on `gpus` GPUs; integers. */

@@ -1,10 +1,10 @@
 /** The oracle of levelled loads: brute force over every split of tiny problems. */
-import type { Placement, ReplicaProblem } from "../../src/index.ts";
+import type { Placement } from "../../src/index.ts";
 import type { Random } from "../../src/random.ts";
-import { randomPlacement } from "./instances.ts";
+import { type FlatReplicas, randomPlacement } from "./instances.ts";
 
 /** The loads [G] of every way to split each expert's tokens over its GPUs. */
-function allLoads({ placement, expertLoad, baseLoad }: ReplicaProblem): number[][] {
+function allLoads({ placement, expertLoad, baseLoad }: FlatReplicas): number[][] {
   const { gpus, logicalExperts, physicalToLogical, gpuOf } = placement;
   let loads = [Array.from({ length: gpus }, (_, g) => baseLoad?.[g] ?? 0)];
   for (let e = 0; e < logicalExperts; e++) {
@@ -18,7 +18,7 @@ function allLoads({ placement, expertLoad, baseLoad }: ReplicaProblem): number[]
 }
 
 /** Least in descending order; of equals, the one whose first loads are largest. */
-export function levelled(problem: ReplicaProblem): number[] {
+export function levelled(problem: FlatReplicas): number[] {
   const descending = (load: readonly number[]) => [...load].sort((a, b) => b - a);
   const compare = (a: readonly number[], b: readonly number[]) => {
     const at = a.findIndex((tokens, i) => tokens !== b[i]);
@@ -33,7 +33,7 @@ export function levelled(problem: ReplicaProblem): number[] {
 }
 
 /** Few enough tokens that all splits can be listed. */
-export function tinyProblem(random: Random): ReplicaProblem {
+export function tinyProblem(random: Random): FlatReplicas {
   const gpus = 2 + random.below(4);
   const placement = randomPlacement(random, gpus, 2 + random.below(2), 1 + random.below(gpus), 2 + random.below(2));
   const expertLoad = Array.from({ length: placement.logicalExperts }, () => random.below(random.pick([2, 4, 6])));

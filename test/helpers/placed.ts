@@ -1,9 +1,16 @@
 /** What a placement is worth, and what is wrong with it, recomputed. */
-import { type LoadHistory, type OptimizeOptions, type Placement, solveLoadBalanceLP } from "../../src/index.ts";
+import {
+  type LoadHistory,
+  type Numbers,
+  type OptimizeOptions,
+  type Placement,
+  solveLoadBalanceLP,
+} from "../../src/index.ts";
 
 /** Imbalances of the steps of a layer, by the solver alone: t* over the time of a perfect balance. Steps without load are left out. */
 export async function imbalances(history: LoadHistory, layer: number, placement: Placement, speed?: number[]) {
-  const { loads, steps, layers, experts } = history;
+  const { steps, layers, experts } = history;
+  const loads = history.loads as Numbers;
   const { gpus } = placement;
   const rows = Array.from({ length: steps }, (_, step) => {
     const at = (step * layers + layer) * experts;

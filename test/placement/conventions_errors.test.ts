@@ -38,7 +38,7 @@ describe("maps that are not as they should be", () => {
 
   test.each<BadRecord>([
     ["json: expected an object with maps, got null.", ArgumentError, null],
-    ['json: expected an object with maps, got "[[0]]".', ArgumentError, "[[0]]"],
+    ['json: expected an object with maps, got "[[0]]". It is text: JSON.parse it first.', ArgumentError, "[[0]]"],
     ["gpus: expected an integer >= 1, got undefined.", ArgumentError, map, null],
     ["gpus: expected an integer >= 1, got 1.5.", ArgumentError, map, { gpus: 1.5 }],
     [

@@ -57,7 +57,13 @@ describe("quotaToShares", () => {
     ["quota: expected L * P = 1 * 6 = 6 values, got 3.", ShapeError, [placement], [1, 2, 3]],
     ["quota[1]: expected a finite number >= 0, got -1.", LoadError, [placement], [0, -1, 0, 0, 0, 0]],
     ["quota[5]: expected a finite number >= 0, got NaN.", LoadError, [placement], [0, 1, 0, 0, 0, Number.NaN]],
-    ["quota[0]: expected a finite number >= 0, got 0n.", LoadError, [placement], new BigInt64Array(6)],
+    [
+      "quota: expected numbers rather than bigints, got BigInt64Array of length 6. Convert with Int32Array.from(x, Number).",
+      ArgumentError,
+      [placement],
+      new BigInt64Array(6),
+    ],
+    ["quota[0]: expected P = 6 values, got 2.", ShapeError, [placement], [[1, 2]]],
     ["quota[0]: expected a finite number >= 0, got Infinity.", LoadError, [placement], new Array(6).fill(Infinity)],
   ])("%s", (message, kind, ...args) => {
     expectError(
