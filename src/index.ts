@@ -62,6 +62,7 @@ export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./plac
 export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
 export type { SharedGraph } from "./placement/shared_graph.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
+export type { LoadBalancerConfig } from "./placement/trtllm.ts";
 export { expertPrice } from "./prices.ts";
 export type {
   EdgeLoads,

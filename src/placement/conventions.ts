@@ -5,6 +5,7 @@ import { readShares, widthOf } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
 import { Placement, redundantToOriginal, requireCount, requireLayers } from "./placement.ts";
 import { requireRedundantToOriginal } from "./topologies.ts";
+import { type LoadBalancerConfig, layersOfConfig, loadBalancerConfig, readConfig } from "./trtllm.ts";
 
 /** What each system keeps of L layers, by its own names. X: the most slots of any expert; -1 is padding. */
 export interface PlacementMaps {
@@ -39,7 +40,7 @@ export interface PlacementMaps {
     /** [L][P]; LPLB calls it phy2log. */
     physical_to_logical_map: number[][];
   };
-  /** MoePlacementInfo; TensorRT-LLM's configuration takes rows of phy2log instead, as initial_global_assignments. */
+  /** MoePlacementInfo. TensorRT-LLM's configuration file has rows of phy2log instead: see `PlacementFiles`. */
   trtllm: {
     /** [L][E] */
     expertReplicaCount: number[][];
@@ -143,14 +144,16 @@ export function placementMaps<Format extends PlacementFormat>(
   return writers[format](placements);
 }
 
-/** As `PlacementMaps`, without what a system refuses to read. */
-export type PlacementFiles = Omit<PlacementMaps, "sglang"> & {
+/** What the systems read: `PlacementMaps`, but for SGLang and TensorRT-LLM. */
+export type PlacementFiles = Omit<PlacementMaps, "sglang" | "trtllm"> & {
   sglang: Pick<PlacementMaps["sglang"], "physical_to_logical_map">;
+  trtllm: LoadBalancerConfig;
 };
 
 /**
  * `placementMaps` for a file. For SGLang it is what --init-expert-location takes: physical_to_logical_map alone, for SGLang makes the other
- * maps itself and stops at names it does not expect.
+ * maps itself and stops at names it does not expect. For TensorRT-LLM it is the load balancer's configuration, which is YAML there and refuses further
+ * names, too; its layers are numbered from 0, and a model whose first layers are dense wants them numbered from there.
  *
  * @throws as `placementMaps`.
  */
@@ -165,6 +168,7 @@ export function placementsToJSON<Format extends PlacementFormat>(
 const fileWriters: { [Format in PlacementFormat]: (placements: readonly Placement[]) => PlacementFiles[Format] } = {
   ...writers,
   sglang: (placements) => ({ physical_to_logical_map: placements.map(expertsOfSlots) }),
+  trtllm: (placements) => loadBalancerConfig(placements),
 };
 
 function requireFormat(placements: readonly Placement[], format: PlacementFormat): void {
@@ -181,7 +185,8 @@ function requireFormat(placements: readonly Placement[], format: PlacementFormat
 }
 
 /**
- * Reads what `placementMaps` or one of the systems wrote, told apart by the names.
+ * Reads what `placementMaps`, `placementsToJSON` or one of the systems wrote, told apart by the names. The layers of TensorRT-LLM's configuration are
+ * taken in ascending order of their numbers.
  *
  * Everything that is there is checked, and must agree; a map or the counts may be missing, as long as one of the maps is there: the slots
  * of each expert suffice. They may be in any order and padded with -1 to any width. An r2o beside the map must describe it.
@@ -248,7 +253,11 @@ function readRecord(json: object, shape: { gpus: number }): { placements: Placem
 
 /** Finds out whose maps they are, and reads them. `source` is what the slots were counted in, `mapName` what [L, P] is called. */
 function readSystem(record: Fields): { source: string; mapName: string; maps: LayerMaps } {
-  const known: readonly (readonly string[])[] = [...Object.values(names).map((one) => Object.values(one)), csrNames];
+  const known: readonly (readonly string[])[] = [
+    ...Object.values(names).map((one) => Object.values(one)),
+    csrNames,
+    ["initial_global_assignments"],
+  ];
   const present = [...new Set(known.flat())].filter((name) => record[name] !== undefined);
   if (present.length === 0 && record.r2o !== undefined) {
     const remedy = "It does not say which experts the GPUs hold; Placement.fromRedundantToOriginal takes it alone.";
@@ -260,6 +269,11 @@ function readSystem(record: Fields): { source: string; mapName: string; maps: La
   }
   const one = known.findIndex((all) => present.every((name) => all.includes(name)));
   if (one < 0) throw new ArgumentError("json", "the maps of one system", present.join(", "));
+  const configured = layersOfConfig(record);
+  if (configured) {
+    const source = "initial_global_assignments";
+    return { source, mapName: source, maps: readConfig(record, configured) };
+  }
   const system = Object.values(names)[one];
   if (!system) return { source: "globalSlotIds", mapName: "physicalToLogical", maps: readCompressed(record) };
   const { physicalToLogical: mapName, logicalToPhysical } = system;

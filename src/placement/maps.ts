@@ -38,7 +38,7 @@ export function requireList(path: string, value: unknown, what: string): ArrayLi
 }
 
 /** Integers from `least` to `most`; int64 becomes a number. */
-function readIntegers(path: string, value: unknown, what: string, least: number, most: number): number[] {
+export function readIntegers(path: string, value: unknown, what: string, least: number, most = MAX_ID): number[] {
   const list = requireList(path, value, "of integers");
   return Array.from({ length: list.length }, (_, i) => {
     const number = typeof list[i] === "bigint" ? Number(list[i]) : list[i];
@@ -168,7 +168,7 @@ export function readMaps(record: Fields, names: MapNames): LayerMaps {
   return { physicalToLogical, slotsOf };
 }
 
-function slotsOfExperts(map: readonly number[]): number[][] {
+export function slotsOfExperts(map: readonly number[]): number[][] {
   const lists: number[][] = [];
   for (const [slot, e] of map.entries()) {
     lists[e] ??= [];

@@ -252,6 +252,50 @@ describe("what a record may leave open", () => {
   });
 });
 
+describe("TensorRT-LLM's configuration", () => {
+  const config = {
+    num_slots: 6,
+    initial_global_assignments: { 0: example[0], 1: example[1] },
+    layer_updates_per_iter: 0,
+  };
+
+  test("is what a file is, there and back; its layers come in the order of their numbers", () => {
+    expect(placementsToJSON(place(example, 3), "trtllm")).toEqual(config);
+    expect(read(JSON.parse(JSON.stringify(config)), { gpus: 3 })).toEqual(place(example, 3));
+    const numbered = { initial_global_assignments: { 60: example[1], 3: example[0] } };
+    expect(read(numbered, { gpus: 3 })).toEqual(place(example, 3));
+  });
+
+  test.each<[string, object]>([
+    ["initial_global_assignments: expected lists of experts by layer number, got Array of length 2.", example],
+    ["initial_global_assignments: expected at least one layer, got 0.", {}],
+    ['initial_global_assignments: expected layer numbers, integers >= 0, got "-1".', { "-1": example[0] }],
+    ["initial_global_assignments[3]: expected num_slots = 6 experts, got 5.", { 3: example[0].slice(1) }],
+    [
+      "initial_global_assignments[3][0]: expected an expert id, an integer from 0 to 16777216, got -1.",
+      { 3: [-1, 0, 1, 2, 3, 0] },
+    ],
+    [
+      'initial_global_assignments[5]: expected a slot for expert 3, got "none".',
+      { 3: example[0], 5: [0, 1, 2, 0, 1, 2] },
+    ],
+    ['initial_global_assignments[3]: expected a slot for expert 1, got "none".', { 3: [0, 2, 0, 2, 9, 9] }],
+    ["initial_global_assignments[3]: expected a non-empty array of integers, got null.", { 3: null }],
+  ])("%s", (message, assignments) => {
+    const json = { ...config, initial_global_assignments: assignments };
+    expect(() => read(json, { gpus: 3 })).toThrow(message);
+    expect(() => read(json, { gpus: 3 })).toThrow(ArgumentError);
+  });
+
+  test("beside another system's map, or with slots that are no number, is refused", () => {
+    const both = { ...config, phy2log: example };
+    expect(() => read(both, { gpus: 3 })).toThrow("json: expected the maps of one system");
+    expect(() => read({ ...config, num_slots: "6" }, { gpus: 3 })).toThrow(
+      'num_slots: expected an integer >= 1, got "6".',
+    );
+  });
+});
+
 test("the file for SGLang's --init-expert-location has the one map that it takes", () => {
   expect(placementsToJSON(place(example, 3), "sglang")).toEqual({ physical_to_logical_map: example });
 });
