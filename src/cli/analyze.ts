@@ -3,6 +3,7 @@ import { type Analysis, analyze, type LayerAnalysis, type Ranked } from "./analy
 import { interrupted } from "./interruption.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
 import { eplbPlacements, fewestReplicas, meanLoads, tokenSteps } from "./load_history.ts";
+import { loadsByLayer, moeLayersOf, moeLayersOption } from "./moe_layers.ts";
 import { gpusOption, loadsArgument, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
@@ -14,6 +15,7 @@ import { requireWritable, writeWhole } from "./write_file.ts";
 
 interface AnalyzeOptions {
   gpus: number;
+  moeLayers?: number[];
   placement?: string;
   redundant?: number;
   html?: string;
@@ -25,6 +27,7 @@ export function analyzeCommand(): Command {
     .description("show per layer how unevenly the GPUs are loaded, why, and what would help")
     .argument("<loads>", loadsArgument)
     .addOption(gpusOption())
+    .addOption(moeLayersOption())
     .addOption(placementOption().conflicts("redundant"))
     .addOption(redundantOption())
     .option("--html <file>", "write a report with plots, one file without scripts")
@@ -35,7 +38,7 @@ export function analyzeCommand(): Command {
     )
     .action(async (loads: string, options: AnalyzeOptions) => {
       if (options.html !== undefined) requireWritable("--html", options.html);
-      const history = await readLoads(loads);
+      const history = loadsByLayer(await readLoads(loads), options.moeLayers);
       const placed = await place(history, options);
       const analysis = await withProgress("analyzing", (onProgress) =>
         analyze(history, placed, onProgress, interrupted),
@@ -48,10 +51,13 @@ export function analyzeCommand(): Command {
     });
 }
 
-async function place(history: LoadHistory, { gpus, placement, redundant }: AnalyzeOptions): Promise<Placed> {
+async function place(
+  history: LoadHistory,
+  { gpus, moeLayers: given, placement, redundant }: AnalyzeOptions,
+): Promise<Placed> {
   const { withTokens, dropped } = tokenSteps(history);
   if (placement !== undefined) {
-    const placements = await readPlacements(placement, { ...history, gpus });
+    const placements = await readPlacements(placement, { ...history, gpus, moeLayers: moeLayersOf(given, withTokens) });
     return { placements, placedBy: placement, measured: withTokens, dropped };
   }
   const split = splitSteps(withTokens);

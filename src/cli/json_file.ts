@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { ArgumentError } from "../errors.ts";
+import { textOf } from "./file_text.ts";
 
 /** What to call a file in a message. */
 export function nameOf(file: string): string {
@@ -36,8 +37,9 @@ export async function readJson(file: string, remedy = ""): Promise<unknown> {
 
 /** The JSON that a file's bytes are.  @throws {ArgumentError} They are none; ends with the remedy. */
 export function parseJson(file: string, content: Buffer, remedy = ""): unknown {
+  const text = textOf(nameOf(file), content);
   try {
-    return JSON.parse(content.toString());
+    return JSON.parse(text);
   } catch (cause) {
     // The message quotes the file, which may be anything: no control character of it may reach the terminal.
     const reason = (cause as Error).message.replaceAll(/[^ -~]+/g, " ");

@@ -1,7 +1,10 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_LOAD, type LoadHistory as RecordedLoads } from "../placement/history.ts";
 import { MAX_TOKENS } from "../problem.ts";
+import { fieldsFound } from "./fields.ts";
 import { nameOf, readJson } from "./json_file.ts";
+import { byPass, countsOfExperts, expertsOfIds, type Fields, readSlotMap, type SlotMap } from "./physical_slots.ts";
+import { readStep } from "./topk_file.ts";
 
 /** Expert loads over time. */
 export interface LoadHistory extends RecordedLoads {
@@ -21,7 +24,9 @@ interface Part {
  * Reads recorded loads from JSON, plain or in gzip; "-" is standard input.
  *
  * Taken are [steps][layers][E], or [layers][E] for a single step; `{ loads }` and SGLang's `{ logical_count }` with either; and, each group
- * or run being a step, `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`.
+ * or run being a step, `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`. Counts of physical
+ * slots are added up by the map beside them: vLLM's `{ expert_load_window, physical_to_logical_map }`, and SGLang's `{ records,
+ * last_physical_to_logical_map }` of either mode, each forward pass being a step.
  *
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} A load is not a finite number >= 0, or those of one layer and step add up to 2^100 or more.
@@ -51,16 +56,13 @@ export async function readLoads(file: string): Promise<LoadHistory> {
 
 /** The steps of the file; each should be [layers][E]. */
 function stepsOf(file: string, json: unknown): Part[] {
-  const { loads, logical_count, groups, runs } = (Array.isArray(json) ? { loads: json } : (json ?? {})) as Record<
-    string,
-    unknown
-  >;
+  const record = (Array.isArray(json) ? { loads: json } : (json ?? {})) as Fields;
+  const { loads, logical_count, groups, runs } = record;
   for (const [field, rows] of Object.entries({ loads, logical_count })) {
-    if (!Array.isArray(rows)) continue;
-    const name = `${file}: ${field}`;
-    const severalSteps = Array.isArray(rows[0]?.[0]);
-    return severalSteps ? rows.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: rows }];
+    if (Array.isArray(rows)) return stepsOfField(`${file}: ${field}`, rows);
   }
+  const physical = stepsOfSlots(file, record);
+  if (physical) return physical;
   if (Array.isArray(groups)) {
     return groups.map((group, i) => ({ name: `${file}: groups[${i}].loads`, value: group?.loads }));
   }
@@ -69,9 +71,56 @@ function stepsOf(file: string, json: unknown): Part[] {
   }
   throw new ArgumentError(
     file,
-    "[steps][layers][E] or [layers][E] loads, or an object with loads, logical_count, groups or runs",
+    `[steps][layers][E] or [layers][E] loads, or an object with loads, logical_count, groups, runs, records or ${slotFields.join(" or ")}`,
     json,
+    fieldsFound(json),
   );
+}
+
+/** [steps][layers][...], or [layers][...] for a single step. */
+function stepsOfField(name: string, rows: unknown[]): Part[] {
+  const severalSteps = Array.isArray(rows[0]) && Array.isArray(rows[0][0]);
+  return severalSteps ? rows.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: rows }];
+}
+
+/** What vLLM's EplbState and SGLang's recorder call counts of slots. */
+const slotFields = ["expert_load_window", "expert_load_pass", "global_physical_count", "physical_count"];
+
+function stepsOfSlots(file: string, record: Fields): Part[] | undefined {
+  const field = slotFields.find((one) => Array.isArray(record[one]));
+  if (field === undefined && record.records === undefined) return undefined;
+  const map = readSlotMap(file, record);
+  if (!map) {
+    const what = "last_physical_to_logical_map or physical_to_logical_map, for the counts are of physical slots";
+    throw new ArgumentError(file, what, "none", fieldsFound(record));
+  }
+  if (field !== undefined) {
+    const steps = stepsOfField(`${file}: ${field}`, record[field] as unknown[]);
+    return steps.map(({ name, value }) => ({ name, value: countsOfExperts(name, value, map) }));
+  }
+  return byPass(file, record.records).map((pass) => {
+    const counts = pass.map(({ name, record }) => recordCounts(name, record, map));
+    return { name: pass[0].name, value: counts.reduce((sum, one) => added(pass[0].name, sum, one)) };
+  });
+}
+
+function recordCounts(name: string, record: Fields, map: SlotMap): number[][] {
+  const { global_physical_count: counts, topk_ids_of_layer: ids } = record;
+  if (counts !== undefined) return countsOfExperts(`${name}.global_physical_count`, counts, map);
+  if (ids === undefined) {
+    throw new ArgumentError(name, "global_physical_count or topk_ids_of_layer", "neither", fieldsFound(record));
+  }
+  const step = readStep(`${name}.topk_ids_of_layer`, ids);
+  expertsOfIds(`${name}.topk_ids_of_layer`, step.ids, step.layers, map);
+  const perLayer = step.ids.length / step.layers;
+  const loads = Array.from({ length: step.layers }, () => new Array<number>(map.experts).fill(0));
+  for (const [i, expert] of step.ids.entries()) if (expert >= 0) loads[Math.floor(i / perLayer)][expert]++;
+  return loads;
+}
+
+function added(name: string, a: number[][], b: number[][]): number[][] {
+  if (a.length !== b.length) throw new ShapeError(name, `${a.length} layers in every record of a pass`, b.length);
+  return a.map((row, layer) => row.map((load, e) => load + b[layer][e]));
 }
 
 function rowsOf({ name, value }: Part): Part[] {

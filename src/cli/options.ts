@@ -18,7 +18,7 @@ export function gpusOption(): Option {
 export function placementOption(): Option {
   return new Option(
     "--placement <file>",
-    "placement in force, JSON as SGLang, vLLM, EPLB, LPLB or TensorRT-LLM have it",
+    "placement in force as SGLang, vLLM, vllm-ascend, EPLB, LPLB or TensorRT-LLM have it (JSON or YAML), or rows of experts",
   );
 }
 
@@ -26,4 +26,5 @@ export function redundantOption(): Option {
   return new Option("--redundant <n>", "replicas besides one of each expert").argParser(integer(0, 2 ** 20));
 }
 
-export const loadsArgument = "JSON or .json.gz with loads [steps][layers][experts], - for standard input";
+export const loadsArgument =
+  "JSON or .json.gz with loads [steps][layers][experts], or what SGLang or vLLM recorded; - for standard input";

@@ -1,29 +1,30 @@
 import { Command, Option } from "commander";
-import { type PlacementFormat, placementFormats, placementsToJSON } from "../placement/conventions.ts";
 import { objectives } from "../placement/objective.ts";
-import type { Placement } from "../placement/placement.ts";
 import { topologies } from "../placement/topologies.ts";
 import { interrupted } from "./interruption.ts";
 import { readLoads } from "./load_file.ts";
-import { requireSlots } from "./load_history.ts";
+import { requireSlots, tokenSteps } from "./load_history.ts";
+import { loadsByLayer, moeLayersOf, moeLayersOption } from "./moe_layers.ts";
 import { gpusOption, integer, loadsArgument, MAX_GPUS, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
+import { type FileFormat, fileFormats, placementFile, refusesKeys } from "./placement_output.ts";
 import { plainTable } from "./plain_table.ts";
 import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
 import { withProgress } from "./progress.ts";
 import { requireSidecarWritable, sidecarOf, writeSidecar } from "./sidecar.ts";
 import { fractionsInWords, type Imbalance, toWithinOne } from "./split_imbalance.ts";
 import { droppedInWords } from "./step_split.ts";
-import { paragraph } from "./words.ts";
+import { paragraph, ranges } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
 type Options = Pick<PlanOptions, "gpus" | "redundant" | "nodes" | "objective" | "seed" | "maxMoved"> & {
   /** Seconds. */
   budget: number;
+  moeLayers?: number[];
   placement?: string;
   sharedTopology?: "best" | keyof typeof graphs;
   out?: string;
-  format: PlacementFormat;
+  format: FileFormat;
   json?: boolean;
 };
 
@@ -39,10 +40,11 @@ export function planCommand(): Command {
     .description("choose which experts to replicate and where, so that the LP can balance best")
     .argument("<loads>", loadsArgument)
     .addOption(gpusOption())
+    .addOption(moeLayersOption())
     .addOption(redundantOption().makeOptionMandatory())
     .option("--nodes <n>", "keep all replicas of an expert within one of so many nodes", integer(1, MAX_GPUS), 1)
     .option("--out <file>", "write the placement; what is there is replaced as a whole")
-    .addOption(new Option("--format <system>", "whose file to write").choices(placementFormats).default("sglang"))
+    .addOption(new Option("--format <system>", "whose file to write").choices(fileFormats).default("sglang"))
     .addOption(
       new Option("--objective <name>", "what to minimise of the imbalances").choices(objectives).default("mean"),
     )
@@ -76,7 +78,7 @@ async function run(
   { out, format, json, placement, ...options }: Options,
   command: Command,
 ): Promise<void> {
-  const { gpus, redundant, maxMoved, budget, sharedTopology: graph, ...more } = options;
+  const { gpus, redundant, maxMoved, budget, sharedTopology: graph, moeLayers: given, ...more } = options;
   if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
   if (format === "lplb" && (graph === undefined || graph === "best")) {
     command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
@@ -85,32 +87,30 @@ async function run(
     requireWritable("--out", out);
     if (refusesKeys.includes(format)) requireSidecarWritable("--out", out);
   }
-  const history = await readLoads(file);
+  const history = loadsByLayer(await readLoads(file), given);
+  const moeLayers = moeLayersOf(given, tokenSteps(history).withTokens);
   requireSlots(history.experts, gpus, redundant);
-  const inForce = placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus });
+  const inForce =
+    placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus, moeLayers });
   const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
   const wanted = { gpus, redundant, maxMoved, sharedTopology, inForce, budgetMs: 1e3 * budget, ...more };
   const { report, placements } = await withProgress("planning", (onProgress) =>
     plan(history, wanted, onProgress, interrupted),
   );
-  if (out !== undefined) write(out, placements, format);
-  console.log(json ? JSON.stringify(report) : inWords(report, out, format));
+  if (out !== undefined) {
+    const content = placementFile(placements, moeLayers, format);
+    writeWhole("--out", out, content);
+    if (refusesKeys.includes(format)) writeSidecar("--out", out, content, gpus);
+  }
+  console.log(json ? JSON.stringify(report) : inWords(report, out, format, moeLayers));
 }
 
-/** Formats whose readers stop at keys that they do not know. */
-const refusesKeys: readonly PlacementFormat[] = ["sglang"];
-
-/** With the number of GPUs, for who reads it back: in the file, or beside it where its reader refuses further keys. */
-function write(out: string, placements: Placement[], format: PlacementFormat): void {
-  const [{ gpus }] = placements;
-  const file = placementsToJSON(placements, format);
-  const beside = refusesKeys.includes(format);
-  const content = `${JSON.stringify(beside ? file : { ...file, gpus })}\n`;
-  writeWhole("--out", out, content);
-  if (beside) writeSidecar("--out", out, content, gpus);
-}
-
-function inWords(report: PlanReport, out: string | undefined, format: PlacementFormat): string {
+function inWords(
+  report: PlanReport,
+  out: string | undefined,
+  format: FileFormat,
+  moeLayers: readonly number[],
+): string {
   const { eplb, inForce, optimized, search } = report;
   const columns: [string, (of: (measured: Measured) => Measured["all"]) => Imbalance][] = [
     ["none", (of) => of(eplb).originals],
@@ -132,10 +132,15 @@ function inWords(report: PlanReport, out: string | undefined, format: PlacementF
   const moved = search.layers.reduce((sum, layer) => sum + layer.moved, 0);
   const head = ["layer", ...columns.map(([name]) => name), ...(inForce ? ["moved"] : [])];
   const table = plainTable([head, ...rows, row("all", ({ all }) => all, moved)]);
-  return [table, paragraph(...legend(report, out, format))].join("\n\n");
+  return [table, paragraph(...legend(report, out, format, moeLayers))].join("\n\n");
 }
 
-function legend(report: PlanReport, out: string | undefined, format: PlacementFormat): string[] {
+function legend(
+  report: PlanReport,
+  out: string | undefined,
+  format: FileFormat,
+  moeLayers: readonly number[],
+): string[] {
   const { gpus, experts, redundant, nodes, fittedTo, measuredOn, inForce, eplb, optimized, search, seconds } = report;
   const { sharedTopology: shared, stoppedBy } = search;
   const sentences = [
@@ -164,6 +169,9 @@ function legend(report: PlanReport, out: string | undefined, format: PlacementFo
     stoppedBy === "budget" ? "; the budget cut it short in some layers: a larger --budget may find better" : "";
   sentences.push(`The search took ${seconds.toFixed(0)} s${more}.`);
   sentences.push(out === undefined ? "Nothing is written without --out." : `Written to ${out} for ${format}.`);
+  if (out !== undefined && format !== "sglang" && (format === "trtllm" || moeLayers.length < report.layers)) {
+    sentences.push(`It has the layers ${ranges(moeLayers)}, the others being dense: --moe-layers says otherwise.`);
+  }
   const sidecar = out !== undefined && refusesKeys.includes(format) ? sidecarOf(out) : undefined;
   if (sidecar !== undefined) sentences.push(`${sidecar} has its number of GPUs, for --placement.`);
   return sentences;

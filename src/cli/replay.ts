@@ -4,6 +4,7 @@ import { MAX_EXPERTS } from "../kernels/balance_params.ts";
 import { backends, type SolverOptions } from "../solver.ts";
 import { interrupted } from "./interruption.ts";
 import { eplbPlacements, fewestReplicas } from "./load_history.ts";
+import { layersWithIds, moeLayersOption, topkByLayer } from "./moe_layers.ts";
 import { gpusOption, integer, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
 import { plainTable } from "./plain_table.ts";
@@ -16,6 +17,7 @@ import { count, paragraph, plural } from "./words.ts";
 
 interface ReplayOptions {
   gpus: number;
+  moeLayers?: number[];
   shape?: string;
   experts?: number;
   placement?: string;
@@ -30,9 +32,10 @@ export function replayCommand(): Command {
     .description("run the balancer over recorded top-k expert ids, step by step")
     .argument(
       "<topk-ids>",
-      "JSON or .json.gz with ids [steps][layers][tokens][k], or raw bytes with --shape; - for standard input",
+      "JSON or .json.gz with ids [steps][layers][tokens][k], SGLang's records of each token, or raw bytes with --shape; - for standard input",
     )
     .addOption(gpusOption())
+    .addOption(moeLayersOption())
     .option("--shape <axes>", "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4")
     .option("--experts <n>", "experts of a layer; by default the largest id + 1", integer(1, 2 ** 20))
     .addOption(placementOption().conflicts("redundant"))
@@ -45,9 +48,8 @@ export function replayCommand(): Command {
       "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas (by default one\nper GPU, or as many as fill the GPUs).",
     )
     .action(async (file: string, options: ReplayOptions) => {
-      const history = await (options.shape === undefined
-        ? readTopk(file)
-        : readRawTopk(file, parseShape(options.shape)));
+      const read = options.shape === undefined ? readTopk(file) : readRawTopk(file, parseShape(options.shape));
+      const history = topkByLayer(await read, options.moeLayers);
       const placed = await place(history, options);
       const report = await withProgress("replaying", (onProgress) =>
         replay(history, placed, options.backend, onProgress, interrupted),
@@ -58,12 +60,13 @@ export function replayCommand(): Command {
 
 async function place(
   history: TopkHistory,
-  { gpus, experts, placement, redundant, every }: ReplayOptions,
+  { gpus, moeLayers: given, experts, placement, redundant, every }: ReplayOptions,
 ): Promise<Placed> {
   const { layers, largestId } = history;
   const everyNth = (steps: readonly number[][]) => steps.map((own) => own.filter((_, i) => i % every === 0));
   if (placement !== undefined) {
-    const placements = await readPlacements(placement, { gpus, layers, experts });
+    const moeLayers = given ?? layersWithIds(history);
+    const placements = await readPlacements(placement, { gpus, layers, moeLayers, experts });
     const { withTokens, dropped } = surveyTopk(history, placements[0].logicalExperts);
     return { placements, placedBy: placement, measured: everyNth(withTokens), dropped };
   }

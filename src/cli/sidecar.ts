@@ -1,6 +1,6 @@
 /**
- * What a plan says of a placement file whose reader refuses further keys, as SGLang's does: F.evenkeel.json beside F.json has the number of
- * GPUs, which no map shows, and the SHA-256 of F.json, so that it is not believed beside another.
+ * What a plan says of a placement file whose reader refuses further keys, as SGLang's and TensorRT-LLM's do: F.evenkeel.json beside F.json or F.yaml has the number of
+ * GPUs, which no map shows, and the SHA-256 of that, so that it is not believed beside another.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
@@ -13,7 +13,7 @@ export function sidecarOf(file: string): string | undefined {
 }
 
 function nameFor(file: string): string {
-  return `${file.replace(/\.json(\.gz)?$/, "")}.evenkeel.json`;
+  return `${file.replace(/\.(json|ya?ml)(\.gz)?$/, "")}.evenkeel.json`;
 }
 
 const sha256 = (content: Buffer | string) => createHash("sha256").update(content).digest("hex");

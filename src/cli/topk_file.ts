@@ -1,6 +1,8 @@
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_TOKENS } from "../problem.ts";
+import { fieldsFound } from "./fields.ts";
 import { nameOf, readBytes, readJson } from "./json_file.ts";
+import { byPass, expertsOfIds, type Fields, readSlotMap } from "./physical_slots.ts";
 
 /** What the router chose over time. */
 export interface TopkHistory {
@@ -71,29 +73,81 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
 
 /**
  * Reads ids from JSON, plain or in gzip; "-" is standard input. Taken are [steps][layers][T][k], or [layers][T][k] for a single step, and
- * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T, of which they may have none.
+ * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T, of which they may have none. And what SGLang records of each
+ * token, `{ records: [{ topk_ids_of_layer }], last_physical_to_logical_map }`, whose ids are of physical slots.
  *
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} An id is not an integer >= -1, or there are no tokens at all.
  */
 export async function readTopk(file: string): Promise<TopkHistory> {
-  const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as { topk_ids?: unknown } | null;
+  const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as Fields | null;
+  if (json?.records !== undefined) return historyOf(nameOf(file), recordedSteps(nameOf(file), json));
   const name = `${nameOf(file)}: topk_ids`;
-  const whole = list(name, Array.isArray(json) ? json : json?.topk_ids, "[steps][layers][T][k] or [layers][T][k] ids");
+  const ids = Array.isArray(json) ? json : json?.topk_ids;
+  const expected = "an array [steps][layers][T][k] or [layers][T][k] of ids";
+  if (!Array.isArray(ids)) throw new ArgumentError(name, expected, ids, fieldsFound(json));
+  const whole = list(name, ids, "of ids");
   const depth = depthOf(whole);
   if (depth === undefined) throw new LoadError(nameOf(file), "at least one step with tokens", 0);
   const several = depth > 3;
-  const steps = several ? whole.map((value, i) => readStep(`${name}[${i}]`, value)) : [readStep(name, whole)];
+  const parts = several ? whole.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: whole }];
+  return historyOf(
+    nameOf(file),
+    parts.map((part) => ({ name: part.name, ...readStep(part.name, part.value) })),
+  );
+}
+
+/** Of all ranks of a pass the tokens one after another, and of k, which SGLang pads, the columns that are used. */
+function recordedSteps(file: string, json: Fields): NamedStep[] {
+  const map = readSlotMap(file, json);
+  if (!map) {
+    const expected = "last_physical_to_logical_map, for SGLang records the ids of physical slots";
+    throw new ArgumentError(file, expected, "none", fieldsFound(json));
+  }
+  const passes = byPass(file, json.records).map((pass) =>
+    pass.map(({ name, record }) => {
+      const path = `${name}.topk_ids_of_layer`;
+      if (record.topk_ids_of_layer === undefined) {
+        const remedy = `${fieldsFound(record)} Record with --expert-distribution-recorder-mode per_token.`;
+        throw new ArgumentError(name, "topk_ids_of_layer", "none", remedy);
+      }
+      const step = readStep(path, record.topk_ids_of_layer);
+      expertsOfIds(path, step.ids, step.layers, map);
+      return { name: path, ...step };
+    }),
+  );
+  const used = passes.flat().reduce((most, { ids, topK = 1 }) => {
+    for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) most = Math.max(most, (i % topK) + 1);
+    return most;
+  }, 0);
+  return passes.map((pass) => ({ name: pass[0].name, ...joined(pass, used) }));
+}
+
+function joined(pass: readonly NamedStep[], topK: number): Step {
+  const [{ layers }] = pass;
+  const other = pass.find((step) => step.layers !== layers);
+  if (other) throw new ShapeError(other.name, `${layers} layers as in the first record of the pass`, other.layers);
+  const ids: number[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    for (const step of pass) {
+      const perLayer = step.ids.length / layers;
+      for (let i = 0; i < perLayer; i++) if (i % step.topK! < topK) ids.push(step.ids[layer * perLayer + i]);
+    }
+  }
+  return { layers, topK: ids.length === 0 ? undefined : topK, ids: Int32Array.from(ids) };
+}
+
+function historyOf(source: string, steps: readonly NamedStep[]): TopkHistory {
   const [{ layers }] = steps;
-  const topK = steps.find((step) => step.topK !== undefined)!.topK!; // some step has tokens, as there is a value
-  for (const [i, step] of steps.entries()) {
-    if (step.layers !== layers)
-      throw new ShapeError(`${name}[${i}]`, `${layers} layers as in the first step`, step.layers);
+  const topK = steps.find((step) => step.topK !== undefined)?.topK;
+  if (topK === undefined) throw new LoadError(source, "at least one step with tokens", 0);
+  for (const step of steps) {
+    if (step.layers !== layers) throw new ShapeError(step.name, `${layers} layers as in the first step`, step.layers);
     if (step.topK !== undefined && step.topK !== topK)
-      throw new ShapeError(`${name}[${i}]`, `k = ${topK} as in the first step with tokens`, step.topK);
+      throw new ShapeError(step.name, `k = ${topK} as in the first step with tokens`, step.topK);
   }
   return {
-    source: nameOf(file),
+    source,
     steps: steps.length,
     layers,
     topK,
@@ -120,8 +174,13 @@ interface Step {
   ids: Int32Array;
 }
 
+interface NamedStep extends Step {
+  /** What it is called in a message. */
+  name: string;
+}
+
 /** [layers][T][k] */
-function readStep(name: string, value: unknown): Step {
+export function readStep(name: string, value: unknown): Step {
   const layers = list(name, value, "with the tokens of each layer").map((layer, i) => {
     return requireArray(`${name}[${i}]`, layer, "with the ids of each token");
   });

@@ -3,6 +3,13 @@ export const plural = (n: number, what: string) => `${count(n)} ${what}${n === 1
 export const range = (first: number, last: number) => (first === last ? `${first}` : `${first}-${last}`);
 export const stepRange = (first: number, last: number) => `${first === last ? "step" : "steps"} ${range(first, last)}`;
 
+/** Ascending integers, as in "3-60" or "1, 3, 5-7". */
+export function ranges(numbers: readonly number[]): string {
+  const starts = numbers.filter((n, i) => n !== numbers[i - 1] + 1);
+  const ends = numbers.filter((n, i) => n + 1 !== numbers[i + 1]);
+  return starts.map((start, i) => range(start, ends[i])).join(", ");
+}
+
 /** Joins sentences into lines that fit a terminal. */
 export function paragraph(...sentences: string[]): string {
   return sentences

@@ -140,7 +140,7 @@ describe("is one line on stderr, exit code 2, and no file:", () => {
     [
       "an unknown format",
       ["plan", good, ...planned, "--format", "tgi"],
-      /^option '--format <system>' argument 'tgi' is invalid\. Allowed choices are vllm, sglang, eplb, lplb, trtllm\.$/,
+      /^option '--format <system>' argument 'tgi' is invalid\. Allowed choices are vllm, sglang, eplb, lplb, trtllm, vllm-ascend\.$/,
     ],
     ["no --gpus", ["analyze", good], "required option '--gpus <n>' not specified"],
     ["no file", ["plan", ...planned], "missing required argument 'loads'"],

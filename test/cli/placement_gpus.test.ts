@@ -37,7 +37,7 @@ async function planned(out: string, ...more: string[]): Promise<void> {
 
 const on = (n: number, placement: string) => ["analyze", loads, "--gpus", `${n}`, "--placement", placement, "--json"];
 
-describe.each(["vllm", "eplb", "trtllm", "lplb"])("--format %s", (format) => {
+describe.each(["vllm", "eplb", "lplb"])("--format %s", (format) => {
   test("has the GPUs in the file, and is refused for others", async () => {
     const out = join(folder, `${format}.json`);
     await planned(out, "--format", format, ...(format === "lplb" ? ["--shared-topology", "ring"] : []));

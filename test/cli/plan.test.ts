@@ -71,7 +71,7 @@ test("writes what SGLang reads, and measures it and EPLB's on the steps that nei
   expect(report.optimized.all.solved.mean).toBeLessThan(report.eplb.all.solved.mean);
 });
 
-describe.each(["vllm", "sglang", "eplb", "trtllm"])("--format %s", (format) => {
+describe.each(["vllm", "sglang", "eplb"])("--format %s", (format) => {
   test("is read back as the same placement", async () => {
     const out = join(folder, `${format}.json`);
     const report = await plan(["--out", out, "--format", format, "--budget", "0"]);

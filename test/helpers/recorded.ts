@@ -18,3 +18,9 @@ export function recordedBytes(path: string): Buffer {
 export function recordedJson(path: string): any {
   return JSON.parse(recordedBytes(path).toString());
 }
+
+const cases = fileURLToPath(new URL("../../../shared/cases/", import.meta.url));
+/** Small files in the forms that systems write or read. */
+export const casesPresent = existsSync(cases);
+export const needsCases = casesPresent ? "(shared cases)" : "(SKIPPED: ../shared/cases is absent)";
+export const casePath = (name: string): string => cases + name;
