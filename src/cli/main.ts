@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { ArgumentError, EvenkeelError } from "../errors.ts";
 import { analyzeCommand } from "./analyze.ts";
+import { certifyCommand } from "./certify.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitOnInterrupt, interrupted } from "./interruption.ts";
@@ -28,7 +29,10 @@ const program = new Command("evenkeel")
   .configureOutput({ outputError: (text, write) => write(`${oneLine(text.replace(/^error:/, "evenkeel:"))}\n`) })
   .addHelpText("afterAll", "\nExit code: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.")
   .exitOverride();
-const commands = [analyzeCommand(), planCommand(), replayCommand(), solveCommand(), demoCommand(), doctorCommand()];
+const commands = [
+  ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand()],
+  ...[demoCommand(), doctorCommand()],
+];
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 
 try {

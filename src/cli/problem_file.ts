@@ -11,6 +11,10 @@ const forms = {
   edge: { required: ["gpus", "edges", "load", "capacity"], optional: ["speed"] },
 };
 
+export const problemArgument =
+  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed? } or " +
+  "{ gpus, edges, load, capacity, speed? }";
+
 /**
  * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
  *

@@ -5,8 +5,9 @@ import type { EdgeSolution, ReplicaSolution } from "../solution.ts";
 import { solveLoadBalanceLP } from "../solve.ts";
 import { backends, type SolveOptions, type SolverOptions } from "../solver.ts";
 import { interrupted } from "./interruption.ts";
+import { elements, jsonLines, writeLines } from "./json_lines.ts";
 import { plainTable } from "./plain_table.ts";
-import { readProblem } from "./problem_file.ts";
+import { problemArgument, readProblem } from "./problem_file.ts";
 import { paragraph } from "./words.ts";
 
 type Options = Pick<SolverOptions, "backend"> & Pick<SolveOptions, "tokens" | "level"> & { json?: boolean };
@@ -17,11 +18,7 @@ const SHOWN = 20;
 export function solveCommand(): Command {
   return new Command("solve")
     .description("solve load-balancing LPs, with a proof for each")
-    .argument(
-      "<problem>",
-      "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed? } or " +
-        "{ gpus, edges, load, capacity, speed? }",
-    )
+    .argument("<problem>", problemArgument)
     .addOption(new Option("--backend <name>", "who solves").choices(backends).default("auto"))
     .addOption(new Option("--tokens <mode>", "whole tokens or fractions; whole if all loads are").choices(tokenModes))
     .option("--level", "level the GPUs below the bottleneck, too: the same loads on every backend")
@@ -31,7 +28,8 @@ export function solveCommand(): Command {
       const solution = await solveLoadBalanceLP(problem, { ...options, signal: interrupted }).catch(
         withOptionsOfThisCommand,
       );
-      console.log(json ? JSON.stringify(inRows(solution)) : inWords(solution));
+      if (json) await writeLines(jsonLines(inRows(solution)), interrupted);
+      else console.log(inWords(solution));
     });
 }
 
@@ -41,24 +39,18 @@ function withOptionsOfThisCommand(error: unknown): never {
   throw error;
 }
 
-/** Arrays of B rows as such, so that the answer needs no shapes to be read. */
-function inRows(solution: ReplicaSolution | EdgeSolution) {
+/** Fields of B rows; other arrays have a value per LP. */
+export const rowFields: readonly string[] = ["gpuLoad", "price", "flow", "quota"];
+const plainArrays: readonly string[] = ["status", "bottleneck"];
+
+/** Arrays of B rows as such, so that the answer needs no shapes to be read, and a line per LP. */
+function inRows(solution: ReplicaSolution | EdgeSolution): Record<string, unknown> {
   const { batch } = solution;
-  const perBatch = (values: ArrayLike<number>) => {
-    const columns = values.length / batch;
-    return Array.from({ length: batch }, (_, lp) => Array.from(values).slice(lp * columns, (lp + 1) * columns));
-  };
-  return {
-    ...solution,
-    maxLoad: [...solution.maxLoad],
-    lowerBound: [...solution.lowerBound],
-    gap: [...solution.gap],
-    iterations: [...solution.iterations],
-    moves: [...solution.moves],
-    gpuLoad: perBatch(solution.gpuLoad),
-    price: perBatch(solution.price),
-    ...("flow" in solution ? { flow: perBatch(solution.flow) } : { quota: perBatch(solution.quota) }),
-  };
+  const fields = Object.entries(solution).map(([name, value]) => {
+    if (!ArrayBuffer.isView(value) && !plainArrays.includes(name)) return [name, value];
+    return [name, elements(value, batch, rowFields.includes(name) ? value.length / batch : undefined)];
+  });
+  return Object.fromEntries(fields);
 }
 
 function inWords({
