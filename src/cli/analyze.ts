@@ -34,7 +34,7 @@ export function analyzeCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas (by default one\nper GPU, or as many as fill the GPUs).",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas.",
     )
     .action(async (loads: string, options: AnalyzeOptions) => {
       if (options.html !== undefined) requireWritable("--html", options.html);

@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { type BalanceReport, balanceReport, FITTED_SHARE, type LayerGroup } from "./balance_report.ts";
 import { generateLoads } from "./generated_loads.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
-import { integer } from "./options.ts";
+import { fewestReplicas } from "./load_history.ts";
+import { integer, redundantOption } from "./options.ts";
 import { plainTable } from "./plain_table.ts";
 import { withProgress } from "./progress.ts";
 import { fractionsInWords } from "./split_imbalance.ts";
@@ -13,7 +14,7 @@ import { requireWritable, writeWhole } from "./write_file.ts";
 interface DemoOptions {
   loads?: string;
   gpus: number;
-  redundant: number;
+  redundant?: number;
   steps: number;
   seed: number;
   save?: string;
@@ -25,7 +26,7 @@ export function demoCommand(): Command {
     .description("balance mixture-of-experts loads, with a proof for each batch, and time it")
     .option("--loads <file>", "JSON or .json.gz with loads [steps][layers][experts]; generated ones by default")
     .option("--gpus <n>", "GPUs that share the experts", integer(2, 1024), 8)
-    .option("--redundant <n>", "replicas besides one of each expert, a multiple of --gpus", integer(0, 2 ** 20), 8)
+    .addOption(redundantOption())
     .option("--steps <n>", "steps to solve, each in every layer", integer(1, 10_000), 100)
     .option("--seed <n>", "seed of the generated loads", integer(0, 2 ** 32 - 1), 1)
     .option("--save <file>", "write the loads as JSON, for analyze and plan")
@@ -34,7 +35,10 @@ export function demoCommand(): Command {
       if (options.save !== undefined) requireWritable("--save", options.save);
       const history = options.loads === undefined ? generate(options) : await readLoads(options.loads);
       if (options.save !== undefined) writeWhole("--save", options.save, asJson(history));
-      const report = await withProgress("solving", (onProgress) => balanceReport(history, options, onProgress));
+      const { gpus, steps, redundant = fewestReplicas(history.experts, gpus) } = options;
+      const report = await withProgress("solving", (onProgress) =>
+        balanceReport(history, { gpus, redundant, steps }, onProgress),
+      );
       console.log(options.json ? JSON.stringify(report) : inWords(report));
     });
 }

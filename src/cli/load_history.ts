@@ -70,11 +70,11 @@ export function eplbPlacements(
 }
 
 /**
- * The fewest replicas, though at least one, with which every GPU gets equally many slots: one per GPU where it had so before. On a single
- * GPU, which has every expert already, none.
+ * How many replicas there are where nobody says: the fewest, though at least one, with which every GPU gets equally many slots, which is one per
+ * GPU where the experts alone fill them. Where every GPU has all experts of its node already, none.
  */
-export function fewestReplicas(experts: number, gpus: number): number {
-  return gpus === 1 ? 0 : gpus - (experts % gpus);
+export function fewestReplicas(experts: number, gpus: number, nodes = 1): number {
+  return gpus === nodes ? 0 : gpus - (experts % gpus);
 }
 
 /** Throws unless every GPU gets equally many slots, and not more than there are experts to put there. */

@@ -23,7 +23,8 @@ export function placementOption(): Option {
 }
 
 export function redundantOption(): Option {
-  return new Option("--redundant <n>", "replicas besides one of each expert").argParser(integer(0, 2 ** 20));
+  const help = "replicas besides one of each expert; by default one per GPU, or as many as fill the GPUs";
+  return new Option("--redundant <n>", help).argParser(integer(0, 2 ** 20));
 }
 
 export const loadsArgument =

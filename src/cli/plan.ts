@@ -1,9 +1,10 @@
 import { Command, Option } from "commander";
-import { objectives } from "../placement/objective.ts";
+import { type Objective, objectives } from "../placement/objective.ts";
+import type { Placement } from "../placement/placement.ts";
 import { topologies } from "../placement/topologies.ts";
 import { interrupted } from "./interruption.ts";
 import { readLoads } from "./load_file.ts";
-import { requireSlots, tokenSteps } from "./load_history.ts";
+import { fewestReplicas, requireSlots, tokenSteps } from "./load_history.ts";
 import { loadsByLayer, moeLayersOf, moeLayersOption } from "./moe_layers.ts";
 import { gpusOption, integer, loadsArgument, MAX_GPUS, placementOption, redundantOption } from "./options.ts";
 import { readPlacements } from "./placement_file.ts";
@@ -17,7 +18,8 @@ import { droppedInWords } from "./step_split.ts";
 import { paragraph, ranges } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
-type Options = Pick<PlanOptions, "gpus" | "redundant" | "nodes" | "objective" | "seed" | "maxMoved"> & {
+type Options = Pick<PlanOptions, "gpus" | "nodes" | "objective" | "seed" | "maxMoved"> & {
+  redundant?: number;
   /** Seconds. */
   budget: number;
   moeLayers?: number[];
@@ -41,7 +43,7 @@ export function planCommand(): Command {
     .argument("<loads>", loadsArgument)
     .addOption(gpusOption())
     .addOption(moeLayersOption())
-    .addOption(redundantOption().makeOptionMandatory())
+    .addOption(redundantOption())
     .option("--nodes <n>", "keep all replicas of an expert within one of so many nodes", integer(1, MAX_GPUS), 1)
     .option("--out <file>", "write the placement; what is there is replaced as a whole")
     .addOption(new Option("--format <system>", "whose file to write").choices(fileFormats).default("sglang"))
@@ -78,7 +80,7 @@ async function run(
   { out, format, json, placement, ...options }: Options,
   command: Command,
 ): Promise<void> {
-  const { gpus, redundant, maxMoved, budget, sharedTopology: graph, moeLayers: given, ...more } = options;
+  const { gpus, maxMoved, budget, sharedTopology: graph, moeLayers: given, redundant: asked, ...more } = options;
   if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
   if (format === "lplb" && (graph === undefined || graph === "best")) {
     command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
@@ -89,11 +91,12 @@ async function run(
   }
   const history = loadsByLayer(await readLoads(file), given);
   const moeLayers = moeLayersOf(given, tokenSteps(history).withTokens);
-  requireSlots(history.experts, gpus, redundant);
   const inForce =
     placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus, moeLayers });
+  const redundant = asked ?? defaultRedundant(history.experts, options, inForce);
+  requireSlots(history.experts, gpus, redundant);
   const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
-  const wanted = { gpus, redundant, maxMoved, sharedTopology, inForce, budgetMs: 1e3 * budget, ...more };
+  const wanted = { ...more, gpus, redundant, maxMoved, sharedTopology, inForce, budgetMs: 1e3 * budget };
   const { report, placements } = await withProgress("planning", (onProgress) =>
     plan(history, wanted, onProgress, interrupted),
   );
@@ -103,6 +106,15 @@ async function run(
     if (refusesKeys.includes(format)) writeSidecar("--out", out, content, gpus);
   }
   console.log(json ? JSON.stringify(report) : inWords(report, out, format, moeLayers));
+}
+
+/** As many as the placement in force has. */
+function defaultRedundant(
+  experts: number,
+  { gpus, nodes }: Pick<Options, "gpus" | "nodes">,
+  inForce: Placement[] | undefined,
+): number {
+  return inForce ? inForce[0].physicalExperts - experts : fewestReplicas(experts, gpus, nodes);
 }
 
 function inWords(
@@ -122,7 +134,7 @@ function inWords(
   ];
   const row = (name: string, of: (measured: Measured) => Measured["all"], moved: number) => [
     name,
-    ...columns.map(([, column]) => column(of).mean.toFixed(3)),
+    ...columns.map(([, column]) => column(of)[report.objective].toFixed(3)),
     ...(inForce ? [`${moved}`] : []),
   ];
   const rows = search.layers.map(({ moved }, layer) => {
@@ -135,16 +147,23 @@ function inWords(
   return [table, paragraph(...legend(report, out, format, moeLayers))].join("\n\n");
 }
 
+const measureOf: Record<Objective, string> = {
+  mean: "Mean imbalance",
+  p95: "95th percentile of the imbalance",
+  cvar: "Mean imbalance of the worst twentieth of the batches",
+};
+
 function legend(
   report: PlanReport,
   out: string | undefined,
   format: FileFormat,
   moeLayers: readonly number[],
 ): string[] {
-  const { gpus, experts, redundant, nodes, fittedTo, measuredOn, inForce, eplb, optimized, search, seconds } = report;
+  const { gpus, experts, redundant, nodes, objective, fittedTo, measuredOn, inForce, eplb, optimized } = report;
+  const { search, seconds } = report;
   const { sharedTopology: shared, stoppedBy } = search;
   const sentences = [
-    `${gpus} GPUs${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. Imbalance, the busiest GPU's load over`,
+    `${gpus} GPUs${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. ${measureOf[objective]}, the busiest GPU's load over`,
     fittedTo === measuredOn
       ? `the mean, on ${measuredOn}, to which the placements are fitted, too:`
       : `the mean, on ${measuredOn}, the placements being fitted to ${fittedTo}:`,
@@ -160,7 +179,7 @@ function legend(
       `One replica graph for all layers: ${one} on the fitted steps, where a graph each would give ${own}.`,
     );
   }
-  if (optimized.all.even.mean > eplb.all.even.mean) {
+  if (optimized.all.even[objective] > eplb.all.even[objective]) {
     sentences.push(
       "The plan is made for tokens that an LP splits: where replicas share evenly, EPLB's placement is the better one.",
     );

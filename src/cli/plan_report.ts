@@ -1,3 +1,4 @@
+import type { Objective } from "../placement/objective.ts";
 import { type OptimizedPlacements, type OptimizeOptions, optimizePlacement } from "../placement/optimize.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TokenMode } from "../problem.ts";
@@ -26,6 +27,7 @@ export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   gpus: number;
   redundant: number;
   nodes: number;
+  objective: Objective;
   tokens: TokenMode;
   /** Steps without tokens, which are neither fitted to nor measured. */
   dropped: Dropped;
@@ -44,10 +46,11 @@ export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   placements: number[][];
 }
 
-export type PlanOptions = Pick<OptimizeOptions, "objective" | "seed" | "budgetMs" | "sharedTopology"> & {
+export type PlanOptions = Pick<OptimizeOptions, "seed" | "budgetMs" | "sharedTopology"> & {
   gpus: number;
   redundant: number;
   nodes: number;
+  objective: Objective;
   inForce?: Placement[];
   /** The most slots of a layer that may hold another expert than in force. */
   maxMoved?: number;
@@ -56,7 +59,7 @@ export type PlanOptions = Pick<OptimizeOptions, "objective" | "seed" | "budgetMs
 /** Optimises the placement of every layer for the first half of its steps with tokens, and measures it beside EPLB's on the second half. */
 export async function plan(
   history: LoadHistory,
-  { gpus, redundant, nodes, inForce, maxMoved, ...options }: PlanOptions,
+  { gpus, redundant, nodes, objective, inForce, maxMoved, ...options }: PlanOptions,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
@@ -67,7 +70,7 @@ export async function plan(
   const start = performance.now();
   const { placements, ...search } = await optimizePlacement(fittedHistory, {
     ...options,
-    ...{ gpus, redundant, nodes, onProgress, signal },
+    ...{ gpus, redundant, nodes, objective, onProgress, signal },
     ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
   });
   const seconds = (performance.now() - start) / 1e3;
@@ -78,7 +81,7 @@ export async function plan(
     steps: history.steps,
     layers: history.layers,
     experts: history.experts,
-    ...{ gpus, redundant, nodes, tokens, dropped },
+    ...{ gpus, redundant, nodes, objective, tokens, dropped },
     ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
     eplb: await measured(eplb),
     inForce: inForce && (await measured(inForce)),

@@ -45,7 +45,7 @@ export function replayCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas (by default one\nper GPU, or as many as fill the GPUs).",
+      "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas.",
     )
     .action(async (file: string, options: ReplayOptions) => {
       const read = options.shape === undefined ? readTopk(file) : readRawTopk(file, parseShape(options.shape));

@@ -1,14 +1,12 @@
+import { type Objective, objectives, ofValues } from "../placement/objective.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TokenMode } from "../problem.ts";
 import { apportion } from "../reference/apportion.ts";
 import type { ReplicaSolution } from "../solution.ts";
 import type { Layer } from "./layer_solvers.ts";
 
-/** Load of the busiest GPU over the mean load of all GPUs, in many LPs. */
-export interface Imbalance {
-  mean: number;
-  p95: number;
-}
+/** Load of the busiest GPU over the mean load of all GPUs in many LPs, by each of the measures that a placement can be chosen by. */
+export type Imbalance = Record<Objective, number>;
 
 /** Three ways to serve the same batches. */
 export const splits = ["originals", "even", "solved"] as const;
@@ -68,12 +66,8 @@ function evenShares({ physicalToLogical, replicaCount }: Placement, loads: Float
 
 /** Of no imbalances: 1, as nothing to do is done at once. */
 export function summarise(imbalances: readonly number[]): Imbalance {
-  if (imbalances.length === 0) return { mean: 1, p95: 1 };
-  const values = [...imbalances].sort((a, b) => a - b);
-  return {
-    mean: values.reduce((a, b) => a + b) / values.length,
-    p95: values[Math.round(0.95 * (values.length - 1))],
-  };
+  const values = imbalances.length === 0 ? Float64Array.of(1) : Float64Array.from(imbalances);
+  return Object.fromEntries(objectives.map((name) => [name, ofValues(name, values)])) as Imbalance;
 }
 
 /** For a legend: how even the even split is. */

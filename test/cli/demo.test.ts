@@ -51,8 +51,13 @@ function imbalance(
     }
   }
   values.sort((a, b) => a - b);
-  return { mean: values.reduce((a, b) => a + b) / values.length, p95: values[Math.round(0.95 * (values.length - 1))] };
+  return { mean: values.reduce((a, b) => a + b) / values.length, p95: values[Math.ceil(0.95 * values.length) - 1] };
 }
+
+test("without --redundant there are as many replicas as fill the GPUs", async () => {
+  const { stdout } = await evenkeel(["demo", "--json", "--loads", file, "--gpus", "8", "--steps", "1"]);
+  expect(JSON.parse(stdout).redundant).toBe(4); // of 12 experts
+});
 
 test("reports the imbalances that the loads and placements say, and the optimum for every LP", async () => {
   const result = await report();
@@ -153,7 +158,10 @@ test.each([
   [["--steps", "0"], "option '--steps <n>' argument '0' is invalid. Expected an integer from 1 to 10000."],
   [["--redundant", "12"], `redundant: expected a multiple of the 8 GPUs, got 12. ${equalSlots(32)}`],
   [["--redundant", "232"], "redundant: expected at most 224, enough for every expert on every GPU, got 232."],
-  [["--loads", file], `redundant: expected 4 plus a multiple of the 8 GPUs, got 8. ${equalSlots(12)}`],
+  [
+    ["--loads", file, "--redundant", "8"],
+    `redundant: expected 4 plus a multiple of the 8 GPUs, got 8. ${equalSlots(12)}`,
+  ],
   [["--loads", `${file}.gz`], `${file}.gz: expected a file that can be read, got "ENOENT: no such file or directory".`],
   [["--loads", nothing], `${nothing}: expected at least one step with tokens, got 0.`],
   [["--loads", cli], /: expected JSON, plain or in gzip, got "\d+ bytes"\. .+/],

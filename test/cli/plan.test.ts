@@ -133,6 +133,43 @@ test("a table and what was written, for people", async () => {
   expect(existsSync(out)).toBe(true);
 });
 
+test.each([
+  ["p95", (imbalances: number[]) => imbalances[18]], // of 20: 95 % are at most that
+  ["cvar", (imbalances: number[]) => imbalances[19]],
+] as const)("--objective %s is what the table shows", async (objective, measure) => {
+  const args = ["--objective", objective, "--budget", "1"];
+  const report = await plan(args);
+  expect(report.objective).toBe(objective);
+  for (let layer = 0; layer < layers; layer++) {
+    const imbalances = loads.slice(20).map((step) => {
+      const load = step[layer];
+      return (maxLoads(load, report.placements[layer], gpus).solved * gpus) / load.reduce((a, b) => a + b);
+    });
+    const expected = measure(imbalances.sort((a, b) => a - b));
+    expect(report.optimized.layers[layer].solved[objective]).toBeCloseTo(expected, 12);
+  }
+  const { stdout } = await evenkeel(["plan", ...shape, ...args], withoutSoftware);
+  const columns = [report.eplb.all.originals, report.eplb.all.even, report.eplb.all.solved];
+  expect(stdout).toMatch(new RegExp(`^all +${columns.map((all) => all[objective].toFixed(3)).join(" +")} `, "m"));
+  expect(stdout).toContain(objective === "p95" ? "95th percentile of the imbalance" : "the worst twentieth");
+});
+
+test("without --redundant: one replica per GPU, as many as fill the GPUs, or as many as are in force", async () => {
+  const quick = ["--budget", "0", "--json"];
+  const planned = async (args: string[]) => {
+    const { code, stdout, stderr } = await evenkeel(["plan", file, ...args, ...quick], withoutSoftware);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return JSON.parse(stdout).redundant;
+  };
+  expect(await planned(["--gpus", "4"])).toBe(4);
+  expect(await planned(["--gpus", "5"])).toBe(4); // 16 experts: 5 GPUs with 4 slots
+  expect(await planned(["--gpus", "4", "--nodes", "2"])).toBe(4);
+  expect(await planned(["--gpus", "4", "--nodes", "4"])).toBe(0);
+  const inForce = join(folder, "eight_redundant.json");
+  writeFileSync(inForce, JSON.stringify({ phy2log: new Array(layers).fill([...Array(24).keys()].map((p) => p % 16)) }));
+  expect(await planned(["--gpus", "4", "--placement", inForce])).toBe(8);
+});
+
 test("--out may be a link, which stays one", async () => {
   const [place, link] = [join(folder, "place.json"), join(folder, "link.json")];
   writeFileSync(place, "the one before");
