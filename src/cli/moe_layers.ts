@@ -1,6 +1,6 @@
 /**
  * Which layers of a model have experts. Within the command line a layer is a hidden layer, dense ones included, as in SGLang's recordings; those
- * without tokens are taken for dense ones. vLLM's rows are MoE layers alone: --moe-layers says which, and for them the first row is the first of these.
+ * without tokens are taken for dense ones. vLLM's rows are MoE layers alone, and --moe-layers says which these are.
  */
 import { InvalidArgumentError, Option } from "commander";
 import { ShapeError } from "../errors.ts";

@@ -1,6 +1,6 @@
 /**
- * What a plan says of a placement file whose reader refuses further keys, as SGLang's and TensorRT-LLM's do: F.evenkeel.json beside F.json or F.yaml has the number of
- * GPUs, which no map shows, and the SHA-256 of that, so that it is not believed beside another.
+ * What a plan says of a placement file whose reader refuses further keys, as SGLang's and TensorRT-LLM's do: F.evenkeel.json beside F.json or F.yaml has
+ * the number of GPUs, which no map shows, and the SHA-256 of that file, so that it is not believed beside another.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";

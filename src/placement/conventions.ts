@@ -185,8 +185,8 @@ function requireFormat(placements: readonly Placement[], format: PlacementFormat
 }
 
 /**
- * Reads what `placementMaps`, `placementsToJSON` or one of the systems wrote, told apart by the names. The layers of TensorRT-LLM's configuration are
- * taken in ascending order of their numbers.
+ * Reads what `placementMaps`, `placementsToJSON` or one of the systems wrote, told apart by the names. The layers of TensorRT-LLM's
+ * configuration are taken in ascending order of their numbers.
  *
  * Everything that is there is checked, and must agree; a map or the counts may be missing, as long as one of the maps is there: the slots
  * of each expert suffice. They may be in any order and padded with -1 to any width. An r2o beside the map must describe it.

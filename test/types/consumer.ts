@@ -39,6 +39,7 @@ import {
   type KernelPlan,
   type LayerStatus,
   type LoadBalanceProblem,
+  type LoadBalancerConfig,
   LoadError,
   type LoadHistory,
   type MeasuredImbalance,
@@ -66,6 +67,7 @@ import {
   type ReplicaLoads,
   type ReplicaProblem,
   type ReplicaSolution,
+  type Rows,
   rebalanceExperts,
   registerPrometheusMetrics,
   replicateHeaviest,
@@ -82,6 +84,7 @@ import {
   sharesFromJSON,
   solveLoadBalanceLP,
   type TokenMode,
+  type TopkIds,
   topologies,
 } from "evenkeel";
 
@@ -97,15 +100,17 @@ export function placements(): Placement[] {
   return [...planned, Placement.fromPhysicalToLogical(maps.physicalToLogical[0], { gpus })];
 }
 
-export function files(format: PlacementFormat, quota: Numbers): Float32Array {
+export function files(format: PlacementFormat, quota: Rows): Float32Array {
   const maps: PlacementMaps["vllm"] = placementMaps(placements(), "vllm");
   const file: PlacementFiles["sglang"] = placementsToJSON(placements(), "sglang");
+  const config: LoadBalancerConfig = placementsToJSON(placements(), "trtllm");
+  if (format === "trtllm") placementsFromJSON(config, { gpus: config.num_slots });
   const read: Placement[] = placementsFromJSON(format === "vllm" ? maps : file, { gpus });
   return sharesFromJSON({ ...file, log2phy_prob: quotaToShares(read, quota) }, { gpus });
 }
 
 export async function solve(placement: Placement, tokens: TokenMode, signal: AbortSignal): Promise<Certificate[]> {
-  const loads: ReplicaLoads = { expertLoad: [60, 200, 20, 10], baseLoad: new Int32Array(gpus) };
+  const loads: ReplicaLoads = { expertLoad: [60, 200, 20, 10], baseLoad: [new Int32Array(gpus)] };
   const replicas: ReplicaProblem = { placement, ...loads, ...speed };
   const graph: Graph = { gpus, edges: topologies.edges(topologies.ring(gpus)) };
   const moves: EdgeLoads = { load: [9, 0, 0, 1], capacity: new Float64Array(4).fill(5) };
@@ -189,7 +194,7 @@ export async function encode(placement: Placement, device: GPUDeviceLike): Promi
 }
 
 export async function balance(balancer: Balancer, registry: PrometheusRegistry): Promise<MeasuredImbalance> {
-  const topkIds = new Int32Array(16);
+  const topkIds: TopkIds = new BigInt64Array(16);
   const rank: RankCounts = { counts: [8, 8, 0, 0], before: balancer.count(topkIds) };
   const balanced: Balanced = await balancer.balance(topkIds, rank);
   const after: ImbalanceReport = balanced.after;
