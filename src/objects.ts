@@ -12,17 +12,36 @@ export function requireObject(argument: string, value: unknown, known: Fields): 
 }
 
 /**
- * Throws where an object has a field that nobody reads. A misspelt one would be passed over, and what it says with it. Fields that are undefined count as
- * absent; instances of classes may have what they like.
+ * Throws where an object has a field that nobody reads. A misspelt one would be passed over, and what it says with it. Fields that are
+ * undefined count as absent; instances of classes may have what they like.
  */
 export function requireKnown(argument: string, value: object | undefined, known: Fields): void {
+  refuse(argument, value, known, () => true);
+}
+
+/** The same where a record that has more than is read may be given, as from a file: only names that look misspelt are refused. */
+export function requireNoneMisspelt(argument: string, value: object | undefined, known: Fields): void {
+  refuse(argument, value, known, (name, nearest) => distance(name.toLowerCase(), nearest.toLowerCase()) <= MISSPELT);
+}
+
+/** Letters inserted, deleted or changed. */
+const MISSPELT = 2;
+
+function refuse(
+  argument: string,
+  value: object | undefined,
+  known: Fields,
+  refused: (name: string, nearest: string) => boolean,
+): void {
   if (typeof value !== "object" || value === null) return;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return;
   for (const [name, field] of Object.entries(value)) {
     if (field === undefined || Object.hasOwn(known, name)) continue;
     const names = Object.keys(known);
-    throw new ArgumentError(argument, `only ${names.join(", ")}`, name, `Did you mean ${nearest(name, names)}?`);
+    const meant = nearest(name, names);
+    if (!refused(name, meant)) continue;
+    throw new ArgumentError(argument, `only ${names.join(", ")}`, name, `Did you mean ${meant}?`);
   }
 }
 

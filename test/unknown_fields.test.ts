@@ -93,7 +93,7 @@ const calls: [field: string, meant: string, argument: string, (extra: object) =>
   ],
   ["group", "groups", "options", (extra) => rebalanceExperts([[1, 2, 3, 4]], { replicas: 4, gpus: 2, ...extra })],
   [
-    "redundants",
+    "redundantPerRank",
     "redundantsPerRank",
     "shape",
     (extra) => replicateHeaviest([[1, 2, 3, 4]], topologies.ring(2), { epSize: 2, ...extra }),
@@ -122,6 +122,12 @@ describe("an unknown field", () => {
     expect(error.message).toMatch(
       new RegExp(`^${argument}: expected only .*, got "${field}"\\. Did you mean ${meant}\\?$`),
     );
+  });
+
+  test("of a record that says how large a placement is may be anything that does not look misspelt", () => {
+    const machine = { gpus: 2, name: "mine", experts: 3 };
+    expect(Placement.fromPhysicalToLogical([0, 1, 1, 2], machine).gpus).toBe(2);
+    expect(placementsFromJSON(maps, machine)).toHaveLength(1);
   });
 
   test("that is undefined counts as absent, and so does all that a class has of its own", async () => {

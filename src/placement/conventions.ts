@@ -1,6 +1,6 @@
 /** Placements as vLLM, SGLang, EPLB, LPLB and TensorRT-LLM write them. */
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
-import { requireKnown } from "../objects.ts";
+import { requireNoneMisspelt } from "../objects.ts";
 import { readShares, widthOf } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
 import { Placement, redundantToOriginal, requireCount, requireLayers } from "./placement.ts";
@@ -228,7 +228,7 @@ function readRecord(json: object, shape: { gpus: number }): { placements: Placem
     const remedy = typeof json === "string" ? "It is text: JSON.parse it first." : undefined;
     throw new ArgumentError("json", "an object with maps", json, remedy);
   }
-  requireKnown("shape", shape, { gpus: true });
+  requireNoneMisspelt("shape", shape, { gpus: true });
   const gpus = requireCount("gpus", shape?.gpus);
   const record = json as Fields;
   if (record.gpus !== undefined && record.gpus !== gpus) {

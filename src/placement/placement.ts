@@ -1,5 +1,5 @@
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
-import { requireKnown } from "../objects.ts";
+import { requireNoneMisspelt } from "../objects.ts";
 import { type RedundantToOriginal, requireRedundantToOriginal } from "./topologies.ts";
 
 /**
@@ -68,7 +68,7 @@ export class Placement {
     if (map === null || typeof map !== "object" || !(map.length > 0)) {
       throw new PlacementError("map", "a non-empty array of expert ids, one per physical slot", map);
     }
-    requireKnown("shape", shape, { gpus: true, slotsPerGpu: true });
+    requireNoneMisspelt("shape", shape, { gpus: true, slotsPerGpu: true });
     const gpus = requireCount("gpus", shape?.gpus);
     const slots = map.length;
     const slotsPerGpu = shape.slotsPerGpu && checkSlotsPerGpu(shape.slotsPerGpu, gpus, slots);
@@ -107,7 +107,7 @@ export class Placement {
     requireRedundantToOriginal(r2o);
     const ranks = r2o.length;
     const columns = r2o[0].length;
-    requireKnown("shape", shape, { logicalExperts: true, epSize: true, redundantsPerRank: true });
+    requireNoneMisspelt("shape", shape, { logicalExperts: true, epSize: true, redundantsPerRank: true });
     const logicalExperts = requireCount("logicalExperts", shape?.logicalExperts);
     const epSize = requireCount("epSize", shape.epSize);
     const redundants = requireCount("redundantsPerRank", shape.redundantsPerRank ?? columns);

@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import type { Numbers } from "../numbers.ts";
-import { requireKnown } from "../objects.ts";
+import { requireNoneMisspelt } from "../objects.ts";
 import { Placement, requireCount } from "./placement.ts";
 import { checkWeight } from "./rebalance.ts";
 import type { RedundantToOriginal } from "./topologies.ts";
@@ -26,7 +26,7 @@ export function replicateHeaviest(
   r2o: RedundantToOriginal,
   shape: { epSize: number; redundantsPerRank?: number },
 ): Placement[] {
-  requireKnown("shape", shape, { epSize: true, redundantsPerRank: true });
+  requireNoneMisspelt("shape", shape, { epSize: true, redundantsPerRank: true });
   const experts = checkWeight(weight);
   const gpus = requireCount("epSize", shape?.epSize);
   if (experts % gpus !== 0) throw new ShapeError("weight[0]", `a multiple of epSize = ${gpus} experts`, experts);

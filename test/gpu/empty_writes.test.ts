@@ -19,7 +19,13 @@ test.each<[string, () => Promise<unknown>]>([
       return solver.solve({ load: [3, 5], capacity: [] });
     },
   ],
-  ["measures no ids", () => measureImbalance({ ...shared, topkIds: new Int32Array(0) }, { backend: "webgpu", device })],
+  [
+    "measures no ids",
+    () => {
+      const { placement, topK } = shared;
+      return measureImbalance({ placement, topK, topkIds: new Int32Array(0) }, { backend: "webgpu", device });
+    },
+  ],
 ])("no write is empty: %s", async (_, work) => {
   const write = vi.spyOn(device.queue, "writeBuffer");
   await work();
