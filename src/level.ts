@@ -21,6 +21,9 @@ const DOWN = 1; // from a GPU that holds too much to one that holds less,
 const UP = -1; // and to a GPU that holds too little from one that holds more
 type Direction = typeof DOWN | typeof UP;
 
+/** Over all experts before the first division: more change little. */
+const SWEEPS = 4;
+
 /** Of a GPU that is in no group: it was closed off. */
 const NONE = -1;
 
@@ -76,6 +79,22 @@ export function leveller(topology: Topology): Leveller {
       group[queue[i]] = NONE;
     }
     return NONE;
+  }
+
+  /** Evens out the GPUs of each two neighbouring replicas of an expert, to the token: what is near needs no search then. */
+  function evenOutNeighbours(): void {
+    for (let e = 0; e < first.length; e++) {
+      for (let r = first[e] + 1; r < end[e]; r++) {
+        const a = replicaGpu[r - 1];
+        const b = replicaGpu[r];
+        const half = Math.trunc((held[a] - held[b]) / 2);
+        const amount = Math.max(-x[r], Math.min(x[r - 1], half));
+        x[r - 1] -= amount;
+        x[r] += amount;
+        held[a] -= amount;
+        held[b] += amount;
+      }
+    }
   }
 
   /** Moves at most `amount` tokens along the path that a search from `start` found to g: as many as it can carry. */
@@ -146,6 +165,7 @@ export function leveller(topology: Topology): Leveller {
     for (let p = 0; p < slots; p++) x[slotReplica[p]] += quota[p];
     for (let g = 0; g < gpus; g++) held[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
     for (let r = 0; r < x.length; r++) held[replicaGpu[r]] += x[r];
+    for (let i = 0; i < SWEEPS; i++) evenOutNeighbours();
     groups = 0;
     group.fill(NONE);
     divide(0, order.length);
