@@ -136,7 +136,7 @@ describe("the committed benchmark", () => {
       const [theirs, ours] = ["LPLB, workgroup", "evenkeel specialised"].map((one) =>
         find("solve-batch", topology, one),
       );
-      return (theirs.usPerLp / ours.usPerLp).toPrecision(2);
+      return Number((theirs.usPerLp / ours.usPerLp).toPrecision(2));
     });
     expectInReadme(`LPLB's method takes ${ratios.join(" and ")} times as long as ours in its own form`);
     const [bare, single] = ["bare round trip", "evenkeel specialised"].map((one) =>
