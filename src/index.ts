@@ -76,6 +76,7 @@ export type {
 } from "./problem.ts";
 export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
 export { solveLoadBalanceLP } from "./solve.ts";
-export { createSolver, type SolveOptions, type Solver, type SolverBuffers, type SolverOptions } from "./solver.ts";
+export { createSolver, type Solver, type SolverBuffers } from "./solver.ts";
+export type { SolveOptions, SolverOptions } from "./solver_options.ts";
 export type { KernelChoice, KernelPlan } from "./specialised/plan.ts";
 export type { TopkIds } from "./topk_ids.ts";

@@ -1,4 +1,5 @@
 import { createReadback } from "./balancer/readback.ts";
+import { acquireDevice } from "./device_choice.ts";
 import { ArgumentError, LoadError, ShapeError, whyNotWebgpu } from "./errors.ts";
 import { write } from "./gpu/buffers.ts";
 import { bufferUsage } from "./gpu/constants.ts";
@@ -23,7 +24,7 @@ import { MAX_TOKENS } from "./problem.ts";
 import { apportion } from "./reference/apportion.ts";
 import { count } from "./reference/count.ts";
 import { imbalance } from "./reference/imbalance.ts";
-import { acquireDevice, checkBackend, type SolverOptions } from "./solver.ts";
+import { checkBackend, type SolverOptions } from "./solver_options.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
 
 export interface ImbalanceInput {

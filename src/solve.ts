@@ -12,7 +12,8 @@ import {
   toTopology,
 } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
-import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields, solverOn } from "./solver.ts";
+import { solverOn } from "./solver.ts";
+import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields } from "./solver_options.ts";
 
 /**
  * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.

@@ -1,18 +1,16 @@
 import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
-import { ArgumentError, DeviceError, whyNotWebgpu } from "./errors.ts";
-import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "./gpu/device.ts";
-import type { GPUCommandEncoderLike, GPUDeviceLike } from "./gpu/types.ts";
+import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
+import type { GPUCommandEncoderLike } from "./gpu/types.ts";
 import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { type Leveller, leveller } from "./level.ts";
-import { type FieldsOf, requireObject } from "./objects.ts";
+import { requireObject } from "./objects.ts";
 import { Pauses } from "./pauses.ts";
 import { Placement } from "./placement/placement.ts";
 import {
-  checkLoads,
   type EdgeLoads,
-  type EdgeProblem,
   type Graph,
   isReplicaProblem,
   type LoadBalanceProblem,
@@ -22,48 +20,21 @@ import {
   type ReplicaLoads,
   type ReplicaProblem,
   type Speed,
-  type TokenMode,
   toTopology,
 } from "./problem.ts";
 import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution } from "./solution.ts";
-import { type KernelChoice, type KernelPlan, kernelChoices } from "./specialised/plan.ts";
+import {
+  type Call,
+  checkBackend,
+  checkCall,
+  requireOwnTopology,
+  type SolveOptions,
+  type SolverOptions,
+  solveFields,
+  solverFields,
+} from "./solver_options.ts";
+import { type KernelPlan, kernelChoices } from "./specialised/plan.ts";
 import type { Topology } from "./topology.ts";
-
-export const backends = ["auto", "webgpu", "cpu"] as const;
-
-export interface SolverOptions extends Speed {
-  /**
-   * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
-   * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
-   * for, and then both are timed on this solver's own loads. `solution.backend` and `solution.reason` say who answered and why.
-   */
-  backend?: (typeof backends)[number];
-  /** A device of the caller's, used as it is and never destroyed. */
-  device?: GPUDeviceLike;
-  /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
-  adapter?: AdapterChoice;
-  /** Which WebGPU kernel, see KernelChoice; "auto" by default. */
-  kernel?: KernelChoice;
-}
-
-export const solverFields = {
-  ...{ speed: true, backend: true, device: true, adapter: true, kernel: true },
-} satisfies FieldsOf<SolverOptions>;
-
-export interface SolveOptions {
-  /** "integer": whole tokens, optimal to the token; the default when every load is an integer. "fractional": the LP's own x. */
-  tokens?: TokenMode;
-  /**
-   * Also level the GPUs below the bottleneck: of all optimal splits one whose GPU loads, sorted in descending order, are lexicographically
-   * least; of these, the one that gives low labels the higher loads. The same loads on every backend, at up to about twice the time. false by
-   * default. For whole tokens and equal speeds.
-   */
-  level?: boolean;
-  /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-export const solveFields = { tokens: true, level: true, signal: true } satisfies FieldsOf<SolveOptions>;
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
 
@@ -158,140 +129,10 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
   return new TopologySolver<L, S>(topology, form, choice);
 }
 
-/** Checks the options that say who answers, whoever it will be, and returns the backend. @internal */
-export function checkBackend({
-  backend = "auto",
-  device,
-  adapter,
-}: Pick<SolverOptions, "backend" | "device" | "adapter">): (typeof backends)[number] {
-  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
-  if (adapter !== undefined) resolveChoice(adapter);
-  if (device !== undefined && typeof device?.createBuffer !== "function") {
-    throw new ArgumentError("device", "a GPUDevice", device);
-  }
-  return backend;
-}
-
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
   const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
-}
-
-/** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
-function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement | Graph, own: Topology): void {
-  const { placement, gpus, edges, speed } = given as Partial<ReplicaProblem & EdgeProblem>;
-  const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
-  if (other !== undefined && other !== form) {
-    const { gpus, slotExpert, slotReplica, replicaGpu } = toTopology(other, undefined);
-    const same = (a: Int32Array, b: Int32Array) => a.length === b.length && a.every((value, i) => value === b[i]);
-    const alike = same(slotExpert, own.slotExpert) && same(slotReplica, own.slotReplica) && gpus === own.gpus;
-    if (!alike || !same(replicaGpu, own.replicaGpu)) {
-      const [name, what] = placement ? ["placement", "placement"] : ["edges", "graph"];
-      throw new ArgumentError(`loads.${name}`, `none, or the ${what} that the solver was made for`, "another");
-    }
-  }
-  if (speed === undefined) return;
-  for (let g = 0; g < own.gpus; g++) {
-    if (speed[g] !== own.speed[g] || speed.length !== own.gpus) {
-      throw new ArgumentError("loads.speed", "none, or the speeds that the solver was made for", "others");
-    }
-  }
-}
-
-/** What one solve is called with, checked. @internal */
-export interface Call {
-  loads: Loads;
-  level: boolean;
-  pauses: Pauses;
-}
-
-/** Checks what one solve is called with. Its loads are copied by the time that this returns. @internal */
-export async function checkCall(
-  topology: Topology,
-  form: Placement | Graph,
-  given: EdgeLoads | ReplicaLoads,
-  options: SolveOptions,
-  pauses: Pauses,
-): Promise<Call> {
-  const { tokens, level = false, signal } = options;
-  if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  }
-  const loads = await checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens, pauses);
-  if (level && loads.tokens !== "integer") {
-    throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
-  }
-  if (level && !topology.equalSpeeds) {
-    throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
-  }
-  return { loads, level, pauses };
-}
-
-function reasonOrThrow(error: unknown): string {
-  const reason = whyNotWebgpu(error);
-  if (reason === undefined) throw error;
-  return reason;
-}
-
-interface Choice {
-  acquired: AcquiredDevice | undefined;
-  reason: string;
-}
-
-const TOO_MANY_GPUS = `The WebGPU kernel takes at most ${MAX_GPUS_LANE} GPUs.`;
-
-type DeviceOptions = Pick<SolverOptions, "device" | "adapter">;
-
-/** The caller's device, or the shared one of an adapter.  @throws {DeviceError} There is none. */
-function findDevice({ device, adapter }: DeviceOptions): Promise<AcquiredDevice> {
-  return device ? requestDevice({ device }) : sharedDevice(adapter);
-}
-
-/**
- * The device of who solves with *lane* alone, or why there is none and the CPU answers.
- *
- * @throws {DeviceError} backend is "webgpu", and there is none.  @throws {ArgumentError} backend is "webgpu", and lane does not take so many GPUs.
- *
- * @internal
- */
-export async function acquireForLane(
-  gpus: number,
-  backend: (typeof backends)[number],
-  options: DeviceOptions,
-): Promise<Choice> {
-  if (backend === "cpu" || gpus <= MAX_GPUS_LANE) return acquireDevice(backend, options);
-  const limit = `at most ${MAX_GPUS_LANE} on backend "webgpu"`;
-  if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
-  return { acquired: undefined, reason: TOO_MANY_GPUS };
-}
-
-/**
- * A device for work that is too short to time it against the CPU first, or why there is none and the CPU answers.
- *
- * @throws {DeviceError} backend is "webgpu", and there is none.
- *
- * @internal
- */
-export async function acquireDevice(
-  backend: (typeof backends)[number],
-  { device, adapter }: DeviceOptions,
-): Promise<Choice> {
-  if (backend === "cpu") return { acquired: undefined, reason: ASKED_FOR_CPU };
-  try {
-    const acquired = await findDevice({ device, adapter: adapterFor(backend, adapter) });
-    return { acquired, reason: acquired.adapter.reason };
-  } catch (error) {
-    if (backend === "webgpu") throw error;
-    return { acquired: undefined, reason: reasonOrThrow(error) };
-  }
-}
-
-/** What cannot be timed against the CPU first takes a software adapter only where it was asked for. */
-function adapterFor(backend: string, adapter: AdapterChoice | undefined): AdapterChoice {
-  const choice = resolveChoice(adapter);
-  return backend === "auto" && choice === "auto" ? "hardware" : choice;
 }
 
 /** How to find a GPU in the background, and one that is there already or why there will be none. */
@@ -432,7 +273,6 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
   }
 }
 
-const ASKED_FOR_CPU = "The caller asked for the CPU.";
 const DESTROYED = "This solver was destroyed. Create a new one.";
 
 /** The tokens on the replica of each edge; those that stayed on the original are the slot before. */

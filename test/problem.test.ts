@@ -12,7 +12,7 @@ import {
   ShapeError,
   solveLoadBalanceLP,
 } from "../src/index.ts";
-import { backends } from "../src/solver.ts";
+import { backends } from "../src/solver_options.ts";
 import {
   type Bad,
   badArrays,

@@ -1,3 +1,4 @@
+import { acquireForLane } from "../device_choice.ts";
 import { ArgumentError, DeviceError, whyNotWebgpu } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
 import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
@@ -6,7 +7,6 @@ import { proofWords } from "../kernels/topology_table.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { count } from "../reference/count.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireForLane } from "../solver.ts";
 import type { KernelPlan } from "../specialised/plan.ts";
 import type { TopkIds } from "../topk_ids.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";

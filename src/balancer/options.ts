@@ -4,7 +4,7 @@ import { flat, type Rows } from "../numbers.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import { Placement } from "../placement/placement.ts";
 import { MAX_TOKENS, toTopology } from "../problem.ts";
-import { type backends, checkBackend } from "../solver.ts";
+import { type backends, checkBackend } from "../solver_options.ts";
 import { type TopkIds, toIds } from "../topk_ids.ts";
 import type { Topology } from "../topology.ts";
 import type { CheckedRank } from "./gpu_balance.ts";

@@ -5,7 +5,7 @@ import type { Rows } from "../numbers.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ReplicaProblem, Speed } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
-import type { backends } from "../solver.ts";
+import type { backends } from "../solver_options.ts";
 
 export interface BalancerOptions extends Speed {
   /**

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { LoadError } from "../errors.ts";
 import { MAX_EXPERTS } from "../kernels/balance_params.ts";
-import { backends, type SolverOptions } from "../solver.ts";
+import { backends, type SolverOptions } from "../solver_options.ts";
 import { interrupted } from "./interruption.ts";
 import { eplbPlacements, fewestReplicas } from "./load_history.ts";
 import { layersWithIds, moeLayersOption, topkByLayer } from "./moe_layers.ts";

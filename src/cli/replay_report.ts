@@ -1,7 +1,7 @@
 import { createBalancer } from "../balancer/balancer.ts";
 import type { Balanced, LayerStatus } from "../balancer/types.ts";
 import type { BackendName } from "../solution.ts";
-import type { SolverOptions } from "../solver.ts";
+import type { SolverOptions } from "../solver_options.ts";
 import { pause } from "./interruption.ts";
 import { type Imbalance, ofSplits, type SplitName, splits, summarise } from "./split_imbalance.ts";
 import { type Dropped, type Placed, unionOf } from "./step_split.ts";

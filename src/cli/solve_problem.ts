@@ -3,7 +3,7 @@ import { LoadError } from "../errors.ts";
 import { tokenModes } from "../problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../solution.ts";
 import { solveLoadBalanceLP } from "../solve.ts";
-import { backends, type SolveOptions, type SolverOptions } from "../solver.ts";
+import { backends, type SolveOptions, type SolverOptions } from "../solver_options.ts";
 import { interrupted } from "./interruption.ts";
 import { elements, jsonLines, writeLines } from "./json_lines.ts";
 import { plainTable } from "./plain_table.ts";

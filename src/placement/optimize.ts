@@ -1,9 +1,10 @@
+import { acquireForLane } from "../device_choice.ts";
 import { ArgumentError, DeviceError, PlacementError, ShapeError, whyNotWebgpu } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import { watchLoss } from "../gpu/loss.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import type { BackendName } from "../solution.ts";
-import { acquireForLane, checkBackend, type SolverOptions } from "../solver.ts";
+import { checkBackend, type SolverOptions } from "../solver_options.ts";
 import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { inGraphOrder } from "./graph_order.ts";
