@@ -22,7 +22,10 @@ const alone = [
 const slow = [
   "test/kernels/{group,group_costs,solve,specialised}.test.ts",
   "test/{whole_tokens,certify,level,examples_balancer,readme,types}.test.ts",
-  "test/balancer/random_ids.test.ts",
+  "test/event_loop.test.ts",
+  "test/balancer/{random_ids,plan,uneven_slots}.test.ts",
+  "test/kernels/{group_finish,remap}.test.ts",
+  "test/cli/{certify,doctor,files,plan,replay}.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",
   "test/oracles/*.test.ts",
