@@ -31,14 +31,14 @@ describe("a device whose compiler refuses our kernels", () => {
     const options = { backend: "webgpu", device } as const;
     const history = { loads: problem.expertLoad, steps: 3, layers: 1, experts: 32 };
     const calls = {
-      createSolver: createSolver(placement, options),
-      solveLoadBalanceLP: solveLoadBalanceLP(problem, options),
-      createBalancer: createBalancer({ ...shared, ...options }),
-      measureImbalance: measureImbalance({ placement, counts: problem.expertLoad.slice(0, 32) }, options),
-      optimizePlacement: optimizePlacement(history, { gpus: 8, redundant: 8, budgetMs: 2000, ...options }),
+      createSolver: () => createSolver(placement, options),
+      solveLoadBalanceLP: () => solveLoadBalanceLP(problem, options),
+      createBalancer: () => createBalancer({ ...shared, ...options }),
+      measureImbalance: () => measureImbalance({ placement, counts: problem.expertLoad.slice(0, 32) }, options),
+      optimizePlacement: () => optimizePlacement(history, { gpus: 8, redundant: 8, budgetMs: 2000, ...options }),
     };
-    for (const [name, call] of Object.entries(calls)) {
-      const error = await call.catch((error: unknown) => error);
+    for (const [name, call] of Object.entries<() => Promise<unknown>>(calls)) {
+      const error = await call().catch((error: unknown) => error);
       expect(error, name).toBeInstanceOf(KernelError);
       expect((error as KernelError).diagnostics[0], name).toMatch(/^\w+\.wgsl:\d+:\d+ /);
     }
