@@ -1,5 +1,5 @@
 import { PlacementError } from "../errors.ts";
-import { Placement } from "./placement.ts";
+import { EMPTY, Placement } from "./placement.ts";
 
 /** What the search may fill: the same for all layers. */
 export interface Machine {
@@ -17,8 +17,7 @@ export interface Machine {
   readonly speed: Float64Array;
 }
 
-/** An unused slot. */
-export const EMPTY = -1;
+export { EMPTY };
 
 export function nodeOf({ gpus, nodes }: Machine, gpu: number): number {
   return Math.floor((gpu * nodes) / gpus);

@@ -3,7 +3,8 @@ import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
 import { requireNoneMisspelt } from "../objects.ts";
 import { readShares, widthOf } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
-import { Placement, redundantToOriginal, requireCount, requireLayers } from "./placement.ts";
+import { EMPTY, Placement, type PlacementLike, requireCount, requireLayers } from "./placement.ts";
+import { redundantToOriginal } from "./redundant_to_original.ts";
 import { requireRedundantToOriginal } from "./topologies.ts";
 import { type LoadBalancerConfig, layersOfConfig, loadBalancerConfig, readConfig } from "./trtllm.ts";
 
@@ -134,14 +135,14 @@ function commonGraph(placements: readonly Placement[]): number[][] {
  *
  * @param placements  one per layer, all of the same sizes; several with different most slots are padded to the widest.
  * @throws {ArgumentError | ShapeError} placements or format is not as it should be.
- * @throws {PlacementError} format is "lplb", and a layer is not of LPLB's shape, or not of the same graph as the first.
+ * @throws {PlacementError} A slot is empty, which only vLLM's map can say; or format is "lplb", and a layer is not of LPLB's shape, or not of the same
+ * graph as the first.
  */
 export function placementMaps<Format extends PlacementFormat>(
-  placements: readonly Placement[],
+  placements: readonly PlacementLike[],
   format: Format,
 ): PlacementMaps[Format] {
-  requireFormat(placements, format);
-  return writers[format](placements);
+  return writers[format](requireFormat(placements, format));
 }
 
 /** What the systems read: `PlacementMaps`, but for SGLang and TensorRT-LLM. */
@@ -158,11 +159,10 @@ export type PlacementFiles = Omit<PlacementMaps, "sglang" | "trtllm"> & {
  * @throws as `placementMaps`.
  */
 export function placementsToJSON<Format extends PlacementFormat>(
-  placements: readonly Placement[],
+  placements: readonly PlacementLike[],
   format: Format,
 ): PlacementFiles[Format] {
-  requireFormat(placements, format);
-  return fileWriters[format](placements);
+  return fileWriters[format](requireFormat(placements, format));
 }
 
 const fileWriters: { [Format in PlacementFormat]: (placements: readonly Placement[]) => PlacementFiles[Format] } = {
@@ -171,8 +171,8 @@ const fileWriters: { [Format in PlacementFormat]: (placements: readonly Placemen
   trtllm: (placements) => loadBalancerConfig(placements),
 };
 
-function requireFormat(placements: readonly Placement[], format: PlacementFormat): void {
-  requireLayers(placements);
+function requireFormat(given: readonly PlacementLike[], format: PlacementFormat): Placement[] {
+  const placements = requireLayers(given);
   for (const [layer, { slotsPerGpu }] of placements.entries()) {
     const uneven = slotsPerGpu.findIndex((slots) => slots !== slotsPerGpu[0]);
     if (uneven < 0) continue;
@@ -182,6 +182,13 @@ function requireFormat(placements: readonly Placement[], format: PlacementFormat
   if (!placementFormats.includes(format)) {
     throw new ArgumentError("format", placementFormats.map((known) => `"${known}"`).join(" or "), format);
   }
+  for (const [layer, { physicalToLogical }] of format === "vllm" ? [] : placements.entries()) {
+    const empty = physicalToLogical.indexOf(EMPTY);
+    if (empty < 0) continue;
+    const name = `placements[${layer}].physicalToLogical[${empty}]`;
+    throw new PlacementError(name, `an expert in every slot for "${format}"`, EMPTY, `"vllm" has empty slots.`);
+  }
+  return placements;
 }
 
 /**
@@ -193,17 +200,17 @@ function requireFormat(placements: readonly Placement[], format: PlacementFormat
  * log2phy_prob is checked, too; `sharesFromJSON` returns it. So is gpus, which no system writes but `evenkeel plan` does. Other names are
  * ignored.
  *
- * An unused slot, vLLM's -1 in physical_to_logical_map, is refused: every slot of a Placement takes tokens, and to leave the slot out would
- * number those behind it anew. So are SGLang's maps of one rank that hold only the nearest slots of each expert; their
- * physical_to_logical_map alone is complete.
+ * An empty slot is -1 in the map from slots to experts, as vLLM has it; the map from experts to slots does not tell it alone. SGLang's maps of one rank
+ * that hold only the nearest slots of each expert are refused; their physical_to_logical_map alone is complete.
  *
  * @param json  an object of nested arrays; rows may also be TypedArrays, of int64 too. Read, never written or kept.
  * @param shape.gpus  G, which no system writes down; must divide P, and be the gpus of the record where it has them.
+ * @param shape.logicalExperts  E. Without it every expert must have a slot; with it those that have none are lost.
  * @returns a placement per layer.
  * @throws {ArgumentError} A part is missing or no array, or the maps are of several systems.  @throws {ShapeError} It is empty or ragged.
  * @throws {PlacementError} An entry is out of range, a slot or an expert is missing, or parts disagree, gpus among them.
  */
-export function placementsFromJSON(json: object, shape: { gpus: number }): Placement[] {
+export function placementsFromJSON(json: object, shape: { gpus: number; logicalExperts?: number }): Placement[] {
   return readRecord(json, shape).placements;
 }
 
@@ -215,7 +222,7 @@ export function placementsFromJSON(json: object, shape: { gpus: number }): Place
  * @returns [L, E, X] in the order of `logicalToPhysical`, X the most slots of any expert.
  * @throws as `placementsFromJSON`.  @throws {LoadError} A share is negative or not finite, or belongs to no slot.
  */
-export function sharesFromJSON(json: object, shape: { gpus: number }): Float32Array {
+export function sharesFromJSON(json: object, shape: { gpus: number; logicalExperts?: number }): Float32Array {
   const { shares } = readRecord(json, shape);
   if (!shares) throw new ArgumentError(probName, "a non-empty array with a row per layer", undefined);
   return shares;
@@ -223,25 +230,32 @@ export function sharesFromJSON(json: object, shape: { gpus: number }): Float32Ar
 
 const probName = "log2phy_prob";
 
-function readRecord(json: object, shape: { gpus: number }): { placements: Placement[]; shares?: Float32Array } {
+function readRecord(
+  json: object,
+  shape: { gpus: number; logicalExperts?: number },
+): { placements: Placement[]; shares?: Float32Array } {
   if (typeof json !== "object" || json === null) {
     const remedy = typeof json === "string" ? "It is text: JSON.parse it first." : undefined;
     throw new ArgumentError("json", "an object with maps", json, remedy);
   }
-  requireNoneMisspelt("shape", shape, { gpus: true });
+  requireNoneMisspelt("shape", shape, { gpus: true, logicalExperts: true });
   const gpus = requireCount("gpus", shape?.gpus);
+  const { logicalExperts } = shape;
+  if (logicalExperts !== undefined) requireCount("logicalExperts", logicalExperts);
   const record = json as Fields;
   if (record.gpus !== undefined && record.gpus !== gpus) {
     const remedy = "The placement was made for another number of GPUs.";
     throw new PlacementError("json.gpus", `gpus = ${gpus}`, record.gpus, remedy);
   }
-  const { source, mapName, maps } = readSystem(record);
+  const { source, mapName, maps } = readSystem(record, logicalExperts);
   const slots = maps.physicalToLogical[0].length;
   if (slots % gpus !== 0) {
     const remedy = "Every GPU holds equally many slots.";
     throw new ShapeError(`${source}[0]`, `a multiple of gpus = ${gpus} slots`, slots, remedy);
   }
-  const placements = maps.physicalToLogical.map((map) => Placement.fromPhysicalToLogical(map, { gpus }));
+  const placements = maps.physicalToLogical.map((map) =>
+    Placement.fromPhysicalToLogical(map, { gpus, logicalExperts }),
+  );
   if (record.r2o !== undefined) {
     const r2o = readRows("r2o", record.r2o, "a rank");
     requireRedundantToOriginal(r2o);
@@ -252,7 +266,10 @@ function readRecord(json: object, shape: { gpus: number }): { placements: Placem
 }
 
 /** Finds out whose maps they are, and reads them. `source` is what the slots were counted in, `mapName` what [L, P] is called. */
-function readSystem(record: Fields): { source: string; mapName: string; maps: LayerMaps } {
+function readSystem(
+  record: Fields,
+  logicalExperts: number | undefined,
+): { source: string; mapName: string; maps: LayerMaps } {
   const known: readonly (readonly string[])[] = [
     ...Object.values(names).map((one) => Object.values(one)),
     csrNames,
@@ -272,13 +289,14 @@ function readSystem(record: Fields): { source: string; mapName: string; maps: La
   const configured = layersOfConfig(record);
   if (configured) {
     const source = "initial_global_assignments";
-    return { source, mapName: source, maps: readConfig(record, configured) };
+    return { source, mapName: source, maps: readConfig(record, configured, logicalExperts) };
   }
   const system = Object.values(names)[one];
-  if (!system) return { source: "globalSlotIds", mapName: "physicalToLogical", maps: readCompressed(record) };
+  if (!system)
+    return { source: "globalSlotIds", mapName: "physicalToLogical", maps: readCompressed(record, logicalExperts) };
   const { physicalToLogical: mapName, logicalToPhysical } = system;
   const source = record[mapName] === undefined ? logicalToPhysical : mapName;
-  return { source, mapName, maps: readMaps(record, system) };
+  return { source, mapName, maps: readMaps(record, system, logicalExperts) };
 }
 
 /** Throws unless r2o, repeated over the groups of GPUs and the columns, is where the redundant slots copy from. */

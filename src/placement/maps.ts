@@ -1,5 +1,6 @@
 /** Reads the maps of other systems, and checks them against each other. */
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { EMPTY, LOST } from "./placement.ts";
 
 /** A record as it comes from JSON: anything under any name. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -14,9 +15,9 @@ export interface MapNames {
   replicaCount: string;
 }
 
-/** L layers in which every slot holds an expert and every expert has a slot. */
+/** L layers in which every expert has a slot, unless it may be lost. */
 export interface LayerMaps {
-  /** L rows [P] */
+  /** L rows [P], -1 in empty slots. */
   physicalToLogical: number[][];
   /** L rows of E lists: the slots of each expert in the order of the record, without padding. */
   slotsOf: number[][][];
@@ -25,9 +26,8 @@ export interface LayerMaps {
 /** Far more experts and slots than anyone has. */
 const MAX_ID = 2 ** 24;
 const perLayer = "with a row per layer";
-const everySlot = "Every slot must hold an expert.";
-/** A placement without the slot would number those behind it anew; one with some expert in it would send tokens there. */
-const unusedSlot = "-1 is an unused slot, and a Placement cannot have any: every slot takes tokens.";
+/** How many slots there are follows from the map of slots alone, once some are empty. */
+const everySlot = "Every slot must hold an expert, where the map from slots to experts is missing.";
 
 /** An array or TypedArray, of bigints too, that is not empty. */
 export function requireList(path: string, value: unknown, what: string): ArrayLike<unknown> {
@@ -64,8 +64,8 @@ export function readRows(name: string, value: unknown, what: string, least = 0):
   return rows;
 }
 
-/** [L, E, X] slots, each list padded with -1 at its end, if at all; without the padding. */
-function readSlots(name: string, value: unknown): number[][][] {
+/** [L, E, X] slots, each list padded with -1 at its end, if at all; without the padding. Only experts that may be lost have none. */
+function readSlots(name: string, value: unknown, mayBeLost: boolean): number[][][] {
   const list = requireList(name, value, perLayer);
   let width = 0;
   const layers = Array.from({ length: list.length }, (_, layer) => {
@@ -75,7 +75,9 @@ function readSlots(name: string, value: unknown): number[][][] {
       const row = readIntegers(path, rows[e], "a slot or -1", -1, MAX_ID);
       width ||= row.length;
       if (row.length !== width) throw new ShapeError(path, `${width} slots as in ${name}[0][0]`, row.length);
-      if (row[0] === -1) throw new PlacementError(`${path}[0]`, "a slot, for every expert must have one", -1);
+      if (row[0] === -1 && !mayBeLost) {
+        throw new PlacementError(`${path}[0]`, "a slot, for every expert must have one", -1, LOST);
+      }
       const count = row.includes(-1) ? row.indexOf(-1) : width;
       const stray = row.findIndex((slot, i) => i > count && slot !== -1);
       if (stray >= 0) throw new PlacementError(`${path}[${stray}]`, "-1 behind the first -1", row[stray]);
@@ -86,22 +88,23 @@ function readSlots(name: string, value: unknown): number[][][] {
   return layers;
 }
 
-/** [L, P] expert ids below `experts`, or below P where that is not known: each expert must have a slot. */
-function readExperts(name: string, value: unknown, experts: number | undefined): number[][] {
+/**
+ * [L, P] expert ids below `experts`, or below P where that is not known, and -1 in empty slots. Each expert must have a slot, unless it may be
+ * lost.
+ */
+function readExperts(name: string, value: unknown, experts: number | undefined, mayBeLost: boolean): number[][] {
   const list = requireList(name, value, perLayer);
   const maps = Array.from({ length: list.length }, (_, layer) => {
     const path = `${name}[${layer}]`;
     const row = requireList(path, list[layer], "of integers");
-    const unused = Array.from(row).findIndex((expert) => expert === -1 || expert === -1n);
-    if (unused >= 0) throw new PlacementError(`${path}[${unused}]`, "an expert id", row[unused], unusedSlot);
-    return readIntegers(path, row, "an expert id", 0, (experts ?? row.length) - 1);
+    return readIntegers(path, row, "an expert id or -1", EMPTY, (experts ?? row.length) - 1);
   });
   requireEqualLengths(name, maps);
-  const known = experts ?? maps.reduce((most, map) => map.reduce((a, b) => Math.max(a, b + 1), most), 0);
-  for (const [layer, map] of maps.entries()) {
+  const known = experts ?? maps.reduce((most, map) => map.reduce((a, b) => Math.max(a, b + 1), most), 1);
+  for (const [layer, map] of mayBeLost ? [] : maps.entries()) {
     const present = new Set(map);
     for (let e = 0; e < known; e++) {
-      if (!present.has(e)) throw new PlacementError(`${name}[${layer}]`, `a slot for expert ${e}`, "none");
+      if (!present.has(e)) throw new PlacementError(`${name}[${layer}]`, `a slot for expert ${e}`, "none", LOST);
     }
   }
   return maps;
@@ -125,15 +128,20 @@ function invert(slotsOf: readonly number[][], slots: number, pathOf: (e: number,
 /**
  * The maps of vLLM, SGLang and EPLB. Counts may be missing, and either of the maps; what is there must agree.
  *
+ * @param logicalExperts  E, where experts may be lost.
  * @throws {ArgumentError} Something is no array, or both maps are missing.  @throws {ShapeError} It is empty or ragged.
  * @throws {PlacementError} An entry is not an integer in its range, an expert has no slot, or the maps disagree.
  */
-export function readMaps(record: Fields, names: MapNames): LayerMaps {
+export function readMaps(record: Fields, names: MapNames, logicalExperts?: number): LayerMaps {
+  const mayBeLost = logicalExperts !== undefined;
   const { physicalToLogical: map, logicalToPhysical: inverse, replicaCount: count } = names;
-  const counts = record[count] === undefined ? undefined : readRows(count, record[count], "a count", 1);
-  const listed = record[inverse] === undefined ? undefined : readSlots(inverse, record[inverse]);
-  const experts = listed?.[0].length ?? counts?.[0].length;
-  const given = record[map] === undefined ? undefined : readExperts(map, record[map], experts);
+  const counts = record[count] === undefined ? undefined : readRows(count, record[count], "a count", mayBeLost ? 0 : 1);
+  const listed = record[inverse] === undefined ? undefined : readSlots(inverse, record[inverse], mayBeLost);
+  const experts = listed?.[0].length ?? counts?.[0].length ?? logicalExperts;
+  if (mayBeLost && experts !== logicalExperts) {
+    throw new ShapeError(`${listed ? inverse : count}[0]`, `logicalExperts = ${logicalExperts} rows`, experts!);
+  }
+  const given = record[map] === undefined ? undefined : readExperts(map, record[map], experts, mayBeLost);
   if (!given && !listed) throw new ArgumentError(map, `a map [L, P], or ${inverse} [L, E, X]`, undefined);
 
   const layers = (given ?? listed!).length;
@@ -146,11 +154,13 @@ export function readMaps(record: Fields, names: MapNames): LayerMaps {
   }
 
   const slots = given?.[0].length ?? listed![0].flat().length;
-  const slotsOf = listed ?? given!.map(slotsOfExperts);
+  const slotsOf =
+    listed ?? given!.map((one) => slotsOfExperts(one, experts ?? one.reduce((most, e) => Math.max(most, e + 1), 0)));
   const physicalToLogical = slotsOf.map((lists, layer) => {
     const inverted = invert(lists, slots, (e, i) => `${inverse}[${layer}][${e}][${i}]`);
     for (let slot = 0; slot < slots; slot++) {
       const expert = given?.[layer][slot];
+      if (inverted[slot] === EMPTY && expert === EMPTY) continue;
       if (inverted[slot] < 0) {
         const [list, remedy] = expert === undefined ? ["", everySlot] : [`[${expert}]`, `${map} has it so.`];
         throw new PlacementError(`${inverse}[${layer}]${list}`, `slot ${slot} as well`, "none", remedy);
@@ -168,22 +178,22 @@ export function readMaps(record: Fields, names: MapNames): LayerMaps {
   return { physicalToLogical, slotsOf };
 }
 
-export function slotsOfExperts(map: readonly number[]): number[][] {
-  const lists: number[][] = [];
-  for (const [slot, e] of map.entries()) {
-    lists[e] ??= [];
-    lists[e].push(slot);
-  }
+export function slotsOfExperts(map: readonly number[], experts: number): number[][] {
+  const lists: number[][] = Array.from({ length: experts }, () => []);
+  for (const [slot, e] of map.entries()) if (e !== EMPTY) lists[e].push(slot);
   return lists;
 }
 
 /** TensorRT-LLM's compressed rows: the slots of expert e are globalSlotIds from its start offset on, as many as its count says. */
 export const csrNames = ["expertReplicaCount", "expertReplicaStartOffset", "globalSlotIds"] as const;
 
-/** TensorRT-LLM's maps, all three of them. Throws as `readMaps` does. */
-export function readCompressed(record: Fields): LayerMaps {
+/** TensorRT-LLM's maps, all three of them, which have no empty slots. Throws as `readMaps` does. */
+export function readCompressed(record: Fields, logicalExperts?: number): LayerMaps {
   const [countName, startName, slotName] = csrNames;
-  const counts = readRows(countName, record[countName], "a count", 1);
+  const counts = readRows(countName, record[countName], "a count", logicalExperts === undefined ? 1 : 0);
+  if (logicalExperts !== undefined && counts[0].length !== logicalExperts) {
+    throw new ShapeError(`${countName}[0]`, `logicalExperts = ${logicalExperts} counts`, counts[0].length);
+  }
   const starts = readRows(startName, record[startName], "an offset");
   const ids = readRows(slotName, record[slotName], "a slot");
   for (const [name, rows] of [[startName, starts] as const, [slotName, ids] as const]) {

@@ -5,7 +5,7 @@ import { watchLoss } from "../gpu/loss.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
 import type { BackendName } from "../solution.ts";
 import { checkBackend, type SolverOptions } from "../solver_options.ts";
-import { inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
+import { EMPTY, inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { inGraphOrder } from "./graph_order.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
@@ -13,7 +13,7 @@ import { type Comparison, type LayerOutcome, meanRecorded, optimizeLayer } from 
 import { checkMachine, type MachineOptions } from "./machine.ts";
 import { type Objective, objectives } from "./objective.ts";
 import { Pacer } from "./pacer.ts";
-import { Placement } from "./placement.ts";
+import { Placement, type PlacementLike } from "./placement.ts";
 import type { SearchContext } from "./search.ts";
 import { checkGraph, optimizeShared, type SharedGraph } from "./shared_graph.ts";
 import type { RedundantToOriginal } from "./topologies.ts";
@@ -34,7 +34,7 @@ export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "ba
    */
   sharedTopology?: boolean | RedundantToOriginal;
   /** Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold. */
-  unchangedWeights?: { placements: readonly Placement[]; slots: number };
+  unchangedWeights?: { placements: readonly PlacementLike[]; slots: number };
 }
 
 const optimizeFields = {
@@ -174,9 +174,11 @@ function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number
   const name = "unchangedWeights.placements";
   if (!Array.isArray(placements)) throw new ArgumentError(name, "an array with a Placement per layer", placements);
   if (placements.length !== layers) throw new ShapeError(name, `${layers}, one per layer`, placements.length);
-  for (const [layer, placement] of (placements as readonly Placement[]).entries()) {
+  const inForce: Placement[] = [];
+  for (const [layer, given] of (placements as readonly PlacementLike[]).entries()) {
     const one = `${name}[${layer}]`;
-    if (!(placement instanceof Placement)) throw new ArgumentError(one, "a Placement", placement);
+    const placement = Placement.of(one, given);
+    inForce.push(placement);
     const { gpus, logicalExperts, physicalExperts, slotsPerGpu } = placement;
     if (gpus !== machine.gpus) throw new ShapeError(`${one}.gpus`, `gpus = ${machine.gpus}`, gpus);
     if (logicalExperts !== machine.experts) {
@@ -189,9 +191,13 @@ function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number
     if (full >= 0) {
       throw new ShapeError(`${one}.slotsPerGpu[${full}]`, `at most ${machine.capacity[full]}`, slotsPerGpu[full]);
     }
+    const empty = placement.physicalToLogical.indexOf(EMPTY);
+    if (empty >= 0) throw new PlacementError(`${one}.physicalToLogical[${empty}]`, "an expert in every slot", EMPTY);
+    const lost = placement.replicaCount.indexOf(0);
+    if (lost >= 0) throw new PlacementError(`${one}.physicalToLogical`, `a slot for expert ${lost}`, "none");
     requireWithinNodes(one, rowsOf(placement), machine);
   }
-  return { placements: placements as readonly Placement[], movable: slots };
+  return { placements: inForce, movable: slots };
 }
 
 function requireWithinNodes(name: string, rows: readonly (readonly number[])[], machine: Machine): void {

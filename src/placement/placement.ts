@@ -1,9 +1,42 @@
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
-import { requireNoneMisspelt } from "../objects.ts";
+import { type FieldsOf, requireNoneMisspelt } from "../objects.ts";
+import { redundantToOriginal } from "./redundant_to_original.ts";
 import { type RedundantToOriginal, requireRedundantToOriginal } from "./topologies.ts";
 
+/** What `Placement.fromPhysicalToLogical` makes a Placement of, in one object: taken wherever a Placement is, and whole after JSON or postMessage. */
+export interface PlacementFields {
+  /** G. */
+  gpus: number;
+  /** [P] the expert in each slot, -1 in an empty one. Read, never written or kept. */
+  physicalToLogical: ArrayLike<number>;
+  /** [G] slots on each GPU; equally many by default. */
+  slotsPerGpu?: ArrayLike<number>;
+  /** E, where experts may be without a slot. */
+  logicalExperts?: number;
+}
+
+export type PlacementLike = Placement | PlacementFields;
+
+const shapeFields = { gpus: true, slotsPerGpu: true, logicalExperts: true } as const;
+/** A Placement that was posted has lost its class, not its fields; those that follow from others are not read. */
+const ofPosted = {
+  ...{ physicalExperts: true, replicaCount: true, maxReplicas: true, logicalToPhysical: true, gpuOf: true },
+} as const;
+const likeFields = { ...shapeFields, physicalToLogical: true } satisfies FieldsOf<PlacementFields>;
+
+const isFields = (given: unknown): given is PlacementFields =>
+  typeof given === "object" && given !== null && "physicalToLogical" in given;
+
+/** Whether it may stand for a placement, whatever may be wrong with it. */
+export const isPlacementLike = (given: unknown): given is PlacementLike =>
+  given instanceof Placement || isFields(given);
+
+/** What a map has in an empty slot. */
+export const EMPTY = -1;
+
 /**
- * Which expert each physical slot holds. GPU g holds the slots g P / G to (g + 1) P / G - 1, unless `slotsPerGpu` says otherwise.
+ * Which expert each physical slot holds. GPU g holds the slots g P / G to (g + 1) P / G - 1, unless `slotsPerGpu` says otherwise. A slot
+ * may be empty, and an expert lost, having no slot: then its tokens are served nowhere.
  *
  * Immutable; all arrays are owned by the placement and must not be written. An expert may sit twice on one GPU (EPLB does
  * that): its slots there count as one replica and share that replica's tokens evenly.
@@ -13,13 +46,13 @@ export class Placement {
   readonly gpus: number;
   /** E. */
   readonly logicalExperts: number;
-  /** P = E + redundant. */
+  /** P: all slots, empty ones too. */
   readonly physicalExperts: number;
-  /** [P] the expert in each slot. */
+  /** [P] the expert in each slot, -1 in an empty one. */
   readonly physicalToLogical: Int32Array;
-  /** [E] slots per expert. */
+  /** [E] slots per expert; 0 for a lost one. */
   readonly replicaCount: Int32Array;
-  /** Columns of `logicalToPhysical`: the largest replica count. */
+  /** Columns of `logicalToPhysical`: the largest replica count, at least 1. */
   readonly maxReplicas: number;
   /** [E, maxReplicas] slots of each expert in ascending order, padded with -1. */
   readonly logicalToPhysical: Int32Array;
@@ -40,57 +73,74 @@ export class Placement {
     this.physicalExperts = physicalExperts;
     this.physicalToLogical = physicalToLogical;
     this.replicaCount = new Int32Array(logicalExperts);
-    for (const expert of physicalToLogical) this.replicaCount[expert]++;
-    this.maxReplicas = this.replicaCount.reduce((a, b) => Math.max(a, b), 0);
+    for (const expert of physicalToLogical) if (expert !== EMPTY) this.replicaCount[expert]++;
+    this.maxReplicas = this.replicaCount.reduce((a, b) => Math.max(a, b), 1);
     this.logicalToPhysical = new Int32Array(logicalExperts * this.maxReplicas).fill(-1);
     this.slotsPerGpu = slotsPerGpu;
     this.gpuOf = Int32Array.from([...slotsPerGpu].flatMap((slots, gpu) => new Array<number>(slots).fill(gpu)));
     const filled = new Int32Array(logicalExperts);
     for (let slot = 0; slot < physicalExperts; slot++) {
       const expert = physicalToLogical[slot];
-      this.logicalToPhysical[expert * this.maxReplicas + filled[expert]++] = slot;
+      if (expert !== EMPTY) this.logicalToPhysical[expert * this.maxReplicas + filled[expert]++] = slot;
     }
   }
 
   /**
    * From a physical-to-logical map (vLLM, SGLang, EPLB's phy2log): one row of P entries.
    *
-   * @param map  [P] the expert in each slot; every expert from 0 to the largest must occur. Copied.
+   * @param map  [P] the expert in each slot, or -1: an empty slot, which keeps its number. Copied.
    * @param shape.gpus  G; must divide P, unless slotsPerGpu is given.
    * @param shape.slotsPerGpu  [G] how many slots each GPU holds, 0 or more, P in all; equally many by default. Copied. Serving systems
    * count equally many, so this is for machines of one's own.
-   * @throws {PlacementError} An entry is not an expert id, or an expert in between has no slot.
+   * @param shape.logicalExperts  E. Without it every expert from 0 to the largest must have a slot; with it those that have none are lost.
+   * @throws {PlacementError} An entry is not an expert id or -1, or an expert has no slot where E is not given.
    */
   static fromPhysicalToLogical(
     map: ArrayLike<number>,
-    shape: { gpus: number; slotsPerGpu?: ArrayLike<number> },
+    shape: { gpus: number; slotsPerGpu?: ArrayLike<number>; logicalExperts?: number },
   ): Placement {
+    requireNoneMisspelt("shape", shape, shapeFields);
+    return Placement.checked(map, shape, (field) => (field === "physicalToLogical" ? "map" : field));
+  }
+
+  /** A Placement as it is, or the fields of one. @param argument  what it is called in a message. @internal */
+  static of(argument: string, given: PlacementLike): Placement {
+    if (given instanceof Placement) return given;
+    const fields: unknown = given;
+    if (!isFields(fields)) {
+      const listed = typeof fields !== "object" || fields === null || Array.isArray(fields);
+      throw new ArgumentError(argument, listed ? "a Placement" : "a Placement, or { gpus, physicalToLogical }", given);
+    }
+    const posted = Object.keys(ofPosted).every((name) => Object.hasOwn(fields, name));
+    requireNoneMisspelt(argument, fields, posted ? { ...likeFields, ...ofPosted } : likeFields);
+    return Placement.checked(fields.physicalToLogical, fields, (field) => `${argument}.${field}`);
+  }
+
+  /** What JSON keeps of it: the fields that make it again. */
+  toJSON(): PlacementFields {
+    const { gpus, physicalToLogical, slotsPerGpu, logicalExperts } = this;
+    return { gpus, physicalToLogical: [...physicalToLogical], slotsPerGpu: [...slotsPerGpu], logicalExperts };
+  }
+
+  private static checked(
+    map: ArrayLike<number>,
+    shape: Omit<PlacementFields, "physicalToLogical">,
+    nameOf: (field: keyof PlacementFields) => string,
+  ): Placement {
+    const name = nameOf("physicalToLogical");
     if (map === null || typeof map !== "object" || !(map.length > 0)) {
-      throw new PlacementError("map", "a non-empty array of expert ids, one per physical slot", map);
+      throw new PlacementError(name, "a non-empty array of expert ids, one per physical slot", map);
     }
-    requireNoneMisspelt("shape", shape, { gpus: true, slotsPerGpu: true });
-    const gpus = requireCount("gpus", shape?.gpus);
+    const gpus = requireCount(nameOf("gpus"), shape?.gpus);
     const slots = map.length;
-    const slotsPerGpu = shape.slotsPerGpu && checkSlotsPerGpu(shape.slotsPerGpu, gpus, slots);
+    const slotsPerGpu = shape.slotsPerGpu && checkSlotsPerGpu(nameOf("slotsPerGpu"), shape.slotsPerGpu, gpus, slots);
     if (!slotsPerGpu && slots % gpus !== 0) {
-      throw new ShapeError("map", `a multiple of gpus = ${gpus} slots`, slots, "Every GPU holds equally many slots.");
+      throw new ShapeError(name, `a multiple of gpus = ${gpus} slots`, slots, "Every GPU holds equally many slots.");
     }
-    let logicalExperts = 0;
-    for (let slot = 0; slot < slots; slot++) {
-      const expert = map[slot];
-      if (!Number.isInteger(expert) || expert < 0 || expert > MAX_EXPERT_ID) {
-        throw new PlacementError(`map[${slot}]`, "an expert id, an integer >= 0", expert);
-      }
-      logicalExperts = Math.max(logicalExperts, expert + 1);
-    }
-    const placement =
-      logicalExperts <= slots ? new Placement(Int32Array.from(map), gpus, logicalExperts, slotsPerGpu) : undefined;
-    const hole = placement ? placement.replicaCount.indexOf(0) : firstMissing(map);
-    if (!placement || hole >= 0) {
-      const remedy = `Experts 0 to ${logicalExperts - 1} must all be placed.`;
-      throw new PlacementError("map", `a slot for expert ${hole}`, "none", remedy);
-    }
-    return placement;
+    const { logicalExperts: given } = shape;
+    if (given !== undefined) requireCount(nameOf("logicalExperts"), given);
+    const experts = requireExperts(name, map, given);
+    return new Placement(Int32Array.from(map), gpus, experts, slotsPerGpu);
   }
 
   /**
@@ -140,92 +190,66 @@ export class Placement {
   }
 }
 
-const lplbShape = "LPLB copies expert d of every GPU once, into redundant slot d of another GPU.";
-
-/** `Placement.toRedundantToOriginal`; `path` is what the map is called in a message. */
-export function redundantToOriginal(placement: Placement, path: string): number[][] {
-  const { gpus, logicalExperts, physicalExperts, physicalToLogical } = placement;
-  const own = logicalExperts / gpus;
-  const perGpu = physicalExperts / gpus;
-  if (placement.slotsPerGpu.some((slots) => slots !== perGpu)) {
-    throw new PlacementError("slotsPerGpu", `${perGpu} on every GPU`, placement.slotsPerGpu, lplbShape);
-  }
-  if (!Number.isInteger(own)) {
-    throw new PlacementError("logicalExperts", `a multiple of gpus = ${gpus}`, logicalExperts, lplbShape);
-  }
-  if (perGpu === own || perGpu > 2 * own) {
-    const expected = `1 to ${own} redundant slots per GPU: ${logicalExperts + gpus} to ${2 * logicalExperts}`;
-    throw new PlacementError("physicalExperts", expected, physicalExperts, lplbShape);
-  }
-  const originalSlot = new Map<number, number>();
-  for (let g = 0; g < gpus; g++) {
-    for (let slot = g * perGpu; slot < g * perGpu + own; slot++) {
-      const expert = physicalToLogical[slot];
-      const other = originalSlot.get(expert);
-      if (other !== undefined) {
-        const expected = `an expert other than in slot ${other}, each being its GPU's own`;
-        throw new PlacementError(`${path}[${slot}]`, expected, expert, lplbShape);
-      }
-      originalSlot.set(expert, slot);
-    }
-  }
-  // G * own = E different experts: every one has its original.
-  const copyOf = new Map<number, number>();
-  const r2o = Array.from({ length: gpus }, (_, g) =>
-    Array.from({ length: perGpu - own }, (_, d) => {
-      const slot = g * perGpu + own + d;
-      const expert = physicalToLogical[slot];
-      const original = originalSlot.get(expert)!;
-      const rank = Math.floor(original / perGpu);
-      if (original % perGpu !== d || rank === g) {
-        throw new PlacementError(`${path}[${slot}]`, `expert ${d} of another GPU`, expert, lplbShape);
-      }
-      const other = copyOf.get(expert);
-      if (other !== undefined) {
-        throw new PlacementError(`${path}[${slot}]`, `an expert that slot ${other} does not copy`, expert, lplbShape);
-      }
-      copyOf.set(expert, slot);
-      return rank;
-    }),
-  );
-  for (let ranks = 2; ranks < gpus; ranks++) {
-    if (gpus % ranks !== 0) continue;
-    const repeats = r2o.every((row, g) => row.every((rank, d) => rank === g - (g % ranks) + r2o[g % ranks][d]));
-    if (repeats) return r2o.slice(0, ranks); // rows of the first block stay within it, or the others would not repeat them
-  }
-  return r2o;
-}
-
 /** Ids beyond this would overflow the i32 arithmetic of the kernels long before memory ran out. */
 const MAX_EXPERT_ID = 2 ** 24;
 
 /** Checks that there is a placement per layer, all of the same sizes, so that their maps are tensors. */
-export function requireLayers(placements: readonly Placement[]): void {
+export function requireLayers(placements: readonly PlacementLike[]): Placement[] {
   if (!Array.isArray(placements) || placements.length === 0) {
     throw new ArgumentError("placements", "an array with a Placement per layer", placements);
   }
+  return sameSizes("placements", placements);
+}
+
+/** A placement of each, all of the same sizes. @param argument  what they are called in a message. */
+export function sameSizes(argument: string, given: readonly PlacementLike[]): Placement[] {
+  const placements = given.map((one, layer) => Placement.of(`${argument}[${layer}]`, one));
   for (const [layer, placement] of placements.entries()) {
-    if (!(placement instanceof Placement)) throw new ArgumentError(`placements[${layer}]`, "a Placement", placement);
     for (const size of ["gpus", "logicalExperts", "physicalExperts"] as const) {
-      const first: number = placements[0][size];
+      const first = placements[0][size];
       if (placement[size] !== first) {
-        throw new ShapeError(`placements[${layer}].${size}`, `${first} as in the first`, placement[size]);
+        throw new ShapeError(`${argument}[${layer}].${size}`, `${first} as in the first`, placement[size]);
       }
     }
   }
+  return placements;
 }
 
-function checkSlotsPerGpu(slotsPerGpu: ArrayLike<number>, gpus: number, slots: number): Int32Array {
+/** Checks the entries of a map, and returns E: as given, or one more than the largest, and then every expert must have a slot. */
+function requireExperts(name: string, map: ArrayLike<number>, given: number | undefined): number {
+  const most = given === undefined ? MAX_EXPERT_ID : given - 1;
+  let experts = given ?? 0;
+  for (let slot = 0; slot < map.length; slot++) {
+    const expert = map[slot];
+    if (!Number.isInteger(expert) || expert < EMPTY || expert > most) {
+      const ids = given === undefined ? "an integer >= 0" : `an integer from 0 to logicalExperts - 1 = ${most}`;
+      throw new PlacementError(`${name}[${slot}]`, `an expert id, ${ids}, or -1 for an empty slot`, expert);
+    }
+    experts = Math.max(experts, expert + 1);
+  }
+  if (given !== undefined) return given;
+  const hole = firstMissing(map);
+  if (hole < Math.max(1, experts)) {
+    const remedy = experts === 0 ? "" : `Experts 0 to ${experts - 1} must all be placed. `;
+    throw new PlacementError(name, `a slot for expert ${hole}`, "none", `${remedy}${LOST}`);
+  }
+  return experts;
+}
+
+/** What makes lost experts of those without a slot. */
+export const LOST = "Where experts are lost, give logicalExperts.";
+
+function checkSlotsPerGpu(name: string, slotsPerGpu: ArrayLike<number>, gpus: number, slots: number): Int32Array {
   if (slotsPerGpu.length !== gpus) {
-    throw new ShapeError("slotsPerGpu", `gpus = ${gpus} numbers`, slotsPerGpu.length ?? slotsPerGpu);
+    throw new ShapeError(name, `gpus = ${gpus} numbers`, slotsPerGpu.length ?? slotsPerGpu);
   }
   let total = 0;
   for (let g = 0; g < gpus; g++) {
     const count = slotsPerGpu[g];
-    if (!Number.isInteger(count) || count < 0) throw new ArgumentError(`slotsPerGpu[${g}]`, "an integer >= 0", count);
+    if (!Number.isInteger(count) || count < 0) throw new ArgumentError(`${name}[${g}]`, "an integer >= 0", count);
     total += count;
   }
-  if (total !== slots) throw new ShapeError("slotsPerGpu", `the ${slots} slots of map in all`, total);
+  if (total !== slots) throw new ShapeError(name, `the ${slots} slots of map in all`, total);
   return Int32Array.from(slotsPerGpu);
 }
 
@@ -237,7 +261,8 @@ export function requireCount(argument: string, value: unknown): number {
   return value;
 }
 
-function firstMissing(map: ArrayLike<number>): number {
+/** The least expert without a slot. */
+export function firstMissing(map: ArrayLike<number>): number {
   const present = new Set(Array.from(map));
   let expert = 0;
   while (present.has(expert)) expert++;

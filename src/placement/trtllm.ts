@@ -1,7 +1,7 @@
 /** TensorRT-LLM's load balancer configuration (moe_config.load_balancer): which expert each slot begins with. */
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
 import { type Fields, type LayerMaps, readIntegers, requireList, slotsOfExperts } from "./maps.ts";
-import { type Placement, requireCount } from "./placement.ts";
+import { firstMissing, type Placement, requireCount } from "./placement.ts";
 
 export interface LoadBalancerConfig {
   /** P */
@@ -44,26 +44,26 @@ export function layersOfConfig(record: Fields): number[] | undefined {
 /**
  * The maps of a configuration, in the order of `layersOfConfig`.
  *
+ * @param logicalExperts  E, where experts may be lost.
  * @throws {ArgumentError | ShapeError} A layer is no list of num_slots experts.  @throws {PlacementError} An entry is no expert, or one has no slot.
  */
-export function readConfig(record: Fields, layers: readonly number[]): LayerMaps {
+export function readConfig(record: Fields, layers: readonly number[], logicalExperts?: number): LayerMaps {
   const rows = record[field] as Record<string, unknown>;
   const { num_slots } = record;
   if (num_slots !== undefined) requireCount("num_slots", num_slots);
   const slots = num_slots ?? requireList(`${field}[${layers[0]}]`, rows[layers[0]], "of integers").length;
   const physicalToLogical = layers.map((layer) => {
     const path = `${field}[${layer}]`;
-    const row = readIntegers(path, rows[layer], "an expert id", 0);
+    const most = logicalExperts === undefined ? undefined : logicalExperts - 1;
+    const row = readIntegers(path, rows[layer], "an expert id", 0, most); // it has no empty slots
     if (row.length !== slots) throw new ShapeError(path, `num_slots = ${slots} experts`, row.length);
     return row;
   });
-  const experts = physicalToLogical.reduce((most, row) => row.reduce((a, b) => Math.max(a, b + 1), most), 0);
-  for (const [i, row] of physicalToLogical.entries()) {
-    const present = new Set(row);
-    if (present.size === experts) continue;
-    const missing = row.findIndex((_, e) => !present.has(e));
-    const hole = missing >= 0 ? missing : row.length;
-    throw new PlacementError(`${field}[${layers[i]}]`, `a slot for expert ${hole}`, "none");
+  const largest = physicalToLogical.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), 0);
+  const experts = logicalExperts ?? largest + 1;
+  for (const [i, row] of logicalExperts === undefined ? physicalToLogical.entries() : []) {
+    const hole = firstMissing(row);
+    if (hole < experts) throw new PlacementError(`${field}[${layers[i]}]`, `a slot for expert ${hole}`, "none");
   }
-  return { physicalToLogical, slotsOf: physicalToLogical.map(slotsOfExperts) };
+  return { physicalToLogical, slotsOf: physicalToLogical.map((row) => slotsOfExperts(row, experts)) };
 }

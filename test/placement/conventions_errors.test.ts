@@ -30,9 +30,9 @@ const alongRing = [[0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 0]];
 
 describe("maps that are not as they should be", () => {
   const map = { physical_to_logical_map: example };
-  const unused = "-1 is an unused slot, and a Placement cannot have any: every slot takes tokens.";
+  const lost = "Where experts are lost, give logicalExperts.";
   const slot = (most: number) => `one of ${most + 1} slots, 0 to ${most}`;
-  const hold = "Every slot must hold an expert.";
+  const hold = "Every slot must hold an expert, where the map from slots to experts is missing.";
   const range = (least: number, most: number) => `an integer from ${least} to ${most}`;
   type BadRecord = [message: string, kind: Kind, json: unknown, shape?: unknown];
 
@@ -78,20 +78,41 @@ describe("maps that are not as they should be", () => {
       { phy2log: [] },
     ],
     ["phy2log[1]: expected a non-empty array of integers, got 0.", ArgumentError, { phy2log: [[0], 0] }],
-    [`phy2log[1][0]: expected an expert id, got -1. ${unused}`, PlacementError, { phy2log: [[0], [-1]] }],
+    [`phy2log[1]: expected a slot for expert 0, got "none". ${lost}`, PlacementError, { phy2log: [[0], [-1]] }],
     [
-      `phy2log[0][1]: expected an expert id, got -1n. ${unused}`,
+      `phy2log[0]: expected a slot for expert 0, got "none". ${lost}`,
       PlacementError,
-      { phy2log: [BigInt64Array.of(0n, -1n)] },
+      { phy2log: [BigInt64Array.of(1n, -1n)] },
     ],
-    [`phy2log[0][1]: expected an expert id, ${range(0, 1)}, got 2.`, PlacementError, { phy2log: [[0, 2]] }],
+    [`phy2log[0][0]: expected an expert id or -1, ${range(-1, 0)}, got -2.`, PlacementError, { phy2log: [[-2]] }],
     [
-      `phy2log[0][0]: expected an expert id, ${range(0, 0)}, got 9007199254740993n.`,
+      "phy2log[0][1]: expected 1 as in log2phy, got -1.",
+      PlacementError,
+      {
+        phy2log: [[0, -1, 1]],
+        log2phy: [
+          [
+            [0, -1],
+            [1, 2],
+          ],
+        ],
+      },
+    ],
+    [
+      "logcnt[0]: expected logicalExperts = 3 rows, got 2.",
+      ShapeError,
+      { phy2log: [[0, 1]], logcnt: [[1, 1]] },
+      { gpus: 1, logicalExperts: 3 },
+    ],
+    ["logicalExperts: expected an integer >= 1, got 0.", ArgumentError, map, { gpus: 1, logicalExperts: 0 }],
+    [`phy2log[0][1]: expected an expert id or -1, ${range(-1, 1)}, got 2.`, PlacementError, { phy2log: [[0, 2]] }],
+    [
+      `phy2log[0][0]: expected an expert id or -1, ${range(-1, 0)}, got 9007199254740993n.`,
       PlacementError,
       { phy2log: [BigInt64Array.of(2n ** 53n + 1n)] },
     ],
     [
-      `phy2log[0][0]: expected an expert id, ${range(0, 2)}, got undefined.`,
+      `phy2log[0][0]: expected an expert id or -1, ${range(-1, 2)}, got undefined.`,
       PlacementError,
       { phy2log: [Object.assign(new Array(3), { 1: 0 })] },
     ],
@@ -106,7 +127,7 @@ describe("maps that are not as they should be", () => {
       },
     ],
     [
-      'phy2log[1]: expected a slot for expert 2, got "none".',
+      `phy2log[1]: expected a slot for expert 2, got "none". ${lost}`,
       PlacementError,
       {
         phy2log: [
@@ -115,7 +136,11 @@ describe("maps that are not as they should be", () => {
         ],
       },
     ],
-    ['phy2log[0]: expected a slot for expert 1, got "none".', PlacementError, { phy2log: [[0, 0]], logcnt: [[1, 1]] }],
+    [
+      `phy2log[0]: expected a slot for expert 1, got "none". ${lost}`,
+      PlacementError,
+      { phy2log: [[0, 0]], logcnt: [[1, 1]] },
+    ],
     [
       "phy2log[0]: expected a multiple of gpus = 3 slots, got 4. Every GPU holds equally many slots.",
       ShapeError,
@@ -137,7 +162,7 @@ describe("maps that are not as they should be", () => {
     ["log2phy[0][1]: expected 2 slots as in log2phy[0][0], got 1.", ShapeError, { log2phy: [[[0, 1], [2]]] }],
     ["log2phy[1]: expected 2 values as in log2phy[0], got 1.", ShapeError, { log2phy: [[[0], [1]], [[0]]] }],
     [
-      "log2phy[0][1][0]: expected a slot, for every expert must have one, got -1.",
+      `log2phy[0][1][0]: expected a slot, for every expert must have one, got -1. ${lost}`,
       PlacementError,
       {
         log2phy: [
@@ -187,7 +212,7 @@ describe("maps that are not as they should be", () => {
       { phy2log: [[0, 1, 2]], log2phy: [[[1], [0], [2]]] },
     ],
     [
-      `phy2log[0][2]: expected an expert id, ${range(0, 1)}, got 2.`,
+      `phy2log[0][2]: expected an expert id or -1, ${range(-1, 1)}, got 2.`,
       PlacementError,
       { phy2log: [[0, 1, 2]], log2phy: [[[0], [1]]] },
     ],

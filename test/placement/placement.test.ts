@@ -28,16 +28,19 @@ describe("Placement.fromPhysicalToLogical", () => {
     });
   });
 
-  const id = "an expert id, an integer >= 0";
+  const id = "an expert id, an integer >= 0, or -1 for an empty slot";
   const slots = "map: expected a non-empty array of expert ids, one per physical slot";
   const gpus = "gpus: expected an integer >= 1";
   const hole = (expert: number, last: number) =>
-    `map: expected a slot for expert ${expert}, got "none". Experts 0 to ${last} must all be placed.`;
+    `map: expected a slot for expert ${expert}, got "none". Experts 0 to ${last} must all be placed. ${lost}`;
+  const lost = "Where experts are lost, give logicalExperts.";
+  const noSlots = noIds.filter(([shown]) => shown !== "-1");
   test.each<BadCall>([
     [hole(0, 1), PlacementError, [1, 1], { gpus: 2 }],
     [hole(1, 2), PlacementError, [0, 2, 2, 0], { gpus: 2 }],
     [hole(3, 9), PlacementError, [0, 9, 2, 1], { gpus: 2 }],
-    ...noIds.map(([shown, value]): BadCall => {
+    [`map: expected a slot for expert 0, got "none". ${lost}`, PlacementError, [-1, -1], { gpus: 2 }],
+    ...noSlots.map(([shown, value]): BadCall => {
       return [`map[1]: expected ${id}, got ${shown}.`, PlacementError, [0, value], { gpus: 2 }];
     }),
     [`map[1]: expected ${id}, got undefined.`, PlacementError, Object.assign([0], { length: 2 }), { gpus: 2 }],
@@ -51,6 +54,13 @@ describe("Placement.fromPhysicalToLogical", () => {
       ],
       { gpus: 2 },
     ],
+    [
+      "map[1]: expected an expert id, an integer from 0 to logicalExperts - 1 = 3, or -1 for an empty slot, got 4.",
+      PlacementError,
+      [0, 4],
+      { gpus: 2, logicalExperts: 4 },
+    ],
+    ["logicalExperts: expected an integer >= 1, got 0.", ArgumentError, [0, 1], { gpus: 2, logicalExperts: 0 }],
     [`${slots}, got Array of length 0.`, PlacementError, [], { gpus: 1 }],
     [`${slots}, got an object of DataView.`, PlacementError, new DataView(new ArrayBuffer(8)), { gpus: 2 }],
     [`${slots}, got "0110".`, PlacementError, "0110", { gpus: 2 }],
@@ -74,6 +84,37 @@ describe("Placement.fromPhysicalToLogical", () => {
       kind,
     ),
   );
+});
+
+describe("empty slots and lost experts", () => {
+  test("an empty slot keeps its number, and nothing else has it", () => {
+    const placement = Placement.fromPhysicalToLogical([-1, 1, 0, -1, 1, 2], { gpus: 3 });
+    expect(placement).toMatchObject({
+      logicalExperts: 3,
+      physicalExperts: 6,
+      physicalToLogical: Int32Array.of(-1, 1, 0, -1, 1, 2),
+      replicaCount: Int32Array.of(1, 2, 1),
+      maxReplicas: 2,
+      logicalToPhysical: Int32Array.of(2, -1, 1, 4, 5, -1),
+      gpuOf: Int32Array.of(0, 0, 1, 1, 2, 2),
+      slotsPerGpu: Int32Array.of(2, 2, 2),
+    });
+  });
+
+  test("an expert without a slot is lost where E is given, be it the last one, or all of them", () => {
+    const placement = Placement.fromPhysicalToLogical([0, 2, 2, -1], { gpus: 2, logicalExperts: 5 });
+    expect(placement).toMatchObject({ logicalExperts: 5, replicaCount: Int32Array.of(1, 0, 2, 0, 0) });
+    expect([...placement.logicalToPhysical]).toEqual([0, -1, -1, -1, 1, 2, -1, -1, -1, -1]);
+    const none = Placement.fromPhysicalToLogical([-1, -1], { gpus: 2, logicalExperts: 3 });
+    expect(none).toMatchObject({ replicaCount: new Int32Array(3), maxReplicas: 1 });
+  });
+
+  test("LPLB's r2o has no empty slots", () => {
+    const placement = Placement.fromPhysicalToLogical([0, 1, 1, -1], { gpus: 2 });
+    expect(() => placement.toRedundantToOriginal()).toThrow(
+      /^physicalToLogical\[3\]: expected an expert in every slot/,
+    );
+  });
 });
 
 const noRows = "r2o: expected a row per rank";
