@@ -8,7 +8,7 @@
 // hottest of them bounds t, so they are one place together.                       [src/group_form.ts, src/elimination.ts]
 //
 // Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.
-//           topology: [topologies, stride] u32 records as src/kernels/group_table.ts writes them; LP p uses record p % topologies.
+//           topology: [topologies, stride] u32 records of the living GPUs as src/kernels/group_table.ts writes them; LP p uses record p % topologies.
 //           skip: [B] u32: where not 0, the LP's quotas and proof stay as they are.
 //           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
 // Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
@@ -60,8 +60,8 @@ const AT_LABEL = AT_OWNER + MAX_REPLICAS;             // the caller's GPU of eac
 fn at_speed() -> u32 { return AT_LABEL + params.gpus + 1u; }         // f32 bits of each row; mean 1 over the places
 fn at_pace() -> u32 { return at_speed() + params.gpus + 1u; }        // time of one token on each row, u32
 fn at_singles() -> u32 { return at_pace() + params.gpus + 1u; }      // list of each row: load columns of experts without a choice
-fn at_place() -> u32 { return at_singles() + params.gpus + 2u; }     // place of the caller's GPUs; FIXED_GPU where it has none
-fn at_slot() -> u32 { return at_place() + params.gpus; }             // replica of each slot, or MAX_REPLICAS + load column
+fn at_place() -> u32 { return at_singles() + params.gpus + 2u; }     // place of the caller's GPUs; FIXED_GPU where it has none, or is dead
+fn at_slot() -> u32 { return at_place() + params.gpus; }             // replica of each slot, MAX_REPLICAS + load column, or IDLE_SLOT
 fn at_share() -> u32 { return at_slot() + params.slots; }            // ordinal among the replica's slots, their number << 16
 
 const FIXED_GPU = 0xffffffffu;
@@ -97,6 +97,10 @@ fn alone(p: u32, row: u32) -> i32 {
 fn write_quotas(p: u32, lane: u32) {
   for (var slot = lane; slot < params.slots; slot += WG) {
     let source = topology[record + at_slot() + slot];
+    if (source == IDLE_SLOT) {
+      quota[p * params.slots + slot] = 0;
+      continue;
+    }
     let share = topology[record + at_share() + slot];
     let ordinal = i32(share & 0xffffu);
     let slots = i32(share >> 16u);

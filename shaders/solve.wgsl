@@ -6,7 +6,7 @@
 // i32 until max load equals the bound of S exactly (common/finish.wgsl). Fractions are the same in small units: see src/backend_webgpu.ts.
 //
 // Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.
-//           topology: [topologies, stride] u32 records as src/kernels/topology_table.ts writes them; LP p uses record p % topologies.
+//           topology: [topologies, stride] u32 records of the living GPUs as src/kernels/topology_table.ts writes them; LP p uses record p % topologies.
 //           skip: [B] u32: where not 0, the LP's quotas and proof stay as they are.
 //           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
 // Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
@@ -34,7 +34,9 @@ const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or mor
 // Parts of a topology record. The last four depend on E and P.
 const AT_EXPERTS = 0u;                                // number of experts with a choice of replica
 const AT_SINGLES = 1u;                                // number of experts without
-const AT_SPEED = 2u;                                  // f32 bits, mean 1
+const AT_GPUS = 2u;                                   // A, the GPUs that are alive
+const AT_LABEL = 3u;                                  // the caller's GPU of each
+const AT_SPEED = AT_LABEL + MAX_GPUS;                 // f32 bits, mean 1
 const AT_PACE = AT_SPEED + MAX_GPUS;                  // time of one token, u32
 const AT_EXPERT = AT_PACE + MAX_GPUS;                 // load column of each expert with a choice
 const AT_START = AT_EXPERT + MAX_EXPERTS;             // its first replica
@@ -44,11 +46,11 @@ const AT_GPU_START = AT_OWNER + MAX_REPLICAS;         // first of each GPU's rep
 const AT_GPU_REPLICA = AT_GPU_START + MAX_GPUS + 1u;  // replicas by GPU
 const AT_SINGLE = AT_GPU_REPLICA + MAX_REPLICAS;      // load column of each expert without a choice
 fn at_single_gpu() -> u32 { return AT_SINGLE + params.experts; }
-fn at_slot() -> u32 { return AT_SINGLE + 2u * params.experts; }  // replica of each slot, or MAX_REPLICAS + single
+fn at_slot() -> u32 { return AT_SINGLE + 2u * params.experts; }  // replica of each slot, MAX_REPLICAS + single, or IDLE_SLOT
 fn at_share() -> u32 { return at_slot() + params.slots; }        // ordinal among the replica's slots, their number << 16
 
 var<private> record: u32;                        // where this LP's topology record starts
-var<private> gpus: u32;                          // G
+var<private> gpus: u32;                          // A: dead GPUs take no part
 var<private> experts: u32;                       // experts with a choice of replica
 var<private> tokens: array<i32, MAX_EXPERTS>;    // their loads
 var<private> alone: array<i32, MAX_GPUS>;        // tokens that have no choice: base loads and experts with one replica
@@ -56,15 +58,16 @@ var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
 
 fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
 fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }
+fn label(g: u32) -> u32 { return topology[record + AT_LABEL + g]; }
 fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
 
 fn read_problem(p: u32) {
   record = (p % params.topologies) * params.stride;
-  gpus = params.gpus;
+  gpus = topology[record + AT_GPUS];
   experts = topology[record + AT_EXPERTS];
   for (var g = 0u; g < gpus; g++) {
     alone[g] = 0;
-    if (params.has_base != 0u) { alone[g] = base[p * gpus + g]; }
+    if (params.has_base != 0u) { alone[g] = base[p * params.gpus + label(g)]; }
   }
   let row = p * params.experts;
   let singles = topology[record + AT_SINGLES];
@@ -78,6 +81,10 @@ fn read_problem(p: u32) {
 fn write_quotas(p: u32) {
   for (var slot = 0u; slot < params.slots; slot++) {
     let source = topology[record + at_slot() + slot];
+    if (source == IDLE_SLOT) {
+      quota[p * params.slots + slot] = 0;
+      continue;
+    }
     let share = topology[record + at_share() + slot];
     let ordinal = i32(share & 0xffffu);
     let slots = i32(share >> 16u);
@@ -107,13 +114,18 @@ fn solve(
   let moves = finish();
 
   write_quotas(p);
-  let first = p * (3u + (gpus + 31u) / 32u);
+  let words = (params.gpus + 31u) / 32u;
+  let first = p * (3u + words);
   proof[first] = select(GAP, OPTIMAL, moves <= MOVE_LIMIT);
   proof[first + 1u] = iterations;
   proof[first + 2u] = moves;
-  for (var g = 0u; g < gpus; g += 32u) {
+  var next = 0u;  // labels ascend
+  for (var word = 0u; word < words; word++) {
     var bits = 0u;
-    for (var i = 0u; i < min(32u, gpus - g); i++) { bits |= select(0u, 1u << i, member[g + i]); }
-    proof[first + 3u + g / 32u] = bits;
+    while (next < gpus && label(next) / 32u == word) {
+      bits |= select(0u, 1u << (label(next) % 32u), member[next]);
+      next++;
+    }
+    proof[first + 3u + word] = bits;
   }
 }

@@ -31,7 +31,8 @@ fn share(amount: i32, ordinal: u32, slots: u32) -> i32 {
   return amount / parts + select(0, 1, i32(ordinal) < amount % parts);
 }
 
-/// Serves the experts on one GPU that have no choice, and returns its load without the others. Their labels are [first, end).
+/// Serves the experts on one GPU that have no choice, and returns its load without the others. Their labels are [first, end), with those of slots
+/// that have no replica, whose quota is 0.
 fn serve_singles(p: u32, gpu: u32, first: u32, end: u32) -> i32 {
   var sum = 0;
   if (params.has_base != 0u) { sum = base[p * params.gpus + gpu]; }
@@ -40,6 +41,8 @@ fn serve_singles(p: u32, gpu: u32, first: u32, end: u32) -> i32 {
     let tokens = load[p * params.experts + single.x];
     if (single.w == 1u) {
       quota[p * params.slots + single.y] = tokens;
+    } else if (single.w == 0u) {
+      quota[p * params.slots + single.y] = 0;
     } else {
       quota[p * params.slots + single.y] = share(tokens, single.z, single.w);
     }

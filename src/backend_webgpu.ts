@@ -12,7 +12,7 @@ import { Pauses } from "./pauses.ts";
 import { type Loads, rowsOf } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import { type KernelChoice, type PlannedKernel, planKernel } from "./specialised/plan.ts";
-import type { Topology } from "./topology.ts";
+import { NO_REPLICA, type Topology } from "./topology.ts";
 
 /**
  * The caller's buffers for `encode`, on the solver's device, usage STORAGE, 32-bit words, row-major without gaps. Offsets must be multiples
@@ -24,7 +24,7 @@ export interface SolverBuffers {
   batch: number;
   /** [B, E] i32 >= 0; with the magnitudes of base loads, an LP's sum must stay below 2^31. Not checked. */
   expertLoad: BufferSlice;
-  /** [B, gpus] i32. */
+  /** [B, gpus] i32; of dead GPUs not read. */
   baseLoad?: BufferSlice;
   /** [B, P] i32, written. */
   quota: BufferSlice;
@@ -71,7 +71,7 @@ export async function webgpuBackend(
   topology: Topology,
   choice: KernelChoice,
 ): Promise<WebgpuBackend> {
-  const { gpus, experts, slots } = topology;
+  const { gpus: living, allGpus: gpus, label, experts, slots } = topology;
   const words = proofWords(gpus);
   const loss = watchLoss(device);
   const lost = (cause?: unknown) => {
@@ -221,9 +221,9 @@ export async function webgpuBackend(
     pauses.rested();
     const mapped = readback.getMappedRange(0, quotaBytes + proofBytes);
     raw.quota.set(new Int32Array(mapped, 0, count * slots), first * slots);
-    const { member, iterations, moves } = decodeProofs(new Uint32Array(mapped, quotaBytes), count, gpus);
+    const { member, iterations, moves } = decodeProofs(new Uint32Array(mapped, quotaBytes), count, gpus, label);
     readback.unmap();
-    raw.member.set(member, first * gpus);
+    raw.member.set(member, first * living);
     raw.iterations.set(iterations, first);
     raw.moves.set(moves, first);
     if (loads.tokens === "integer") return;
@@ -271,47 +271,59 @@ const REMEDY = `Create a new solver, or use backend "auto" or "cpu".`;
 /** Fractions are solved as whole units, this many in an LP: rounding to them costs about 1e-9 of the total. */
 const UNITS = 2 ** 30;
 
+/** [B, living GPUs] as the kernels read base loads: [B, all GPUs]. */
+function ofAll({ gpus, allGpus, label }: Topology, living: Int32Array): Int32Array<ArrayBuffer> {
+  if (gpus === allGpus) return living as Int32Array<ArrayBuffer>;
+  const all = new Int32Array((living.length / gpus) * allGpus);
+  for (const [i, load] of living.entries()) all[Math.floor(i / gpus) * allGpus + label[i % gpus]] = load;
+  return all;
+}
+
 /**
  * Loads as the kernel reads them: whole tokens as they are; fractions in units of their LP's total / UNITS,
  * base loads counted by magnitude. Any f64 range fits, and the exact finish closes the gap that f32 would leave.
  */
 async function uploadable(
   { batch, expertLoad: load, baseLoad: base, tokens }: Loads,
-  { experts, gpus }: Topology,
+  topology: Topology,
   pauses: Pauses,
 ) {
+  const { experts, gpus, lost } = topology;
   if (tokens === "integer") {
-    return { expertLoad: load as Int32Array<ArrayBuffer>, baseLoad: base as Int32Array<ArrayBuffer> | undefined };
+    return { expertLoad: load as Int32Array<ArrayBuffer>, baseLoad: base && ofAll(topology, base as Int32Array) };
   }
   const wholeLoad = new Int32Array(load.length);
   const wholeBase = base && new Int32Array(base.length);
   await pauses.inPieces(batch, experts + gpus, (first, end) => {
     for (let i = first; i < end; i++) {
       let total = 0;
-      for (let e = 0; e < experts; e++) total += load[i * experts + e];
+      for (let e = 0; e < experts; e++) if (!lost.includes(e)) total += load[i * experts + e];
       if (base) for (let g = 0; g < gpus; g++) total += Math.abs(base[i * gpus + g]);
       if (total === 0) continue;
       const toUnits = (value: number) => Math.round((value / total) * UNITS);
-      for (let e = 0; e < experts; e++) wholeLoad[i * experts + e] = toUnits(load[i * experts + e]);
+      for (let e = 0; e < experts; e++) {
+        if (!lost.includes(e)) wholeLoad[i * experts + e] = toUnits(load[i * experts + e]);
+      }
       if (base && wholeBase) for (let g = 0; g < gpus; g++) wholeBase[i * gpus + g] = toUnits(base[i * gpus + g]);
     }
   });
-  return { expertLoad: wholeLoad, baseLoad: wholeBase };
+  return { expertLoad: wholeLoad, baseLoad: wholeBase && ofAll(topology, wholeBase) };
 }
 
 /** From units back to tokens: scales the slots of each expert to its load in f64, and leaves the last rounding to the largest. */
 function conserve(topology: Topology, { expertLoad }: Loads, lp: number, quota: Float64Array): void {
-  const { experts, slots, slotExpert } = topology;
+  const { experts, slots, slotExpert, slotReplica } = topology;
   const sum = new Float64Array(experts);
-  for (let p = 0; p < slots; p++) sum[slotExpert[p]] += quota[p];
+  for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) sum[slotExpert[p]] += quota[p];
   const largest = new Int32Array(experts).fill(-1);
   const rest = new Float64Array(experts);
   for (let e = 0; e < experts; e++) rest[e] = expertLoad[lp * experts + e];
   for (let p = 0; p < slots; p++) {
+    if (slotReplica[p] === NO_REPLICA) continue;
     const e = slotExpert[p];
     quota[p] = sum[e] > 0 ? quota[p] * (expertLoad[lp * experts + e] / sum[e]) : 0;
     rest[e] -= quota[p];
     if (largest[e] < 0 || quota[p] > quota[largest[e]]) largest[e] = p;
   }
-  for (let e = 0; e < experts; e++) quota[largest[e]] += rest[e];
+  for (let e = 0; e < experts; e++) if (largest[e] >= 0) quota[largest[e]] += rest[e];
 }

@@ -2,18 +2,23 @@
  * The proof, checked by itself: everything is recomputed from the problem and the solution's claims. Shares no code with the solvers,
  * not even their reduction of the edge form. Loads that are integers are added as integers, exactly.
  */
+import type { Active } from "./active.ts";
 import { reader, requireSolution } from "./check_solution.ts";
+import { Placement } from "./placement/placement.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
 export interface Certificate {
-  /** Every token is served exactly once: each expert's quotas add up to its load. (In the edge form a flow cannot lose tokens.) */
+  /**
+   * Every token is served exactly once: each expert's quotas add up to its load, but of those without a slot on a living GPU, which `lost` and
+   * `unserved` say. (In the edge form a flow cannot lose tokens.)
+   */
   conserved: boolean;
-  /** No quota or flow is negative or beyond its capacity, and in whole tokens none is a fraction. */
+  /** No quota or flow is negative or beyond its capacity, which is 0 on dead GPUs and in empty slots; in whole tokens none is a fraction. */
   withinCapacity: boolean;
-  /** gpuLoad and maxLoad are what the quotas or flows give. */
+  /** gpuLoad and maxLoad are what the quotas or flows give; 0 on dead GPUs. */
   loadsTrue: boolean;
-  /** The bottleneck set proves lowerBound, and price is the dual that belongs to it: 1 / speed(S) on S, 0 elsewhere. */
+  /** The bottleneck set, of living GPUs, proves lowerBound, and price is the dual that belongs to it: 1 / speed(S) on S, 0 elsewhere. */
   boundValid: boolean;
   /** (maxLoad - lowerBound) / maxLoad, recomputed. */
   gap: number;
@@ -27,8 +32,10 @@ export interface Certificate {
 interface Claims {
   conserved: boolean;
   withinCapacity: boolean;
-  /** [G] recomputed loads. */
+  /** [G] recomputed loads, 0 where a GPU is dead. */
   load: Float64Array;
+  /** [G] whether a GPU is alive. */
+  alive: boolean[];
   /** inside(S) for a set of GPUs. */
   inside(member: readonly boolean[]): number;
 }
@@ -53,16 +60,18 @@ export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution |
 export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Certificate[] {
   const { batch, gpus } = requireSolution(problem, solution);
   const speed = Array.from({ length: gpus }, (_, g) => problem.speed?.[g] ?? 1);
+  const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  const placement = edgeForm ? undefined : Placement.of("problem.placement", problem.placement);
   return Array.from({ length: batch }, (_, lp) => {
-    const claims = isEdgeForm<ReplicaProblem, EdgeProblem>(problem)
-      ? edgeClaims(problem, solution as EdgeSolution, lp)
-      : replicaClaims(problem, solution as ReplicaSolution, lp);
+    const claims = placement
+      ? replicaClaims({ ...(problem as ReplicaProblem), placement }, solution as ReplicaSolution, lp)
+      : edgeClaims(problem as EdgeProblem, solution as EdgeSolution, lp);
     return judge(speed, claims, solution, lp);
   });
 }
 
 function judge(speed: number[], claims: Claims, solution: ReplicaSolution | EdgeSolution, lp: number): Certificate {
-  const { conserved, withinCapacity, load, inside } = claims;
+  const { conserved, withinCapacity, load, alive, inside } = claims;
   const gpus = speed.length;
   const whole = solution.tokens === "integer";
   const maxLoad = solution.maxLoad[lp];
@@ -71,7 +80,7 @@ function judge(speed: number[], claims: Claims, solution: ReplicaSolution | Edge
     whole ? a === b : Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b));
 
   let loadsTrue = near(
-    load.reduce((top, tokens, g) => Math.max(top, tokens / speed[g]), -Infinity),
+    load.reduce((top, tokens, g) => (alive[g] ? Math.max(top, tokens / speed[g]) : top), -Infinity),
     maxLoad,
   );
   for (let g = 0; g < gpus; g++) loadsTrue &&= near(load[g], solution.gpuLoad[lp * gpus + g]);
@@ -81,7 +90,7 @@ function judge(speed: number[], claims: Claims, solution: ReplicaSolution | Edge
   const insideSpeed = speed.reduce((sum, v, g) => sum + (member[g] ? v : 0), 0);
   let boundValid =
     bottleneck.length > 0 &&
-    bottleneck.every((g, i) => Number.isInteger(g) && g >= 0 && g < gpus && !(g <= bottleneck[i - 1]));
+    bottleneck.every((g, i) => Number.isInteger(g) && g >= 0 && g < gpus && alive[g] && !(g <= bottleneck[i - 1]));
   for (let g = 0; g < gpus; g++) {
     const price = member[g] ? 1 / insideSpeed : 0;
     boundValid &&= Math.abs(solution.price[lp * gpus + g] - price) <= ROUNDING * price;
@@ -114,35 +123,51 @@ function wholeTokensBefore(t: number, v: number): number {
 }
 
 function replicaClaims(
-  { placement, expertLoad, baseLoad }: ReplicaProblem,
+  { placement, expertLoad, baseLoad, active }: ReplicaProblem & { placement: Placement },
   solution: ReplicaSolution,
   lp: number,
 ): Claims {
   const { gpus, logicalExperts, physicalExperts, physicalToLogical, gpuOf } = placement;
+  const alive = Array.from({ length: gpus }, (_, g) => Boolean((active as Active | undefined)?.[g] ?? true));
   const loadOf = reader(expertLoad, logicalExperts);
   const baseOf = baseLoad === undefined ? () => 0 : reader(baseLoad, gpus);
   const w = Array.from({ length: logicalExperts }, (_, e) => loadOf(lp, e));
-  const b = Array.from({ length: gpus }, (_, g) => baseOf(lp, g));
+  const b = Array.from({ length: gpus }, (_, g) => (alive[g] ? baseOf(lp, g) : 0));
   const load = Float64Array.from(b);
+  const lives = new Array<boolean>(logicalExperts).fill(false);
   const served = new Float64Array(logicalExperts);
   let withinCapacity = true;
   for (let p = 0; p < physicalExperts; p++) {
     const tokens = solution.quota[lp * physicalExperts + p];
+    const e = physicalToLogical[p];
+    if (e < 0 || !alive[gpuOf[p]]) {
+      withinCapacity &&= tokens === 0;
+      continue;
+    }
     withinCapacity &&= tokens >= 0 && isAllowed(tokens, solution.tokens);
-    served[physicalToLogical[p]] += tokens;
+    lives[e] = true;
+    served[e] += tokens;
     load[gpuOf[p]] += tokens;
   }
   const slack = solution.tokens === "integer" ? 0 : ROUNDING;
-  const conserved = w.every((tokens, e) => Math.abs(served[e] - tokens) <= slack * tokens);
+  const lost = [...lives.keys()].filter((e) => !lives[e]);
+  const unserved = lost.reduce((sum, e) => sum + w[e], 0);
+  const conserved =
+    w.every((tokens, e) => !lives[e] || Math.abs(served[e] - tokens) <= slack * tokens) &&
+    solution.lost.length === lost.length &&
+    lost.every((e, i) => solution.lost[i] === e) &&
+    Math.abs(solution.unserved[lp] - unserved) <= slack * unserved;
   const inside = (member: readonly boolean[]) => {
-    const confined = new Array<boolean>(logicalExperts).fill(true);
-    for (let p = 0; p < physicalExperts; p++) if (!member[gpuOf[p]]) confined[physicalToLogical[p]] = false;
+    const confined = [...lives];
+    for (let p = 0; p < physicalExperts; p++) {
+      if (alive[gpuOf[p]] && !member[gpuOf[p]]) confined[physicalToLogical[p]] = false;
+    }
     let sum = 0;
     for (let g = 0; g < gpus; g++) if (member[g]) sum += b[g];
     for (let e = 0; e < logicalExperts; e++) if (confined[e]) sum += w[e];
     return sum;
   };
-  return { conserved, withinCapacity, load, inside };
+  return { conserved, withinCapacity, load, alive, inside };
 }
 
 function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solution: EdgeSolution, lp: number): Claims {
@@ -166,7 +191,7 @@ function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solutio
     for (const [e, [from, to]] of edges.entries()) if (member[from] && !member[to]) sum -= c[e];
     return sum;
   };
-  return { conserved, withinCapacity, load, inside };
+  return { conserved, withinCapacity, load, alive: new Array<boolean>(gpus).fill(true), inside };
 }
 
 function isAllowed(tokens: number, mode: "integer" | "fractional"): boolean {

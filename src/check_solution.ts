@@ -1,7 +1,8 @@
+import { checkActive, refuseActive } from "./active.ts";
 import { ArgumentError, LoadError, ShapeError } from "./errors.ts";
 import type { Numbers, Rows } from "./numbers.ts";
 import { requireObject } from "./objects.ts";
-import { Placement } from "./placement/placement.ts";
+import { isPlacementLike, Placement } from "./placement/placement.ts";
 import { isEdgeForm, type LoadBalanceProblem, problemFields, tokenModes } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
@@ -36,6 +37,10 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
   for (const one of ["gpuLoad", "price"] as const) {
     requireLength(`solution.${one}`, solution[one], `B * gpus = ${batch} * ${gpus}`, batch * gpus);
   }
+  if (name === "quota") {
+    requireList("solution.lost", answer.lost, "experts");
+    requireLength("solution.unserved", answer.unserved, "B", batch);
+  }
   for (const one of ["status", "maxLoad", "lowerBound", "gap", "bottleneck"] as const) {
     requireLength(`solution.${one}`, solution[one], "B", batch);
   }
@@ -47,6 +52,7 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
 
 function sizesOf(problem: LoadBalanceProblem): Sizes {
   if (isEdgeForm<unknown, { edges: unknown }>(problem)) {
+    refuseActive(problem);
     requireObject("problem", problem, problemFields.edge);
     const { gpus, edges, load, capacity, speed } = problem;
     if (!Number.isInteger(gpus) || gpus < 1) throw new ArgumentError("problem.gpus", "an integer >= 1", gpus);
@@ -61,14 +67,15 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
     return { batch, gpus, served: edges.length };
   }
   requireObject("problem", problem, problemFields.replica);
-  const { placement, expertLoad, baseLoad, speed } = problem;
-  if (!(placement instanceof Placement)) {
+  const { placement, expertLoad, baseLoad, speed, active } = problem;
+  if (!isPlacementLike(placement)) {
     throw new ArgumentError("problem.placement", "a Placement, or the fields of a graph instead", placement);
   }
-  const { gpus, logicalExperts, physicalExperts } = placement;
+  const { gpus, logicalExperts, physicalExperts } = Placement.of("problem.placement", placement);
+  const alive = checkActive(active, gpus, "problem.active");
   const batch = batchOf("problem.expertLoad", expertLoad, logicalExperts, "E");
   if (baseLoad !== undefined) {
-    requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch);
+    requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch, alive);
   }
   requireSpeed(speed, gpus);
   return { batch, gpus, served: physicalExperts };
@@ -94,15 +101,23 @@ function batchOf(argument: string, values: Rows, width: number, name: string): n
 }
 
 /** Throws unless they are [batch, width] finite numbers, flat or in rows. */
-function requireRows(argument: string, values: Rows, name: string, width: number, batch: number): void {
+/** @param alive  [width] whose values count. */
+function requireRows(
+  argument: string,
+  values: Rows,
+  name: string,
+  width: number,
+  batch: number,
+  alive?: Uint8Array,
+): void {
   requireList(argument, values, "numbers");
   if (!isList(values[0])) {
-    requireNumbers(argument, values as Numbers, `B * ${name} = ${batch} * ${width}`, batch * width);
+    requireNumbers(argument, values as Numbers, `B * ${name} = ${batch} * ${width}`, batch * width, alive);
     return;
   }
   if (values.length !== batch) throw new ShapeError(argument, `B = ${batch} rows`, values.length);
   for (let lp = 0; lp < batch; lp++) {
-    requireNumbers(`${argument}[${lp}]`, values[lp] as Numbers, name, width);
+    requireNumbers(`${argument}[${lp}]`, values[lp] as Numbers, name, width, alive);
   }
 }
 
@@ -110,9 +125,11 @@ function requireSpeed(speed: Numbers | undefined, gpus: number): void {
   if (speed !== undefined) requireNumbers("problem.speed", speed, "gpus", gpus);
 }
 
-function requireNumbers(argument: string, values: Numbers, formula: string, length: number): void {
+/** @param alive  [G] whose values count, where they are [B, G] or a row of it. */
+function requireNumbers(argument: string, values: Numbers, formula: string, length: number, alive?: Uint8Array): void {
   requireLength(argument, values, formula, length);
   for (let i = 0; i < length; i++) {
+    if (alive?.[i % alive.length] === 0) continue;
     if (!Number.isFinite(values[i])) throw new LoadError(`${argument}[${i}]`, "a finite number", values[i]);
   }
 }

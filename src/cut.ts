@@ -9,7 +9,7 @@
  */
 import type { Topology } from "./topology.ts";
 
-/** inside(S) for one LP. `member[g]` is non-zero where g is in S. Exact for whole tokens: every sum stays below 2^53. */
+/** inside(S) for one LP, without lost experts. `member[g]` is non-zero where g is in S. Exact for whole tokens: every sum stays below 2^53. */
 export function insideLoad(
   topology: Topology,
   expertLoad: ArrayLike<number>,
@@ -23,7 +23,7 @@ export function insideLoad(
   for (let e = 0; e < experts; e++) {
     let r = replicaStart[e];
     while (r < replicaStart[e + 1] && member[replicaGpu[r]]) r++;
-    if (r === replicaStart[e + 1]) inside += expertLoad[lp * experts + e];
+    if (r === replicaStart[e + 1] && r > replicaStart[e]) inside += expertLoad[lp * experts + e];
   }
   return inside;
 }

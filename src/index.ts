@@ -1,3 +1,4 @@
+export type { Active, Activity } from "./active.ts";
 export { type Balancer, createBalancer } from "./balancer/balancer.ts";
 export type { BalancerMetrics, Histogram } from "./balancer/metrics.ts";
 export { type PrometheusRegistry, registerPrometheusMetrics } from "./balancer/prometheus.ts";
@@ -57,7 +58,7 @@ export {
   type OptimizeOptions,
   optimizePlacement,
 } from "./placement/optimize.ts";
-export { Placement } from "./placement/placement.ts";
+export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
 export type { SharedGraph } from "./placement/shared_graph.ts";
@@ -74,7 +75,7 @@ export type {
   Speed,
   TokenMode,
 } from "./problem.ts";
-export type { BackendName, EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
+export type { BackendName, EdgeSolution, ReplicaSolution, Solution, Survivors } from "./solution.ts";
 export { solveLoadBalanceLP } from "./solve.ts";
 export { createSolver, type Solver, type SolverBuffers } from "./solver.ts";
 export type { SolveOptions, SolverOptions } from "./solver_options.ts";

@@ -1,6 +1,6 @@
 import type { Loads } from "./problem.ts";
 import { type RawSolution, writeQuotas } from "./solution.ts";
-import type { Topology } from "./topology.ts";
+import { NO_REPLICA, type Topology } from "./topology.ts";
 
 /**
  * Levels whole-token splits at equal speeds. An optimum says nothing of the GPUs below the bottleneck; of all splits this makes the one
@@ -162,7 +162,7 @@ export function leveller(topology: Topology): Leveller {
   function level({ baseLoad }: Loads, lp: number, raw: RawSolution): void {
     const quota = raw.quota.subarray(lp * slots, (lp + 1) * slots);
     x.fill(0);
-    for (let p = 0; p < slots; p++) x[slotReplica[p]] += quota[p];
+    for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) x[slotReplica[p]] += quota[p];
     for (let g = 0; g < gpus; g++) held[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
     for (let r = 0; r < x.length; r++) held[replicaGpu[r]] += x[r];
     for (let i = 0; i < SWEEPS; i++) evenOutNeighbours();

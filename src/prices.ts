@@ -1,11 +1,13 @@
+import { checkActive } from "./active.ts";
 import { requireSolution } from "./check_solution.ts";
+import { Placement } from "./placement/placement.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
 /**
  * What a token of each expert costs: the multiplier nu_e of "every token of e is served".
  *
- *   expertPrice[e] = min { price[g] : e has a replica on g }
+ *   expertPrice[e] = min { price[g] : e has a replica on g, and g is alive };   0 if e is lost
  *
  * One token less of expert e ends the batch sooner by expertPrice[e], where the optimum is differentiable. And it bounds what a replica is
  * worth: one more replica of e on a GPU h saves at most expertLoad[e] * max(0, expertPrice[e] - price[h]), because the prices remain a
@@ -25,20 +27,22 @@ export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSoluti
 export function expertPrice(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Float64Array {
   const { batch, gpus } = requireSolution(problem, solution);
   const { price } = solution;
+  const alive = checkActive((problem as ReplicaProblem).active, gpus, "problem.active");
   const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
-  const experts = edgeForm ? problem.edges.length : problem.placement.logicalExperts;
+  const placement = edgeForm ? undefined : Placement.of("problem.placement", problem.placement);
+  const experts = placement?.logicalExperts ?? (problem as EdgeProblem).edges.length;
   const result = new Float64Array(batch * experts).fill(Infinity);
   for (let lp = 0; lp < batch; lp++) {
     const see = (expert: number, gpu: number) => {
       const i = lp * experts + expert;
       result[i] = Math.min(result[i], price[lp * gpus + gpu]);
     };
-    if (edgeForm) {
-      for (const [e, edge] of problem.edges.entries()) for (const gpu of edge) see(e, gpu);
-    } else {
-      const { physicalToLogical, gpuOf } = problem.placement;
-      for (const [slot, e] of physicalToLogical.entries()) see(e, gpuOf[slot]);
+    if (!placement) {
+      for (const [e, edge] of (problem as EdgeProblem).edges.entries()) for (const gpu of edge) see(e, gpu);
+      continue;
     }
+    const { physicalToLogical, gpuOf } = placement;
+    for (const [slot, e] of physicalToLogical.entries()) if (e >= 0 && alive?.[gpuOf[slot]] !== 0) see(e, gpuOf[slot]);
   }
-  return result;
+  return result.map((price) => (price === Infinity ? 0 : price)); // of the lost
 }

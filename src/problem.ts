@@ -1,9 +1,10 @@
+import { type Active, type Activity, checkActive, refuseActive } from "./active.ts";
 import { ArgumentError, LoadError, PlacementError, ShapeError } from "./errors.ts";
 import { type Flat, flat, type Numbers, type Rows, requireNumbers } from "./numbers.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
 import { Pauses } from "./pauses.ts";
-import { Placement } from "./placement/placement.ts";
-import { type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
+import { isPlacementLike, Placement, type PlacementLike } from "./placement/placement.ts";
+import { ofLiving, type Topology, topologyOfEdges, topologyOfPlacement } from "./topology.ts";
 
 /** Replica graph of the edge form: edge [i, j] lets GPU j take over tokens of an expert whose original sits on GPU i. */
 export interface Graph {
@@ -34,7 +35,7 @@ export interface Speed {
 }
 
 export type EdgeProblem = Graph & EdgeLoads & Speed;
-export type ReplicaProblem = { placement: Placement } & ReplicaLoads & Speed;
+export type ReplicaProblem = { placement: PlacementLike } & ReplicaLoads & Speed & Activity;
 
 /** B load-balancing LPs on one topology, in either form. */
 export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
@@ -42,7 +43,9 @@ export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
 /** All fields of each form. */
 export const problemFields = {
   edge: { gpus: true, edges: true, load: true, capacity: true, speed: true } satisfies FieldsOf<EdgeProblem>,
-  replica: { placement: true, expertLoad: true, baseLoad: true, speed: true } satisfies FieldsOf<ReplicaProblem>,
+  replica: {
+    ...{ placement: true, expertLoad: true, baseLoad: true, speed: true, active: true },
+  } satisfies FieldsOf<ReplicaProblem>,
 };
 
 export const tokenModes = ["integer", "fractional"] as const;
@@ -55,7 +58,7 @@ export interface Loads {
   readonly tokens: TokenMode;
   /** [B, E] */
   readonly expertLoad: Int32Array | Float64Array;
-  /** [B, G], or none where every base load is 0. */
+  /** [B, A] of the living GPUs, or none where every base load is 0. */
   readonly baseLoad: Int32Array | Float64Array | undefined;
 }
 
@@ -67,20 +70,29 @@ const MAX_TOTAL = 1e270;
 /** Of a graph: far more than anyone has, and few enough for the arrays of a topology. */
 const MAX_GPUS = 2 ** 16;
 
+/** What a solver is made for: a Placement of what stands for one, or the graph as it is. */
+export function toForm(given: PlacementLike | Graph, argument = "placement"): Placement | Graph {
+  return isPlacementLike(given) ? Placement.of(argument, given) : given;
+}
+
 export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {
   return typeof form === "object" && form !== null && "edges" in form;
 }
 
-export function isReplicaProblem(form: Placement | Graph | LoadBalanceProblem): form is ReplicaProblem {
+export function isReplicaProblem(form: PlacementLike | Graph | LoadBalanceProblem): form is ReplicaProblem {
   return typeof form === "object" && form !== null && "placement" in form && !("edges" in form);
 }
 
-/** Checks a placement or graph and its speeds, and brings both forms to one. */
-export function toTopology(form: Placement | Graph, speed: Numbers | undefined): Topology {
-  if (form instanceof Placement) return topologyOfPlacement(form, checkSpeed(speed, form.gpus));
+/** Checks a placement or graph, its speeds and which GPUs are alive, and brings both forms to one. */
+export function toTopology(given: PlacementLike | Graph, speed: Numbers | undefined, active?: Active): Topology {
+  const form = toForm(given);
+  if (form instanceof Placement) {
+    return topologyOfPlacement(form, checkSpeed(speed, form.gpus), checkActive(active, form.gpus));
+  }
   if (!isEdgeForm<Placement, Graph>(form)) {
     throw new PlacementError("placement", "a Placement, or a graph { gpus, edges }", form);
   }
+  refuseActive({ active });
   requireObject("graph", form, problemFields.edge); // a whole problem may stand for its graph
   const { gpus, edges } = form;
   if (!Number.isInteger(gpus) || gpus < 1 || gpus > MAX_GPUS) {
@@ -134,16 +146,23 @@ function copyOf({ values, path }: Flat, given: Rows): Flat {
   return { values: Array.isArray(values) ? values.slice() : ofTyped.call(values), path };
 }
 
-/** Checks values one by one; returns whether all of them are integers, as they must be where that is the mode. */
+/**
+ * Checks values one by one; returns whether all of them are integers, as they must be where that is the mode.
+ *
+ * @param perGpu  Where values are [B, G]: whose dead GPUs may have any.
+ */
 async function checkValues(
   { values, path }: Flat,
   least: number,
   mode: TokenMode | undefined,
   pauses: Pauses,
+  perGpu?: Topology,
 ): Promise<boolean> {
+  const dead = perGpu && perGpu.gpus < perGpu.allGpus ? deadGpus(perGpu) : undefined;
   let whole = true;
   await pauses.inPieces(values.length, 1, (first, end) => {
     for (let i = first; i < end; i++) {
+      if (dead?.[i % dead.length]) continue;
       const value = values[i];
       if (typeof value !== "number" || !(value >= least && value < Infinity)) {
         throw new LoadError(path(i), least === 0 ? "a finite number >= 0" : "a finite number", value);
@@ -156,6 +175,12 @@ async function checkValues(
     }
   });
   return whole;
+}
+
+function deadGpus({ allGpus, label }: Topology): Uint8Array {
+  const dead = new Uint8Array(allGpus).fill(1);
+  for (const g of label) dead[g] = 0;
+  return dead;
 }
 
 const FINITE = -Number.MAX_VALUE;
@@ -183,25 +208,26 @@ async function checkReplicaLoads(
   mode: TokenMode | undefined,
   pauses: Pauses,
 ): Promise<Loads> {
-  const { experts, gpus } = topology;
+  const { experts, allGpus } = topology;
   const loads = flat("expertLoad", given.expertLoad, { E: experts });
   const batch = loads.values.length / experts;
   if (!Number.isInteger(batch) || batch < 1) {
     throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, loads.values.length);
   }
-  const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus });
+  const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus: allGpus });
   const expertLoad = copyOf(loads, given.expertLoad);
   const baseLoad = base && copyOf(base, given.baseLoad!);
   let whole = await checkValues(expertLoad, 0, mode, pauses);
   if (baseLoad) {
     const { length } = baseLoad.values;
-    if (length !== batch * gpus) {
-      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${gpus} = ${batch * gpus} values`, length);
+    if (length !== batch * allGpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${allGpus} = ${batch * allGpus} values`, length);
     }
-    whole = (await checkValues(baseLoad, FINITE, mode, pauses)) && whole;
+    whole = (await checkValues(baseLoad, FINITE, mode, pauses, topology)) && whole;
   }
   const tokens = mode ?? (whole ? "integer" : "fractional");
-  return finish(topology, "expertLoad", tokens, batch, expertLoad.values, baseLoad?.values, pauses);
+  const living = baseLoad && ofLiving(topology, baseLoad.values);
+  return finish(topology, "expertLoad", tokens, batch, expertLoad.values, living, pauses);
 }
 
 async function checkEdgeLoads(

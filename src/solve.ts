@@ -1,3 +1,4 @@
+import { oneActive, refuseActive } from "./active.ts";
 import { requireObject } from "./objects.ts";
 import { Pauses } from "./pauses.ts";
 import {
@@ -9,6 +10,7 @@ import {
   problemFields,
   type ReplicaLoads,
   type ReplicaProblem,
+  toForm,
   toTopology,
 } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
@@ -52,9 +54,11 @@ export async function solveLoadBalanceLP(
 ): Promise<ReplicaSolution | EdgeSolution> {
   requireObject("options", options, { ...solverFields, ...solveFields });
   const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  if (edgeForm) refuseActive(problem);
   requireObject("problem", problem, edgeForm ? problemFields.edge : problemFields.replica);
-  const form = edgeForm ? problem : problem.placement;
-  const topology = toTopology(form, oneSpeed(problem.speed, options.speed));
+  const form = toForm(edgeForm ? problem : problem.placement, "problem.placement");
+  const active = oneActive(edgeForm ? undefined : problem.active, options.active);
+  const topology = toTopology(form, oneSpeed(problem.speed, options.speed), active);
   // Before a device is looked for.
   const call = await checkCall(topology, form, problem, options, new Pauses(options.signal));
   const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, form, options);

@@ -1,3 +1,4 @@
+import { oneActive, refuseActive } from "./active.ts";
 import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
@@ -8,10 +9,11 @@ import { MAX_GPUS_LANE } from "./kernels/solve.ts";
 import { type Leveller, leveller } from "./level.ts";
 import { requireObject } from "./objects.ts";
 import { Pauses } from "./pauses.ts";
-import { Placement } from "./placement/placement.ts";
+import { Placement, type PlacementLike } from "./placement/placement.ts";
 import {
   type EdgeLoads,
   type Graph,
+  isEdgeForm,
   isReplicaProblem,
   type LoadBalanceProblem,
   type Loads,
@@ -20,9 +22,10 @@ import {
   type ReplicaLoads,
   type ReplicaProblem,
   type Speed,
+  toForm,
   toTopology,
 } from "./problem.ts";
-import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution } from "./solution.ts";
+import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution, survivorsOf } from "./solution.ts";
 import {
   type Call,
   checkBackend,
@@ -83,7 +86,7 @@ export interface Solver<L, S> {
  * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws {KernelError} It is, and the device's compiler refuses a kernel.
  */
 export async function createSolver(
-  placement: Placement | ReplicaProblem,
+  placement: PlacementLike | ReplicaProblem,
   options?: SolverOptions,
 ): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
 export async function createSolver(
@@ -91,17 +94,20 @@ export async function createSolver(
   options?: SolverOptions,
 ): Promise<Solver<EdgeLoads, EdgeSolution>>;
 export async function createSolver(
-  form: Placement | (Graph & Speed) | LoadBalanceProblem,
+  form: PlacementLike | (Graph & Speed) | LoadBalanceProblem,
   options?: SolverOptions,
 ): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>>;
 export async function createSolver(
-  given: Placement | (Graph & Speed) | LoadBalanceProblem,
+  given: PlacementLike | (Graph & Speed) | LoadBalanceProblem,
   options: SolverOptions = {},
 ): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>> {
   requireObject("options", options, solverFields);
-  const form = isReplicaProblem(given) ? given.placement : given;
-  if (form !== given) requireObject("problem", given, problemFields.replica);
-  const topology = toTopology(form, oneSpeed((given as Speed | undefined)?.speed, options.speed));
+  const whole = isReplicaProblem(given) ? given : undefined;
+  if (whole) requireObject("problem", whole, problemFields.replica);
+  else if (isEdgeForm<PlacementLike, Graph>(given as PlacementLike | Graph)) refuseActive(given);
+  const form = toForm(whole?.placement ?? (given as PlacementLike | Graph), whole ? "problem.placement" : "placement");
+  const active = oneActive(whole?.active, options.active);
+  const topology = toTopology(form, oneSpeed((given as Speed | undefined)?.speed, options.speed), active);
   return solverOn(topology, form, options);
 }
 
@@ -226,7 +232,10 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
         finishedOnCpu++;
       }
     });
-    const answer = this.form instanceof Placement ? { quota: raw.quota } : { flow: await flowOf(raw.quota, pauses) };
+    const inReplicaForm = this.form instanceof Placement;
+    const answer = inReplicaForm
+      ? { quota: raw.quota, ...survivorsOf(this.topology, loads.expertLoad) }
+      : { flow: await flowOf(raw.quota, pauses) };
     return {
       batch: loads.batch,
       tokens: loads.tokens,

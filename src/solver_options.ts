@@ -1,4 +1,5 @@
 /** What solvers are made with and called with, and the checks of it. */
+import { type Activity, checkActive } from "./active.ts";
 import { ArgumentError } from "./errors.ts";
 import { type AdapterChoice, resolveChoice } from "./gpu/device.ts";
 import type { GPUDeviceLike } from "./gpu/types.ts";
@@ -16,6 +17,7 @@ import {
   type ReplicaProblem,
   type Speed,
   type TokenMode,
+  toForm,
   toTopology,
 } from "./problem.ts";
 import type { KernelChoice } from "./specialised/plan.ts";
@@ -23,7 +25,7 @@ import type { Topology } from "./topology.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
 
-export interface SolverOptions extends Speed {
+export interface SolverOptions extends Speed, Activity {
   /**
    * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
    * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
@@ -39,7 +41,7 @@ export interface SolverOptions extends Speed {
 }
 
 export const solverFields = {
-  ...{ speed: true, backend: true, device: true, adapter: true, kernel: true },
+  ...{ speed: true, active: true, backend: true, device: true, adapter: true, kernel: true },
 } satisfies FieldsOf<SolverOptions>;
 
 export interface SolveOptions {
@@ -73,22 +75,26 @@ export function checkBackend({
 
 /** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
 export function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement | Graph, own: Topology): void {
-  const { placement, gpus, edges, speed } = given as Partial<ReplicaProblem & EdgeProblem>;
+  const { placement, gpus, edges, speed, active } = given as Partial<ReplicaProblem & EdgeProblem>;
   const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
   if (other !== undefined && other !== form) {
-    const { gpus, slotExpert, slotReplica, replicaGpu } = toTopology(other, undefined);
-    const same = (a: Int32Array, b: Int32Array) => a.length === b.length && a.every((value, i) => value === b[i]);
-    const alike = same(slotExpert, own.slotExpert) && same(slotReplica, own.slotReplica) && gpus === own.gpus;
-    if (!alike || !same(replicaGpu, own.replicaGpu)) {
+    const [whole, ownWhole] = [toTopology(toForm(other, "loads.placement"), undefined), toTopology(form, undefined)];
+    const same = (part: "slotExpert" | "slotReplica" | "replicaGpu" | "replicaStart") =>
+      whole[part].length === ownWhole[part].length && whole[part].every((value, i) => value === ownWhole[part][i]);
+    const alike = same("slotExpert") && same("slotReplica") && same("replicaStart") && whole.gpus === own.allGpus;
+    if (!alike || !same("replicaGpu")) {
       const [name, what] = placement ? ["placement", "placement"] : ["edges", "graph"];
       throw new ArgumentError(`loads.${name}`, `none, or the ${what} that the solver was made for`, "another");
     }
   }
+  const alive = checkActive(active, own.allGpus, "loads.active");
+  if (alive && (alive.reduce((a, b) => a + b) !== own.gpus || own.label.some((g) => alive[g] === 0))) {
+    throw new ArgumentError("loads.active", "none, or the GPUs that are active in the solver", "others");
+  }
   if (speed === undefined) return;
-  for (let g = 0; g < own.gpus; g++) {
-    if (speed[g] !== own.speed[g] || speed.length !== own.gpus) {
-      throw new ArgumentError("loads.speed", "none, or the speeds that the solver was made for", "others");
-    }
+  // A dead GPU's is not known any more, and does not matter.
+  if (speed.length !== own.allGpus || own.label.some((g, i) => speed[g] !== own.speed[i])) {
+    throw new ArgumentError("loads.speed", "none, or the speeds that the solver was made for", "others");
   }
 }
 

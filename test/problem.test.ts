@@ -123,7 +123,7 @@ const badPlacements: Bad[] = [
   [`placement: expected ${forms}, got undefined.`, PlacementError, { placement: undefined }],
   [`placement: expected ${forms}, got null.`, PlacementError, { placement: null }],
   [`placement: expected ${forms}, got Array of length 3.`, PlacementError, { placement: [0, 1, 2] }],
-  [`placement: expected ${forms}, got an object of Object.`, PlacementError, { placement: { ...placement } }],
+  [`placement: expected ${forms}, got an object of Object.`, PlacementError, { placement: { gpus: 3 } }],
 ];
 
 const badSolverOptions: Bad[] = [

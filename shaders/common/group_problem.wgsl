@@ -22,7 +22,7 @@ struct Hottest {
 fn read_problem(p: u32, lane: u32) -> Hottest {
   var own = Totals(vec4f(0.0), vec4f(LEAST));  // sums: load, part with a choice.  tops: shift, hottest fixed GPU, -label, hottest GPU
   var time = vec2u(0u);
-  var label = 0u;
+  var label = topology[record + AT_LABEL + fixed];  // of a GPU that is alive, whatever its time
   for (var row = fixed + lane; row < topology[record + AT_ROWS]; row += WG) {
     let tokens = alone(p, row);
     let load_time = f32(tokens) / speed(row);

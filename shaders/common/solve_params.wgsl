@@ -1,10 +1,12 @@
 // solve_params: what the variants of `solve` share: their sizes and the status of an LP. The topology's record is of those that have it as data.
 //
-// Declares  Params, OPTIMAL, GAP.
+// Declares  Params, OPTIMAL, GAP, IDLE_SLOT.
 // Barriers  none.
 
 const OPTIMAL = 0u;  // status: max load equals the bound of S, to the token
 const GAP = 1u;      // the finish gave up: certified, not closed
+
+const IDLE_SLOT = 0xffffffffu;  // of a topology's record: nobody's slot, empty or on a dead GPU; its quota is 0
 
 struct Params {
   batch: u32,       // B, number of LPs
@@ -12,7 +14,7 @@ struct Params {
   stride: u32,      // words of a record
   has_base: u32,    // 0: every base load is 0 and `base` is not read
   has_skip: u32,    // 0: every LP is solved and `skip` is not read
-  gpus: u32,        // G
+  gpus: u32,        // G, dead ones too
   experts: u32,     // E, width of `load`
   slots: u32,       // P, width of `quota`
 }

@@ -6,7 +6,7 @@ import type { Loads } from "../problem.ts";
 import { imbalance } from "../reference/imbalance.ts";
 import { remap } from "../reference/remap.ts";
 import { shares } from "../reference/shares.ts";
-import { type BackendName, judge, type RawSolution } from "../solution.ts";
+import { type BackendName, judge, type RawSolution, survivorsOf } from "../solution.ts";
 import type { Topology } from "../topology.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
 
@@ -118,6 +118,7 @@ export function judgeBalance(
           tokens: "integer",
           ...judged,
           quota: raw.quota as Int32Array,
+          ...survivorsOf(topology, expertLoad),
           iterations: raw.iterations,
           moves: raw.moves,
           finishedOnCpu: finished.has(layer) ? 1 : 0,

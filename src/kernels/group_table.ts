@@ -1,7 +1,7 @@
 import { starts } from "../elimination.ts";
 import { type GroupForm, groupForm } from "../group_form.ts";
-import type { Topology } from "../topology.ts";
-import { roundUp, SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
+import { NO_REPLICA, type Topology } from "../topology.ts";
+import { IDLE_SLOT, roundUp, SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
 
 /** Topologies as the `group` kernel reads them. */
 export interface GroupTable extends TopologyTable {
@@ -54,14 +54,15 @@ export function groupTable(topologies: readonly Topology[]): GroupTable {
   const stride = records.reduce((top, words) => Math.max(top, words.length), 0);
   const data = new Uint32Array(topologies.length * stride);
   for (const [i, words] of records.entries()) data.set(words, i * stride);
-  const { gpus, experts, slots } = topologies[0];
+  const { allGpus: gpus, experts, slots } = topologies[0];
   const stages = most((form) => form.elimination.stages.length - 1);
   return { data, topologies: topologies.length, stride, gpus, experts, slots, stages, ...sizes };
 }
 
 /** One record: parts in the order of the constants AT_... of group.wgsl, each with the room it has there; then the lists. */
 function record(topology: Topology, form: GroupForm, { maxGpus, maxReplicas, maxEntries }: GroupSizes): number[] {
-  const { gpus, slots, replicaStart, replicaGpu, replicaSlots, slotExpert, slotReplica, slotOrdinal, speed } = topology;
+  const { allGpus: gpus, label, slots, replicaStart, replicaGpu, speed } = topology;
+  const { replicaSlots, slotExpert, slotReplica, slotOrdinal } = topology;
   const { places, rows, replicas, elimination } = form;
   const maxExperts = maxReplicas / 2;
   const fixedParts = [
@@ -82,7 +83,7 @@ function record(topology: Topology, form: GroupForm, { maxGpus, maxReplicas, max
   for (const [r, k] of replicas.flat().entries()) onGpu[k].push(r);
 
   const place = new Array<number>(gpus).fill(FIXED_GPU);
-  for (let k = 0; k < places; k++) if (rows[k] >= 0) place[rows[k]] = k;
+  for (let k = 0; k < places; k++) if (rows[k] >= 0) place[label[rows[k]]] = k;
   const slowest = speed.reduce((a, b) => Math.min(a, b));
   const paceOf = (g: number) => (g < 0 ? SLOWEST_PACE : Math.max(1, Math.round((SLOWEST_PACE * slowest) / speed[g])));
   const renumbered = new Map<number, number>(); // the caller's replicas with a choice
@@ -112,7 +113,7 @@ function record(topology: Topology, form: GroupForm, { maxGpus, maxReplicas, max
   );
   put(
     gpus + 1,
-    rows.map((g) => Math.max(g, 0)),
+    rows.map((g) => (g < 0 ? 0 : label[g])),
   );
   put(gpus + 1, [...new Uint32Array(Float32Array.from(form.speed).buffer)]);
   put(gpus + 1, rows.map(paceOf));
@@ -120,11 +121,11 @@ function record(topology: Topology, form: GroupForm, { maxGpus, maxReplicas, max
   put(gpus, place);
   put(
     slots,
-    [...slotReplica].map((r, slot) => renumbered.get(r) ?? maxReplicas + slotExpert[slot]),
+    [...slotReplica].map((r, p) => (r === NO_REPLICA ? IDLE_SLOT : (renumbered.get(r) ?? maxReplicas + slotExpert[p]))),
   );
   put(
     slots,
-    [...slotReplica].map((r, slot) => slotOrdinal[slot] + replicaSlots[r] * 65536),
+    [...slotReplica].map((r, slot) => (r === NO_REPLICA ? 0 : slotOrdinal[slot] + replicaSlots[r] * 65536)),
   );
   if (replicaGpu.length >= 65536) throw new Error("replicas are numbered by 16 bits"); // far beyond workgroup memory
   return [...words, ...lists.words];

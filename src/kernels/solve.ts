@@ -71,12 +71,20 @@ export function encodeSolve(
   pass.dispatchWorkgroups(...foldGrid(device, Math.ceil(batch / lpsPerWorkgroup)));
 }
 
-/** What the kernel wrote into `proof` besides its status, for `batch` LPs: bottleneck sets [B, G], iterations and moves [B]. */
-export function decodeProofs(proof: Uint32Array, batch: number, gpus: number) {
+/**
+ * What the kernel wrote into `proof` besides its status, for `batch` LPs: bottleneck sets, iterations and moves [B].
+ *
+ * @param label  Whose bits: the set is [B, length of label]. All GPUs by default.
+ */
+export function decodeProofs(proof: Uint32Array, batch: number, gpus: number, label?: ArrayLike<number>) {
   const words = proofWords(gpus);
-  const member = new Uint8Array(batch * gpus);
+  const width = label?.length ?? gpus;
+  const member = new Uint8Array(batch * width);
   for (let p = 0; p < batch; p++) {
-    for (let g = 0; g < gpus; g++) member[p * gpus + g] = (proof[p * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
+    for (let i = 0; i < width; i++) {
+      const g = label?.[i] ?? i;
+      member[p * width + i] = (proof[p * words + 3 + (g >> 5)] >>> (g & 31)) & 1;
+    }
   }
   const column = (word: number) => Int32Array.from({ length: batch }, (_, p) => proof[p * words + word]);
   return { member, iterations: column(1), moves: column(2) };

@@ -1,4 +1,4 @@
-import { adjacency, type Topology } from "../topology.ts";
+import { adjacency, NO_REPLICA, type Topology } from "../topology.ts";
 
 /** Speeds become integers in the kernel: the time of one token, at most this (a u32 that leaves long division a spare bit). */
 export const SLOWEST_PACE = 2 ** 31 - 1;
@@ -9,6 +9,8 @@ function parts({ experts, slots }: Topology, maxGpus: number, maxReplicas: numbe
   return {
     experts: 1,
     singles: 1,
+    gpus: 1,
+    label: maxGpus,
     speed: maxGpus,
     pace: maxGpus,
     expert: maxExperts,
@@ -31,6 +33,7 @@ export interface TopologyTable {
   readonly data: Uint32Array<ArrayBuffer>;
   readonly topologies: number;
   readonly stride: number;
+  /** G, dead ones too. */
   readonly gpus: number;
   readonly experts: number;
   readonly slots: number;
@@ -52,11 +55,20 @@ function choices({ experts, replicaStart }: Topology): number {
   return count;
 }
 
-/** Packs topologies of equal G, E and P, one record each. */
-export function topologyTable(topologies: readonly Topology[]): TopologyTable {
-  const { gpus, experts, slots } = topologies[0];
-  const maxGpus = roundUp(gpus, 8);
-  const maxReplicas = roundUp(Math.max(1, ...topologies.map(choices)), 32);
+/**
+ * Packs topologies of equal G, E and P, one record each.
+ *
+ * @param sizes  Of the arrays, where they are to be those of another table: of the same topologies when more GPUs were alive.
+ */
+export function topologyTable(
+  topologies: readonly Topology[],
+  sizes?: Pick<TopologyTable, "maxGpus" | "maxReplicas">,
+): TopologyTable {
+  const { gpus, allGpus, experts, slots } = topologies[0];
+  const { maxGpus, maxReplicas } = sizes ?? {
+    maxGpus: roundUp(gpus, 8),
+    maxReplicas: roundUp(Math.max(1, ...topologies.map(choices)), 32),
+  };
   const at = {} as Record<Part, number>;
   let stride = 0;
   for (const [part, length] of Object.entries(parts(topologies[0], maxGpus, maxReplicas))) {
@@ -67,8 +79,11 @@ export function topologyTable(topologies: readonly Topology[]): TopologyTable {
   for (const [i, topology] of topologies.entries()) {
     writeRecord(topology, at, maxReplicas, data.subarray(i * stride, (i + 1) * stride));
   }
-  return { data, topologies: topologies.length, stride, gpus, experts, slots, maxGpus, maxReplicas };
+  return { data, topologies: topologies.length, stride, gpus: allGpus, experts, slots, maxGpus, maxReplicas };
 }
+
+/** What the kernels write 0 into: in a record, a slot that has no replica. */
+export const IDLE_SLOT = 2 ** 32 - 1;
 
 /** u32 words of an LP's proof: status, iterations, moves, and the bottleneck set as bits. */
 export function proofWords(gpus: number): number {
@@ -83,7 +98,9 @@ function writeRecord(topology: Topology, at: Record<Part, number>, maxReplicas: 
   const slowest = speed.reduce((a, b) => Math.min(a, b));
   const mean = speed.reduce((a, b) => a + b) / gpus;
   const bits = new Uint32Array(Float32Array.from(speed, (v) => v / mean).buffer);
+  put("gpus", 0, gpus);
   for (let g = 0; g < gpus; g++) {
+    put("label", g, topology.label[g]);
     put("speed", g, bits[g]);
     put("pace", g, Math.max(1, Math.round((SLOWEST_PACE * slowest) / speed[g])));
   }
@@ -95,6 +112,7 @@ function writeRecord(topology: Topology, at: Record<Part, number>, maxReplicas: 
   let singles = 0;
   let replicas = 0;
   for (let e = 0; e < experts; e++) {
+    if (replicaStart[e + 1] === replicaStart[e]) continue; // lost
     if (replicaStart[e + 1] - replicaStart[e] === 1) {
       renumbered[replicaStart[e]] = maxReplicas + singles;
       put("single", singles, e);
@@ -124,7 +142,8 @@ function writeRecord(topology: Topology, at: Record<Part, number>, maxReplicas: 
   }
   put("gpuStart", gpus, listed);
   for (let p = 0; p < slots; p++) {
-    put("slot", p, renumbered[slotReplica[p]]);
-    put("share", p, slotOrdinal[p] + replicaSlots[slotReplica[p]] * 65536);
+    const idle = slotReplica[p] === NO_REPLICA;
+    put("slot", p, idle ? IDLE_SLOT : renumbered[slotReplica[p]]);
+    put("share", p, idle ? 0 : slotOrdinal[p] + replicaSlots[slotReplica[p]] * 65536);
   }
 }

@@ -99,8 +99,9 @@ export function exactSolver(topology: Topology): ExactSolver {
     for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
     for (let e = 0; e < experts; e++) {
       const w = expertLoad[lp * experts + e];
-      if (!whole) eps = Math.max(eps, w * ROUNDING);
-      if (replicaStart[e + 1] - replicaStart[e] !== 1) continue;
+      const copies = replicaStart[e + 1] - replicaStart[e];
+      if (!whole && copies > 0) eps = Math.max(eps, w * ROUNDING);
+      if (copies !== 1) continue;
       x[replicaStart[e]] = w;
       load[replicaGpu[replicaStart[e]]] += w;
     }
@@ -114,7 +115,7 @@ export function exactSolver(topology: Topology): ExactSolver {
 
     let moves = 0;
     for (let e = 0; e < experts; e++) {
-      if (replicaStart[e + 1] - replicaStart[e] === 1) continue;
+      if (replicaStart[e + 1] - replicaStart[e] < 2) continue;
       let left = expertLoad[lp * experts + e];
       while (left > eps) {
         const end = search(e);

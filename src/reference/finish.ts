@@ -79,6 +79,7 @@ export function finish(topology: Topology, loads: Loads, lp: number, x: Float64A
 function roundToTokens({ experts, replicaStart }: Topology, { expertLoad }: Loads, lp: number, x: Float64Array): void {
   for (let e = 0; e < experts; e++) {
     const last = replicaStart[e + 1] - 1;
+    if (last < replicaStart[e]) continue; // lost
     let left = expertLoad[lp * experts + e];
     for (let r = replicaStart[e]; r < last; r++) left -= x[r] = Math.min(left, Math.floor(x[r] + 0.5));
     x[last] = left;

@@ -34,7 +34,7 @@ function interiorPoint(topology: Topology, form: GroupForm, { expertLoad, baseLo
   const alone = Float64Array.from({ length: gpus }, (_, g) => (baseLoad ? baseLoad[lp * gpus + g] : 0));
   const x = new Float64Array(replicaGpu.length);
   for (let e = 0; e < topology.experts; e++) {
-    if (replicaStart[e + 1] - replicaStart[e] > 1) continue;
+    if (replicaStart[e + 1] - replicaStart[e] !== 1) continue;
     x[replicaStart[e]] = expertLoad[lp * topology.experts + e];
     alone[replicaGpu[replicaStart[e]]] += x[replicaStart[e]];
   }

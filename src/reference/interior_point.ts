@@ -33,7 +33,7 @@ export function interiorPoint(
     if (replicaStart[e + 1] - replicaStart[e] > 1) {
       tokens.push(load);
       firstReplica.push(replicaStart[e]);
-    } else {
+    } else if (replicaStart[e + 1] > replicaStart[e]) {
       x[replicaStart[e]] = load;
       alone[replicaGpu[replicaStart[e]]] += load;
     }

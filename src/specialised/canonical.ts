@@ -4,9 +4,10 @@
  * of the forms that follow is taken. The search is cut short on very symmetric topologies: then equal ones may get two pipelines.
  */
 
+import { proofWords } from "../kernels/topology_table.ts";
 import { eliminated } from "../reference/newton.ts";
 import type { Component, LpShape } from "../reference/specialised.ts";
-import type { Topology } from "../topology.ts";
+import { NO_REPLICA, type Topology } from "../topology.ts";
 
 export interface CanonicalForm {
   /** Equal for topologies that differ in labels only. */
@@ -14,18 +15,20 @@ export interface CanonicalForm {
   readonly shape: LpShape;
   /** Per expert of `shape`, and per caller's expert merged into it, slots on each replica. */
   readonly slots: readonly (readonly (readonly number[])[])[];
+  /** u32 words of a proof, which has a bit for the caller's dead GPUs, too. */
+  readonly proofWords: number;
   readonly labels: Labels;
 }
 
-/** The caller's names for the parts of the form. */
+/** The caller's names for the parts of the form. Its GPUs are those that are alive. */
 export interface Labels {
-  /** [G] */
+  /** [A] */
   readonly gpu: readonly number[];
   /** Per expert of the form, those that were merged into it. */
   readonly expert: readonly (readonly number[])[];
   /** Per expert of the form, merged expert and replica: its physical slots. */
   readonly slot: readonly (readonly (readonly (readonly number[])[])[])[];
-  /** [G] per GPU of the form, slots of experts without a choice. */
+  /** [A] per GPU of the form, slots of experts without a choice; on the first one also those that have no replica. */
   readonly single: readonly (readonly Single[])[];
 }
 
@@ -36,6 +39,9 @@ export interface Single {
   readonly ordinal: number;
   readonly slots: number;
 }
+
+/** A slot without a replica, empty or on a dead GPU: one of no slots, and not the first, so that it takes nothing and adds nothing. */
+const idle = (slot: number): Single => ({ expert: 0, slot, ordinal: 1, slots: 0 });
 
 /** Experts with the same GPUs. */
 interface Group {
@@ -49,7 +55,7 @@ interface Group {
 const MOST_ORDERS = 64;
 
 export function canonicalForm(topology: Topology): CanonicalForm {
-  const { gpus, slots, slotReplica, slotOrdinal, replicaStart, replicaGpu, replicaSlots } = topology;
+  const { gpus, allGpus, label, slots, slotReplica, slotOrdinal, replicaStart, replicaGpu, replicaSlots } = topology;
   const mean = topology.speed.reduce((a, b) => a + b) / gpus;
   const groups = groupsOf(topology);
   const order = canonicalOrder(groups, [...topology.speed]);
@@ -60,7 +66,11 @@ export function canonicalForm(topology: Topology): CanonicalForm {
   const experts = placed.map(({ gpus }) => gpus);
   const speed = order.map((g) => topology.speed[g] / mean);
   const slotsOf: number[][] = Array.from({ length: replicaGpu.length }, () => []);
-  for (let p = 0; p < slots; p++) slotsOf[slotReplica[p]].push(p);
+  const single: Single[][] = order.map(() => []);
+  for (let p = 0; p < slots; p++) {
+    if (slotReplica[p] === NO_REPLICA) single[0].push(idle(p));
+    else slotsOf[slotReplica[p]].push(p);
+  }
   const replicaOn = (e: number, g: number) => replicaGpu.indexOf(g, replicaStart[e]);
   // Merged experts differ in nothing but their slots on each GPU: in that order.
   const merged = placed.map(({ gpus: on, experts: members }) =>
@@ -69,20 +79,26 @@ export function canonicalForm(topology: Topology): CanonicalForm {
       .sort((a, b) => compareLists(counted(a.slots), counted(b.slots))),
   );
   const slot = merged.map((members) => members.map((member) => member.slots));
-  const single: Single[][] = order.map(() => []);
   for (let e = 0; e < topology.experts; e++) {
     const r = replicaStart[e];
-    if (replicaStart[e + 1] - r > 1) continue;
+    if (replicaStart[e + 1] - r !== 1) continue;
     for (const p of slotsOf[r]) {
       single[place[replicaGpu[r]]].push({ expert: e, slot: p, ordinal: slotOrdinal[p], slots: replicaSlots[r] });
     }
   }
   const counts = slot.map((members) => members.map(counted));
+  const words = proofWords(allGpus);
   return {
-    key: JSON.stringify([speed, experts, counts]),
+    key: JSON.stringify([speed, experts, counts, words]),
     shape: { gpus, speed, experts, components: components(speed, experts) },
     slots: counts,
-    labels: { gpu: order, expert: merged.map((members) => members.map(({ expert }) => expert)), slot, single },
+    proofWords: words,
+    labels: {
+      gpu: order.map((g) => label[g]),
+      expert: merged.map((members) => members.map(({ expert }) => expert)),
+      slot,
+      single,
+    },
   };
 }
 

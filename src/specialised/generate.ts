@@ -16,9 +16,15 @@ export interface Specialisation {
   readonly equalSpeeds: boolean;
 }
 
+/** Words of a proof before its set: status, iterations, moves. */
+const HEAD = 3;
+
 /** @throws {TooLong} It takes more than `most` statements. */
-export function specialise(form: Pick<CanonicalForm, "shape" | "slots">, most = Infinity): Specialisation {
-  const { shape, slots } = form;
+export function specialise(
+  form: Pick<CanonicalForm, "shape" | "slots" | "proofWords">,
+  most = Infinity,
+): Specialisation {
+  const { shape, slots, proofWords } = form;
   const { gpus, speed } = shape;
   const equalSpeeds = speed.every((v) => v === speed[0]);
   const at = labelLayout(form);
@@ -88,18 +94,18 @@ export function specialise(form: Pick<CanonicalForm, "shape" | "slots">, most = 
       }
     }
   }
-  const words = Math.ceil(gpus / 32);
-  const first = named(`p * ${3 + words}u`);
+  const first = named(`p * ${proofWords}u`);
   // A cut of negative load proves a time before 0, which common/whole_time.wgsl does not tell: the host finishes.
   const closed = firstInside === undefined ? answer.closed : c.and(answer.closed, c.less(c.whole(-1), firstInside));
   lines.push(`proof[${first}] = select(GAP, OPTIMAL, ${closed});`);
   lines.push(`proof[${first} + 1u] = u32(${answer.iterations});`);
   lines.push(`proof[${first} + 2u] = u32(${answer.moves});`);
   const inProof = labels(at.gpu, gpus);
+  const words = proofWords - HEAD;
   for (let word = 0; word < words; word++) {
     const bits = answer.member.map((m, g) => `(u32(${m}) << (${inProof[g]} & 31u))`);
     const chosen = words === 1 ? bits : bits.map((bit, g) => `select(0u, ${bit}, (${inProof[g]} >> 5u) == ${word}u)`);
-    lines.push(`proof[${first} + ${3 + word}u] = ${chosen.join(" | ")};`);
+    lines.push(`proof[${first} + ${HEAD + word}u] = ${chosen.join(" | ")};`);
   }
 
   const wgsl = [

@@ -6,7 +6,7 @@ import type { Topology } from "../../src/topology.ts";
 
 /** Problems whose loads are flat: oracles index them. */
 export type FlatEdges = EdgeProblem & { load: Numbers; capacity: Numbers };
-export type FlatReplicas = ReplicaProblem & { expertLoad: Numbers; baseLoad?: Numbers };
+export type FlatReplicas = ReplicaProblem & { placement: Placement; expertLoad: Numbers; baseLoad?: Numbers };
 
 export type Instance = { name: string; batch: number } & (
   | { form: "edge"; problem: FlatEdges }
