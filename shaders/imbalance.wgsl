@@ -3,7 +3,7 @@
 //   load_g = sum of the quotas of GPU g's slots   busy_g = how many of them are not 0
 //   imbalance = max / mean   balancedness = mean / max   idle = sum_g (max - load_g)   variation = sqrt(mean((load_g - mean)^2)) / mean
 //
-// Loads are tokens, whatever the GPUs' speeds. Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
+// Loads are tokens, whatever the GPUs' speeds. Dead GPUs are out of it: their slots have no quota. Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
 //
 // Shapes    placement: records as in common/balance.wgsl.   quota: [L, P] u32.   gpu_load, busy: [L, G] u32.   skip: [L] u32, 1 where
 //           imbalance < skip_below.   metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two
@@ -51,15 +51,16 @@ fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) 
   for (var g = lane; g < params.gpus; g += WG) {
     var tokens = 0u;
     var with_tokens = 0u;
-    let end = placement[first_slots + g + 1u];
-    for (var slot = placement[first_slots + g]; slot < end; slot++) {
+    let first_slot = placement[first_slots + g];
+    let end = placement[first_slots + g + 1u] & ~DEAD;
+    for (var slot = first_slot & ~DEAD; slot < end; slot++) {
       let here = quota[layer * params.slots + slot];
       tokens += here;
       with_tokens += select(0u, 1u, here > 0u);
     }
     gpu_load[layer * params.gpus + g] = tokens;
     busy[layer * params.gpus + g] = with_tokens;
-    mine = merge(mine, Summary(tokens, g, tokens, with_tokens));
+    if (first_slot < DEAD) { mine = merge(mine, Summary(tokens, g, tokens, with_tokens)); }
   }
   wg_summary[lane] = mine;
   workgroupBarrier();
@@ -70,11 +71,13 @@ fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) 
 
   // Deviations from the whole part of the mean are exact; its fraction is below 1.
   let total = workgroupUniformLoad(&wg_summary[0]);
-  let whole_mean = total.sum / params.gpus;
-  let fraction = f32(total.sum % params.gpus) / f32(params.gpus);
+  let living = placement[first_slots + params.gpus + 1u];
+  let whole_mean = total.sum / living;
+  let fraction = f32(total.sum % living) / f32(living);
   var idle = vec2u(0u);
   var squares = 0.0;
   for (var g = lane; g < params.gpus; g += WG) {
+    if (placement[first_slots + g] >= DEAD) { continue; }
     let tokens = gpu_load[layer * params.gpus + g];
     idle = add64(idle, vec2u(total.most - tokens, 0u));
     let deviation = f32(i32(tokens) - i32(whole_mean)) - fraction;
@@ -104,6 +107,6 @@ fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) 
   metrics[first + 5u] = wg_idle[0].y;
   metrics[first + 6u] = bitcast<u32>(ratio);
   metrics[first + 7u] = bitcast<u32>(select(mean / f32(max(total.most, 1u)), 1.0, none));
-  metrics[first + 8u] = bitcast<u32>(select(sqrt(wg_squares[0] / f32(params.gpus)) / mean, 0.0, none));
+  metrics[first + 8u] = bitcast<u32>(select(sqrt(wg_squares[0] / f32(living)) / mean, 0.0, none));
   skip[layer] = select(0u, 1u, ratio < params.skip_below);
 }

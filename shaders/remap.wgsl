@@ -7,8 +7,9 @@
 // same input gives the same output.
 //
 // Shapes    ids: [L, N] i32 or u32.   offsets: [L, C, E] u32 from the `offsets` kernel.   quota: [L, P] u32.   physical: [L, N] u32: a
-//           slot, or -1 for ids that are -1 or out of range, and for tokens beyond the expert's quotas (never, if those add up).
-// Bindings  group 0:  0 placement   1 ids   2 offsets   3 quota   4 physical (out)   5 params.
+//           slot, or -1 for ids that are -1 or out of range, of an expert that is lost, and for tokens beyond the expert's quotas (never, if
+//           those add up).   unserved: [L] u32, zeroed by the caller: ids of experts that have no slot for them.
+// Bindings  group 0:  0 placement   1 ids   2 offsets   3 quota   4 physical (out)   5 unserved (out)   6 params.
 // Launch    WG invocations per chunk of CHUNK ids; grid [C, L, 1]. EXPERTS (WORDS + 1) words of workgroup memory.
 //           1 barrier, and 3 per block of ids.
 // Requires  C * CHUNK >= N, CHUNK a multiple of 32 WORDS, that one of WG.
@@ -23,7 +24,8 @@ override WORDS: u32;  // of an expert's mask
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read> quota: array<u32>;
 @group(0) @binding(4) var<storage, read_write> physical: array<u32>;
-@group(0) @binding(5) var<uniform> params: BalanceParams;
+@group(0) @binding(5) var<storage, read_write> unserved: array<atomic<u32>>;
+@group(0) @binding(6) var<uniform> params: BalanceParams;
 
 const WORD_BITS = 32u;
 
@@ -73,6 +75,7 @@ fn remap(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane
         var below = countOneBits(atomicLoad(&wg_seen[e * WORDS + word]) & mask);
         for (var k = 0u; k < word; k++) { below += countOneBits(atomicLoad(&wg_seen[e * WORDS + k])); }
         slot = slot_of(layer, e, wg_next[e] + below);
+        if (slot == NO_EXPERT) { atomicAdd(&unserved[layer], 1u); }
       }
       physical[layer_start + i] = slot;
     }

@@ -1,3 +1,4 @@
+import { type Activity, checkActive } from "./active.ts";
 import { createReadback } from "./balancer/readback.ts";
 import { acquireDevice } from "./device_choice.ts";
 import { ArgumentError, LoadError, ShapeError, whyNotWebgpu } from "./errors.ts";
@@ -19,7 +20,8 @@ import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
 import { flat, type Rows } from "./numbers.ts";
 import { type FieldsOf, requireObject } from "./objects.ts";
-import { Placement } from "./placement/placement.ts";
+import { livingSlots, type Slots } from "./placement/living_slots.ts";
+import { isPlacementLike, Placement, type PlacementLike } from "./placement/placement.ts";
 import { MAX_TOKENS } from "./problem.ts";
 import { apportion } from "./reference/apportion.ts";
 import { count } from "./reference/count.ts";
@@ -27,9 +29,9 @@ import { imbalance } from "./reference/imbalance.ts";
 import { checkBackend, type SolverOptions } from "./solver_options.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
 
-export interface ImbalanceInput {
+export interface ImbalanceInput extends Activity {
   /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
-  placement: Placement | readonly Placement[];
+  placement: PlacementLike | readonly PlacementLike[];
   /** [L, E] tokens per expert, integers >= 0, flat or in rows as all numbers here. Or topkIds. */
   counts?: Rows;
   /** [L, T, k] expert ids; -1 is padding, ids out of range are counted and ignored. With topK. */
@@ -38,17 +40,29 @@ export interface ImbalanceInput {
   topK?: number;
   /** L; by default as many as counts has, or for topkIds the number of placements. */
   layers?: number;
-  /** [L, P] tokens per slot, each expert's adding up to its count. Without it, tokens are split evenly over an expert's slots. */
+  /**
+   * [L, P] tokens per slot, each expert's adding up to its count, or to 0 if it is lost; 0 on dead GPUs and in empty slots. Without it, tokens are split
+   * evenly over an expert's living slots.
+   */
   quota?: Rows;
   /**
    * Instead of quota, [L, E, X] each expert's shares over its slots as in logicalToPhysical, X = the most slots of any expert, >= 0 and in any
-   * unit (SGLang's and vLLM's dispatch shares). Every slot gets its share of the tokens, to within one.
+   * unit (SGLang's and vLLM's dispatch shares). Every slot gets its share of the tokens, to within one; those of dead slots are left out.
    */
   shares?: Rows;
 }
 
 const inputFields = {
-  ...{ placement: true, counts: true, topkIds: true, topK: true, layers: true, quota: true, shares: true },
+  ...{
+    placement: true,
+    active: true,
+    counts: true,
+    topkIds: true,
+    topK: true,
+    layers: true,
+    quota: true,
+    shares: true,
+  },
 } satisfies FieldsOf<ImbalanceInput>;
 
 /** The options of `createSolver` that apply here; "auto" is the caller's device or a hardware adapter where there is one, else the CPU. */
@@ -62,7 +76,8 @@ export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32
  *
  *   imbalance = max / mean   balancedness = mean / max   idleTokens = sum_g (max - load_g)   variation = std / mean
  *
- * Loads are whole tokens and exact; ratios are f32 on WebGPU, f64 on the CPU. A layer without tokens has imbalance 1 and idleTokens 0.
+ * Loads are whole tokens and exact; ratios are f32 on WebGPU, f64 on the CPU. A layer without tokens has imbalance 1 and idleTokens 0. Dead GPUs are out
+ * of it, and so are the tokens of experts without a living slot, which nobody serves.
  *
  * @param input  read, never written or kept.
  * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
@@ -110,7 +125,10 @@ function excessOn({ limits }: GPUDevice, { placements, layers, ids }: Checked): 
 }
 
 interface Checked {
-  placements: readonly Placement[];
+  /** With the slots of dead GPUs empty. */
+  placements: readonly Slots[];
+  /** [G] 1 where a GPU is alive; undefined: all are. */
+  active: Uint8Array | undefined;
   layers: number;
   /** Exactly one of ids, counts and quota decides the loads. */
   ids?: Int32Array | Uint32Array;
@@ -119,11 +137,15 @@ interface Checked {
   outOfRange?: Int32Array;
 }
 
-function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }: ImbalanceInput): Checked {
-  const placements = placement instanceof Placement ? [placement] : placement;
-  if (!Array.isArray(placements) || !placements.every((one) => one instanceof Placement) || placements.length === 0) {
+function checkInput(input: ImbalanceInput): Checked {
+  const { placement, counts, topkIds, topK, layers, quota, shares } = input;
+  const given = isPlacementLike(placement) ? [placement] : placement;
+  if (!Array.isArray(given) || !given.every(isPlacementLike) || given.length === 0) {
     throw new ArgumentError("placement", "a Placement, or one per layer", placement);
   }
+  const all = given.map((one, i) => Placement.of(given === placement ? `placement[${i}]` : "placement", one));
+  const active = checkActive(input.active, all[0].gpus);
+  const placements = all.map((one) => livingSlots(one, active));
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   for (const [i, one] of placements.entries()) {
     if (one.gpus !== gpus || one.logicalExperts !== experts || one.physicalExperts !== slots) {
@@ -147,7 +169,7 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }:
     const found = wholeTokens("counts", counts, { E: experts }, placements.length);
     const rows = found.length / experts;
     if (layers !== undefined && layers !== rows) throw new ArgumentError("layers", `${rows} as in counts`, layers);
-    return decide({ placements, layers: rows, counts: found });
+    return decide({ placements, active, layers: rows, counts: found });
   }
   const ids = toIds(topkIds!);
   if (!Number.isInteger(topK) || topK! < 1) throw new ArgumentError("topK", "an integer >= 1", topK);
@@ -158,10 +180,10 @@ function checkInput({ placement, counts, topkIds, topK, layers, quota, shares }:
   if (ids.length % (rows * topK!) !== 0) {
     throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, ids.length);
   }
-  if (!decided) return { placements, layers: rows, ids };
+  if (!decided) return { placements, active, layers: rows, ids };
   const counted = count(ids, rows, experts);
   const found = counted.counts as Int32Array<ArrayBuffer>;
-  return decide({ placements, layers: rows, counts: found, outOfRange: counted.outOfRange });
+  return decide({ placements, active, layers: rows, counts: found, outOfRange: counted.outOfRange });
 }
 
 /** Rounds the running sums of an expert's shares, which leaves every slot within one token of its due and the sum exact. */
@@ -174,12 +196,15 @@ function quotaOfShares(given: Rows, { placements, layers, counts }: Checked): In
   }
   const quota = new Int32Array(layers * slots);
   for (let layer = 0; layer < layers; layer++) {
-    const placement = placements[layer % placements.length];
+    const { maxReplicas, logicalToPhysical, physicalToLogical } = placements[layer % placements.length];
     for (let e = 0; e < experts; e++) {
       const first = (layer * experts + e) * width;
-      const row = Array.from({ length: placement.replicaCount[e] }, (_, i) => shares[first + i]);
+      const all = logicalToPhysical.slice(e * maxReplicas, (e + 1) * maxReplicas).filter((slot) => slot >= 0);
+      // Columns are all slots, ascending; dead ones have none of its tokens.
+      const living = [...all.sort().entries()].filter(([, slot]) => physicalToLogical[slot] === e);
+      const row = living.map(([i]) => shares[first + i]);
       const wrong = row.findIndex((share) => typeof share !== "number" || !(share >= 0 && share < Infinity));
-      if (wrong >= 0) throw new LoadError(path(first + wrong), "a finite number >= 0", row[wrong]);
+      if (wrong >= 0) throw new LoadError(path(first + living[wrong][0]), "a finite number >= 0", row[wrong]);
       const sum = row.reduce((a, b) => a + b, 0);
       const tokens = counts![layer * experts + e];
       let running = 0;
@@ -187,7 +212,7 @@ function quotaOfShares(given: Rows, { placements, layers, counts }: Checked): In
       for (const [i, share] of row.entries()) {
         running += sum > 0 ? share / sum : 1 / row.length; // no shares at all: even
         const due = i === row.length - 1 ? tokens : Math.round(tokens * running);
-        quota[layer * slots + placement.logicalToPhysical[e * placement.maxReplicas + i]] = due - given;
+        quota[layer * slots + living[i][1]] = due - given;
         given = due;
       }
     }
@@ -228,15 +253,18 @@ function checkQuota(given: Rows, { placements, layers, counts }: Checked): Int32
   const left = counts!.slice();
   for (let i = 0; i < quota.length; i++) {
     const layer = Math.floor(i / slots);
-    left[layer * experts + placements[layer % placements.length].physicalToLogical[i % slots]] -= quota[i];
+    const e = placements[layer % placements.length].physicalToLogical[i % slots];
+    if (e >= 0) left[layer * experts + e] -= quota[i];
+    else if (quota[i] > 0) throw new LoadError(`quota[${i}]`, "0 in an empty slot and on a dead GPU", quota[i]);
   }
-  const wrong = left.findIndex((tokens) => tokens !== 0);
+  const lives = (i: number) => placements[Math.floor(i / experts) % placements.length].replicaCount[i % experts] > 0;
+  const wrong = left.findIndex((tokens, i) => tokens !== 0 && lives(i));
   if (wrong < 0) return quota;
   const expert = `expert ${wrong % experts} in layer ${Math.floor(wrong / experts)}`;
   throw new LoadError("quota", `${counts![wrong]} tokens for ${expert}`, counts![wrong] - left[wrong]);
 }
 
-function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
+function onCpu({ placements, active, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const counted = ids
     ? count(ids, layers, experts)
@@ -248,12 +276,13 @@ function onCpu({ placements, layers, ids, counts, quota, outOfRange }: Checked):
       apportion(placements[l % placements.length], row, undefined, split.subarray(l * slots, (l + 1) * slots));
     }
   }
-  return { ...imbalance(placements, layers, split), outOfRange: counted.outOfRange };
+  return { ...imbalance(placements, layers, split, active), outOfRange: counted.outOfRange };
 }
 
 async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbalance> {
-  const { placements, layers, ids, counts, quota } = checked;
-  const table = placementTable(placements);
+  const { placements, active, layers, ids, counts, quota } = checked;
+  const living = active?.reduce((a, b) => a + b);
+  const table = placementTable(placements, active);
   const { gpus, experts, slots } = table;
   const assignments = ids ? ids.length / layers : 0;
   const buffers: GPUBuffer[] = [];
@@ -307,7 +336,7 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
   device.queue.submit([encoder.finish()]);
   try {
     return await readback.map((words) => ({
-      ...decodeImbalance(words.gpuLoad, words.busy, words.metrics),
+      ...decodeImbalance(words.gpuLoad, words.busy, words.metrics, living),
       outOfRange: checked.outOfRange ?? Int32Array.from(words.outOfRange),
     }));
   } finally {

@@ -138,7 +138,7 @@ describe("beyond a device", () => {
     const placement = new Array<Placement>(layers).fill(copied);
     const counts = new Array(layers * 1024).fill(1);
     expect((await measureImbalance({ placement, counts }, { device })).max[16]).toBe(1024);
-    const message = `placement: expected tables of at most ${2 ** 27} bytes on this device, got ${4 * layers * (1024 * 2001 + 2)}.`;
+    const message = `placement: expected tables of at most ${2 ** 27} bytes on this device, got ${4 * layers * (1024 * 2001 + 3)}.`;
     await expect(measureImbalance({ placement, counts }, { device, backend: "webgpu" })).rejects.toThrow(message);
     await expect(createBalancer({ placement, topK: 1, maxTokens: 1, device })).rejects.toThrow(message);
     device.destroy();

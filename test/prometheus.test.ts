@@ -60,6 +60,7 @@ const expectedCounters = (metrics: BalancerMetrics) => ({
   evenkeel_late_total: metrics.late,
   evenkeel_finished_on_cpu_total: metrics.finishedOnCpu,
   evenkeel_out_of_range_total: metrics.outOfRange,
+  evenkeel_unserved_total: metrics.unserved,
   evenkeel_recoveries_total: metrics.recoveries,
   ...Object.fromEntries(
     Object.entries(metrics.stageUs ?? {}).map(([stage, us]) => [`evenkeel_stage_microseconds_total${stage}`, us]),
@@ -93,6 +94,7 @@ test("every counter shows its own field", async () => {
     late: 4,
     finishedOnCpu: 5,
     outOfRange: 6,
+    unserved: 8,
     recoveries: 7,
     stageUs: { count: 8.5, solve: 9 },
   };
@@ -161,7 +163,7 @@ test("labels are on every sample, escaped, beside the registry's own", async () 
   registry.setDefaultLabels({ host: "a1" });
   registerPrometheusMetrics(await balanced({ backend: "cpu" }), registry, { model: 'the "20b"' });
   const samples = [...(await scrape(registry)).values()].flatMap((family) => family.samples);
-  expect(samples).toHaveLength(7 + 2 * 13);
+  expect(samples).toHaveLength(8 + 2 * 13);
   for (const { labels } of samples) expect(labels).toMatchObject({ host: "a1", model: 'the \\"20b\\"' });
 });
 

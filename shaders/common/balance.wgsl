@@ -1,9 +1,10 @@
 // balance: what the balancer's kernels share: their sizes, and where the slots of each expert stand.
 //
-// A table of placements is [placements, E (1 + X) + G + 1] u32: in a record E replica counts, E rows of X slots, and the first slot of each GPU,
-// whose slots end where the next one's begin, the last one's at P. Layer l uses record l % placements.
+// A table of placements is [placements, E (1 + X) + G + 2] u32: in a record E replica counts, E rows of X slots, the first slot of each GPU, whose
+// slots end where the next one's begin, the last one's at P, and the number of GPUs alive. Layer l uses record l % placements. Counts are of slots
+// on living GPUs, which come first in their rows; those on dead ones stand behind them, then -1.
 //
-// Declares  BalanceParams, NO_EXPERT, record_of(), first_slots_of().
+// Declares  BalanceParams, DEAD, NO_EXPERT, record_of(), first_slots_of().
 // Needs     params of its kernel.
 // Barriers  none.
 
@@ -19,11 +20,12 @@ struct BalanceParams {
   skip_below: f32,   // layers of less imbalance keep their default split; 0: none
 }
 
+const DEAD = 0x80000000u;       // beside the first slot of a GPU that is dead
 const NO_EXPERT = 0xffffffffu;  // -1: padding, or an id out of range
 
 fn record_of(layer: u32) -> u32 {
-  return (layer % params.placements) * (params.experts * (1u + params.replicas) + params.gpus + 1u);
+  return (layer % params.placements) * (params.experts * (1u + params.replicas) + params.gpus + 2u);
 }
 
-/// Where the first slot of GPU 0 stands in the layer's record; those of the others follow, and P.
+/// Where the first slot of GPU 0 stands in the layer's record; those of the others follow, P, and the number of GPUs alive.
 fn first_slots_of(layer: u32) -> u32 { return record_of(layer) + params.experts * (1u + params.replicas); }

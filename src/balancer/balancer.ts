@@ -1,3 +1,4 @@
+import { type Active, requireActive } from "../active.ts";
 import { acquireForLane } from "../device_choice.ts";
 import { ArgumentError, DeviceError, whyNotWebgpu } from "../errors.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
@@ -11,6 +12,7 @@ import type { KernelPlan } from "../specialised/plan.ts";
 import type { TopkIds } from "../topk_ids.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
+import { livingOf } from "./living.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
 import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens, rankFields } from "./options.ts";
 import { judgeBalance } from "./result.ts";
@@ -45,6 +47,15 @@ export interface Balancer {
    * @throws {ArgumentError} names the buffer, or the encoder.
    */
   checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
+  /**
+   * Says which GPUs are alive, for what is submitted after it resolves: nothing is sent to the others, and the rest is balanced over what is left, with
+   * the same buffers and pipelines, so at once. Calls under way are answered for the GPUs before. A device of the caller's that was lost is not
+   * meant: that is `recover`'s. Several ranks say it before the same batch.
+   *
+   * @param active  [gpus] true or 1: alive; false or 0: gets nothing. Read, never kept.
+   * @throws {ArgumentError | ShapeError} It is not that, or no GPU is alive.  @throws {DeviceError} The balancer was destroyed.
+   */
+  setActive(active: Active): Promise<void>;
   /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
   count(topkIds: TopkIds): Int32Array;
   /** What the balancer has done so far, `encode` not included. A copy. */
@@ -96,7 +107,7 @@ class TopkBalancer implements Balancer {
   private destroyed = false;
 
   constructor(
-    private readonly options: CheckedOptions,
+    private options: CheckedOptions,
     private gpu: GpuBalance | undefined,
     public reason: string,
   ) {}
@@ -134,6 +145,20 @@ class TopkBalancer implements Balancer {
     const { balanced, finishedOnCpu } = judgeBalance(options, topkIds, before, result, this.backend);
     this.measured.record(balanced, finishedOnCpu, result.stageUs);
     return balanced;
+  }
+
+  async setActive(active: Active): Promise<void> {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
+    const { placements, speeds } = this.options;
+    const checked = requireActive(active, placements[0].gpus);
+    const applied = this.previous.then(() => {
+      const living = livingOf(placements, speeds, checked);
+      this.options = { ...this.options, living };
+      this.gpu?.setLiving(living);
+      this.cpu?.setLiving(living);
+    });
+    this.previous = applied.catch(() => {});
+    return applied;
   }
 
   /** A device that was lost makes the pending call reject, whatever the failure looked like. */
@@ -175,13 +200,14 @@ class TopkBalancer implements Balancer {
     const { device, stages } = this.requireGpu();
     const encoder = encoderOf(device, given);
     const { assignments, bindings } = this.bindings(buffers);
-    const { topkIds, physicalIds, shares, quota, outOfRange, proof } = bindings;
+    const { topkIds, physicalIds, shares, quota, outOfRange, unserved, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
     const rank = counts && before && { counts, before };
     stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
     for (const [source, target] of [
       [stages.own.quota, quota],
       [stages.own.outOfRange, outOfRange],
+      [stages.own.unserved, unserved],
       [stages.own.proof, proof],
     ] as const) {
       if (target) encoder.copyBufferToBuffer(source, 0, target.buffer, target.offset ?? 0, target.size ?? 0);
@@ -190,13 +216,13 @@ class TopkBalancer implements Balancer {
 
   async checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
     const { device, stages } = this.requireGpu();
-    const { quota, outOfRange, proof, ...bindings } = this.bindings(buffers).bindings;
+    const { quota, outOfRange, unserved, proof, ...bindings } = this.bindings(buffers).bindings;
     const uses: Parameters<typeof requireAlive>[1] = {};
     for (const [name, binding] of Object.entries(bindings)) {
       if (binding)
         Object.assign(uses, { [name]: { binding, use: (e: GPUCommandEncoder) => stages.touch(e, binding) } });
     }
-    for (const [name, target] of Object.entries({ quota, outOfRange, proof })) {
+    for (const [name, target] of Object.entries({ quota, outOfRange, unserved, proof })) {
       if (!target) continue;
       const use = (e: GPUCommandEncoder) => e.clearBuffer(target.buffer, target.offset, 0);
       Object.assign(uses, { [name]: { binding: target, use } });
@@ -216,7 +242,7 @@ class TopkBalancer implements Balancer {
   /** The caller's buffers, checked, by the names they have in messages. */
   private bindings(buffers: BalancerBuffers) {
     requireObject("buffers", buffers, bufferFields);
-    const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, proof } = buffers;
+    const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, unserved, proof } = buffers;
     if (rankCounts !== undefined) requireObject("rankCounts", rankCounts, rankFields);
     const { device } = this.requireGpu();
     const { layers, topK, placements } = this.options;
@@ -236,6 +262,7 @@ class TopkBalancer implements Balancer {
       shares: wanted("shares", shares, countBytes * width, storage),
       quota: wanted("quota", quota, quotaBytes, copyTarget),
       outOfRange: wanted("outOfRange", outOfRange, layers * WORD, copyTarget),
+      unserved: wanted("unserved", unserved, layers * WORD, copyTarget),
       proof: wanted("proof", proof, layers * proofWords(gpus) * WORD, copyTarget),
     };
     requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
@@ -263,7 +290,7 @@ class TopkBalancer implements Balancer {
 
 const bufferFields = {
   ...{ tokens: true, topkIds: true, physicalIds: true, rankCounts: true },
-  ...{ quota: true, shares: true, outOfRange: true, proof: true },
+  ...{ quota: true, shares: true, outOfRange: true, unserved: true, proof: true },
 } satisfies FieldsOf<BalancerBuffers>;
 
 const WORD = 4;

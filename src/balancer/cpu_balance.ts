@@ -6,17 +6,22 @@ import { count } from "../reference/count.ts";
 import { imbalance } from "../reference/imbalance.ts";
 import { remap } from "../reference/remap.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
+import type { Living } from "./living.ts";
 import type { BalanceResult, BalanceShape } from "./result.ts";
 
 export interface CpuBalance {
   /** Calls must not overlap. */
   balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, pauses?: Pauses): Promise<BalanceResult>;
+  /** Further batches are for the GPUs that are alive. */
+  setLiving(living: Living): void;
 }
 
 /** The same stages in plain TypeScript, with the exact solver. */
-export function cpuBalance({ placements, topologies, layers, late }: BalanceShape, skipBelow: number): CpuBalance {
-  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const solvers = topologies.map(cpuBackend);
+export function cpuBalance(shape: BalanceShape, skipBelow: number): CpuBalance {
+  const { placements, layers, late } = shape;
+  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+  let { living } = shape;
+  let solvers = living.topologies.map(cpuBackend);
   const previous = new Int32Array(layers * slots); // late: the last batch's solution; zero at first: an even split
   const nobodyBefore = new Int32Array(layers * experts);
 
@@ -26,6 +31,9 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
     pauses = new Pauses(),
   ): Promise<BalanceResult> {
     const assignments = ids.length / layers;
+    const { active, slots: livingSlots, topologies } = living;
+    const { gpus } = topologies[0];
+    const slotsOf = (l: number) => livingSlots[l % livingSlots.length];
     const own = count(ids, layers, experts);
     const counts = rank ? rank.counts.slice() : own.counts;
     const quota = new Int32Array(layers * slots);
@@ -33,15 +41,16 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
     const split = (weights: Int32Array | undefined) => {
       for (let l = 0; l < layers; l++) {
         const given = weights && layer(weights, slots, l);
-        apportion(placements[l % placements.length], layer(counts, experts, l), given, layer(quota, slots, l));
+        apportion(slotsOf(l), layer(counts, experts, l), given, layer(quota, slots, l));
       }
     };
     split(undefined);
-    const before = imbalance(placements, layers, quota);
+    const before = imbalance(livingSlots, layers, quota, active);
     const result: BalanceResult = {
       physicalIds: new Int32Array(ids.length),
       counts,
       outOfRange: own.outOfRange,
+      unserved: new Int32Array(layers),
       quota,
       before,
       after: before,
@@ -63,15 +72,25 @@ export function cpuBalance({ placements, topologies, layers, late }: BalanceShap
         moves: result.moves.subarray(l, l + 1),
       });
     }
-    result.after = imbalance(placements, layers, quota);
+    result.after = imbalance(livingSlots, layers, quota, active);
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
       const earlier = layer(rank?.before ?? nobodyBefore, experts, l);
       const row = [l * assignments, (l + 1) * assignments] as const;
-      const placement = placements[l % placements.length];
-      remap(placement, ids.subarray(...row), layer(quota, slots, l), earlier, result.physicalIds.subarray(...row));
+      const physical = result.physicalIds.subarray(...row);
+      result.unserved[l] = remap(slotsOf(l), ids.subarray(...row), layer(quota, slots, l), earlier, physical);
     }
     return result;
   }
-  return { balance };
+
+  function setLiving(next: Living): void {
+    living = next;
+    solvers = living.topologies.map(cpuBackend);
+    for (const p of previous.keys()) {
+      const slot = p % slots;
+      const { gpuOf } = placements[Math.floor(p / slots) % placements.length];
+      if (living.active?.[gpuOf[slot]] === 0) previous[p] = 0;
+    }
+  }
+  return { balance, setLiving };
 }

@@ -6,6 +6,7 @@ import { CHUNK, tooLargeFor } from "../kernels/balance_params.ts";
 import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
 import { decodeProofs } from "../kernels/solve.ts";
 import { proofWords } from "../kernels/topology_table.ts";
+import type { Living } from "./living.ts";
 import { createReadback } from "./readback.ts";
 import type { BalanceResult } from "./result.ts";
 import { createStages, STAGES, type StageOptions, type Stages } from "./stages.ts";
@@ -15,6 +16,8 @@ export interface GpuBalance {
   readonly stages: Stages;
   /** Upload, one submit, one map. `rank` as in RankCounts, checked. Calls must not overlap. */
   balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, timed: boolean): Promise<BalanceResult>;
+  /** What is submitted from now on is for the GPUs that are alive. */
+  setLiving(living: Living): void;
   /** The device was lost, and why. */
   lost(): GPUDeviceLostInfo | undefined;
   destroy(): void;
@@ -37,6 +40,7 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
   const bytes = {
     physical: layers * maxAssignments * WORD,
     outOfRange: layers * WORD,
+    unserved: layers * WORD,
     quota: layers * slots * WORD,
     gpuLoadBefore: layers * gpus * WORD,
     busyBefore: layers * gpus * WORD,
@@ -65,6 +69,7 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
   const rankUsage = bufferUsage.STORAGE | bufferUsage.COPY_DST;
   const rankBuffer = (label: string) =>
     device.createBuffer({ label: `balancer rank ${label}`, size: Math.max(16, bytes.counts), usage: rankUsage });
+  let living = options.living;
   let rankBuffers: { counts: GPUBuffer; before: GPUBuffer } | undefined;
 
   async function balance(
@@ -87,17 +92,19 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     };
     stages.encode(encoder, buffers, assignments, timed);
     const measured = timed && timer !== undefined;
+    const label = living?.topologies[0].label;
     readback.copy(encoder, { ...bytes, physical: ids.length * WORD, timestamps: measured ? timer.bytes : 0 });
     device.queue.submit([encoder.finish()]);
     return readback.map((words) => ({
       physicalIds: Int32Array.from(words.physical, (slot) => slot | 0),
       counts: rank ? rank.counts.slice() : Int32Array.from(words.counts),
       outOfRange: Int32Array.from(words.outOfRange),
+      unserved: Int32Array.from(words.unserved),
       quota: Int32Array.from(words.quota),
-      before: decodeImbalance(words.gpuLoadBefore, words.busyBefore, words.metricsBefore),
-      after: decodeImbalance(words.gpuLoadAfter, words.busyAfter, words.metricsAfter),
+      before: decodeImbalance(words.gpuLoadBefore, words.busyBefore, words.metricsBefore, label?.length),
+      after: decodeImbalance(words.gpuLoadAfter, words.busyAfter, words.metricsAfter, label?.length),
       skipped: Uint8Array.from(words.skip),
-      ...decodeProofs(words.proof, layers, gpus),
+      ...decodeProofs(words.proof, layers, gpus, label),
       stageUs: measured ? timer.decode(words.timestamps.slice().buffer) : undefined,
     }));
   }
@@ -108,7 +115,11 @@ export async function gpuBalance(device: GPUDevice, options: StageOptions): Prom
     rankBuffers?.counts.destroy();
     rankBuffers?.before.destroy();
   }
-  return { device, stages, balance, lost, destroy };
+  function setLiving(next: Living): void {
+    living = next;
+    stages.setLiving(next);
+  }
+  return { device, stages, balance, setLiving, lost, destroy };
 }
 
 /** Beyond a device's limits WebGPU makes invalid buffers, of which only zeros are read: so they are checked first. */

@@ -23,6 +23,8 @@ export interface BalancerMetrics {
   finishedOnCpu: number;
   /** Ids that were neither an expert nor -1. */
   outOfRange: number;
+  /** Ids of experts that had no slot on a living GPU. */
+  unserved: number;
   /** Times that a lost device was replaced. */
   recoveries: number;
   /** Imbalance per layer with tokens under the even split, and as balanced. */
@@ -57,6 +59,7 @@ export function createMetrics() {
     late: 0,
     finishedOnCpu: 0,
     outOfRange: 0,
+    unserved: 0,
     recoveries: 0,
     imbalanceBefore: emptyHistogram(),
     imbalanceAfter: emptyHistogram(),
@@ -65,7 +68,7 @@ export function createMetrics() {
   };
   return {
     record(
-      { status, before, after, outOfRange }: Balanced,
+      { status, before, after, outOfRange, unserved }: Balanced,
       finishedOnCpu: number,
       stageUs?: Record<string, number>,
     ): void {
@@ -77,6 +80,7 @@ export function createMetrics() {
       }
       metrics.finishedOnCpu += finishedOnCpu;
       metrics.outOfRange += outOfRange.reduce((a, b) => a + b, 0);
+      metrics.unserved += unserved.reduce((a, b) => a + b, 0);
       observe(metrics.imbalanceBefore, before);
       observe(metrics.imbalanceAfter, after);
       if (!stageUs) return;

@@ -1,13 +1,15 @@
+import { checkActive } from "../active.ts";
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { MAX_EXPERTS } from "../kernels/balance_params.ts";
 import { flat, type Rows } from "../numbers.ts";
 import { type FieldsOf, requireObject } from "../objects.ts";
-import { Placement } from "../placement/placement.ts";
+import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
 import { MAX_TOKENS, toTopology } from "../problem.ts";
 import { type backends, checkBackend } from "../solver_options.ts";
 import { type TopkIds, toIds } from "../topk_ids.ts";
 import type { Topology } from "../topology.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
+import { type Living, livingOf } from "./living.ts";
 import type { BalancerOptions, RankCounts } from "./types.ts";
 
 export interface CheckedOptions extends BalancerOptions {
@@ -16,34 +18,31 @@ export interface CheckedOptions extends BalancerOptions {
   skipBelow: number;
   late: boolean;
   placements: readonly Placement[];
+  /** Of all GPUs, dead ones too. */
   topologies: readonly Topology[];
+  /** [G] */
+  speeds: Float64Array;
+  living: Living;
 }
 
 const balancerFields = {
   ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, device: true, adapter: true },
-  ...{ speed: true, skipBelow: true, late: true, recover: true, timestamps: true },
+  ...{ speed: true, active: true, skipBelow: true, late: true, recover: true, timestamps: true },
 } satisfies FieldsOf<BalancerOptions>;
 
 /** Checks everything about a balancer that can be checked before there is a device. */
 export function checkOptions(options: BalancerOptions): CheckedOptions {
   requireObject("options", options, balancerFields);
   const { placement, topK, maxTokens, skipBelow = 0, late = false } = options;
-  const placements = placement instanceof Placement ? [placement] : placement;
-  if (!Array.isArray(placements) || placements.length === 0) {
+  const given = isPlacementLike(placement) ? [placement] : placement;
+  if (!Array.isArray(given) || given.length === 0) {
     throw new ArgumentError("placement", "a Placement, or one per layer", placement);
   }
-  const layers = requireCount("layers", options.layers === undefined ? placements.length : options.layers);
-  if (placements.length !== 1 && placements.length !== layers) {
-    throw new ShapeError("placement", `one for all layers, or layers = ${layers}`, placements.length);
+  const layers = requireCount("layers", options.layers === undefined ? given.length : options.layers);
+  if (given.length !== 1 && given.length !== layers) {
+    throw new ShapeError("placement", `one for all layers, or layers = ${layers}`, given.length);
   }
-  for (const [i, one] of placements.entries()) {
-    if (!(one instanceof Placement)) throw new ArgumentError(`placement[${i}]`, "a Placement", one);
-    for (const size of ["gpus", "logicalExperts", "physicalExperts"] as const) {
-      if (one[size] !== placements[0][size]) {
-        throw new ShapeError(`placement[${i}].${size}`, `${placements[0][size]} as in the first`, one[size]);
-      }
-    }
-  }
+  const placements = given === placement ? sameSizes("placement", given) : [Placement.of("placement", given[0])];
   if (placements[0].logicalExperts > MAX_EXPERTS) {
     throw new ShapeError("placement.logicalExperts", `at most ${MAX_EXPERTS}`, placements[0].logicalExperts);
   }
@@ -63,8 +62,10 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   if (late && skipBelow > 0) {
     throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
   }
-  const topologies = placements.map((one: Placement) => toTopology(one, options.speed));
-  return { ...options, backend, layers, skipBelow, late, placements, topologies };
+  const topologies = placements.map((one) => toTopology(one, options.speed));
+  const { gpus, speed: speeds } = topologies[0];
+  const living = livingOf(placements, speeds, checkActive(options.active, gpus));
+  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, living };
 }
 
 function requireCount(argument: string, value: unknown): number {

@@ -56,6 +56,7 @@ export function registerPrometheusMetrics(
     late: "Layers remapped by the previous batch's solution.",
     finishedOnCpu: "Layers that the kernel left with a gap and the CPU closed.",
     outOfRange: "Expert ids that were neither an expert nor -1.",
+    unserved: "Expert ids of experts that had no slot on a living GPU.",
     recoveries: "Times that a lost device was replaced.",
   } as const;
   for (const [field, help] of Object.entries(counters)) {

@@ -1,13 +1,14 @@
 import { cpuBackend } from "../backend_cpu.ts";
 import { ArgumentError, DeviceError } from "../errors.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { Slots } from "../placement/living_slots.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Loads } from "../problem.ts";
 import { imbalance } from "../reference/imbalance.ts";
 import { remap } from "../reference/remap.ts";
 import { shares } from "../reference/shares.ts";
 import { type BackendName, judge, type RawSolution, survivorsOf } from "../solution.ts";
-import type { Topology } from "../topology.ts";
+import type { Living } from "./living.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
 
 /** What either backend computes of a batch of ids, before it is judged. */
@@ -15,12 +16,13 @@ export interface BalanceResult {
   physicalIds: Int32Array;
   counts: Int32Array;
   outOfRange: Int32Array;
+  unserved: Int32Array;
   quota: Int32Array;
   before: ImbalanceReport;
   after: ImbalanceReport;
   /** [L] 1 where the even split was kept. */
   skipped: Uint8Array;
-  /** [L, G] bottleneck sets, meaningless where skipped. */
+  /** [L, A] bottleneck sets of living GPUs, meaningless where skipped. */
   member: Uint8Array;
   iterations: Int32Array;
   moves: Int32Array;
@@ -31,7 +33,9 @@ export interface BalanceResult {
 export interface BalanceShape {
   /** One, or one per layer. */
   placements: readonly Placement[];
-  topologies: readonly Topology[];
+  /** [G] */
+  speeds: Float64Array;
+  living: Living;
   layers: number;
   late: boolean;
 }
@@ -43,18 +47,21 @@ export interface BalanceShape {
  * @returns the answer, and how many layers the CPU finished.
  */
 export function judgeBalance(
-  { placements, topologies, layers, late }: BalanceShape,
+  { placements, speeds, living, layers, late }: BalanceShape,
   ids: Int32Array | Uint32Array,
   before: ArrayLike<number>,
   result: BalanceResult,
   backend: BackendName,
 ): { balanced: Balanced; finishedOnCpu: number } {
-  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const { active, slots: livingSlots, topologies } = living;
+  const { gpus } = topologies[0];
   const assignments = ids.length / layers;
   const status: LayerStatus[] = [];
   const finished = new Set<number>(); // on the CPU
 
   const placementOf = (layer: number) => placements[layer % placements.length];
+  const slotsOf = (layer: number) => livingSlots[layer % livingSlots.length];
   const topologyOf = (layer: number) => topologies[layer % topologies.length];
   const loadsOf = (layer: number): Loads => ({
     batch: 1,
@@ -69,7 +76,7 @@ export function judgeBalance(
     moves: result.moves.subarray(layer, layer + 1),
   });
 
-  requireMapped(ids, result.physicalIds, assignments, experts, placementOf);
+  requireMapped(ids, result.physicalIds, assignments, slotsOf);
   for (let layer = 0; layer < layers; layer++) {
     const raw = rawOf(layer);
     if (late || result.skipped[layer]) {
@@ -86,12 +93,12 @@ export function judgeBalance(
       verdict = judge(topologyOf(layer), loads, raw).judgeOne(0);
       const row = [layer * assignments, (layer + 1) * assignments] as const;
       const offsets = Array.from({ length: experts }, (_, e) => before[layer * experts + e]);
-      remap(placementOf(layer), ids.subarray(...row), raw.quota, offsets, result.physicalIds.subarray(...row));
+      remap(slotsOf(layer), ids.subarray(...row), raw.quota, offsets, result.physicalIds.subarray(...row));
       finished.add(layer);
     }
     status.push(verdict);
   }
-  const after = finished.size > 0 ? imbalance(placements, layers, result.quota) : result.after;
+  const after = finished.size > 0 ? imbalance(livingSlots, layers, result.quota, active) : result.after;
 
   const balanced: Balanced = {
     physicalIds: result.physicalIds,
@@ -101,6 +108,8 @@ export function judgeBalance(
     after,
     status,
     outOfRange: result.outOfRange,
+    lost: Array.from({ length: layers }, (_, layer) => [...topologyOf(layer).lost]),
+    unserved: result.unserved,
     backend,
     proof(layer) {
       if (!Number.isInteger(layer) || layer < 0 || layer >= layers) {
@@ -112,7 +121,7 @@ export function judgeBalance(
       judgeOne(0);
       const expertLoad = loadsOf(layer).expertLoad as Int32Array;
       return {
-        problem: { placement: placementOf(layer), expertLoad, speed: topology.speed },
+        problem: { placement: placementOf(layer), expertLoad, speed: speeds, ...(active && { active }) },
         solution: {
           batch: 1,
           tokens: "integer",
@@ -133,7 +142,7 @@ export function judgeBalance(
       const all = new Float32Array(layers * experts * width);
       for (let layer = 0; layer < layers; layer++) {
         const expertLoad = loadsOf(layer).expertLoad as Int32Array;
-        all.set(shares(placementOf(layer), expertLoad, rawOf(layer).quota, width), layer * experts * width);
+        all.set(shares(slotsOf(layer), expertLoad, rawOf(layer).quota, width), layer * experts * width);
       }
       return all;
     },
@@ -141,19 +150,21 @@ export function judgeBalance(
   return { balanced, finishedOnCpu: finished.size };
 }
 
-/** A device that fails without saying so leaves zeros or nothing: every id must have come back as a slot of its own expert. */
+/**
+ * A device that fails without saying so leaves zeros or nothing: every id must have come back as a living slot of its own expert, or as -1 where there
+ * is none.
+ */
 function requireMapped(
   ids: Int32Array | Uint32Array,
   physicalIds: Int32Array,
   assignments: number,
-  experts: number,
-  placementOf: (layer: number) => Placement,
+  slotsOf: (layer: number) => Slots,
 ): void {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] | 0;
-    const { physicalToLogical } = placementOf(Math.floor(i / assignments));
-    const expected = id >= 0 && id < experts ? id : undefined;
-    if (physicalToLogical[physicalIds[i]] !== expected) {
+    const { physicalToLogical, replicaCount } = slotsOf(Math.floor(i / assignments));
+    // Beyond the experts there is no count.
+    if (replicaCount[id] > 0 ? physicalToLogical[physicalIds[i]] !== id : physicalIds[i] !== -1) {
       throw new DeviceError(
         `The device did not balance the batch: id ${id} at ${i} came back as slot ${physicalIds[i]}.`,
       );

@@ -13,12 +13,16 @@ import { compileSolve, encodeSolve, solveParams } from "../kernels/solve.ts";
 import { proofWords, topologyTable } from "../kernels/topology_table.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Topology } from "../topology.ts";
+import type { Living } from "./living.ts";
 
 const WORD = 4;
 
 export interface StageOptions {
   placements: readonly Placement[];
+  /** Of all GPUs: everything is sized for them. */
   topologies: readonly Topology[];
+  /** Those that are alive; all are, if undefined. */
+  living?: Living;
   layers: number;
   /** The most assignments N of a layer. */
   maxAssignments: number;
@@ -40,6 +44,7 @@ export type OwnBuffers = Record<
   | "physical"
   | "counts"
   | "outOfRange"
+  | "unserved"
   | "quota"
   | "gpuLoadBefore"
   | "busyBefore"
@@ -61,6 +66,8 @@ export interface Stages {
    * before, a uniform buffer and bind groups.
    */
   encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void;
+  /** What is submitted from now on is for the GPUs that are alive: tables are written anew, and the quotas of dead slots cleared. */
+  setLiving(living: Living): void;
   /** Records a dispatch that binds a storage buffer and does nothing. */
   touch(encoder: GPUCommandEncoder, binding: GPUBufferBinding): void;
   destroy(): void;
@@ -102,6 +109,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     physical: words("physical", layers * maxAssignments),
     counts: words("counts", layers * experts),
     outOfRange: words("out of range", layers),
+    unserved: words("unserved", layers),
     quota: words("quota", layers * slots),
     gpuLoadBefore: words("gpu load before", layers * gpus),
     busyBefore: words("busy before", layers * gpus),
@@ -170,7 +178,10 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
         skip: whole(skipAfter),
       }),
       shares: sharesOut && bind(device, shares, { ...shared, shares: sharesOut }),
-      remap: bind(device, remap, { ...shared, ids, offsets: whole(chunkCounts), physical }),
+      remap: bind(device, remap, {
+        ...{ ...shared, ids, offsets: whole(chunkCounts), physical },
+        unserved: whole(own.unserved),
+      }),
     };
   }
 
@@ -210,6 +221,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     };
     encoder.clearBuffer(own.counts);
     encoder.clearBuffer(own.outOfRange);
+    encoder.clearBuffer(own.unserved);
     if (timed && timer) {
       for (const stage of STAGES) {
         const pass = encoder.beginComputePass({ label: stage, timestampWrites: timer.writes(stage) });
@@ -223,6 +235,23 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     for (const stage of STAGES) stages[stage](pass);
     pass.end();
   }
+
+  function setLiving({ active, slots: livingSlots, topologies: livingTopologies }: Living): void {
+    device.queue.writeBuffer(placement, 0, placementTable(livingSlots, active).data);
+    device.queue.writeBuffer(topologyBuffer, 0, topologyTable(livingTopologies, topology).data);
+    const encoder = device.createCommandEncoder({ label: "balancer living" });
+    for (let layer = 0; layer < layers; layer++) {
+      const { gpuOf, slotsPerGpu } = placements[layer % placements.length];
+      for (const [g, count] of slotsPerGpu.entries()) {
+        if (active?.[g] !== 0 || count === 0) continue;
+        const range = [(layer * slots + gpuOf.indexOf(g)) * WORD, count * WORD] as const;
+        encoder.clearBuffer(own.quota, ...range);
+        encoder.clearBuffer(previous, ...range);
+      }
+    }
+    device.queue.submit([encoder.finish()]);
+  }
+  if (options.living?.active) setLiving(options.living);
 
   const noSizes = create("no sizes", BALANCE_PARAMS_BYTES, UNIFORM); // zero experts: nothing to do
 
@@ -239,7 +268,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     for (const buffer of allocated) buffer.destroy();
     timer?.destroy();
   }
-  return { own, timer, encode, touch, destroy };
+  return { own, timer, encode, setLiving, touch, destroy };
 }
 
 export const STAGES = ["count", "imbalance", "solve", "remap"] as const;

@@ -1,17 +1,18 @@
+import type { Activity } from "../active.ts";
 import type { AdapterChoice } from "../gpu/device.ts";
 import type { BufferSlice, GPUDeviceLike } from "../gpu/types.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 import type { Rows } from "../numbers.ts";
-import type { Placement } from "../placement/placement.ts";
+import type { Placement, PlacementLike } from "../placement/placement.ts";
 import type { ReplicaProblem, Speed } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
 import type { backends } from "../solver_options.ts";
 
-export interface BalancerOptions extends Speed {
+export interface BalancerOptions extends Speed, Activity {
   /**
    * One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ.
    */
-  placement: Placement | readonly Placement[];
+  placement: PlacementLike | readonly PlacementLike[];
   /** k: experts per token. */
   topK: number;
   /** The most tokens T of a call. Buffers are allocated for them. */
@@ -56,11 +57,11 @@ export type LayerStatus = "optimal" | "gap" | "skipped" | "late";
 
 /** What `balance` answers. Arrays are the caller's to keep. */
 export interface Balanced {
-  /** [L, T, k] physical slot of each assignment; -1 where the id was -1 or out of range. */
+  /** [L, T, k] physical slot of each assignment; -1 where the id was -1, out of range, or of a lost expert. */
   physicalIds: Int32Array;
   /** [L, E] tokens per expert, of all ranks. */
   counts: Int32Array;
-  /** [L, P] tokens per slot, of all ranks. */
+  /** [L, P] tokens per slot, of all ranks; 0 on dead GPUs and in empty slots. */
   quota: Int32Array;
   /** Under the even split. */
   before: ImbalanceReport;
@@ -70,14 +71,24 @@ export interface Balanced {
   status: LayerStatus[];
   /** [L] ids that were neither an expert nor -1. */
   outOfRange: Int32Array;
+  /** [L] experts without a slot on a living GPU, ascending. */
+  lost: number[][];
+  /** [L] this rank's ids of those experts: answered -1, and not in `outOfRange`. */
+  unserved: Int32Array;
   backend: BackendName;
   /**
    * Problem and solution of one layer, for `certify`. Of skipped and late layers it proves the gap.
    *
    * @throws {ArgumentError} There is no such layer.
    */
-  proof(layer: number): { problem: ReplicaProblem & { expertLoad: Int32Array }; solution: ReplicaSolution };
-  /** [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert; even where it has none. */
+  proof(layer: number): {
+    problem: ReplicaProblem & { placement: Placement; expertLoad: Int32Array };
+    solution: ReplicaSolution;
+  };
+  /**
+   * [L, E, X] quotas as fractions of each expert's tokens, X = the most slots of any expert, in the order of `logicalToPhysical`; even over its living
+   * slots where it has none. 0 for dead slots.
+   */
   shares(): Float32Array;
 }
 
@@ -100,6 +111,8 @@ export interface BalancerBuffers {
   shares?: BufferSlice;
   /** [L] u32, written, where wanted: ids that were neither an expert nor -1. Copied to; usage COPY_DST. */
   outOfRange?: BufferSlice;
+  /** [L] u32, written, where wanted: ids of lost experts, see `Balanced`. Copied to; usage COPY_DST. */
+  unserved?: BufferSlice;
   /**
    * [L, 3 + ceil(G / 32)] u32, written, where wanted: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits; of skipped layers
    * what an earlier batch left. Copied to; usage COPY_DST. A gap, possible with unequal speeds, is not closed as `balance` closes it.

@@ -56,7 +56,7 @@ function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution
   if (typeof json !== "object" || json === null) return json as ReplicaSolution & EdgeSolution;
   const { gpus, served } = isEdgeForm<unknown, { edges: unknown }>(problem)
     ? { gpus: problem.gpus, served: problem.edges.length }
-    : { gpus: problem.placement.gpus, served: problem.placement.physicalExperts };
+    : { gpus: problem.placement.gpus, served: problem.placement.physicalToLogical.length };
   const fields = Object.entries(json).map(([name, value]) => {
     if (!Array.isArray(value)) return [name, value];
     if (perLp.includes(name)) return [name, numbers(`solution.${name}`, value)];

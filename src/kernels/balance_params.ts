@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Placement } from "../placement/placement.ts";
+import type { Slots } from "../placement/living_slots.ts";
 import { METRICS_WORDS } from "./imbalance.ts";
 
 const WORD = 4;
@@ -13,7 +13,10 @@ export const MAX_EXPERTS = 1024;
 
 /** Placements of L layers, or one for all of them, of equal sizes; as the balancer's kernels read them. */
 export interface PlacementTable {
-  /** [placements, E (1 + X) + G + 1] u32: per record E replica counts, E rows of X slots, the first slot of each GPU, and P. */
+  /**
+   * [placements, E (1 + X) + G + 2] u32: per record E replica counts, E rows of X slots, the first slot of each GPU, with DEAD where it is, P, and
+   * how many GPUs are alive.
+   */
   readonly data: Uint32Array<ArrayBuffer>;
   readonly placements: number;
   readonly gpus: number;
@@ -23,26 +26,37 @@ export interface PlacementTable {
   readonly replicas: number;
 }
 
+/** Beside the first slot of a GPU that is dead, DEAD of common/balance.wgsl. */
+const DEAD = 2 ** 31;
+
 /** X, and the words of a record. */
-function recordOf(placements: readonly Placement[]) {
+function recordOf(placements: readonly Slots[]) {
   const { gpus, logicalExperts } = placements[0];
   const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
-  return { replicas, stride: logicalExperts * (1 + replicas) + gpus + 1 };
+  return { replicas, stride: logicalExperts * (1 + replicas) + gpus + 2 };
 }
 
-export function placementTable(placements: readonly Placement[]): PlacementTable {
+/** @param active  [G] 1 where a GPU is alive; all are, if undefined. */
+export function placementTable(placements: readonly Slots[], active?: Uint8Array): PlacementTable {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const { replicas, stride } = recordOf(placements);
   const data = new Uint32Array(placements.length * stride);
   for (const [i, { replicaCount, logicalToPhysical, maxReplicas, gpuOf }] of placements.entries()) {
     data.set(replicaCount, i * stride);
+    data.fill(-1, i * stride + experts, i * stride + experts * (1 + replicas));
     for (let e = 0; e < experts; e++) {
       const row = logicalToPhysical.subarray(e * maxReplicas, (e + 1) * maxReplicas);
-      data.set(row, i * stride + experts + e * replicas); // -1 beyond the count, never read
+      data.set(row, i * stride + experts + e * replicas); // beyond the count dead slots, which `shares` alone reads, and -1
     }
-    const ends = data.subarray((i + 1) * stride - gpus, (i + 1) * stride); // a GPU's slots end where the next one's begin
-    for (const g of gpuOf) ends[g]++;
-    for (let g = 1; g < gpus; g++) ends[g] += ends[g - 1];
+    const firsts = data.subarray((i + 1) * stride - gpus - 2, (i + 1) * stride);
+    for (const g of gpuOf) firsts[g + 1]++; // a GPU's slots end where the next one's begin
+    for (let g = 1; g <= gpus; g++) firsts[g] += firsts[g - 1];
+    firsts[gpus + 1] = gpus;
+    for (let g = 0; g < gpus; g++) {
+      if (active?.[g] !== 0) continue;
+      firsts[g] += DEAD;
+      firsts[gpus + 1]--;
+    }
   }
   return { data, placements: placements.length, gpus, experts, slots, replicas };
 }
@@ -80,7 +94,7 @@ export function tooLargeFor(
     maxStorageBufferBindingSize: bytes,
     maxBufferSize,
   }: GPUSupportedLimits,
-  placements: readonly Placement[],
+  placements: readonly Slots[],
   layers: number,
   assignments: number,
   readBack: number,

@@ -33,7 +33,7 @@ export function compileImbalance(device: GPUDevice): Promise<CompiledKernel> {
  * is done first is not the one of least imbalance.
  */
 export interface ImbalanceReport {
-  /** [L, G] tokens per GPU. */
+  /** [L, G] tokens per GPU; 0 on dead ones, which none of the others counts. */
   gpuLoad: Int32Array;
   /** [L] largest load. */
   max: Int32Array;
@@ -55,10 +55,19 @@ export interface ImbalanceReport {
   maxActiveExperts: Int32Array;
 }
 
-/** Reads what the kernel wrote: gpuLoad and busy [L, G], metrics [L, METRICS_WORDS]. The arrays are copied. */
-export function decodeImbalance(gpuLoad: Uint32Array, busy: Uint32Array, metrics: Uint32Array): ImbalanceReport {
+/**
+ * Reads what the kernel wrote: gpuLoad and busy [L, G], metrics [L, METRICS_WORDS]. The arrays are copied.
+ *
+ * @param living  How many GPUs are alive; all are, if undefined.
+ */
+export function decodeImbalance(
+  gpuLoad: Uint32Array,
+  busy: Uint32Array,
+  metrics: Uint32Array,
+  living?: number,
+): ImbalanceReport {
   const layers = metrics.length / METRICS_WORDS;
-  const gpus = gpuLoad.length / layers;
+  const gpus = living ?? gpuLoad.length / layers;
   const asFloats = new Float32Array(metrics.buffer, metrics.byteOffset, metrics.length);
   const column = (word: number) => Int32Array.from({ length: layers }, (_, l) => metrics[l * METRICS_WORDS + word]);
   const ratio = (word: number) => Float64Array.from({ length: layers }, (_, l) => asFloats[l * METRICS_WORDS + word]);

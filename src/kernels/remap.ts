@@ -13,6 +13,7 @@ export const remapKernel = {
     offsets: "read-only-storage",
     quota: "read-only-storage",
     physical: "storage",
+    unserved: "storage",
     params: "uniform",
   },
 } satisfies Kernel;

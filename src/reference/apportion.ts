@@ -1,11 +1,11 @@
-import type { Placement } from "../placement/placement.ts";
+import type { Slots } from "../placement/living_slots.ts";
 
 /**
  * Twin of shaders/apportion.wgsl for one layer: the tokens of each expert (`counts` [E]) to its slots in proportion to `weights` [P],
  * evenly where there are none; `quota` [P] is written. BigInt, since products of two counts need 62 bits.
  */
 export function apportion(
-  { logicalExperts, maxReplicas, replicaCount, logicalToPhysical }: Placement,
+  { logicalExperts, maxReplicas, replicaCount, logicalToPhysical }: Slots,
   counts: ArrayLike<number>,
   weights: ArrayLike<number> | undefined,
   quota: Int32Array,

@@ -417,7 +417,7 @@ describe("is one line on stderr, exit code 2:", () => {
     [
       "rows: a number as text",
       placed(file([in01, in01, in01, ["0", ...in01.slice(1)]])),
-      'layers[3][0]: expected an expert id, an integer from 0 to 9, got "0".',
+      'layers[3][0]: expected an expert id or -1, an integer from -1 to 9, got "0".',
     ],
     ["a row: of other experts", placed(file([0, 1, 2, 3])), "layer 0: expected 8 experts as in the recording, got 4."],
     ["no placement", placed(file({ num_experts: 8, top_k: 2 })), "Its fields: num_experts, top_k."],

@@ -44,6 +44,7 @@ async function remap({ placements, ids, quota, before }: Batch): Promise<Uint32A
     offsets: chunkCounts,
     quota,
     physical: unwritten(ids.length),
+    unserved: new Uint32Array(layers),
     params: balanceParams(table, layers, assignments, 0),
   };
   return (await runKernel(device, await compileRemap(device, table.experts), arrays, [chunks, layers])).physical;

@@ -1,6 +1,8 @@
 /** All of evenkeel's API as a user writes it who has no declarations of WebGPU. Never run: test/types.test.ts and tools/compat/types compile it. */
 import {
   type AcquiredDevice,
+  type Active,
+  type Activity,
   type AdapterChoice,
   type AdapterReport,
   ArgumentError,
@@ -53,8 +55,10 @@ import {
   optimizePlacement,
   Placement,
   PlacementError,
+  type PlacementFields,
   type PlacementFiles,
   type PlacementFormat,
+  type PlacementLike,
   type PlacementMaps,
   type PrometheusRegistry,
   placementMaps,
@@ -81,6 +85,7 @@ import {
   type SolverOptions,
   type Speed,
   type Status,
+  type Survivors,
   sharesFromJSON,
   solveLoadBalanceLP,
   type TokenMode,
@@ -111,7 +116,13 @@ export function files(format: PlacementFormat, quota: Rows): Float32Array {
 
 export async function solve(placement: Placement, tokens: TokenMode, signal: AbortSignal): Promise<Certificate[]> {
   const loads: ReplicaLoads = { expertLoad: [60, 200, 20, 10], baseLoad: [new Int32Array(gpus)] };
-  const replicas: ReplicaProblem = { placement, ...loads, ...speed };
+  const active: Active = [true, 1, 0, false];
+  const some: Activity = { active };
+  const fields: PlacementFields = { gpus, physicalToLogical: [0, 1, 2, -1], logicalExperts: 4 };
+  const left: Survivors = await solveLoadBalanceLP({ placement: fields, ...loads, ...some });
+  console.log(left.lost, left.unserved);
+  const like: PlacementLike = signal.aborted ? placement : fields;
+  const replicas: ReplicaProblem = { placement: like, ...loads, ...speed, active };
   const graph: Graph = { gpus, edges: topologies.edges(topologies.ring(gpus)) };
   const moves: EdgeLoads = { load: [9, 0, 0, 1], capacity: new Float64Array(4).fill(5) };
   const edges: EdgeProblem = { ...graph, ...moves };
@@ -197,6 +208,7 @@ export async function balance(balancer: Balancer, registry: PrometheusRegistry):
   const topkIds: TopkIds = new BigInt64Array(16);
   const rank: RankCounts = { counts: [8, 8, 0, 0], before: balancer.count(topkIds) };
   const balanced: Balanced = await balancer.balance(topkIds, rank);
+  await balancer.setActive([1, 1, 1, balanced.lost[0].length + balanced.unserved[0]]);
   const after: ImbalanceReport = balanced.after;
   const status: LayerStatus = balanced.status[0];
   const { problem, solution } = balanced.proof(0);

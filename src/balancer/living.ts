@@ -1,0 +1,24 @@
+import { livingSlots, type Slots } from "../placement/living_slots.ts";
+import type { Placement } from "../placement/placement.ts";
+import { type Topology, topologyOfPlacement } from "../topology.ts";
+
+/** What changes in a balancer with the GPUs that are alive: one, or one per layer, of each. */
+export interface Living {
+  /** [G] 1 where a GPU is alive; undefined: all are. */
+  active: Uint8Array | undefined;
+  slots: readonly Slots[];
+  topologies: readonly Topology[];
+}
+
+export function livingOf(
+  placements: readonly Placement[],
+  speed: Float64Array,
+  active: Uint8Array | undefined,
+): Living {
+  const some = active?.includes(0) ? active : undefined;
+  return {
+    active: some,
+    slots: placements.map((one) => livingSlots(one, some)),
+    topologies: placements.map((one) => topologyOfPlacement(one, speed, some)),
+  };
+}
