@@ -9,6 +9,12 @@ const walks = balancerTests("answers", "modes", "ranks", "encode", "calls");
 /** The first pattern that fits a file counts. */
 export const targets: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
   [/^src\/certify\.ts$/, ["test/certify.test.ts"]],
+  [/^src\/check_solution\.ts$/, ["test/check_solution.test.ts"]],
+  [/^src\/level\.ts$/, ["test/level.test.ts"]],
+  [/^src\/prices\.ts$/, ["test/prices.test.ts"]],
+  [/^src\/(?:numbers|objects)\.ts$/, ["test/rows.test.ts", "test/unknown_fields.test.ts", "test/problem.test.ts"]],
+  [/^src\/topk_ids\.ts$/, ["test/topk_ids.test.ts"]],
+  [/^src\/(?:elimination|group_form)\.ts$/, ["test/elimination.test.ts", ...group]],
   [
     /^src\/cut\.ts$/,
     ["test/solution.test.ts", ...kernelTests("specialised_repair", "finish"), "test/oracles/highs.test.ts"],
@@ -19,7 +25,13 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^src\/problem\.ts$/,
-    ["test/problem.test.ts", "test/solver.test.ts", "test/backend_auto.test.ts", "test/limits.test.ts"],
+    [
+      "test/problem.test.ts",
+      "test/rows.test.ts",
+      "test/solver.test.ts",
+      "test/backend_auto.test.ts",
+      "test/limits.test.ts",
+    ],
   ],
   [/^src\/topology\.ts$/, ["test/solution.test.ts", ...kernelTests("specialised_repair"), "test/certify.test.ts"]],
   [/^src\/reference\/exact\.ts$/, ["test/solution.test.ts", "test/oracles/highs.test.ts", "test/certify.test.ts"]],
@@ -54,7 +66,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^src\/kernels\/balance_params\.ts$|^shaders\/common\/balance\.wgsl$/,
-    kernelTests("common", "count", "offsets", "remap", "shares"),
+    kernelTests("common", "count", "offsets", "remap", "shares", "imbalance"),
   ],
   [/^src\/kernels\/topology_table\.ts$/, [...kernelTests("solve"), "test/solver.test.ts"]],
   [/^src\/kernels\/(?:group|group_table)\.ts$/, group],
