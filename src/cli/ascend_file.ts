@@ -1,5 +1,6 @@
 /** vllm-ascend's expert map (expert_map_path): the experts of each device, by MoE layer, dense layers not counted. */
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { EMPTY } from "../placement/arrangement.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Fields } from "./physical_slots.ts";
 
@@ -8,6 +9,13 @@ export function ascendMap(placements: readonly Placement[]): object {
   const layers = placements.map(({ gpus, physicalToLogical, gpuOf }, layer) => {
     const devices = Array.from({ length: gpus }, (_, gpu) => {
       const experts = [...physicalToLogical].filter((_, slot) => gpuOf[slot] === gpu);
+      if (experts.includes(EMPTY)) {
+        throw new PlacementError(
+          `placements[${layer}]`,
+          `an expert in every slot of GPU ${gpu}, for vllm-ascend`,
+          EMPTY,
+        );
+      }
       const twice = experts.find((expert, i) => experts.indexOf(expert) !== i);
       if (twice === undefined) return { device_id: gpu, device_expert: experts };
       throw new PlacementError(`placements[${layer}]`, `expert ${twice} once on GPU ${gpu}, for vllm-ascend`, "twice");

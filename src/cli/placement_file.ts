@@ -17,6 +17,8 @@ export interface PlacementShape {
   moeLayers: readonly number[];
   /** Any number, if undefined. */
   experts: number | undefined;
+  /** Whether a file that says it was made for fewer GPUs is read for these. */
+  mayGrow?: boolean;
 }
 
 /**
@@ -29,15 +31,17 @@ export interface PlacementShape {
  * @throws {ArgumentError} The file cannot be read, holds no placement, or one of other experts, layers or GPUs.
  */
 export async function readPlacements(file: string, shape: PlacementShape): Promise<Placement[]> {
-  const { gpus, experts } = shape;
+  const { experts, mayGrow = false } = shape;
   const content = await readBytes(file);
   const beside = gpusBeside(file, content);
+  const form = named(file, "", () => placementForm(file, content));
+  const said = beside ?? form.record.gpus;
+  const gpus = mayGrow && typeof said === "number" && said >= 1 && said < shape.gpus ? said : shape.gpus;
   if (beside !== undefined && beside !== gpus) {
     const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
     throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
   }
-  const form = named(file, "", () => placementForm(file, content));
-  const given = named(file, form.mapName ?? "", () => parse(form, shape));
+  const given = named(file, form.mapName ?? "", () => parse(form, { ...shape, gpus }));
   const placements = byLayer(file, given, form, shape);
   for (const [layer, { logicalExperts }] of placements.entries()) {
     if (experts !== undefined && logicalExperts !== experts) {

@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
+import type { Move } from "../placement/moves.ts";
 import { type Objective, objectives } from "../placement/objective.ts";
 import type { Placement } from "../placement/placement.ts";
 import { topologies } from "../placement/topologies.ts";
+import { deadOption, requireDead } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { readLoads } from "./load_file.ts";
 import { fewestReplicas, requireSlots, tokenSteps } from "./load_history.ts";
@@ -10,7 +12,8 @@ import { gpusOption, integer, loadsArgument, MAX_GPUS, placementOption, redundan
 import { readPlacements } from "./placement_file.ts";
 import { type FileFormat, fileFormats, placementFile, refusesKeys } from "./placement_output.ts";
 import { plainTable } from "./plain_table.ts";
-import { type Measured, type PlanOptions, type PlanReport, plan } from "./plan_report.ts";
+import type { PlanOptions } from "./plan_placements.ts";
+import { type Measured, type PlanReport, plan } from "./plan_report.ts";
 import { withProgress } from "./progress.ts";
 import { requireSidecarWritable, sidecarOf, writeSidecar } from "./sidecar.ts";
 import { fractionsInWords, type Imbalance, toWithinOne } from "./split_imbalance.ts";
@@ -19,6 +22,7 @@ import { paragraph, ranges } from "./words.ts";
 import { requireWritable, writeWhole } from "./write_file.ts";
 
 type Options = Pick<PlanOptions, "gpus" | "nodes" | "objective" | "seed" | "maxMoved"> & {
+  dead?: number[];
   redundant?: number;
   /** Seconds. */
   budget: number;
@@ -58,6 +62,7 @@ export function planCommand(): Command {
       "with --placement: the most slots of a layer that may get another expert",
       integer(0, 2 ** 24),
     )
+    .addOption(deadOption().conflicts("sharedTopology"))
     .addOption(
       new Option(
         "--shared-topology [graph]",
@@ -70,7 +75,9 @@ export function planCommand(): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nThe placement is fitted to the first half of the steps with tokens and measured on the second, beside EPLB's.",
+      "\nThe placement is fitted to the first half of the steps with tokens and measured on the second, beside EPLB's.\n\n" +
+        "With --dead, experts without a living copy get a slot each, and no other slot changes unless --max-moved allows more. With a\n" +
+        "--placement that says it was made for fewer GPUs, the others come empty, and their slots are filled. Moves are printed.",
     )
     .action(run);
 }
@@ -80,8 +87,11 @@ async function run(
   { out, format, json, placement, ...options }: Options,
   command: Command,
 ): Promise<void> {
-  const { gpus, maxMoved, budget, sharedTopology: graph, moeLayers: given, redundant: asked, ...more } = options;
-  if (maxMoved !== undefined && placement === undefined) command.error("error: --max-moved needs --placement");
+  const { gpus, maxMoved, budget, sharedTopology: graph, moeLayers: given, redundant: asked, ...rest } = options;
+  const { dead = [], ...more } = rest;
+  for (const [name, value] of Object.entries({ "max-moved": maxMoved, dead: options.dead })) {
+    if (value !== undefined && placement === undefined) command.error(`error: --${name} needs --placement`);
+  }
   if (format === "lplb" && (graph === undefined || graph === "best")) {
     command.error(`error: --format lplb needs --shared-topology ${Object.keys(graphs).join(" or ")}`);
   }
@@ -91,12 +101,25 @@ async function run(
   }
   const history = loadsByLayer(await readLoads(file), given);
   const moeLayers = moeLayersOf(given, tokenSteps(history).withTokens);
-  const inForce =
-    placement === undefined ? undefined : await readPlacements(placement, { ...history, gpus, moeLayers });
+  requireDead(dead, gpus);
+  const shape = { ...history, gpus, moeLayers, mayGrow: true };
+  const inForce = placement === undefined ? undefined : await readPlacements(placement, shape);
   const redundant = asked ?? defaultRedundant(history.experts, options, inForce);
   requireSlots(history.experts, gpus, redundant);
   const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
-  const wanted = { ...more, gpus, redundant, maxMoved, sharedTopology, inForce, budgetMs: 1e3 * budget };
+  const tryOut = (placements: Placement[]) => out !== undefined && placementFile(placements, moeLayers, format);
+  const wanted = {
+    ...more,
+    gpus,
+    redundant,
+    dead,
+    maxMoved,
+    sharedTopology,
+    inForce,
+    budgetMs: 1e3 * budget,
+    tryOut,
+    moeLayers,
+  };
   const { report, placements } = await withProgress("planning", (onProgress) =>
     plan(history, wanted, onProgress, interrupted),
   );
@@ -108,13 +131,15 @@ async function run(
   console.log(json ? JSON.stringify(report) : inWords(report, out, format, moeLayers));
 }
 
-/** As many as the placement in force has. */
+/** As many as the placement in force has, new GPUs having as many slots as the others. */
 function defaultRedundant(
   experts: number,
   { gpus, nodes }: Pick<Options, "gpus" | "nodes">,
   inForce: Placement[] | undefined,
 ): number {
-  return inForce ? inForce[0].physicalExperts - experts : fewestReplicas(experts, gpus, nodes);
+  if (!inForce) return fewestReplicas(experts, gpus, nodes);
+  const [{ gpus: placed, physicalExperts }] = inForce;
+  return (physicalExperts / placed) * gpus - experts;
 }
 
 function inWords(
@@ -123,12 +148,19 @@ function inWords(
   format: FileFormat,
   moeLayers: readonly number[],
 ): string {
-  const { eplb, inForce, optimized, search } = report;
+  const { eplb, inForce, optimized, search, lost } = report;
   const columns: [string, (of: (measured: Measured) => Measured["all"]) => Imbalance][] = [
     ["none", (of) => of(eplb).originals],
     ["EPLB even", (of) => of(eplb).even],
     ["EPLB + LP", (of) => of(eplb).solved],
-    ...(inForce ? [["in force + LP", (of) => of(inForce).solved] as (typeof columns)[number]] : []),
+    ...(inForce
+      ? [
+          [
+            lost.some(({ length }) => length > 0) ? "repaired + LP" : "in force + LP",
+            (of) => of(inForce).solved,
+          ] as (typeof columns)[number],
+        ]
+      : []),
     ["plan even", (of) => of(optimized).even],
     ["plan + LP", (of) => of(optimized).solved],
   ];
@@ -144,7 +176,17 @@ function inWords(
   const moved = search.layers.reduce((sum, layer) => sum + layer.moved, 0);
   const head = ["layer", ...columns.map(([name]) => name), ...(inForce ? ["moved"] : [])];
   const table = plainTable([head, ...rows, row("all", ({ all }) => all, moved)]);
-  return [table, paragraph(...legend(report, out, format, moeLayers))].join("\n\n");
+  const moves = report.dead.length > 0 || report.newGpus > 0 ? [movesTable(report.moves!)] : [];
+  return [table, ...moves, paragraph(...legend(report, out, format, moeLayers))].join("\n\n");
+}
+
+/** What to load, and from where: the work of who brings the system back. */
+function movesTable(moves: readonly Move[]): string {
+  if (moves.length === 0) return "No slot changes.";
+  const rows = moves.map(({ layer, slot, gpu, expert, source }) => {
+    return [layer, slot, gpu, expert, source ?? "none: reload from disk"].map(String);
+  });
+  return plainTable([["layer", "slot", "on GPU", "gets expert", "from GPU"], ...rows]);
 }
 
 const measureOf: Record<Objective, string> = {
@@ -162,8 +204,11 @@ function legend(
   const { gpus, experts, redundant, nodes, objective, fittedTo, measuredOn, inForce, eplb, optimized } = report;
   const { search, seconds } = report;
   const { sharedTopology: shared, stoppedBy } = search;
+  const { dead, newGpus } = report;
+  const alive = dead.length > 0 ? ` of which ${gpus - dead.length} are alive` : "";
+  const added = newGpus > 0 ? `, ${newGpus} of them new` : "";
   const sentences = [
-    `${gpus} GPUs${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. ${measureOf[objective]}, the busiest GPU's load over`,
+    `${gpus} GPUs${alive}${added}${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. ${measureOf[objective]}, the busiest GPU's load over`,
     fittedTo === measuredOn
       ? `the mean, on ${measuredOn}, to which the placements are fitted, too:`
       : `the mean, on ${measuredOn}, the placements being fitted to ${fittedTo}:`,
@@ -173,6 +218,11 @@ function legend(
     ...fractionsInWords(report.tokens),
   ];
   if (inForce) sentences.push("Moved: slots whose GPU must load another expert than in force.");
+  if (dead.length > 0) {
+    sentences.push(
+      "Slots of dead GPUs are as they were, and no token may be sent there; imbalances are among the living.",
+    );
+  }
   if (shared) {
     const [one, own] = [shared.shared, shared.free].map((imbalance) => imbalance.toFixed(3));
     sentences.push(

@@ -1,12 +1,15 @@
+import type { Move } from "../placement/moves.ts";
 import type { Objective } from "../placement/objective.ts";
-import { type OptimizedPlacements, type OptimizeOptions, optimizePlacement } from "../placement/optimize.ts";
+import type { OptimizedPlacements } from "../placement/optimize.ts";
 import type { Placement } from "../placement/placement.ts";
+import { requireSlotForEach } from "../placement/repair.ts";
 import type { TokenMode } from "../problem.ts";
 import { createSolver } from "../solver.ts";
 import { pause } from "./interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
 import type { LoadHistory } from "./load_file.ts";
 import { eplbPlacements, loadsOf, meanLoads, ofSteps, tokenSteps } from "./load_history.ts";
+import { choosePlacements, type PlanOptions } from "./plan_placements.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
 import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
 
@@ -35,44 +38,40 @@ export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   fittedSteps: number;
   /** and measured on others; on these in some layer. */
   measuredSteps: number[];
+  /** GPUs that died: all imbalances are among the others. */
+  dead: number[];
+  /** How many GPUs are new, those with the highest numbers. */
+  newGpus: number;
+  /** [L] experts that no living GPU holds in the placement in force. */
+  lost: number[][];
   eplb: Measured;
-  /** The placement in force, if there is one. */
+  /** The placement in force, if there is one; where experts are lost, as repaired with the fewest moves. */
   inForce?: Measured;
   optimized: Measured;
   /** What the search says of itself. */
   search: Omit<OptimizedPlacements, "placements">;
   seconds: number;
+  /** What to load to get from the placement in force to this. */
+  moves?: Move[];
   /** [L][P] */
   placements: number[][];
 }
 
-export type PlanOptions = Pick<OptimizeOptions, "seed" | "budgetMs" | "sharedTopology"> & {
-  gpus: number;
-  redundant: number;
-  nodes: number;
-  objective: Objective;
-  inForce?: Placement[];
-  /** The most slots of a layer that may hold another expert than in force. */
-  maxMoved?: number;
-};
-
 /** Optimises the placement of every layer for the first half of its steps with tokens, and measures it beside EPLB's on the second half. */
 export async function plan(
   history: LoadHistory,
-  { gpus, redundant, nodes, objective, inForce, maxMoved, ...options }: PlanOptions,
+  options: PlanOptions,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
+  const { gpus, redundant, nodes, objective, dead, inForce } = options;
   const { withTokens, dropped } = tokenSteps(history);
   const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
-  const eplb = eplbPlacements(meanLoads(history, fitted), gpus, redundant, nodes);
+  const eplb = eplbAmongLiving(meanLoads(history, fitted), options);
   const fittedHistory = ofSteps(history, fitted);
   const start = performance.now();
-  const { placements, ...search } = await optimizePlacement(fittedHistory, {
-    ...options,
-    ...{ gpus, redundant, nodes, objective, onProgress, signal },
-    ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
-  });
+  const chosen = await choosePlacements(fittedHistory, options, { onProgress, signal });
+  const { placements, before, after, lost, moves, search } = chosen;
   const seconds = (performance.now() - start) / 1e3;
   const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
   const measured = (placed: Placement[]) => measure(history, placed, steps, tokens, signal);
@@ -82,15 +81,27 @@ export async function plan(
     layers: history.layers,
     experts: history.experts,
     ...{ gpus, redundant, nodes, objective, tokens, dropped },
+    ...{ dead: [...dead], newGpus: inForce ? gpus - inForce[0].gpus : 0, lost },
     ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
     eplb: await measured(eplb),
-    inForce: inForce && (await measured(inForce)),
-    optimized: await measured(placements),
+    inForce: before && (await measured(before)),
+    optimized: await measured(after),
     search,
     seconds,
+    moves,
     placements: placements.map(({ physicalToLogical }) => [...physicalToLogical]),
   };
   return { report, placements };
+}
+
+/** EPLB's placements on the GPUs that are alive, with as many slots on each. */
+function eplbAmongLiving(weight: readonly Float64Array[], { gpus, redundant, nodes, dead }: PlanOptions): Placement[] {
+  if (dead.length === 0) return eplbPlacements(weight, gpus, redundant, nodes);
+  const [{ length: experts }] = weight;
+  const living = gpus - dead.length;
+  const slots = ((experts + redundant) / gpus) * living;
+  requireSlotForEach(experts, slots);
+  return eplbPlacements(weight, living, Math.min(slots, experts * living) - experts);
 }
 
 /** @param steps  [L] those of each layer, all with tokens. */

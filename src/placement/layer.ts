@@ -1,8 +1,7 @@
 import { PlacementError } from "../errors.ts";
-import { heldBy, type Rows, rowsOf, slotsMoved, withoutDuplicates } from "./arrangement.ts";
+import { heldBy, type Rows, slotsMoved, withoutDuplicates } from "./arrangement.ts";
 import { type LayerHistory, slice } from "./history.ts";
 import { ofValues } from "./objective.ts";
-import type { Placement } from "./placement.ts";
 import { evaluate, type SearchContext, search } from "./search.ts";
 import { eplbRows } from "./start.ts";
 
@@ -34,15 +33,30 @@ const TRIAL_RUNS = 2;
 /** Of a layer's time, the trial gets one of so many parts. */
 const TRIAL_PARTS = 4;
 
+/** Where a search begins that may not move everything. */
+export interface InForce {
+  /** What the GPUs hold: no slot that gets another expert than one of these has moved. */
+  held: Rows;
+  /** What is in force; after a repair, with as few slots moved as had to be. */
+  base: Rows;
+  /** Where to begin, without an expert twice on a GPU; by default the base, such slots being given to others. */
+  start?: Rows;
+}
+
 /** The base and where the search begins: the base, but where an expert sits twice on a GPU, which only makes room for something better. */
-function startOf(history: LayerHistory, inForce: Placement | undefined, { machine }: SearchContext) {
-  const base = inForce ? rowsOf(inForce) : eplbRows(machine, history.mean);
-  return { base, start: withoutDuplicates(machine, base, history.mean) };
+function startOf(history: LayerHistory, inForce: InForce | undefined, { machine }: SearchContext) {
+  const base = inForce?.base ?? eplbRows(machine, history.mean);
+  return { base, start: inForce?.start ?? withoutDuplicates(machine, base, history.mean) };
 }
 
 async function compare(context: SearchContext, placements: readonly Rows[], on: LayerHistory): Promise<number[]> {
-  const { values } = await evaluate(context, placements, on.share);
-  return values.map((one) => ofValues(context.objective, one));
+  const worths: number[] = [];
+  for (const one of placements) {
+    // One by one: a repaired placement may have fewer slots in use than the one that is better.
+    const { values } = await evaluate(context, [one], on.share);
+    worths.push(ofValues(context.objective, values[0]));
+  }
+  return worths;
 }
 
 /**
@@ -57,16 +71,17 @@ async function compare(context: SearchContext, placements: readonly Rows[], on: 
  */
 export async function optimizeLayer(
   history: LayerHistory,
-  inForce: Placement | undefined,
+  inForce: InForce | undefined,
   everyLayer: SearchContext,
   parts: number,
 ): Promise<LayerOutcome> {
   const { machine, pacer, movable } = everyLayer;
-  const before = inForce && heldBy(rowsOf(inForce), machine.experts);
+  const before = inForce && heldBy(inForce.held, machine.experts);
   const context = { ...everyLayer, before };
   const { base, start } = startOf(history, inForce, context);
-  if (slotsMoved(base, start) > movable) {
-    const expected = `at least ${slotsMoved(base, start)}, as many as experts that sit twice on a GPU`;
+  const needed = inForce ? slotsMoved(inForce.held, start) : 0;
+  if (needed > movable) {
+    const expected = `at least ${needed}, as many as experts that sit twice on a GPU`;
     throw new PlacementError("unchangedWeights.slots", expected, movable);
   }
   if (history.steps === 0) {
@@ -81,7 +96,7 @@ export async function optimizeLayer(
     const split = Math.floor(history.steps * (1 - HELD_OUT));
     const fitted = slice(history, 0, split);
     const tried = startOf(fitted, inForce, context);
-    const found = await search(fitted, tried.start, { ...context, runs: TRIAL_RUNS });
+    const found = await search(fitted, tried.start, { ...context, runs: Math.min(TRIAL_RUNS, context.runs) });
     evaluations += found.evaluations;
     const [eplb, optimized] = await compare(context, [tried.base, found.rows], slice(history, split, history.steps));
     validation = { before: eplb, after: optimized };

@@ -108,20 +108,15 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
   if (inForce && graph) {
     throw new ArgumentError("unchangedWeights", "undefined with sharedTopology", inForce, "It moves what it must.");
   }
-  const pacer = new Pacer(budgetMs, options.signal);
-  const solver = await solverFor(machine, options, pacer);
-  const context: SearchContext = {
-    ...{ machine, objective, find: solver.find, pacer, seed, movable },
-    kind: "any",
-    runs: RUNS,
-  };
+  const { context, pacer, report } = await openSearch(machine, { ...options, objective, budgetMs, seed }, movable);
 
   const outcomes: LayerOutcome[] = [];
   const parts = histories.length * (graph ? 2 : 1); // a shared topology is compared with the best for each layer
   let done = 0;
   const onPart = () => options.onProgress?.(++done / parts);
   for (const [layer, one] of histories.entries()) {
-    outcomes.push(await optimizeLayer(one, inForce?.[layer], context, parts - done));
+    const base = inForce && rowsOf(inForce[layer]);
+    outcomes.push(await optimizeLayer(one, base && { held: base, base }, context, parts - done));
     onPart();
   }
   let shared: SharedGraph | undefined;
@@ -144,8 +139,20 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
     sharedTopology: shared,
     evaluations: layers.reduce((sum, { evaluations }) => sum + evaluations, 0),
     stoppedBy: pacer.ranOut ? "budget" : "search",
-    ...solver.report(),
+    ...report(),
   };
+}
+
+export type SearchOptions = Required<Pick<OptimizeOptions, "objective" | "budgetMs" | "seed">> &
+  Pick<OptimizeOptions, "backend" | "device" | "adapter" | "signal">;
+
+/** What a search of all layers needs, and who solved its LPs in the end. The time begins to run. @internal */
+export async function openSearch(machine: Machine, options: SearchOptions, movable: number) {
+  const { objective, budgetMs, seed, signal } = options;
+  const pacer = new Pacer(budgetMs, signal);
+  const { find, report } = await solverFor(machine, options, pacer);
+  const context: SearchContext = { machine, objective, find, pacer, seed, movable, kind: "any", runs: RUNS };
+  return { context, pacer, report };
 }
 
 function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed = 1, ...options }: OptimizeOptions) {
@@ -214,7 +221,7 @@ function requireWithinNodes(name: string, rows: readonly (readonly number[])[], 
 }
 
 /** Who solves LPs: as the solver's `backend` says, the CPU where a GPU was not asked for and fails. */
-async function solverFor(machine: Machine, options: OptimizeOptions, pacer: Pacer) {
+async function solverFor(machine: Machine, options: SearchOptions, pacer: Pacer) {
   const { backend = "auto" } = options;
   let { acquired, reason } = await acquireForLane(machine.gpus, backend, options);
   const onCpu = bottlenecksOnCpu(pacer);
