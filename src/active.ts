@@ -37,13 +37,17 @@ export function requireActive(active: Active, gpus: number, argument = "active")
 }
 
 /** What was given with a problem or graph, or as an option: in both places only if it is the same. */
-export function oneActive(given: Active | undefined, option: Active | undefined): Active | undefined {
+export function oneActive(
+  given: Active | undefined,
+  option: Active | undefined,
+  name = "options.active",
+): Active | undefined {
   if (given === undefined) return option;
   if (option === undefined) return given;
   requireListed("active", given);
-  requireListed("options.active", option);
+  requireListed(name, option);
   if (given.length !== option.length || Array.from(given).some((alive, g) => Number(alive) !== Number(option[g]))) {
-    throw new ArgumentError("options.active", "none, or the same GPUs as with the problem", "others");
+    throw new ArgumentError(name, "none, or the same GPUs as with the problem", "others");
   }
   return given;
 }

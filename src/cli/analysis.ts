@@ -1,3 +1,4 @@
+import { livingSlots } from "../placement/living_slots.ts";
 import type { TokenMode } from "../problem.ts";
 import { createSolver } from "../solver.ts";
 import { bestReplica, type ReplicaProposal } from "./best_replica.ts";
@@ -16,6 +17,10 @@ export interface Ranked {
 
 export interface LayerAnalysis extends Record<SplitName, Imbalance> {
   layer: number;
+  /** Experts without a slot on a living GPU, ascending, */
+  lost: number[];
+  /** and their share of the layer's measured tokens. */
+  unserved: number;
   /** Its measured steps, which all have tokens. A layer that never has any has none, and imbalances of 1. */
   batches: number;
   /** Batches solved to proven optimality. */
@@ -26,7 +31,7 @@ export interface LayerAnalysis extends Record<SplitName, Imbalance> {
   hottest: Ranked[];
   /** The replica that would help most, none where none would. */
   replica?: ReplicaProposal;
-  /** [G] mean load of each GPU over the mean GPU's. */
+  /** [G] mean load of each GPU over the mean living GPU's. */
   gpuLoad: Record<SplitName, number[]>;
   /** [G] mean price: what a token less on the GPU takes off the maximum load. Prices of a batch add up to 1. */
   price: number[];
@@ -40,6 +45,8 @@ export interface Analysis {
   experts: number;
   gpus: number;
   redundant: number;
+  /** GPUs that died: nothing is sent there, and all imbalances are among the others. */
+  dead: number[];
   tokens: TokenMode;
   /** Steps without tokens, which are neither fitted to nor measured. */
   dropped: Dropped;
@@ -62,7 +69,7 @@ const HOTTEST = 3;
  */
 export async function analyze(
   history: LoadHistory,
-  { placements, placedBy, measured, dropped }: Placed,
+  { placements, placedBy, active, measured, dropped }: Placed,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<Analysis> {
@@ -73,7 +80,7 @@ export async function analyze(
   const ofSteps = new Map(measuredSteps.map((step): [number, Record<SplitName, number>[]] => [step, []]));
   for (const [index, placement] of placements.entries()) {
     await pause(signal);
-    const layer: Layer = { placement, expertLoad: loadsOf(history, index, measured[index]) };
+    const layer: Layer = { placement, active, expertLoad: loadsOf(history, index, measured[index]) };
     const { analysis, imbalances } = await analyzeLayer(index, layer, tokens, signal);
     layers.push(analysis);
     for (const [i, step] of measured[index].entries()) ofSteps.get(step)!.push(imbalances[i]);
@@ -90,6 +97,7 @@ export async function analyze(
     experts: logicalExperts,
     gpus,
     redundant: physicalExperts - logicalExperts,
+    dead: [...Array(gpus).keys()].filter((g) => active?.[g] === 0),
     tokens,
     dropped,
     measuredSteps,
@@ -107,10 +115,11 @@ async function analyzeLayer(
   tokens: TokenMode,
   signal: AbortSignal,
 ): Promise<{ analysis: LayerAnalysis; imbalances: Record<SplitName, number>[] }> {
-  const { gpus, logicalExperts } = layer.placement;
-  const batches = layer.expertLoad.length / logicalExperts;
-  if (batches === 0) return { analysis: withoutTokens(index, gpus), imbalances: [] };
-  const solver = await createSolver(layer.placement);
+  const { placement, expertLoad, active } = layer;
+  const { gpus, logicalExperts } = placement;
+  const batches = expertLoad.length / logicalExperts;
+  if (batches === 0) return { analysis: withoutTokens(index, layer), imbalances: [] };
+  const solver = await createSolver(placement, { active });
   const solution = await solver.solve(layer, { tokens, signal });
   solver.destroy();
 
@@ -123,12 +132,14 @@ async function analyzeLayer(
     for (const g of solution.bottleneck[lp]) inBottleneck[g]++;
     for (let g = 0; g < gpus; g++) {
       price[g] += solution.price[lp * gpus + g];
-      for (const name of splits) gpuLoad[name][g] += split.gpuLoad[name][g] / split.mean;
+      for (const name of splits) gpuLoad[name][g] += split.gpuLoad[name][g] / (split.mean || 1);
     }
   }
   const perBatch = (sums: number[]) => sums.map((sum) => sum / batches);
   const analysis: LayerAnalysis = {
     layer: index,
+    lost: solution.lost,
+    unserved: sum(solution.unserved) / sum(expertLoad),
     batches,
     optimal: solution.status.filter((verdict) => verdict === "optimal").length,
     ...ofSplits((name) => summarise(imbalances.map((imbalance) => imbalance[name]))),
@@ -141,10 +152,14 @@ async function analyzeLayer(
   return { analysis, imbalances };
 }
 
-function withoutTokens(layer: number, gpus: number): LayerAnalysis {
-  const zeros = () => new Array<number>(gpus).fill(0);
+const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
+
+function withoutTokens(layer: number, { placement, active }: Layer): LayerAnalysis {
+  const zeros = () => new Array<number>(placement.gpus).fill(0);
+  const { replicaCount } = livingSlots(placement, active);
+  const lost = [...replicaCount.keys()].filter((e) => replicaCount[e] === 0);
   return {
-    ...{ layer, batches: 0, optimal: 0, bottleneck: [], hottest: [] },
+    ...{ layer, lost, unserved: 0, batches: 0, optimal: 0, bottleneck: [], hottest: [] },
     ...ofSplits(() => summarise([])),
     gpuLoad: ofSplits(zeros),
     price: zeros(),

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type Analysis, analyze, type LayerAnalysis, type Ranked } from "./analysis.ts";
+import { activeOf, deadOption } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { type LoadHistory, readLoads } from "./load_file.ts";
 import { eplbPlacements, fewestReplicas, meanLoads, tokenSteps } from "./load_history.ts";
@@ -17,6 +18,7 @@ interface AnalyzeOptions {
   gpus: number;
   moeLayers?: number[];
   placement?: string;
+  dead?: number[];
   redundant?: number;
   html?: string;
   json?: boolean;
@@ -29,6 +31,7 @@ export function analyzeCommand(): Command {
     .addOption(gpusOption())
     .addOption(moeLayersOption())
     .addOption(placementOption().conflicts("redundant"))
+    .addOption(deadOption())
     .addOption(redundantOption())
     .option("--html <file>", "write a report with plots, one file without scripts")
     .option("--json", "print JSON")
@@ -53,17 +56,19 @@ export function analyzeCommand(): Command {
 
 async function place(
   history: LoadHistory,
-  { gpus, moeLayers: given, placement, redundant }: AnalyzeOptions,
+  { gpus, moeLayers: given, placement, dead, redundant }: AnalyzeOptions,
 ): Promise<Placed> {
+  const active = activeOf(dead, gpus);
   const { withTokens, dropped } = tokenSteps(history);
   if (placement !== undefined) {
-    const placements = await readPlacements(placement, { ...history, gpus, moeLayers: moeLayersOf(given, withTokens) });
-    return { placements, placedBy: placement, measured: withTokens, dropped };
+    const shape = { ...history, gpus, moeLayers: moeLayersOf(given, withTokens), mayLose: active !== undefined };
+    const placements = await readPlacements(placement, shape);
+    return { placements, placedBy: placement, active, measured: withTokens, dropped };
   }
   const split = splitSteps(withTokens);
   const replicas = redundant ?? fewestReplicas(history.experts, gpus);
   const placements = eplbPlacements(meanLoads(history, split.fitted), gpus, replicas);
-  return { placements, placedBy: placedByEplb(split), measured: split.measured, dropped };
+  return { placements, placedBy: placedByEplb(split), active, measured: split.measured, dropped };
 }
 
 export const columns = ["layer", "none", "even", "LP", "bottleneck GPUs", "hottest experts", "one more replica"];
@@ -114,8 +119,24 @@ export function legend(analysis: Analysis): string[] {
     `proven for ${count(optimal)} of ${count(batches)} batches.`,
     "Bottleneck: GPUs that the others cannot relieve, by the share of the steps. Hottest: load over the mean expert's.",
     "One more replica: which would help the LP most, and what it takes off the imbalance.",
+    ...lossInWords(analysis),
     ...fractionsInWords(tokens),
   ];
+}
+
+function lossInWords({ dead, layers }: Analysis): string[] {
+  const sentences = [];
+  if (dead.length > 0) sentences.push(`Dead: GPU ${dead.join(", ")}; imbalances are among the others.`);
+  const losing = layers.filter(({ lost }) => lost.length > 0);
+  if (losing.length > 0) {
+    const lost = losing.reduce((sum, layer) => sum + layer.lost.length, 0);
+    const share = losing.reduce((sum, layer) => sum + layer.unserved, 0) / losing.length;
+    sentences.push(
+      `Lost: ${plural(lost, "expert")} without a slot on a living GPU in ${plural(losing.length, "layer")}, which on average get`,
+      `${(100 * share).toFixed(1)} % of the tokens there; none of these figures counts those tokens. plan repairs it.`,
+    );
+  }
+  return sentences;
 }
 
 function inWords(analysis: Analysis): string {

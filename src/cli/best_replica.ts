@@ -1,3 +1,4 @@
+import { livingSlots } from "../placement/living_slots.ts";
 import { Placement } from "../placement/placement.ts";
 import { expertPrice } from "../prices.ts";
 import type { TokenMode } from "../problem.ts";
@@ -5,6 +6,7 @@ import type { ReplicaSolution } from "../solution.ts";
 import { createSolver } from "../solver.ts";
 import { pause } from "./interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
+import { livingGpus } from "./split_imbalance.ts";
 import { evenly } from "./step_split.ts";
 
 /** One more replica, and what the mean imbalance would lose by it. */
@@ -32,15 +34,16 @@ export async function bestReplica(
   tokens: TokenMode,
   signal: AbortSignal,
 ): Promise<ReplicaProposal | undefined> {
-  const { placement, expertLoad } = layer;
+  const { placement, expertLoad, active } = layer;
   const { gpus, logicalExperts: experts } = placement;
+  const living = livingGpus(gpus, active);
   const price = expertPrice(layer, solution);
   const means = meanLoads(layer, solution.batch);
   const batches = evenly(0, solution.batch, TRIED_BATCHES);
 
   const candidates: (ReplicaProposal & { atMost: number })[] = [];
   for (let expert = 0; expert < experts; expert++) {
-    for (let gpu = 0; gpu < gpus; gpu++) {
+    for (const gpu of living) {
       let [saved, atMost] = [0, 0];
       for (const lp of batches) {
         const gain = price[lp * experts + expert] - solution.price[lp * gpus + gpu];
@@ -56,7 +59,7 @@ export async function bestReplica(
   /** What the mean imbalance of some batches loses by a replica. */
   async function tried({ expert, gpu }: ReplicaProposal, lps: readonly number[]): Promise<ReplicaProposal> {
     await pause(signal);
-    const solver = await createSolver(withReplica(placement, expert, gpu));
+    const solver = await createSolver(withReplica(placement, expert, gpu), { active });
     const rows = Float64Array.from(lps.flatMap((lp) => rowOf(layer, lp)));
     const { maxLoad } = await solver.solve({ expertLoad: rows }, { tokens, signal });
     solver.destroy();
@@ -75,17 +78,25 @@ export async function bestReplica(
   return best && tried(best, [...means.keys()]);
 }
 
-/** [B] mean load of the GPUs. */
+/** [B] mean load of the living GPUs; 1 where nothing is served, and no replica helps. */
 function meanLoads(layer: Layer, batch: number): number[] {
-  const { gpus } = layer.placement;
-  return Array.from({ length: batch }, (_, lp) => rowOf(layer, lp).reduce((a, b) => a + b) / gpus);
+  const { replicaCount } = livingSlots(layer.placement, layer.active);
+  const gpus = livingGpus(layer.placement.gpus, layer.active).length;
+  return Array.from({ length: batch }, (_, lp) => {
+    const served = rowOf(layer, lp).reduce((sum, tokens, e) => (replicaCount[e] > 0 ? sum + tokens : sum), 0);
+    return served / gpus || 1;
+  });
 }
 
 function rowOf({ placement: { logicalExperts }, expertLoad }: Layer, lp: number): number[] {
   return Array.from({ length: logicalExperts }, (_, e) => expertLoad[lp * logicalExperts + e]);
 }
 
-function withReplica({ gpus, physicalToLogical, gpuOf }: Placement, expert: number, gpu: number): Placement {
+function withReplica(
+  { gpus, logicalExperts, physicalToLogical, gpuOf }: Placement,
+  expert: number,
+  gpu: number,
+): Placement {
   const map: number[] = [];
   const slotsPerGpu: number[] = [];
   for (let g = 0; g < gpus; g++) {
@@ -94,5 +105,5 @@ function withReplica({ gpus, physicalToLogical, gpuOf }: Placement, expert: numb
     map.push(...held);
     slotsPerGpu.push(held.length);
   }
-  return Placement.fromPhysicalToLogical(map, { gpus, slotsPerGpu });
+  return Placement.fromPhysicalToLogical(map, { gpus, slotsPerGpu, logicalExperts });
 }

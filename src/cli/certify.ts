@@ -3,6 +3,7 @@ import { type Certificate, certify } from "../certify.ts";
 import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
 import { isEdgeForm, type LoadBalanceProblem } from "../problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../solution.ts";
+import { deadOption } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { nameOf, readJson } from "./json_file.ts";
 import { elements, jsonLines, writeLines } from "./json_lines.ts";
@@ -19,16 +20,17 @@ export function certifyCommand(): Command {
     .description("check solutions of load-balancing LPs by their proofs, without solving anything")
     .argument("<problem>", problemArgument)
     .argument("<solution>", "what `evenkeel solve PROBLEM --json` wrote, JSON or .json.gz, - for standard input")
+    .addOption(deadOption())
     .option("--json", "print the certificate of each LP as JSON")
     .addHelpText(
       "after",
       "\nExit code: 0 if every LP is valid, 1 if one is not, 2 for what is no solution of the problem.",
     )
-    .action(async (problemFile: string, solutionFile: string, { json }: { json?: boolean }) => {
+    .action(async (problemFile: string, solutionFile: string, { dead, json }: { dead?: number[]; json?: boolean }) => {
       if (problemFile === "-" && solutionFile === "-") {
         throw new ArgumentError("solution", "a file, where the problem is standard input", solutionFile);
       }
-      const problem = await readProblem(problemFile);
+      const problem = await readProblem(problemFile, dead);
       const certificates = check(problem, solutionFile, await readJson(solutionFile));
       if (certificates.some(({ valid }) => !valid)) process.exitCode = 1;
       if (json) await writeLines(jsonLines(inJson(certificates)), interrupted);

@@ -4,10 +4,11 @@ import type { ReplicaLoads, TokenMode } from "../problem.ts";
 import type { BackendName, ReplicaSolution } from "../solution.ts";
 import { createSolver, type Solver } from "../solver.ts";
 
-/** A layer's placement, and its loads [B, E] in B steps with tokens. */
+/** A layer's placement, its loads [B, E] in B steps with tokens, and which GPUs are alive: all, if undefined. */
 export interface Layer extends ReplicaLoads {
   placement: Placement;
   expertLoad: Float64Array;
+  active?: Uint8Array;
 }
 
 /** A solver per layer, and what each of them said first. */

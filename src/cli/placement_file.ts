@@ -1,6 +1,6 @@
 import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
 import { placementsFromJSON } from "../placement/conventions.ts";
-import type { Placement } from "../placement/placement.ts";
+import { EMPTY, type Placement } from "../placement/placement.ts";
 import { nameOf, readBytes } from "./json_file.ts";
 import type { Fields } from "./physical_slots.ts";
 import { mapFields, type PlacementForm, placementForm } from "./placement_forms.ts";
@@ -17,6 +17,8 @@ export interface PlacementShape {
   moeLayers: readonly number[];
   /** Any number, if undefined. */
   experts: number | undefined;
+  /** Whether experts may have no slot, as where GPUs died. Elsewhere that is a mistake, unless slots are empty. */
+  mayLose?: boolean;
   /** Whether a file that says it was made for fewer GPUs is read for these. */
   mayGrow?: boolean;
 }
@@ -41,7 +43,7 @@ export async function readPlacements(file: string, shape: PlacementShape): Promi
     const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
     throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
   }
-  const given = named(file, form.mapName ?? "", () => parse(form, { ...shape, gpus }));
+  const given = named(file, form.mapName ?? "", () => withOptionsOfCli(experts, () => parse(form, { ...shape, gpus })));
   const placements = byLayer(file, given, form, shape);
   for (const [layer, { logicalExperts }] of placements.entries()) {
     if (experts !== undefined && logicalExperts !== experts) {
@@ -57,6 +59,7 @@ function warnOfDuplicates(file: string, placements: readonly Placement[]): void 
   for (const [layer, { gpus, physicalToLogical, gpuOf }] of placements.entries()) {
     const held = new Set<string>();
     for (const [slot, expert] of physicalToLogical.entries()) {
+      if (expert === EMPTY) continue;
       const where = `expert ${expert} twice on GPU ${gpuOf[slot]}`;
       if (!held.has(where)) {
         held.add(where);
@@ -82,14 +85,35 @@ function named<T>(file: string, mapName: string, read: () => T): T {
   }
 }
 
+/** Where the library's remedy is its own name for it. */
+function withOptionsOfCli<T>(experts: number | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ArgumentError) {
+      error.message = error.message.replace("logicalExperts", experts === undefined ? "--experts" : "--dead");
+    }
+    throw error;
+  }
+}
+
 /** What dense layers' rows say does not matter, as SGLang does not look at them: where they are no maps, others stand in for them. */
 function parse(form: PlacementForm, shape: PlacementShape): Placement[] {
-  const { gpus } = shape;
+  const { gpus, experts, mayLose = false } = shape;
+  const read = (record: Fields) => {
+    const logicalExperts = mayLose || hasEmptySlots(record) ? experts : undefined;
+    return placementsFromJSON(record, { gpus, logicalExperts });
+  };
   try {
-    return placementsFromJSON(form.record, { gpus });
+    return read(form.record);
   } catch {
-    return placementsFromJSON(withoutDense(form, shape), { gpus });
+    return read(withoutDense(form, shape));
   }
+}
+
+function hasEmptySlots(record: Fields): boolean {
+  const maps = [record.physical_to_logical_map, record.phy2log].filter(Array.isArray);
+  return maps.some((rows) => rows.some((row) => Array.isArray(row) && row.includes(EMPTY)));
 }
 
 /** The record with the rows of dense layers replaced, where it has any. */

@@ -3,7 +3,7 @@ import type { Move } from "../placement/moves.ts";
 import { type Objective, objectives } from "../placement/objective.ts";
 import type { Placement } from "../placement/placement.ts";
 import { topologies } from "../placement/topologies.ts";
-import { deadOption, requireDead } from "./gpu_list.ts";
+import { activeOf, deadOption } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { readLoads } from "./load_file.ts";
 import { fewestReplicas, requireSlots, tokenSteps } from "./load_history.ts";
@@ -101,8 +101,8 @@ async function run(
   }
   const history = loadsByLayer(await readLoads(file), given);
   const moeLayers = moeLayersOf(given, tokenSteps(history).withTokens);
-  requireDead(dead, gpus);
-  const shape = { ...history, gpus, moeLayers, mayGrow: true };
+  const active = activeOf(dead, gpus);
+  const shape = { ...history, gpus, moeLayers, mayGrow: true, mayLose: active !== undefined };
   const inForce = placement === undefined ? undefined : await readPlacements(placement, shape);
   const redundant = asked ?? defaultRedundant(history.experts, options, inForce);
   requireSlots(history.experts, gpus, redundant);
@@ -113,6 +113,7 @@ async function run(
     gpus,
     redundant,
     dead,
+    active,
     maxMoved,
     sharedTopology,
     inForce,

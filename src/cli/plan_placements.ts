@@ -17,6 +17,8 @@ export type PlanOptions = Pick<OptimizeOptions, "sharedTopology"> &
     moeLayers: readonly number[];
     /** GPUs that died. */
     dead: readonly number[];
+    /** [gpus] the same: 1 where a GPU is alive; all are, if undefined. */
+    active: Uint8Array | undefined;
     /** On `gpus`, or on fewer: then the others are new. */
     inForce?: Placement[];
     /** The most slots of a layer that may hold another expert than in force. */
@@ -28,9 +30,8 @@ export type PlanOptions = Pick<OptimizeOptions, "sharedTopology"> &
 export interface Chosen {
   /** Of all GPUs and slots, as they are numbered. */
   placements: Placement[];
-  /** Of the living GPUs alone: what the search began with, and found. */
+  /** What the search began with: in force, or repaired. */
   before: Placement[] | undefined;
-  after: Placement[];
   /** [L] experts without a living copy in force. */
   lost: number[][];
   /** None without a placement in force. */
@@ -58,7 +59,7 @@ async function optimized(history: LoadHistory, options: PlanOptions, watch: Watc
   const moves = inForce?.flatMap(({ gpuOf, physicalToLogical }, layer) =>
     movesBetween(layer, { gpuOf, experts: physicalToLogical, living }, placements[layer].physicalToLogical),
   );
-  return { placements, before: inForce, after: placements, lost: placements.map(() => []), moves, search };
+  return { placements, before: inForce, lost: placements.map(() => []), moves, search };
 }
 
 async function repaired(
@@ -87,11 +88,11 @@ async function repaired(
     throw new ArgumentError("--max-moved", expected, maxMoved);
   }
   tryOut?.(starts.map(({ before, start }) => placementOfSlots(before, start)));
-  const { placements, moves, living, ...search } = await improveRepair(starts, history, {
+  const { placements, moves, repaired, ...search } = await improveRepair(starts, history, {
     ...{ objective, seed, budgetMs, ...watch },
   });
   return {
-    ...{ placements, before: living.repaired, after: living.optimized, lost },
+    ...{ placements, before: repaired, lost },
     moves: moves.filter(({ layer }) => moeLayers.includes(layer)),
     search: {
       ...search,

@@ -64,17 +64,17 @@ export async function plan(
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
-  const { gpus, redundant, nodes, objective, dead, inForce } = options;
+  const { gpus, redundant, nodes, objective, dead, active, inForce } = options;
   const { withTokens, dropped } = tokenSteps(history);
   const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
   const eplb = eplbAmongLiving(meanLoads(history, fitted), options);
   const fittedHistory = ofSteps(history, fitted);
   const start = performance.now();
   const chosen = await choosePlacements(fittedHistory, options, { onProgress, signal });
-  const { placements, before, after, lost, moves, search } = chosen;
+  const { placements, before, lost, moves, search } = chosen;
   const seconds = (performance.now() - start) / 1e3;
   const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
-  const measured = (placed: Placement[]) => measure(history, placed, steps, tokens, signal);
+  const measured = (placed: Placement[]) => measure(history, { placed, active }, steps, tokens, signal);
   const report: PlanReport = {
     source: history.source,
     steps: history.steps,
@@ -83,9 +83,9 @@ export async function plan(
     ...{ gpus, redundant, nodes, objective, tokens, dropped },
     ...{ dead: [...dead], newGpus: inForce ? gpus - inForce[0].gpus : 0, lost },
     ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
-    eplb: await measured(eplb),
+    eplb: await measure(history, { placed: eplb, active: undefined }, steps, tokens, signal),
     inForce: before && (await measured(before)),
-    optimized: await measured(after),
+    optimized: await measured(placements),
     search,
     seconds,
     moves,
@@ -107,20 +107,20 @@ function eplbAmongLiving(weight: readonly Float64Array[], { gpus, redundant, nod
 /** @param steps  [L] those of each layer, all with tokens. */
 async function measure(
   history: LoadHistory,
-  placements: Placement[],
+  { placed, active }: { placed: Placement[]; active: Uint8Array | undefined },
   steps: readonly number[][],
   tokens: TokenMode,
   signal: AbortSignal,
 ): Promise<Measured> {
   const imbalances: Record<SplitName, number>[][] = [];
-  for (const [index, placement] of placements.entries()) {
+  for (const [index, placement] of placed.entries()) {
     await pause(signal);
     if (steps[index].length === 0) {
       imbalances.push([]);
       continue;
     }
-    const layer: Layer = { placement, expertLoad: loadsOf(history, index, steps[index]) };
-    const solver = await createSolver(placement);
+    const layer: Layer = { placement, active, expertLoad: loadsOf(history, index, steps[index]) };
+    const solver = await createSolver(placement, { active });
     const solution = await solver.solve(layer, { tokens, signal });
     solver.destroy();
     imbalances.push(steps[index].map((_, lp) => splitOf(layer, solution, lp).imbalance));

@@ -1,26 +1,29 @@
+import { type Active, oneActive } from "../active.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Numbers, Rows } from "../numbers.ts";
-import { Placement } from "../placement/placement.ts";
+import { Placement, type PlacementLike } from "../placement/placement.ts";
 import type { LoadBalanceProblem, ReplicaProblem } from "../problem.ts";
+import { activeOf } from "./gpu_list.ts";
 import { nameOf, readJson } from "./json_file.ts";
 
 type Fields = Record<string, unknown>;
 
 const forms = {
-  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed"] },
+  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed", "active"] },
   edge: { required: ["gpus", "edges", "load", "capacity"], optional: ["speed"] },
 };
 
 export const problemArgument =
-  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed? } or " +
+  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active? } or " +
   "{ gpus, edges, load, capacity, speed? }";
 
 /**
  * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
  *
+ * @param dead  GPUs that died, besides or instead of `active` in the file, with which it must agree.
  * @throws {ArgumentError} The file cannot be read, is neither form, or has a field besides: a misspelt one would change the problem.
  */
-export async function readProblem(file: string): Promise<LoadBalanceProblem> {
+export async function readProblem(file: string, dead?: readonly number[]): Promise<LoadBalanceProblem> {
   const json = await readJson(file);
   const fields = (typeof json === "object" && json !== null ? json : {}) as Fields;
   const { required, optional } = "edges" in fields ? forms.edge : forms.replica;
@@ -33,21 +36,25 @@ export async function readProblem(file: string): Promise<LoadBalanceProblem> {
   if (stray !== undefined) {
     throw new ArgumentError(nameOf(file), `no fields but ${[...required, ...optional].join(", ")}`, stray);
   }
-  return "edges" in fields ? edgeProblem(fields) : replicaProblem(fields);
+  if (!("edges" in fields)) return replicaProblem(fields, dead);
+  if (dead) throw new ArgumentError("--dead", "none in the edge form", dead.join(","));
+  return edgeProblem(fields);
 }
 
-function replicaProblem({ placement, expertLoad, baseLoad, speed }: Fields): ReplicaProblem {
-  const { gpus, physicalToLogical } = (placement ?? {}) as { gpus: number; physicalToLogical: number[] };
-  if (!Array.isArray(physicalToLogical)) {
+function replicaProblem({ placement, expertLoad, baseLoad, speed, active }: Fields, dead?: readonly number[]) {
+  if (!Array.isArray((placement as Partial<PlacementLike> | undefined)?.physicalToLogical)) {
     throw new ArgumentError("placement", "{ gpus, physicalToLogical: [the expert in each slot] }", placement);
   }
-  const placed = Placement.fromPhysicalToLogical(physicalToLogical, { gpus });
-  return {
+  const placed = Placement.of("placement", placement as PlacementLike);
+  const alive = dead && activeOf(dead, placed.gpus);
+  const problem: ReplicaProblem = {
     placement: placed,
     expertLoad: expertLoad as Rows,
     ...(baseLoad === undefined ? {} : { baseLoad: baseLoad as Rows }),
     ...(speed === undefined ? {} : { speed: speed as Numbers }),
+    ...(active === undefined && alive === undefined ? {} : { active: oneActive(active as Active, alive, "--dead") }),
   };
+  return problem;
 }
 
 function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanceProblem {

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { LoadError } from "../errors.ts";
 import { MAX_EXPERTS } from "../kernels/balance_params.ts";
 import { backends, type SolverOptions } from "../solver_options.ts";
+import { activeOf, deadOption } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { eplbPlacements, fewestReplicas } from "./load_history.ts";
 import { layersWithIds, moeLayersOption, topkByLayer } from "./moe_layers.ts";
@@ -21,6 +22,7 @@ interface ReplayOptions {
   shape?: string;
   experts?: number;
   placement?: string;
+  dead?: number[];
   redundant?: number;
   every: number;
   backend: SolverOptions["backend"];
@@ -39,6 +41,7 @@ export function replayCommand(): Command {
     .option("--shape <axes>", "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4")
     .option("--experts <n>", "experts of a layer; by default the largest id + 1", integer(1, 2 ** 20))
     .addOption(placementOption().conflicts("redundant"))
+    .addOption(deadOption())
     .addOption(redundantOption())
     .option("--every <n>", "replay every n-th step", integer(1, 2 ** 31 - 1), 1)
     .addOption(new Option("--backend <name>", "who balances").choices(backends).default("auto"))
@@ -60,15 +63,18 @@ export function replayCommand(): Command {
 
 async function place(
   history: TopkHistory,
-  { gpus, moeLayers: given, experts, placement, redundant, every }: ReplayOptions,
+  { gpus, moeLayers: given, experts, placement, dead, redundant, every }: ReplayOptions,
 ): Promise<Placed> {
+  const active = activeOf(dead, gpus);
   const { layers, largestId } = history;
   const everyNth = (steps: readonly number[][]) => steps.map((own) => own.filter((_, i) => i % every === 0));
   if (placement !== undefined) {
     const moeLayers = given ?? layersWithIds(history);
-    const placements = await readPlacements(placement, { gpus, layers, moeLayers, experts });
+    const placements = await readPlacements(placement, {
+      ...{ gpus, layers, moeLayers, experts, mayLose: active !== undefined },
+    });
     const { withTokens, dropped } = surveyTopk(history, placements[0].logicalExperts);
-    return { placements, placedBy: placement, measured: everyNth(withTokens), dropped };
+    return { placements, placedBy: placement, active, measured: everyNth(withTokens), dropped };
   }
   const size = experts ?? largestId + 1;
   if (experts === undefined && size > MAX_EXPERTS) {
@@ -79,7 +85,7 @@ async function place(
   const split = splitSteps(withTokens);
   const weight = countIds(history, split.fitted, size);
   const placements = eplbPlacements(weight, gpus, redundant ?? fewestReplicas(size, gpus));
-  return { placements, placedBy: placedByEplb(split), measured: everyNth(split.measured), dropped };
+  return { placements, placedBy: placedByEplb(split), active, measured: everyNth(split.measured), dropped };
 }
 
 function inWords(report: ReplayReport): string {
@@ -98,6 +104,8 @@ function inWords(report: ReplayReport): string {
     `Median time of a step: ${ms.median.toPrecision(2)} ms for all layers, on ${adapter ?? `the ${backend.toUpperCase()}`}: ${reason}`,
   ];
   sentences.push(...droppedInWords(report.dropped));
+  if (report.dead.length > 0) sentences.push(`Dead: GPU ${report.dead.join(", ")}; imbalances are among the others.`);
+  if (report.unserved > 0) sentences.push(`${plural(report.unserved, "id")} of lost experts went nowhere.`);
   if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);
   return [table, paragraph(...sentences)].join("\n\n");
 }

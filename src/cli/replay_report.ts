@@ -3,7 +3,16 @@ import type { Balanced, LayerStatus } from "../balancer/types.ts";
 import type { BackendName } from "../solution.ts";
 import type { SolverOptions } from "../solver_options.ts";
 import { pause } from "./interruption.ts";
-import { type Imbalance, ofSplits, type SplitName, splits, summarise } from "./split_imbalance.ts";
+import {
+  type Imbalance,
+  inOrder,
+  livingGpus,
+  ofSplits,
+  ratio,
+  type SplitName,
+  splits,
+  summarise,
+} from "./split_imbalance.ts";
 import { type Dropped, type Placed, unionOf } from "./step_split.ts";
 import type { TopkHistory } from "./topk_file.ts";
 
@@ -14,6 +23,8 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   gpus: number;
   experts: number;
   redundant: number;
+  /** GPUs that died: nothing is sent there, and all imbalances are among the others. */
+  dead: number[];
   layers: number;
   topK: number;
   /** Steps of a layer in which no token came, which are neither fitted to nor measured. */
@@ -22,8 +33,10 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   replayedSteps: number[];
   /** Ids that were sent to a slot. */
   assignments: number;
-  /** Ids in these steps that were no expert. */
+  /** Ids in these steps that were no expert, */
   outOfRange: number;
+  /** and those of experts without a slot on a living GPU. */
+  unserved: number;
   /** Measured steps of all layers by what became of them. */
   status: Partial<Record<LayerStatus, number>>;
   /** [L] imbalances, 1 where a layer never has tokens, and measured steps. */
@@ -43,19 +56,21 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
  */
 export async function replay(
   history: TopkHistory,
-  { placements, placedBy, measured, dropped }: Placed,
+  { placements, placedBy, active, measured, dropped }: Placed,
   backend: SolverOptions["backend"],
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<ReplayReport> {
   const { layers, topK, maxTokens } = history;
   const [{ gpus, logicalExperts: experts, physicalExperts }] = placements;
-  const balancer = await createBalancer({ placement: placements, topK, maxTokens, backend });
+  const balancer = await createBalancer({ placement: placements, active, topK, maxTokens, backend });
+  const living = livingGpus(gpus, active);
   const imbalances = placements.map((): Record<SplitName, number[]> => ofSplits(() => []));
   const status: ReplayReport["status"] = {};
   const ms: number[] = [];
   let assignments = 0;
   let outOfRange = 0;
+  let unserved = 0;
   const steps = unionOf(measured);
   const isMeasured = measured.map((own) => new Set(own));
   for (const [i, step] of steps.entries()) {
@@ -66,11 +81,12 @@ export async function replay(
     ms.push(performance.now() - start);
     for (let layer = 0; layer < layers; layer++) {
       outOfRange += balanced.outOfRange[layer];
+      unserved += balanced.unserved[layer];
       if (!isMeasured[layer].has(step)) continue;
       const verdict = balanced.status[layer];
       status[verdict] = (status[verdict] ?? 0) + 1;
-      assignments += balanced.before.mean[layer] * gpus;
-      const ofLayer = imbalanceOf(balanced, layer, experts, gpus);
+      assignments += balanced.before.mean[layer] * living.length;
+      const ofLayer = imbalanceOf(balanced, layer, experts, gpus, active);
       for (const name of splits) imbalances[layer][name].push(ofLayer[name]);
     }
     onProgress((i + 1) / steps.length);
@@ -83,12 +99,14 @@ export async function replay(
     gpus,
     experts,
     redundant: physicalExperts - experts,
+    dead: [...Array(gpus).keys()].filter((g) => !living.includes(g)),
     layers,
     topK,
     dropped,
     replayedSteps: steps,
     assignments: Math.round(assignments),
     outOfRange,
+    unserved,
     status,
     ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
     perLayer: imbalances.map((layer) => ({
@@ -104,13 +122,18 @@ export async function replay(
 
 /** Of the loads, which are exact: the balancer's own ratios are f32 on WebGPU. */
 function imbalanceOf(
-  { counts, before, after }: Balanced,
+  { counts, before, after, lost }: Balanced,
   layer: number,
   experts: number,
   gpus: number,
+  active: Uint8Array | undefined,
 ): Record<SplitName, number> {
-  const inOrder = new Float64Array(gpus);
-  for (let e = 0; e < experts; e++) inOrder[Math.floor((e * gpus) / experts)] += counts[layer * experts + e];
+  const own = counts.slice(layer * experts, (layer + 1) * experts);
+  for (const e of lost[layer]) own[e] = 0;
   const mean = before.mean[layer];
-  return { originals: Math.max(...inOrder) / mean, even: before.max[layer] / mean, solved: after.max[layer] / mean };
+  return {
+    originals: ratio(Math.max(...inOrder(own, gpus, active)), mean),
+    even: ratio(before.max[layer], mean),
+    solved: ratio(after.max[layer], mean),
+  };
 }

@@ -4,13 +4,18 @@ import { tokenModes } from "../problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../solution.ts";
 import { solveLoadBalanceLP } from "../solve.ts";
 import { backends, type SolveOptions, type SolverOptions } from "../solver_options.ts";
+import { deadOption } from "./gpu_list.ts";
 import { interrupted } from "./interruption.ts";
 import { elements, jsonLines, writeLines } from "./json_lines.ts";
 import { plainTable } from "./plain_table.ts";
 import { problemArgument, readProblem } from "./problem_file.ts";
-import { paragraph } from "./words.ts";
+import { paragraph, ranges } from "./words.ts";
 
-type Options = Pick<SolverOptions, "backend"> & Pick<SolveOptions, "tokens" | "level"> & { json?: boolean };
+type Options = Pick<SolverOptions, "backend"> &
+  Pick<SolveOptions, "tokens" | "level"> & {
+    dead?: number[];
+    json?: boolean;
+  };
 
 /** LPs that the summary shows. */
 const SHOWN = 20;
@@ -22,9 +27,10 @@ export function solveCommand(): Command {
     .addOption(new Option("--backend <name>", "who solves").choices(backends).default("auto"))
     .addOption(new Option("--tokens <mode>", "whole tokens or fractions; whole if all loads are").choices(tokenModes))
     .option("--level", "level the GPUs below the bottleneck, too: the same loads on every backend")
+    .addOption(deadOption())
     .option("--json", "print the solutions as JSON")
-    .action(async (file: string, { json, ...options }: Options) => {
-      const problem = await readProblem(file);
+    .action(async (file: string, { dead, json, ...options }: Options) => {
+      const problem = await readProblem(file, dead);
       const solution = await solveLoadBalanceLP(problem, { ...options, signal: interrupted }).catch(
         withOptionsOfThisCommand,
       );
@@ -53,16 +59,8 @@ function inRows(solution: ReplicaSolution | EdgeSolution): Record<string, unknow
   return Object.fromEntries(fields);
 }
 
-function inWords({
-  batch,
-  status,
-  maxLoad,
-  lowerBound,
-  bottleneck,
-  backend,
-  adapter,
-  reason,
-}: ReplicaSolution | EdgeSolution): string {
+function inWords(solution: ReplicaSolution | EdgeSolution): string {
+  const { batch, status, maxLoad, lowerBound, bottleneck, backend, adapter, reason } = solution;
   const lps = Array.from({ length: Math.min(batch, SHOWN) }, (_, lp) => [
     `${lp}`,
     `${Number(maxLoad[lp].toPrecision(10))}`,
@@ -73,5 +71,8 @@ function inWords({
   const table = plainTable([["LP", "max load", "lower bound", "status", "bottleneck GPUs"], ...lps]);
   const notes = [`Solved by ${adapter ? adapter.name : `the ${backend.toUpperCase()}`}: ${reason}`];
   if (batch > SHOWN) notes.unshift(`The first ${SHOWN} of ${batch} LPs.`);
+  if ("lost" in solution && solution.lost.length > 0) {
+    notes.push(`Experts without a slot on a living GPU, whose tokens are not served: ${ranges(solution.lost)}.`);
+  }
   return [table, paragraph(...notes, "The split of the tokens is in --json.")].join("\n\n");
 }

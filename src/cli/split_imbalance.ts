@@ -1,5 +1,6 @@
+import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import { type Objective, objectives, ofValues } from "../placement/objective.ts";
-import type { Placement } from "../placement/placement.ts";
+import { EMPTY } from "../placement/placement.ts";
 import type { TokenMode } from "../problem.ts";
 import { apportion } from "../reference/apportion.ts";
 import type { ReplicaSolution } from "../solution.ts";
@@ -10,7 +11,7 @@ export type Imbalance = Record<Objective, number>;
 
 /** Three ways to serve the same batches. */
 export const splits = ["originals", "even", "solved"] as const;
-/** The experts in order on the GPUs without replicas; equal parts for all slots of an expert; as the LP splits them. */
+/** The experts in order on the living GPUs without replicas; equal parts for all slots of an expert; as the LP splits them. */
 export type SplitName = (typeof splits)[number];
 
 export function ofSplits<T>(value: (name: SplitName) => T): Record<SplitName, T> {
@@ -22,46 +23,64 @@ export interface Split {
   /** [G] tokens per GPU */
   gpuLoad: Record<SplitName, Float64Array>;
   imbalance: Record<SplitName, number>;
-  /** Of the GPUs' loads. */
+  /** Of the living GPUs' loads, which all three ways have in common: none serves a lost expert. */
   mean: number;
 }
 
 /**
- * GPU loads and imbalance of LP `lp` of a layer, which has tokens, under the three ways.
+ * GPU loads and imbalance of LP `lp` of a layer under the three ways.
  *
  * All three are counted alike, so that the even split is never below the LP's: in whole tokens where the LP was solved in these (equal parts
  * to within a token, the balancer's even split), in fractions otherwise. The experts in order lie elsewhere, and may do better.
  */
-export function splitOf({ placement, expertLoad }: Layer, solution: ReplicaSolution, lp: number): Split {
+export function splitOf({ placement, expertLoad, active }: Layer, solution: ReplicaSolution, lp: number): Split {
   const { gpus, logicalExperts, gpuOf } = placement;
+  const slots = livingSlots(placement, active);
   const loads = expertLoad.slice(lp * logicalExperts, (lp + 1) * logicalExperts);
-  const originals = new Float64Array(gpus);
+  for (const e of solution.lost) loads[e] = 0;
   const even = new Float64Array(gpus);
-  for (let e = 0; e < logicalExperts; e++) originals[Math.floor((e * gpus) / logicalExperts)] += loads[e];
-  const quota = solution.tokens === "integer" ? evenQuota(placement, loads) : evenShares(placement, loads);
+  const quota = solution.tokens === "integer" ? evenQuota(slots, loads) : evenShares(slots, loads);
   for (const [slot, tokens] of quota.entries()) even[gpuOf[slot]] += tokens;
-  const mean = originals.reduce((a, b) => a + b) / gpus;
+  const originals = inOrder(loads, gpus, active);
+  const mean = originals.reduce((a, b) => a + b) / livingGpus(gpus, active).length;
   return {
     gpuLoad: { originals, even, solved: solution.gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
     imbalance: {
-      originals: Math.max(...originals) / mean,
-      even: Math.max(...even) / mean,
-      solved: solution.maxLoad[lp] / mean,
+      originals: ratio(Math.max(...originals), mean),
+      even: ratio(Math.max(...even), mean),
+      solved: ratio(solution.maxLoad[lp], mean),
     },
     mean,
   };
 }
 
+/** [G] the load of the experts in order on the living GPUs, as evenly many on each as there can be. */
+export function inOrder(loads: ArrayLike<number>, gpus: number, active: Uint8Array | undefined): Float64Array {
+  const living = livingGpus(gpus, active);
+  const gpuLoad = new Float64Array(gpus);
+  for (let e = 0; e < loads.length; e++) gpuLoad[living[Math.floor((e * living.length) / loads.length)]] += loads[e];
+  return gpuLoad;
+}
+
+export function livingGpus(gpus: number, active: Uint8Array | undefined): number[] {
+  return [...Array(gpus).keys()].filter((g) => active?.[g] !== 0);
+}
+
+/** Imbalance; 1 where nothing is served, as nothing to do is done at once. */
+export function ratio(max: number, mean: number): number {
+  return mean === 0 ? 1 : max / mean;
+}
+
 /** [P] whole tokens. */
-function evenQuota(placement: Placement, loads: Float64Array): Int32Array {
-  const quota = new Int32Array(placement.physicalExperts);
-  apportion(placement, loads, undefined, quota);
+function evenQuota(slots: Slots, loads: Float64Array): Int32Array {
+  const quota = new Int32Array(slots.physicalExperts);
+  apportion(slots, loads, undefined, quota);
   return quota;
 }
 
 /** [P] fractions. */
-function evenShares({ physicalToLogical, replicaCount }: Placement, loads: Float64Array): Float64Array {
-  return Float64Array.from(physicalToLogical, (e) => loads[e] / replicaCount[e]);
+function evenShares({ physicalToLogical, replicaCount }: Slots, loads: Float64Array): Float64Array {
+  return Float64Array.from(physicalToLogical, (e) => (e === EMPTY ? 0 : loads[e] / replicaCount[e]));
 }
 
 /** Of no imbalances: 1, as nothing to do is done at once. */

@@ -82,6 +82,8 @@ export function splitSteps(
 export interface Placed {
   placements: Placement[];
   placedBy: string;
+  /** [G] 1 where a GPU is alive; all are, if undefined. */
+  active: Uint8Array | undefined;
   /** [L] the steps to measure, each with tokens. */
   measured: number[][];
   dropped: Dropped;

@@ -1,7 +1,7 @@
 import { EMPTY } from "./arrangement.ts";
 
 /** The slots of a layer, and the GPUs that they are on. */
-export interface Slots {
+export interface LayerSlots {
   /** [P] the GPU of each slot, ascending. */
   readonly gpuOf: ArrayLike<number>;
   /** [P] the expert in each slot, or EMPTY. */
@@ -29,7 +29,7 @@ export class EvenLoads {
 
   /** @param weight  [E] */
   constructor(
-    private readonly slots: Slots,
+    private readonly slots: LayerSlots,
     private readonly weight: ArrayLike<number>,
   ) {
     const { experts, gpuOf, living } = slots;

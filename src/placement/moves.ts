@@ -1,4 +1,4 @@
-import type { Slots } from "./even_loads.ts";
+import type { LayerSlots } from "./even_loads.ts";
 
 /** A slot that gets another expert's weights. */
 export interface Move {
@@ -19,7 +19,7 @@ export interface Move {
  *
  * @param after  [P] the expert in each slot.
  */
-export function movesBetween(layer: number, before: Slots, after: ArrayLike<number>): Move[] {
+export function movesBetween(layer: number, before: LayerSlots, after: ArrayLike<number>): Move[] {
   const { gpuOf, experts, living } = before;
   const sent = new Map<number, number>();
   const moves: Move[] = [];

@@ -1,16 +1,16 @@
 import { PlacementError } from "../errors.ts";
 import { EMPTY } from "./arrangement.ts";
-import { EvenLoads, type Slots } from "./even_loads.ts";
+import { EvenLoads, type LayerSlots } from "./even_loads.ts";
 
 /** Experts 0 to experts - 1 that no slot of a living GPU holds, ascending. */
-export function lostExperts({ gpuOf, experts, living }: Slots, count: number): number[] {
+export function lostExperts({ gpuOf, experts, living }: LayerSlots, count: number): number[] {
   const lives = new Uint8Array(count);
   for (let p = 0; p < experts.length; p++) if (experts[p] !== EMPTY && living[gpuOf[p]]) lives[experts[p]] = 1;
   return [...lives.keys()].filter((e) => !lives[e]);
 }
 
-/** Slots of living GPUs without an expert. */
-export function emptySlots({ gpuOf, experts, living }: Slots): number[] {
+/** LayerSlots of living GPUs without an expert. */
+export function emptySlots({ gpuOf, experts, living }: LayerSlots): number[] {
   return Array.from(experts, (_, p) => p).filter((p) => experts[p] === EMPTY && living[gpuOf[p]]);
 }
 
@@ -32,7 +32,7 @@ export function requireSlotForEach(experts: number, slots: number): void {
  * @returns [P] the expert in each slot; slots of GPUs that are not alive are as they were.
  * @throws {PlacementError} The living GPUs have fewer slots than there are experts.
  */
-export function repairSlots(slots: Slots, weight: ArrayLike<number>): Int32Array {
+export function repairSlots(slots: LayerSlots, weight: ArrayLike<number>): Int32Array {
   const { gpuOf, living } = slots;
   const candidates = Array.from(gpuOf, (_, p) => p).filter((p) => living[gpuOf[p]]);
   requireSlotForEach(weight.length, candidates.length);
@@ -60,7 +60,7 @@ const ENOUGH = 1e-9;
 /** Moves a repaired expert to the slot that is best for it, and returns whether that is another. */
 function settle(
   loads: EvenLoads,
-  { experts }: Slots,
+  { experts }: LayerSlots,
   candidates: readonly number[],
   home: Map<number, number>,
   e: number,
@@ -96,7 +96,7 @@ function leastSum(loads: EvenLoads, candidates: readonly number[], expert: numbe
  * @param slots  in which every expert lives.
  * @returns [P] the expert in each slot.
  */
-export function fillSlots(slots: Slots, weight: ArrayLike<number>, budget: number): Int32Array {
+export function fillSlots(slots: LayerSlots, weight: ArrayLike<number>, budget: number): Int32Array {
   const { gpuOf, living } = slots;
   const loads = new EvenLoads(slots, weight);
   const free = Array.from(gpuOf, (_, p) => p).filter((p) => living[gpuOf[p]]);
@@ -124,7 +124,7 @@ export function fillSlots(slots: Slots, weight: ArrayLike<number>, budget: numbe
  * The best expert and slot; none where every GPU has all experts. Where an expert gets its replica changes nothing on the GPUs that have it, so
  * the GPU with the least load serves it best.
  */
-function bestFill(loads: EvenLoads, { gpuOf }: Slots, weight: ArrayLike<number>, free: readonly number[]) {
+function bestFill(loads: EvenLoads, { gpuOf }: LayerSlots, weight: ArrayLike<number>, free: readonly number[]) {
   const byLoad = [...free].sort((a, b) => loads.load[gpuOf[a]] - loads.load[gpuOf[b]] || a - b);
   let best: { slot: number; expert: number } | undefined;
   let least = Infinity;

@@ -2,8 +2,8 @@
  * Placements in force some of whose GPUs died, or that get more GPUs: first what must be, then what is better. A slot keeps its number, and what is
  * on a dead GPU is left as it is: the system counts on the one, and a GPU that comes back finds its weights where they were.
  */
-import { EMPTY, type Machine, placementOf, type Rows } from "./arrangement.ts";
-import type { Slots } from "./even_loads.ts";
+import { EMPTY, type Machine, type Rows } from "./arrangement.ts";
+import type { LayerSlots } from "./even_loads.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
 import { type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
 import { type Move, movesBetween } from "./moves.ts";
@@ -24,14 +24,14 @@ export interface Crew {
 /** A layer before the search. */
 export interface RepairStart {
   /** As in force, on all GPUs. */
-  before: Slots;
+  before: LayerSlots;
   /** Experts that no living GPU held. */
   lost: number[];
   /** [P] every expert lives, with one slot moved for each lost one; */
   repaired: Int32Array;
   /** [P] and slots that would serve nothing are replicas, as far as they may move. */
   start: Int32Array;
-  /** Slots that may differ from `before`. */
+  /** LayerSlots that may differ from `before`. */
   movable: number;
 }
 
@@ -57,7 +57,7 @@ export function startRepair(placements: readonly Placement[], history: LoadHisto
 }
 
 /** The slots of a placement on as many GPUs as there are now. */
-function slotsOn({ gpus: placed, physicalToLogical }: Placement, { gpus, dead }: Crew): Slots {
+function slotsOn({ gpus: placed, physicalToLogical }: Placement, { gpus, dead }: Crew): LayerSlots {
   const perGpu = physicalToLogical.length / placed;
   const slots = gpus * perGpu;
   const experts = new Int32Array(slots).fill(EMPTY);
@@ -68,17 +68,13 @@ function slotsOn({ gpus: placed, physicalToLogical }: Placement, { gpus, dead }:
   return { gpuOf, experts, living };
 }
 
-/** All slots of all GPUs, for a file. */
-export function placementOfSlots({ living }: Slots, experts: Int32Array): Placement {
+/** All slots of all GPUs. */
+export function placementOfSlots({ living }: LayerSlots, experts: Int32Array): Placement {
   return Placement.fromPhysicalToLogical(experts, { gpus: living.length });
 }
 
-/** The living GPUs by themselves, numbered from 0, without empty slots. */
-export function placementOfLiving(slots: Slots, experts: ArrayLike<number>): Placement {
-  return placementOf(rowsOfLiving(slots, experts));
-}
-
-function rowsOfLiving({ gpuOf, living }: Slots, experts: ArrayLike<number>): number[][] {
+/** The experts on each living GPU, numbered from 0. */
+function rowsOfLiving({ gpuOf, living }: LayerSlots, experts: ArrayLike<number>): number[][] {
   const rows: number[][] = Array.from(living, () => []);
   for (let p = 0; p < experts.length; p++) if (experts[p] !== EMPTY) rows[gpuOf[p]].push(experts[p]);
   return rows.filter((_, g) => living[g]);
@@ -87,8 +83,8 @@ function rowsOfLiving({ gpuOf, living }: Slots, experts: ArrayLike<number>): num
 export type RepairedPlacements = OptimizedPlacements & {
   /** Of all layers. */
   moves: Move[];
-  /** The living GPUs by themselves: with every expert alive and nothing better yet, and as returned. */
-  living: { repaired: Placement[]; optimized: Placement[] };
+  /** With every expert alive, and nothing better yet. */
+  repaired: Placement[];
 };
 
 /** Improves each layer from its start by `optimizePlacement`'s search among the living GPUs, within the slots that may move still. */
@@ -116,8 +112,6 @@ export async function improveRepair(
   }
   const after = outcomes.map(({ rows }, layer) => inSlots(starts[layer], rows));
   const moves = starts.map(({ before }, layer) => movesBetween(layer, before, after[layer]));
-  const living = (of: (start: RepairStart, layer: number) => ArrayLike<number>) =>
-    starts.map((start, layer) => placementOfLiving(start.before, of(start, layer)));
   return {
     placements: starts.map(({ before }, layer) => placementOfSlots(before, after[layer])),
     layers: outcomes.map(({ recorded, validation, kept, evaluations }, layer) => {
@@ -129,7 +123,7 @@ export async function improveRepair(
     stoppedBy: pacer.ranOut ? "budget" : "search",
     ...report(),
     moves: moves.flat(),
-    living: { repaired: living(({ repaired }) => repaired), optimized: living((_, layer) => after[layer]) },
+    repaired: starts.map(({ before, repaired }) => placementOfSlots(before, repaired)),
   };
 }
 

@@ -1,21 +1,24 @@
 import { expect, test } from "vitest";
 import { ArgumentError } from "../../src/errors.ts";
-import type { Slots } from "../../src/placement/even_loads.ts";
+import type { LayerSlots } from "../../src/placement/even_loads.ts";
 import { movesBetween } from "../../src/placement/moves.ts";
 import { emptySlots, fillSlots, lostExperts, repairSlots } from "../../src/placement/repair.ts";
 import { type Random, seeded } from "../../src/random.ts";
 
-interface Drawn extends Slots {
+interface Drawn extends LayerSlots {
   experts: Int32Array;
   gpuOf: Int32Array;
   living: Uint8Array;
 }
 
-/** Tiny, with empty slots, experts twice on a GPU, experts without any slot, and dead GPUs. */
-function draw(random: Random): { slots: Drawn; experts: number; weight: number[] } {
-  const gpus = 2 + random.below(3);
-  const perGpu = 1 + random.below(2);
-  const experts = 1 + random.below(5);
+/** With empty slots, experts twice on a GPU, experts without any slot, and dead GPUs. */
+function draw(
+  random: Random,
+  most = { gpus: 4, perGpu: 2, experts: 5 },
+): { slots: Drawn; experts: number; weight: number[] } {
+  const gpus = 2 + random.below(most.gpus - 1);
+  const perGpu = 1 + random.below(most.perGpu);
+  const experts = 1 + random.below(most.experts);
   const gpuOf = Int32Array.from({ length: gpus * perGpu }, (_, p) => Math.floor(p / perGpu));
   const slots = {
     gpuOf,
@@ -88,7 +91,7 @@ test("slots are given up where the balance suffers least", () => {
 });
 
 /** Of the GPUs' loads where each expert's load is shared evenly by the GPUs that hold it. */
-function sumOfSquares({ gpuOf, living }: Slots, map: ArrayLike<number>, weight: readonly number[]): number {
+function sumOfSquares({ gpuOf, living }: LayerSlots, map: ArrayLike<number>, weight: readonly number[]): number {
   const load = new Array<number>(living.length).fill(0);
   for (const [e, tokens] of weight.entries()) {
     const gpus = new Set(Array.from(gpuOf).filter((g, p) => map[p] === e && living[g]));
@@ -100,7 +103,7 @@ function sumOfSquares({ gpuOf, living }: Slots, map: ArrayLike<number>, weight: 
 test("no single repaired expert would do better elsewhere, and each replica is the best one", () => {
   let [tried, filled] = [0, 0];
   for (let seed = 0; seed < 300; seed++) {
-    const { slots, experts, weight } = draw(seeded(seed));
+    const { slots, experts, weight } = draw(seeded(seed), { gpus: 6, perGpu: 4, experts: 14 });
     if (livingSlots(slots).length < experts) continue;
     const where = `seed ${seed}`;
     const after = repairSlots(slots, weight);
