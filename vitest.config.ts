@@ -11,25 +11,27 @@ const wgsl: Plugin = {
 
 /** Devices are lost or spoiled, and environments stubbed: a process per file. */
 const alone = [
-  "test/{device_loss,kernel_error}.test.ts",
+  "test/device_loss.test.ts",
+  "test/gpu/kernel_error.test.ts",
   "test/limits.test.ts",
-  "test/backend_auto.test.ts",
+  "test/lp/backend_auto.test.ts",
   "test/balancer/loss.test.ts",
   "test/gpu/device.test.ts",
-  "test/placement/optimize_search.test.ts",
+  "test/planner/optimize_search.test.ts",
 ];
 /** Many pipelines, long recordings, whole programs. */
 const slow = [
-  "test/kernels/{group,group_costs,solve,specialised}.test.ts",
-  "test/{whole_tokens,certify,level,examples_balancer,readme,types}.test.ts",
+  "test/lp/kernels/{group,group_costs,group_finish,lane,specialised}.test.ts",
+  "test/lp/{whole_tokens,certify,level}.test.ts",
+  "test/{examples_balancer,readme,types}.test.ts",
   "test/event_loop.test.ts",
   "test/balancer/{random_ids,plan,uneven_slots}.test.ts",
-  "test/kernels/{group_finish,remap}.test.ts",
+  "test/balancer/kernels/remap.test.ts",
   "test/cli/{certify,doctor,files,plan,replay}.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",
   "test/oracles/*.test.ts",
-  "test/placement/{optimize,optimize_recorded,optimize_shared}.test.ts",
+  "test/planner/{optimize,optimize_recorded,optimize_shared}.test.ts",
 ];
 
 export default defineConfig({

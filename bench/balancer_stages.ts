@@ -1,7 +1,8 @@
 /** What do the balancer's stages cost at a million assignments, against a kernel that only copies as many bytes? */
+
+import { seeded } from "../src/common/random.ts";
 import { createBalancer, Placement, rebalanceExperts } from "../src/index.ts";
-import { toTopology } from "../src/problem.ts";
-import { seeded } from "../src/random.ts";
+import { toTopology } from "../src/lp/problem.ts";
 import { copyTime, gpuTiming } from "./copy.ts";
 import type { Bench } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 /** `npm run bench -- [--quick] [--only QUESTION] [--json FILE] [--html FILE] [--budget US]`. Every answer is checked before it is timed. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { plainTable } from "../src/cli/plain_table.ts";
+import { plainTable } from "../src/cli/print/plain_table.ts";
 import { requestDevice } from "../src/index.ts";
 import { balancerStages } from "./balancer_stages.ts";
 import { coldStart } from "./cold_start.ts";

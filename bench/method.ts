@@ -1,5 +1,5 @@
 /** What a question compares: methods that solve a workload, on the GPU or on the CPU. */
-import type { TokenMode } from "../src/problem.ts";
+import type { TokenMode } from "../src/lp/problem.ts";
 import { maxLoad, tokensOf, type Workload } from "./workloads.ts";
 
 /** Tokens per replica of LP `lp`, [R] of its layer. */

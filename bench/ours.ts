@@ -1,10 +1,10 @@
 /** evenkeel's own solvers as methods, all through the public interface. */
 import { createSolver, Placement, type Solver } from "../src/index.ts";
-import { proofWords } from "../src/kernels/topology_table.ts";
-import type { EdgeLoads, ReplicaLoads, TokenMode } from "../src/problem.ts";
-import type { EdgeSolution, ReplicaSolution } from "../src/solution.ts";
-import type { KernelChoice } from "../src/specialised/plan.ts";
-import type { Topology } from "../src/topology.ts";
+import type { KernelChoice } from "../src/lp/kernels/plan.ts";
+import { proofWords } from "../src/lp/kernels/topology_table.ts";
+import type { EdgeLoads, ReplicaLoads, TokenMode } from "../src/lp/problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "../src/lp/solution.ts";
+import type { Topology } from "../src/lp/topology.ts";
 import { jobBuffers, runningJob } from "./gpu_job.ts";
 import type { Answer, Method, Prepared } from "./method.ts";
 import type { Layer, Workload } from "./workloads.ts";

@@ -1,6 +1,6 @@
 /** Rows as a page of plots: time per LP against the batch and against the number of GPUs, a line per solver. */
-import { lineChart } from "../src/cli/charts.ts";
-import { figure, htmlPage, htmlTable } from "../src/cli/html_page.ts";
+import { lineChart } from "../src/cli/print/charts.ts";
+import { figure, htmlPage, htmlTable } from "../src/cli/print/html_page.ts";
 import type { Row } from "./harness.ts";
 
 const SIZE = { width: 900, height: 420 };

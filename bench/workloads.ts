@@ -1,10 +1,10 @@
 /** Seeded LPs that every solver of a question is given, and their optima from the exact solver. */
-import { generateLoads } from "../src/cli/generated_loads.ts";
+import { generateLoads } from "../src/cli/reports/generated_loads.ts";
+import { seeded } from "../src/common/random.ts";
 import { Placement, rebalanceExperts, topologies } from "../src/index.ts";
-import { type Graph, type Loads, toTopology } from "../src/problem.ts";
-import { seeded } from "../src/random.ts";
-import { exactSolver } from "../src/reference/exact.ts";
-import type { Topology } from "../src/topology.ts";
+import { exactSolver } from "../src/lp/exact.ts";
+import { type Graph, type Loads, toTopology } from "../src/lp/problem.ts";
+import type { Topology } from "../src/lp/topology.ts";
 
 export interface Layer {
   form: Placement | Graph;
@@ -18,7 +18,7 @@ export interface Workload {
   layers: readonly Layer[];
   gpus: number;
   batch: number;
-  /** Replica form, [B, E] and [B, G], as src/problem.ts makes it. */
+  /** Replica form, [B, E] and [B, G], as src/lp/problem.ts makes it. */
   loads: Loads;
   /** [B] the LP's optimal max load, in whole tokens and in fractions. */
   optimum: Record<Loads["tokens"], Float64Array>;

@@ -1,7 +1,14 @@
-export type { Active, Activity } from "./active.ts";
 export { type Balancer, createBalancer } from "./balancer/balancer.ts";
+export type { ImbalanceReport } from "./balancer/kernels/imbalance.ts";
+export {
+  type ImbalanceInput,
+  type ImbalanceOptions,
+  type MeasuredImbalance,
+  measureImbalance,
+} from "./balancer/measure_imbalance.ts";
 export type { BalancerMetrics, Histogram } from "./balancer/metrics.ts";
 export { type PrometheusRegistry, registerPrometheusMetrics } from "./balancer/prometheus.ts";
+export type { TopkIds } from "./balancer/topk_ids.ts";
 export type {
   Balanced,
   BalancerBuffers,
@@ -9,7 +16,6 @@ export type {
   LayerStatus,
   RankCounts,
 } from "./balancer/types.ts";
-export { type Certificate, certify } from "./certify.ts";
 export {
   ArgumentError,
   DeviceError,
@@ -18,7 +24,8 @@ export {
   LoadError,
   PlacementError,
   ShapeError,
-} from "./errors.ts";
+} from "./common/errors.ts";
+export type { Numbers, Rows } from "./common/numbers.ts";
 export { type AcquiredDevice, type AdapterChoice, type AdapterReport, requestDevice } from "./gpu/device.ts";
 export type {
   BufferSlice,
@@ -30,15 +37,25 @@ export type {
   GPUQueueLike,
   NativeGPUDevice,
 } from "./gpu/types.ts";
-export type { ImbalanceReport } from "./kernels/imbalance.ts";
-export type { Status } from "./kernels/solve.ts";
-export {
-  type ImbalanceInput,
-  type ImbalanceOptions,
-  type MeasuredImbalance,
-  measureImbalance,
-} from "./measure_imbalance.ts";
-export type { Numbers, Rows } from "./numbers.ts";
+export { type Certificate, certify } from "./lp/certify.ts";
+export type { Status } from "./lp/kernels/lane.ts";
+export type { KernelChoice, KernelPlan } from "./lp/kernels/plan.ts";
+export { expertPrice } from "./lp/prices.ts";
+export type {
+  EdgeLoads,
+  EdgeProblem,
+  Graph,
+  LoadBalanceProblem,
+  ReplicaLoads,
+  ReplicaProblem,
+  Speed,
+  TokenMode,
+} from "./lp/problem.ts";
+export type { BackendName, EdgeSolution, ReplicaSolution, Solution, Survivors } from "./lp/solution.ts";
+export { solveLoadBalanceLP } from "./lp/solve.ts";
+export { createSolver, type Solver, type SolverBuffers } from "./lp/solver.ts";
+export type { SolveOptions, SolverOptions } from "./lp/solver_options.ts";
+export type { Active, Activity } from "./placement/active.ts";
 export {
   type PlacementFiles,
   type PlacementFormat,
@@ -49,35 +66,18 @@ export {
   sharesFromJSON,
 } from "./placement/conventions.ts";
 export { quotaToShares } from "./placement/dispatch_shares.ts";
-export type { LoadHistory } from "./placement/history.ts";
-export type { Comparison } from "./placement/layer.ts";
-export type { Objective } from "./placement/objective.ts";
+export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
+export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
+export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
+export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
+export type { LoadBalancerConfig } from "./placement/trtllm.ts";
+export type { LoadHistory } from "./planner/history.ts";
+export type { Comparison } from "./planner/layer.ts";
+export type { Objective } from "./planner/objective.ts";
 export {
   type OptimizedLayer,
   type OptimizedPlacements,
   type OptimizeOptions,
   optimizePlacement,
-} from "./placement/optimize.ts";
-export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
-export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
-export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
-export type { SharedGraph } from "./placement/shared_graph.ts";
-export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
-export type { LoadBalancerConfig } from "./placement/trtllm.ts";
-export { expertPrice } from "./prices.ts";
-export type {
-  EdgeLoads,
-  EdgeProblem,
-  Graph,
-  LoadBalanceProblem,
-  ReplicaLoads,
-  ReplicaProblem,
-  Speed,
-  TokenMode,
-} from "./problem.ts";
-export type { BackendName, EdgeSolution, ReplicaSolution, Solution, Survivors } from "./solution.ts";
-export { solveLoadBalanceLP } from "./solve.ts";
-export { createSolver, type Solver, type SolverBuffers } from "./solver.ts";
-export type { SolveOptions, SolverOptions } from "./solver_options.ts";
-export type { KernelChoice, KernelPlan } from "./specialised/plan.ts";
-export type { TopkIds } from "./topk_ids.ts";
+} from "./planner/optimize.ts";
+export type { SharedGraph } from "./planner/shared_graph.ts";

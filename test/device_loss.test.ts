@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { seeded } from "../src/common/random.ts";
 import { sharedDevice } from "../src/gpu/device.ts";
 import {
   createSolver,
@@ -13,7 +14,6 @@ import {
   type TokenMode,
   topologies,
 } from "../src/index.ts";
-import { seeded } from "../src/random.ts";
 import { countCalls } from "./helpers/gpu_calls.ts";
 
 const unhandled: unknown[] = [];

@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { type WebgpuBackend, webgpuBackend } from "../src/backend_webgpu.ts";
 import { cpuBalance } from "../src/balancer/cpu_balance.ts";
 import { checkOptions } from "../src/balancer/options.ts";
+import { Pauses } from "../src/common/pauses.ts";
+import { seeded } from "../src/common/random.ts";
 import { createSolver, Placement, requestDevice, solveLoadBalanceLP, topologies } from "../src/index.ts";
-import { Pauses } from "../src/pauses.ts";
-import { checkLoads, toTopology } from "../src/problem.ts";
-import { seeded } from "../src/random.ts";
+import { type WebgpuBackend, webgpuBackend } from "../src/lp/backend_webgpu.ts";
+import { checkLoads, toTopology } from "../src/lp/problem.ts";
 import { shared, sharedIds } from "./helpers/batches.ts";
 
 const placement = Placement.fromPhysicalToLogical([0, 1, 2, 3, 0, 2, 1, 3], { gpus: 4 });

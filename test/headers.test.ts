@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Kernel } from "../src/gpu/pipeline.ts";
 import { Placement, topologies } from "../src/index.ts";
-import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/kernels/group.ts";
-import { solveKernel } from "../src/kernels/solve.ts";
-import { specialisedKernel } from "../src/kernels/specialised.ts";
-import { proofWords, topologyTable } from "../src/kernels/topology_table.ts";
-import { toTopology } from "../src/problem.ts";
-import { canonicalForm } from "../src/specialised/canonical.ts";
-import { specialise } from "../src/specialised/generate.ts";
+import { canonicalForm } from "../src/lp/kernels/canonical.ts";
+import { specialise } from "../src/lp/kernels/generate.ts";
+import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/lp/kernels/group.ts";
+import { laneKernel } from "../src/lp/kernels/lane.ts";
+import { specialisedKernel } from "../src/lp/kernels/specialised.ts";
+import { proofWords, topologyTable } from "../src/lp/kernels/topology_table.ts";
+import { toTopology } from "../src/lp/problem.ts";
 import { analysed, figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
 
 const root = new URL("../", import.meta.url);
@@ -22,12 +22,15 @@ const stems = (folder: string, ending: string) =>
     .filter((file) => file.endsWith(ending))
     .map((file) => file.slice(0, -ending.length));
 
-/** Kernels as src/kernels has them: a file there that exports none is a part of others. */
+/** Kernels as the rooms have them: a file in their kernels/ that exports none is a part of others. */
+const rooms = ["lp", "balancer"];
 const isKernel = (value: unknown): value is Kernel => typeof (value as Kernel | undefined)?.wgsl === "string";
-const defined: { stem: string; kernel: Kernel }[] = [];
-for (const stem of stems("src/kernels", ".ts")) {
-  const exported = Object.values(await import(`../src/kernels/${stem}.ts`));
-  defined.push(...exported.filter(isKernel).map((kernel) => ({ stem, kernel })));
+const defined: { room: string; stem: string; kernel: Kernel }[] = [];
+for (const room of rooms) {
+  for (const stem of stems(`src/${room}/kernels`, ".ts")) {
+    const exported = Object.values(await import(`../src/${room}/kernels/${stem}.ts`));
+    defined.push(...exported.filter(isKernel).map((kernel) => ({ room, stem, kernel })));
+  }
 }
 
 /** *specialised* with its generated text, at unequal speeds. */
@@ -36,7 +39,7 @@ const unequal = specialise(
   canonicalForm(toTopology(Placement.fromPhysicalToLogical([0, 1, 1, 0], { gpus: 2 }), [1, 2])),
 );
 const byPath = (path: string) => everything.find((shader) => shader.path === path)!;
-const generatedFragments = ["common/solve_params.wgsl", "common/whole_time.wgsl", "common/u64.wgsl"].map(byPath);
+const generatedFragments = ["lp/solve_params.wgsl", "lp/whole_time.wgsl", "common/u64.wgsl"].map(byPath);
 
 /** Every kernel's files, and its generated part. */
 const programs = defined.map(({ kernel }) => {
@@ -59,35 +62,31 @@ const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
 const hostConstants = (shader: Shader) =>
   listed(/^Declared by \S+: (.*)\.$/m.exec(shader.header)?.[1].replaceAll(/ \([^)]*\)/g, "") ?? "none");
 
-test("a kernel stands in four places under one stem, and nothing else does", () => {
-  const cpu = read("src/backend_cpu.ts"); // the exact solver's
-  const shaders = stems("shaders", ".wgsl");
-  expect(sorted(defined.map(({ stem }) => stem))).toEqual(sorted(shaders));
-  for (const { stem, kernel } of defined) expect(kernel.name).toBe(stem);
+describe.each(rooms)("in %s", (room) => {
+  const own = kernels.filter((kernel) => kernel.room === room).map(({ stem }) => stem);
+  const parts = fragments.filter((fragment) => fragment.room === room).map(({ stem }) => stem);
 
-  // A twin says whose it is; what says nothing is a part of others, which import it.
-  const fragmentStems = fragments.map(({ stem }) => stem);
-  const references = stems("src/reference", ".ts");
-  const twins = references.filter((stem) => /\b[tT]win of shaders\//.test(read(`src/reference/${stem}.ts`)));
-  for (const stem of shaders) expect(twins).toContain(stem);
-  for (const stem of references) {
-    const path = `src/reference/${stem}.ts`;
-    if (twins.includes(stem)) expect([...shaders, ...fragmentStems], path).toContain(stem);
-    else
-      expect(
-        references.some((other) => read(`src/reference/${other}.ts`).includes(`"./${stem}.ts"`)) ||
-          cpu.includes(`/${stem}.ts"`),
-        path,
-      ).toBe(true);
-  }
+  test("a kernel stands in four places under one stem, and nothing else does", () => {
+    const wrapped = defined.filter((one) => one.room === room);
+    expect(sorted(wrapped.map(({ stem }) => stem))).toEqual(sorted(own));
+    for (const { stem, kernel } of wrapped) expect(kernel.name).toBe(stem);
 
-  // A test is of a kernel or a fragment, or of one side of it: group_costs.
-  const tested = stems("test/kernels", ".test.ts");
-  for (const stem of shaders) expect(tested).toContain(stem);
-  for (const stem of tested) {
-    const of = [...shaders, ...fragmentStems, "common"].find((known) => stem === known || stem.startsWith(`${known}_`));
-    expect(of, `test/kernels/${stem}.test.ts`).toBeDefined();
-  }
+    // A twin says whose it is.
+    for (const stem of own) expect(stems(`src/${room}/twins`, ".ts")).toContain(stem);
+    for (const stem of stems(`src/${room}/twins`, ".ts")) {
+      const path = `src/${room}/twins/${stem}.ts`;
+      expect([...own, ...parts], path).toContain(stem);
+      expect(read(path), path).toMatch(/\b[tT]win of shaders\//);
+    }
+
+    // A test is of a kernel or a fragment, or of one side of it: group_costs.
+    const tested = stems(`test/${room}/kernels`, ".test.ts");
+    for (const stem of own) expect(tested).toContain(stem);
+    for (const stem of tested) {
+      const of = [...own, ...parts].find((known) => stem === known || stem.startsWith(`${known}_`));
+      expect(of, `test/${room}/kernels/${stem}.test.ts`).toBeDefined();
+    }
+  });
 });
 
 describe.each(fragments.map((fragment) => [fragment.path, fragment] as const))("%s", (_, fragment) => {
@@ -110,7 +109,7 @@ describe.each(fragments.map((fragment) => [fragment.path, fragment] as const))("
   test("names files that declare it, and every kernel that includes the fragment has it", () => {
     for (const { names, from } of clauses) {
       for (const file of from) {
-        const source = everything.find(({ path }) => path === file || path === `common/${file}`)!;
+        const source = everything.find(({ path }) => path.endsWith(`/${file}`))!;
         const known = [
           ...source.declares,
           ...hostConstants(source),
@@ -167,10 +166,10 @@ describe.each(kernels.map((kernel) => [kernel.stem, kernel] as const))("%s", (st
   });
 
   test("names a twin, and a test that imports it", () => {
-    const [, twin, tests] = /^(src\/reference\/\w+\.ts).*compared in (test\/kernels\/\w+\.test\.ts)\.$/.exec(
+    const [, twin, tests] = /^(src\/\w+\/twins\/\w+\.ts).*compared in (test\/\w+\/kernels\/\w+\.test\.ts)\.$/.exec(
       section(shader, "Twin")!,
     )!;
-    expect(twin).toBe(`src/reference/${stem}.ts`);
+    expect(twin).toBe(`src/${shader.room}/twins/${stem}.ts`);
     const imported = read(tests) + (stem === "group" ? read("test/helpers/group.ts") : "");
     expect(existsSync(new URL(twin, root))).toBe(true);
     expect(imported).toContain(`/${twin}"`);
@@ -225,10 +224,10 @@ function bytesOf(type: string, values: Record<string, number>): number {
 }
 
 test("lane's private memory is what its header and the README state", () => {
-  const shader = kernels.find(({ stem }) => stem === "solve")!;
+  const shader = kernels.find(({ stem }) => stem === "lane")!;
   const [, formula, ofCube] = /^(.*) bytes per lane, ([\d,]+) for the cube/.exec(section(shader, "Private")!)!;
   const row = /\| lane \|[^|]*\| (.*?) bytes of private memory, sizes rounded up: ([\d,]+) for the cube/.exec(readme)!;
-  const code = programs.find(({ kernel }) => kernel === solveKernel)!.files.map((file) => file.code);
+  const code = programs.find(({ kernel }) => kernel === laneKernel)!.files.map((file) => file.code);
   const variables = [...code.join("\n").matchAll(/^var<private> \w+: (.+);/gm)];
   for (const [G, R] of [
     [8, 32],

@@ -1,5 +1,6 @@
 /** What the README says of limits and backends. */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { seeded } from "../src/common/random.ts";
 import {
   certify,
   createSolver,
@@ -9,7 +10,6 @@ import {
   requestDevice,
   solveLoadBalanceLP,
 } from "../src/index.ts";
-import { seeded } from "../src/random.ts";
 import { randomPlacement } from "./helpers/instances.ts";
 
 const backends = ["webgpu", "cpu"] as const;

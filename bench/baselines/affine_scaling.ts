@@ -7,7 +7,7 @@
  * d_max is accumulated over all columns; LPLB's own code overwrites it beyond 32 of them. Loads are scaled to a mean of 1 per GPU.
  * After Barnes (1986), Vanderbei, Meketon, Freedman (1986).
  */
-import type { Topology } from "../../src/topology.ts";
+import type { Topology } from "../../src/lp/topology.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";
 
 export const STEPS = 5;

@@ -1,6 +1,6 @@
 /** Edge balancing, the method of LPLB's pull request 9: repeated pairwise equalising along replica edges, one colour after the other. */
 import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
-import { adjacency, type Topology } from "../../src/topology.ts";
+import { adjacency, type Topology } from "../../src/lp/topology.ts";
 import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";

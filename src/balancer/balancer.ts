@@ -1,21 +1,21 @@
-import { type Active, requireActive } from "../active.ts";
-import { acquireForLane } from "../device_choice.ts";
-import { ArgumentError, DeviceError, whyNotWebgpu } from "../errors.ts";
+import { ArgumentError, DeviceError, whyNotWebgpu } from "../common/errors.ts";
+import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
 import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
 import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
-import { proofWords } from "../kernels/topology_table.ts";
-import { type FieldsOf, requireObject } from "../objects.ts";
-import { count } from "../reference/count.ts";
-import type { BackendName } from "../solution.ts";
-import type { KernelPlan } from "../specialised/plan.ts";
-import type { TopkIds } from "../topk_ids.ts";
+import { acquireForLane } from "../lp/device_choice.ts";
+import type { KernelPlan } from "../lp/kernels/plan.ts";
+import { proofWords } from "../lp/kernels/topology_table.ts";
+import type { BackendName } from "../lp/solution.ts";
+import { type Active, requireActive } from "../placement/active.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
 import { livingOf } from "./living.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
 import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens, rankFields } from "./options.ts";
 import { judgeBalance } from "./result.ts";
+import type { TopkIds } from "./topk_ids.ts";
+import { count } from "./twins/count.ts";
 import type { Balanced, BalancerBuffers, BalancerOptions, RankCounts } from "./types.ts";
 
 /** Top-k expert ids in, physical slot ids out, so that the most loaded GPU is as light as it can be. */

@@ -1,13 +1,13 @@
-import { cpuBackend } from "../backend_cpu.ts";
-import { Pauses } from "../pauses.ts";
-import type { Loads } from "../problem.ts";
-import { apportion } from "../reference/apportion.ts";
-import { count } from "../reference/count.ts";
-import { imbalance } from "../reference/imbalance.ts";
-import { remap } from "../reference/remap.ts";
+import { Pauses } from "../common/pauses.ts";
+import { cpuBackend } from "../lp/backend_cpu.ts";
+import type { Loads } from "../lp/problem.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { Living } from "./living.ts";
 import type { BalanceResult, BalanceShape } from "./result.ts";
+import { apportion } from "./twins/apportion.ts";
+import { count } from "./twins/count.ts";
+import { imbalance } from "./twins/imbalance.ts";
+import { remap } from "./twins/remap.ts";
 
 export interface CpuBalance {
   /** Calls must not overlap. */

@@ -1,13 +1,13 @@
-import { ArgumentError, type DeviceError } from "../errors.ts";
+import { ArgumentError, type DeviceError } from "../common/errors.ts";
 import { write } from "../gpu/buffers.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { lossError, watchLoss } from "../gpu/loss.ts";
-import { CHUNK, tooLargeFor } from "../kernels/balance_params.ts";
-import { decodeImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
-import { decodeProofs } from "../kernels/solve.ts";
-import { proofWords } from "../kernels/topology_table.ts";
+import { createReadback } from "../gpu/readback.ts";
+import { decodeProofs } from "../lp/kernels/lane.ts";
+import { proofWords } from "../lp/kernels/topology_table.ts";
+import { CHUNK, tooLargeFor } from "./kernels/balance_params.ts";
+import { decodeImbalance, METRICS_WORDS } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
-import { createReadback } from "./readback.ts";
 import type { BalanceResult } from "./result.ts";
 import { createStages, STAGES, type StageOptions, type Stages } from "./stages.ts";
 

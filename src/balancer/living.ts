@@ -1,6 +1,6 @@
+import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import type { Placement } from "../placement/placement.ts";
-import { type Topology, topologyOfPlacement } from "../topology.ts";
 
 /** What changes in a balancer with the GPUs that are alive: one, or one per layer, of each. */
 export interface Living {

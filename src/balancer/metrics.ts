@@ -1,4 +1,4 @@
-import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Balanced } from "./types.ts";
 
 /** Cumulative, as Prometheus counts: `counts[i]` observations were <= `bounds[i]`. */

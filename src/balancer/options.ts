@@ -1,15 +1,15 @@
-import { checkActive } from "../active.ts";
-import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
-import { MAX_EXPERTS } from "../kernels/balance_params.ts";
-import { flat, type Rows } from "../numbers.ts";
-import { type FieldsOf, requireObject } from "../objects.ts";
+import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
+import { flat, type Rows } from "../common/numbers.ts";
+import { type FieldsOf, requireObject } from "../common/objects.ts";
+import { MAX_TOKENS, toTopology } from "../lp/problem.ts";
+import { type backends, checkBackend } from "../lp/solver_options.ts";
+import type { Topology } from "../lp/topology.ts";
+import { checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
-import { MAX_TOKENS, toTopology } from "../problem.ts";
-import { type backends, checkBackend } from "../solver_options.ts";
-import { type TopkIds, toIds } from "../topk_ids.ts";
-import type { Topology } from "../topology.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
+import { MAX_EXPERTS } from "./kernels/balance_params.ts";
 import { type Living, livingOf } from "./living.ts";
+import { type TopkIds, toIds } from "./topk_ids.ts";
 import type { BalancerOptions, RankCounts } from "./types.ts";
 
 export interface CheckedOptions extends BalancerOptions {

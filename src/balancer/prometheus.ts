@@ -1,4 +1,4 @@
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError } from "../common/errors.ts";
 import type { Balancer } from "./balancer.ts";
 import type { Histogram } from "./metrics.ts";
 

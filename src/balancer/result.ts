@@ -1,14 +1,14 @@
-import { cpuBackend } from "../backend_cpu.ts";
-import { ArgumentError, DeviceError } from "../errors.ts";
-import type { ImbalanceReport } from "../kernels/imbalance.ts";
+import { ArgumentError, DeviceError } from "../common/errors.ts";
+import { cpuBackend } from "../lp/backend_cpu.ts";
+import type { Loads } from "../lp/problem.ts";
+import { type BackendName, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import type { Placement } from "../placement/placement.ts";
-import type { Loads } from "../problem.ts";
-import { imbalance } from "../reference/imbalance.ts";
-import { remap } from "../reference/remap.ts";
-import { shares } from "../reference/shares.ts";
-import { type BackendName, judge, type RawSolution, survivorsOf } from "../solution.ts";
+import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
+import { imbalance } from "./twins/imbalance.ts";
+import { remap } from "./twins/remap.ts";
+import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
 
 /** What either backend computes of a batch of ids, before it is judged. */

@@ -2,17 +2,17 @@ import { bindCache } from "../gpu/buffers.ts";
 import { bufferUsage } from "../gpu/constants.ts";
 import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
 import { type PassTimer, passTimer } from "../gpu/timing.ts";
-import { compileApportion } from "../kernels/apportion.ts";
-import { BALANCE_PARAMS_BYTES, balanceParams, chunksOf, LANES, placementTable } from "../kernels/balance_params.ts";
-import { compileCount } from "../kernels/count.ts";
-import { compileImbalance, METRICS_WORDS } from "../kernels/imbalance.ts";
-import { compileOffsets } from "../kernels/offsets.ts";
-import { compileRemap } from "../kernels/remap.ts";
-import { compileShares } from "../kernels/shares.ts";
-import { compileSolve, encodeSolve, solveParams } from "../kernels/solve.ts";
-import { proofWords, topologyTable } from "../kernels/topology_table.ts";
+import { compileLane, encodeSolve, solveParams } from "../lp/kernels/lane.ts";
+import { proofWords, topologyTable } from "../lp/kernels/topology_table.ts";
+import type { Topology } from "../lp/topology.ts";
 import type { Placement } from "../placement/placement.ts";
-import type { Topology } from "../topology.ts";
+import { compileApportion } from "./kernels/apportion.ts";
+import { BALANCE_PARAMS_BYTES, balanceParams, chunksOf, LANES, placementTable } from "./kernels/balance_params.ts";
+import { compileCount } from "./kernels/count.ts";
+import { compileImbalance, METRICS_WORDS } from "./kernels/imbalance.ts";
+import { compileOffsets } from "./kernels/offsets.ts";
+import { compileRemap } from "./kernels/remap.ts";
+import { compileShares } from "./kernels/shares.ts";
 import type { Living } from "./living.ts";
 
 const WORD = 4;
@@ -85,7 +85,7 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     compileOffsets(device),
     compileApportion(device, true),
     compileApportion(device, false),
-    compileSolve(device, topology, equalSpeeds),
+    compileLane(device, topology, equalSpeeds),
     compileImbalance(device),
     compileShares(device),
     compileRemap(device, experts),

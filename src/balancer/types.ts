@@ -1,12 +1,12 @@
-import type { Activity } from "../active.ts";
+import type { Rows } from "../common/numbers.ts";
 import type { AdapterChoice } from "../gpu/device.ts";
 import type { BufferSlice, GPUDeviceLike } from "../gpu/types.ts";
-import type { ImbalanceReport } from "../kernels/imbalance.ts";
-import type { Rows } from "../numbers.ts";
+import type { ReplicaProblem, Speed } from "../lp/problem.ts";
+import type { BackendName, ReplicaSolution } from "../lp/solution.ts";
+import type { backends } from "../lp/solver_options.ts";
+import type { Activity } from "../placement/active.ts";
 import type { Placement, PlacementLike } from "../placement/placement.ts";
-import type { ReplicaProblem, Speed } from "../problem.ts";
-import type { BackendName, ReplicaSolution } from "../solution.ts";
-import type { backends } from "../solver_options.ts";
+import type { ImbalanceReport } from "./kernels/imbalance.ts";
 
 export interface BalancerOptions extends Speed, Activity {
   /**

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError } from "../common/errors.ts";
 import { MAX_GPUS } from "./options.ts";
 
 /** Reads "3,7" and "8-15,20": GPUs, ascending, each once. */

@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { ArgumentError, EvenkeelError } from "../errors.ts";
-import { analyzeCommand } from "./analyze.ts";
-import { certifyCommand } from "./certify.ts";
-import { demoCommand } from "./demo.ts";
-import { doctorCommand } from "./doctor.ts";
+import { ArgumentError, EvenkeelError } from "../common/errors.ts";
+import { analyzeCommand } from "./commands/analyze.ts";
+import { certifyCommand } from "./commands/certify.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { planCommand } from "./commands/plan.ts";
+import { replayCommand } from "./commands/replay.ts";
+import { solveCommand } from "./commands/solve_problem.ts";
+import { reasonOf } from "./files/json_file.ts";
 import { exitOnInterrupt, interrupted } from "./interruption.ts";
-import { reasonOf } from "./json_file.ts";
-import { planCommand } from "./plan.ts";
-import { replayCommand } from "./replay.ts";
-import { solveCommand } from "./solve_problem.ts";
-import { oneLine } from "./warning.ts";
+import { oneLine } from "./print/warning.ts";
 
 const exitCodes = { failure: 1, badInput: 2, interrupted: 130 };
 

@@ -1,5 +1,5 @@
-import { ArgumentError } from "../errors.ts";
-import { requireObject } from "../objects.ts";
+import { ArgumentError } from "../common/errors.ts";
+import { requireObject } from "../common/objects.ts";
 import { bufferUsage } from "./constants.ts";
 import { requireOrigin } from "./origin.ts";
 import type { BufferSlice, GPUBufferBindingLike } from "./types.ts";

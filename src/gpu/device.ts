@@ -1,6 +1,6 @@
 import { platform } from "#platform";
-import { ArgumentError, DeviceError } from "../errors.ts";
-import { type FieldsOf, requireObject } from "../objects.ts";
+import { ArgumentError, DeviceError } from "../common/errors.ts";
+import { type FieldsOf, requireObject } from "../common/objects.ts";
 import {
   type AdapterChoice,
   type AdapterSource,

@@ -1,4 +1,4 @@
-import { DeviceError } from "../errors.ts";
+import { DeviceError } from "../common/errors.ts";
 
 /** Watches a device: returns what tells of its loss, undefined as long as it lives. */
 export function watchLoss(device: GPUDevice): () => GPUDeviceLostInfo | undefined {

@@ -1,4 +1,4 @@
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError } from "../common/errors.ts";
 import type { GPUCommandEncoderLike } from "./types.ts";
 
 /**

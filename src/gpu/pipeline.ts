@@ -1,4 +1,4 @@
-import { KernelError } from "../errors.ts";
+import { KernelError } from "../common/errors.ts";
 import { COMPUTE_STAGE } from "./constants.ts";
 
 /** A compute kernel as data. `compile` turns it into a pipeline; nothing else does. */

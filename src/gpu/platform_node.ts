@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { DeviceError, shown } from "../errors.ts";
+import { DeviceError, shown } from "../common/errors.ts";
 import {
   adapterChoices,
   type Candidate,

@@ -1,6 +1,6 @@
 /** Placements as vLLM, SGLang, EPLB, LPLB and TensorRT-LLM write them. */
-import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
-import { requireNoneMisspelt } from "../objects.ts";
+import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
+import { requireNoneMisspelt } from "../common/objects.ts";
 import { readShares, widthOf } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
 import { EMPTY, Placement, type PlacementLike, requireCount, requireLayers } from "./placement.ts";

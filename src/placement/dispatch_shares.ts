@@ -1,6 +1,6 @@
-import { LoadError, ShapeError } from "../errors.ts";
-import { flat, type Rows } from "../numbers.ts";
-import { shares } from "../reference/shares.ts";
+import { shares } from "../balancer/twins/shares.ts";
+import { LoadError, ShapeError } from "../common/errors.ts";
+import { flat, type Rows } from "../common/numbers.ts";
 import { requireEqualLengths, requireList } from "./maps.ts";
 import { EMPTY, type Placement, type PlacementLike, requireLayers } from "./placement.ts";
 

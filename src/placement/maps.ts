@@ -1,5 +1,5 @@
 /** Reads the maps of other systems, and checks them against each other. */
-import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
 import { EMPTY, LOST } from "./placement.ts";
 
 /** A record as it comes from JSON: anything under any name. */

@@ -1,5 +1,5 @@
-import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
-import { type FieldsOf, requireNoneMisspelt } from "../objects.ts";
+import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
+import { type FieldsOf, requireNoneMisspelt } from "../common/objects.ts";
 import { redundantToOriginal } from "./redundant_to_original.ts";
 import { type RedundantToOriginal, requireRedundantToOriginal } from "./topologies.ts";
 

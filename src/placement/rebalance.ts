@@ -1,6 +1,6 @@
-import { ArgumentError, LoadError, ShapeError } from "../errors.ts";
-import type { Numbers } from "../numbers.ts";
-import { type FieldsOf, requireKnown } from "../objects.ts";
+import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
+import type { Numbers } from "../common/numbers.ts";
+import { type FieldsOf, requireKnown } from "../common/objects.ts";
 import { requireCount } from "./placement.ts";
 
 export interface RebalanceOptions {

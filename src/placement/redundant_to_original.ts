@@ -1,4 +1,4 @@
-import { PlacementError } from "../errors.ts";
+import { PlacementError } from "../common/errors.ts";
 import { EMPTY, type Placement } from "./placement.ts";
 
 const lplbShape = "LPLB copies expert d of every GPU once, into redundant slot d of another GPU.";

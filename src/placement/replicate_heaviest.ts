@@ -1,6 +1,6 @@
-import { ShapeError } from "../errors.ts";
-import type { Numbers } from "../numbers.ts";
-import { requireNoneMisspelt } from "../objects.ts";
+import { ShapeError } from "../common/errors.ts";
+import type { Numbers } from "../common/numbers.ts";
+import { requireNoneMisspelt } from "../common/objects.ts";
 import { Placement, requireCount } from "./placement.ts";
 import { checkWeight } from "./rebalance.ts";
 import type { RedundantToOriginal } from "./topologies.ts";

@@ -1,4 +1,4 @@
-import { ArgumentError, PlacementError } from "../errors.ts";
+import { ArgumentError, PlacementError } from "../common/errors.ts";
 
 /**
  * A replica graph in LPLB's form: `r2o[g][d]` is the rank whose d-th expert is copied into redundant slot d of rank g;

@@ -1,5 +1,5 @@
 /** TensorRT-LLM's load balancer configuration (moe_config.load_balancer): which expert each slot begins with. */
-import { ArgumentError, PlacementError, ShapeError } from "../errors.ts";
+import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
 import { type Fields, type LayerMaps, readIntegers, requireList, slotsOfExperts } from "./maps.ts";
 import { firstMissing, type Placement, requireCount } from "./placement.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { cpuBackend } from "../../src/backend_cpu.ts";
+import { seeded } from "../../src/common/random.ts";
 import {
   ArgumentError,
   type Balanced,
@@ -9,9 +9,9 @@ import {
   DeviceError,
   Placement,
 } from "../../src/index.ts";
-import { type Loads, toTopology } from "../../src/problem.ts";
-import { seeded } from "../../src/random.ts";
-import { emptyRaw } from "../../src/solution.ts";
+import { cpuBackend } from "../../src/lp/backend_cpu.ts";
+import { type Loads, toTopology } from "../../src/lp/problem.ts";
+import { emptyRaw } from "../../src/lp/solution.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 import { families } from "../helpers/instances.ts";
 import { solveLane } from "../helpers/raw.ts";

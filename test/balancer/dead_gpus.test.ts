@@ -1,7 +1,7 @@
 /** A GPU dies in the middle of a replay and comes back: nothing goes to it meanwhile, and all else is as exact as before. */
 import { describe, expect, test } from "vitest";
+import { seeded } from "../../src/common/random.ts";
 import { ArgumentError, createBalancer, DeviceError, Placement, requestDevice } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { difference, rowOf } from "../helpers/arrays.ts";
 import { randomIds, shared, sharedFaults, sharedIds, unevenPlacements } from "../helpers/batches.ts";
 import { type AskedOfSome, livingFaults } from "../helpers/crew.ts";

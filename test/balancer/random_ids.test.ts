@@ -1,7 +1,7 @@
 /** 2,000 seeded cases: random ids of any number and shape, on both backends. */
 import { describe, expect, test } from "vitest";
+import { type Random, seeded } from "../../src/common/random.ts";
 import { createBalancer, type Placement } from "../../src/index.ts";
-import { type Random, seeded } from "../../src/random.ts";
 import { faults } from "../helpers/balanced.ts";
 import { layerPlacements, randomIds } from "../helpers/batches.ts";
 import { randomSpeeds } from "../helpers/instances.ts";

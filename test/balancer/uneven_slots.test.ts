@@ -1,10 +1,10 @@
 /** GPUs that hold different numbers of slots, in every layer others: figures against a few lines over `gpuOf`, which know no slots per GPU. */
 import { describe, expect, test } from "vitest";
+import { decodeImbalance } from "../../src/balancer/kernels/imbalance.ts";
 import { createStages } from "../../src/balancer/stages.ts";
+import { seeded } from "../../src/common/random.ts";
 import { certify, createBalancer, measureImbalance, Placement, requestDevice } from "../../src/index.ts";
-import { decodeImbalance } from "../../src/kernels/imbalance.ts";
-import { toTopology } from "../../src/problem.ts";
-import { seeded } from "../../src/random.ts";
+import { toTopology } from "../../src/lp/problem.ts";
 import { rowOf } from "../helpers/arrays.ts";
 import { evenSplit, faults } from "../helpers/balanced.ts";
 import { randomIds, unevenPlacements } from "../helpers/batches.ts";

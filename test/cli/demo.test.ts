@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { BalanceReport, LayerGroup } from "../../src/cli/balance_report.ts";
-import { generateLoads } from "../../src/cli/generated_loads.ts";
-import { readLoads } from "../../src/cli/load_file.ts";
+import { readLoads } from "../../src/cli/files/load_file.ts";
+import type { BalanceReport, LayerGroup } from "../../src/cli/reports/balance_report.ts";
+import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
+import { seeded } from "../../src/common/random.ts";
 import { rebalanceExperts } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { cli, evenkeel } from "./evenkeel.ts";
 

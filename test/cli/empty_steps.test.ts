@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Analysis } from "../../src/cli/analysis.ts";
-import type { BalanceReport } from "../../src/cli/balance_report.ts";
-import type { PlanReport } from "../../src/cli/plan_report.ts";
-import type { ReplayReport } from "../../src/cli/replay_report.ts";
+import type { Analysis } from "../../src/cli/reports/analysis.ts";
+import type { BalanceReport } from "../../src/cli/reports/balance_report.ts";
+import type { PlanReport } from "../../src/cli/reports/plan_report.ts";
+import type { ReplayReport } from "../../src/cli/reports/replay_report.ts";
+import { seeded } from "../../src/common/random.ts";
 import { rebalanceExperts } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

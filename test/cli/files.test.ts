@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { readLoads } from "../../src/cli/load_file.ts";
-import { readPlacements } from "../../src/cli/placement_file.ts";
-import { readTopk } from "../../src/cli/topk_file.ts";
+import { readLoads } from "../../src/cli/files/load_file.ts";
+import { readPlacements } from "../../src/cli/files/placement_file.ts";
+import { readTopk } from "../../src/cli/files/topk_file.ts";
 import { casePath, casesPresent, needsCases } from "../helpers/recorded.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkKernels } from "../../src/cli/kernel_check.ts";
+import { checkKernels } from "../../src/cli/reports/kernel_check.ts";
 import { requestDevice } from "../../src/index.ts";
 
 test("what does not compile fails with the compiler's words, what is not optimal although the CPU mends it; the rest is ok", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type LayerSolvers, requireAgreement } from "../../src/cli/layer_solvers.ts";
+import { type LayerSolvers, requireAgreement } from "../../src/cli/reports/layer_solvers.ts";
 import type { ReplicaSolution } from "../../src/index.ts";
 
 /** What a backend said about one layer with two LPs. */

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { generateLoads } from "../../src/cli/generated_loads.ts";
-import { row } from "../../src/cli/load_history.ts";
-import type { PlanReport } from "../../src/cli/plan_report.ts";
+import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
+import { row } from "../../src/cli/reports/load_history.ts";
+import type { PlanReport } from "../../src/cli/reports/plan_report.ts";
 import { maxLoads } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

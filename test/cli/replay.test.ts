@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import type { ReplayReport } from "../../src/cli/replay_report.ts";
-import { readTopk } from "../../src/cli/topk_file.ts";
-import { seeded } from "../../src/random.ts";
+import { readTopk } from "../../src/cli/files/topk_file.ts";
+import type { ReplayReport } from "../../src/cli/reports/replay_report.ts";
+import { seeded } from "../../src/common/random.ts";
 import { maxLoads } from "./by_hand.ts";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 

@@ -1,5 +1,5 @@
+import { seeded } from "../../src/common/random.ts";
 import { certify, solveLoadBalanceLP } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { families, instances as instancesOf, shapes } from "../helpers/instances.ts";
 import { levelled as bruteForce, tinyProblem } from "../helpers/level.ts";
 import { certifyInstance, solveInstance } from "../helpers/solve.ts";

@@ -1,5 +1,5 @@
+import { seeded } from "../../src/common/random.ts";
 import { certify, type KernelChoice, solveLoadBalanceLP } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import {
   bruteForce,
   encoded,

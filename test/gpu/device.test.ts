@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ArgumentError, DeviceError } from "../../src/errors.ts";
+import { ArgumentError, DeviceError } from "../../src/common/errors.ts";
 import { describeAdapters, requestDevice, sharedDevice } from "../../src/gpu/device.ts";
 import { platform } from "../../src/gpu/platform_node.ts";
 

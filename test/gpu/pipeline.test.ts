@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KernelError } from "../../src/errors.ts";
+import { KernelError } from "../../src/common/errors.ts";
 import { bind, compile, foldGrid, type Kernel } from "../../src/gpu/pipeline.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";

@@ -1,7 +1,8 @@
 /** Placements and batches of top-k ids for the balancer and its kernels. */
+
+import { CHUNK } from "../../src/balancer/kernels/balance_params.ts";
+import { type Random, seeded } from "../../src/common/random.ts";
 import { type Balanced, Placement, type RankCounts } from "../../src/index.ts";
-import { CHUNK } from "../../src/kernels/balance_params.ts";
-import { type Random, seeded } from "../../src/random.ts";
 import { faults } from "./balanced.ts";
 import { randomPlacement } from "./instances.ts";
 

@@ -6,8 +6,7 @@ import { runKernel, unwritten } from "./kernel.ts";
 import { device } from "./raw.ts";
 import type { Start } from "./starts.ts";
 
-export const fragment = (name: string) =>
-  readFileSync(new URL(`../../shaders/common/${name}`, import.meta.url), "utf8");
+export const fragment = (name: string) => readFileSync(new URL(`../../shaders/${name}`, import.meta.url), "utf8");
 
 /** Makes the limit of moves a variable with the constant's value, so that one pipeline serves several limits. */
 export function variableLimit(text: string): string {

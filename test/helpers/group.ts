@@ -1,10 +1,10 @@
 /** Runs the group kernel alone and checks its answers against the exact solver and the twin. */
 import { compile, type Kernel } from "../../src/gpu/pipeline.ts";
-import { compileGroup, type GroupVariant, groupKernel, subgroupKernel } from "../../src/kernels/group.ts";
-import { groupTable } from "../../src/kernels/group_table.ts";
-import type { Loads } from "../../src/problem.ts";
-import { twin } from "../../src/reference/group.ts";
-import type { Topology } from "../../src/topology.ts";
+import { compileGroup, type GroupVariant, groupKernel, subgroupKernel } from "../../src/lp/kernels/group.ts";
+import { groupTable } from "../../src/lp/kernels/group_table.ts";
+import type { Loads } from "../../src/lp/problem.ts";
+import type { Topology } from "../../src/lp/topology.ts";
+import { twin } from "../../src/lp/twins/group.ts";
 import { changed, checkRaw, device, type Edit, type RawAnswer, runSolve } from "./raw.ts";
 
 export { device };

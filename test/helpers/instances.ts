@@ -1,8 +1,9 @@
 /** Seeded problems over the topologies, placements and load families that the solvers must handle. */
+
+import { type Random, seeded } from "../../src/common/random.ts";
 import { type EdgeProblem, type Numbers, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
-import { checkLoads, type Loads, toTopology } from "../../src/problem.ts";
-import { type Random, seeded } from "../../src/random.ts";
-import type { Topology } from "../../src/topology.ts";
+import { checkLoads, type Loads, toTopology } from "../../src/lp/problem.ts";
+import type { Topology } from "../../src/lp/topology.ts";
 
 /** Problems whose loads are flat: oracles index them. */
 export type FlatEdges = EdgeProblem & { load: Numbers; capacity: Numbers };

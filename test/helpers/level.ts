@@ -1,6 +1,7 @@
 /** The oracle of levelled loads: brute force over every split of tiny problems. */
+
+import type { Random } from "../../src/common/random.ts";
 import type { Placement } from "../../src/index.ts";
-import type { Random } from "../../src/random.ts";
 import { type FlatReplicas, randomPlacement } from "./instances.ts";
 
 /** The loads [G] of every way to split each expert's tokens over its GPUs. */

@@ -1,18 +1,18 @@
 /** Runs a solving kernel alone and checks what it leaves in its buffers, before the host judges it or the CPU closes a gap. */
 import { expect } from "vitest";
-import { cutBound, insideLoad } from "../../src/cut.ts";
+import { seeded } from "../../src/common/random.ts";
 import { sharedDevice } from "../../src/gpu/device.ts";
 import { type CompiledKernel, foldGrid } from "../../src/gpu/pipeline.ts";
-import { compileSolve, decodeProofs, type Status, solveParams, statuses, WORKGROUP } from "../../src/kernels/solve.ts";
-import { compileSpecialised, labelTable } from "../../src/kernels/specialised.ts";
-import { proofWords, type TopologyTable, topologyTable } from "../../src/kernels/topology_table.ts";
+import { cutBound, insideLoad } from "../../src/lp/cut.ts";
+import { exactSolver } from "../../src/lp/exact.ts";
+import { canonicalForm } from "../../src/lp/kernels/canonical.ts";
+import { specialise } from "../../src/lp/kernels/generate.ts";
+import { compileLane, decodeProofs, type Status, solveParams, statuses, WORKGROUP } from "../../src/lp/kernels/lane.ts";
+import { compileSpecialised, labelTable } from "../../src/lp/kernels/specialised.ts";
+import { proofWords, type TopologyTable, topologyTable } from "../../src/lp/kernels/topology_table.ts";
+import { type Loads, toTopology } from "../../src/lp/problem.ts";
+import type { Topology } from "../../src/lp/topology.ts";
 import { Placement } from "../../src/placement/placement.ts";
-import { type Loads, toTopology } from "../../src/problem.ts";
-import { seeded } from "../../src/random.ts";
-import { exactSolver } from "../../src/reference/exact.ts";
-import { canonicalForm } from "../../src/specialised/canonical.ts";
-import { specialise } from "../../src/specialised/generate.ts";
-import type { Topology } from "../../src/topology.ts";
 import { ordinary } from "./instances.ts";
 import { runKernel, UNWRITTEN, unwritten } from "./kernel.ts";
 
@@ -73,7 +73,7 @@ export function changed(original: string, edit: Edit): string {
 /** What *lane* answers; LP p is of topology p % topologies. */
 export async function solveLane(topologies: readonly Topology[], loads: Loads): Promise<RawAnswer> {
   const table = topologyTable(topologies);
-  return runSolve(await compileSolve(device, table, topologies[0].equalSpeeds), table, loads, WORKGROUP);
+  return runSolve(await compileLane(device, table, topologies[0].equalSpeeds), table, loads, WORKGROUP);
 }
 
 /** Compiles *specialised* for a topology; `edit` changes the generated part of its text. */

@@ -1,10 +1,10 @@
 /** Starts from which an exact finish has far to go: its own work shows, which a good interior point leaves to nobody. */
 import { expect } from "vitest";
-import { cutBound, insideLoad } from "../../src/cut.ts";
-import type { Loads } from "../../src/problem.ts";
-import { type Random, seeded } from "../../src/random.ts";
-import { exactSolver } from "../../src/reference/exact.ts";
-import { type Topology, topologyOfEdges } from "../../src/topology.ts";
+import { type Random, seeded } from "../../src/common/random.ts";
+import { cutBound, insideLoad } from "../../src/lp/cut.ts";
+import { exactSolver } from "../../src/lp/exact.ts";
+import type { Loads } from "../../src/lp/problem.ts";
+import { type Topology, topologyOfEdges } from "../../src/lp/topology.ts";
 import { maxLoadOf } from "./raw.ts";
 
 export interface Start {

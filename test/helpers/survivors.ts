@@ -1,4 +1,6 @@
 /** Problems with dead GPUs, empty slots and lost experts, and what is left of them, worked out by itself. */
+
+import type { Random } from "../../src/common/random.ts";
 import {
   type Active,
   certify,
@@ -9,7 +11,6 @@ import {
   requestDevice,
   solveLoadBalanceLP,
 } from "../../src/index.ts";
-import type { Random } from "../../src/random.ts";
 import { rowOf } from "./arrays.ts";
 import { highsOptimum } from "./highs.ts";
 import { type FlatReplicas, families, randomSpeeds } from "./instances.ts";

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface Shader {
   /** Relative to shaders/. */
   readonly path: string;
+  /** The folder that it lies in: lp, balancer or common. */
+  readonly room: string;
   /** Its file's name without ending. */
   readonly stem: string;
   readonly text: string;
@@ -25,12 +27,16 @@ function readShader(path: string): Shader {
   const end = lines.findIndex((line) => !line.startsWith("//"));
   const header = lines.slice(0, end).map((line) => line.replace(/^\/\/ ?/, ""));
   const stem = /(\w+)\.wgsl$/.exec(path)![1];
-  return { path, stem, text, header: header.join("\n"), ...analysed(text) };
+  return { path, room: path.split("/")[0], stem, text, header: header.join("\n"), ...analysed(text) };
 }
 
-const wgslFiles = (at: URL) => readdirSync(at).filter((file) => file.endsWith(".wgsl"));
-export const kernels = wgslFiles(folder).map(readShader);
-export const fragments = wgslFiles(new URL("common/", folder)).map((file) => readShader(`common/${file}`));
+const shaders = readdirSync(folder, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".wgsl"))
+  .sort()
+  .map(readShader);
+export const kernels = shaders.filter(({ code }) => code.includes("@compute"));
+/** Parts of kernels. */
+export const fragments = shaders.filter((shader) => !kernels.includes(shader));
 
 /** A part of a header: the text after its keyword, up to the next keyword. */
 export function section({ header }: Shader, keyword: string): string | undefined {

@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { seeded } from "../../src/random.ts";
+import { seeded } from "../../src/common/random.ts";
 import { type Mutation, mutationsOf } from "./mutations.ts";
 import { isTarget, testsOf } from "./targets.ts";
 

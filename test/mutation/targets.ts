@@ -1,85 +1,93 @@
 /** The core, and for each of its files the tests that should notice a fault in it: those that are quick first. */
 
-const kernelTests = (...stems: string[]) => stems.map((stem) => `test/kernels/${stem}.test.ts`);
+const kernelTests = (...stems: string[]) => stems.map((stem) => `test/lp/kernels/${stem}.test.ts`);
+const stageTests = (...stems: string[]) => stems.map((stem) => `test/balancer/kernels/${stem}.test.ts`);
+const fragmentTests = ["test/common/fragments.test.ts"];
 const balancerTests = (...stems: string[]) => stems.map((stem) => `test/balancer/${stem}.test.ts`);
-const lane = kernelTests("finish", "solve");
+const lane = kernelTests("finish", "lane");
 const group = kernelTests("group_finish", "group_costs", "group");
 const walks = balancerTests("answers", "modes", "ranks", "encode", "calls");
 
 /** The first pattern that fits a file counts. */
 export const targets: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
-  [/^src\/certify\.ts$/, ["test/certify.test.ts"]],
-  [/^src\/check_solution\.ts$/, ["test/check_solution.test.ts"]],
-  [/^src\/level\.ts$/, ["test/level.test.ts"]],
-  [/^src\/prices\.ts$/, ["test/prices.test.ts"]],
-  [/^src\/(?:numbers|objects)\.ts$/, ["test/rows.test.ts", "test/unknown_fields.test.ts", "test/problem.test.ts"]],
-  [/^src\/topk_ids\.ts$/, ["test/topk_ids.test.ts"]],
-  [/^src\/(?:elimination|group_form)\.ts$/, ["test/elimination.test.ts", ...group]],
+  [/^src\/lp\/certify\.ts$/, ["test/lp/certify.test.ts"]],
+  [/^src\/lp\/check_solution\.ts$/, ["test/lp/check_solution.test.ts"]],
+  [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
+  [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
   [
-    /^src\/cut\.ts$/,
-    ["test/solution.test.ts", ...kernelTests("specialised_repair", "finish"), "test/oracles/highs.test.ts"],
+    /^src\/common\/(?:numbers|objects)\.ts$/,
+    ["test/common/rows.test.ts", "test/unknown_fields.test.ts", "test/lp/problem.test.ts"],
+  ],
+  [/^src\/balancer\/topk_ids\.ts$/, ["test/balancer/topk_ids.test.ts"]],
+  [/^src\/lp\/(?:elimination|group_form)\.ts$/, ["test/lp/elimination.test.ts", ...group]],
+  [
+    /^src\/lp\/cut\.ts$/,
+    ["test/lp/solution.test.ts", ...kernelTests("specialised_repair", "finish"), "test/oracles/highs.test.ts"],
   ],
   [
-    /^src\/solution\.ts$/,
-    ["test/solution.test.ts", "test/balancer/result.test.ts", "test/solver.test.ts", "test/certify.test.ts"],
+    /^src\/lp\/solution\.ts$/,
+    ["test/lp/solution.test.ts", "test/balancer/result.test.ts", "test/lp/solver.test.ts", "test/lp/certify.test.ts"],
   ],
   [
-    /^src\/problem\.ts$/,
+    /^src\/lp\/problem\.ts$/,
     [
-      "test/problem.test.ts",
-      "test/rows.test.ts",
-      "test/solver.test.ts",
-      "test/backend_auto.test.ts",
+      "test/lp/problem.test.ts",
+      "test/common/rows.test.ts",
+      "test/lp/solver.test.ts",
+      "test/lp/backend_auto.test.ts",
       "test/limits.test.ts",
     ],
   ],
-  [/^src\/topology\.ts$/, ["test/solution.test.ts", ...kernelTests("specialised_repair"), "test/certify.test.ts"]],
-  [/^src\/reference\/exact\.ts$/, ["test/solution.test.ts", "test/oracles/highs.test.ts", "test/certify.test.ts"]],
-  [/^src\/reference\/finish\.ts$/, lane],
-  [/^src\/reference\/repair\.ts$/, kernelTests("specialised_repair", "specialised")],
-  [/^src\/backend_auto\.ts$/, ["test/backend_auto.test.ts", "test/device_loss.test.ts", "test/limits.test.ts"]],
-  [/^src\/backend_cpu\.ts$/, ["test/solution.test.ts", "test/solver.test.ts"]],
   [
-    /^src\/backend_webgpu\.ts$/,
-    ["test/solver.test.ts", "test/solver_encode.test.ts", "test/device_loss.test.ts", "test/certify.test.ts"],
+    /^src\/lp\/topology\.ts$/,
+    ["test/lp/solution.test.ts", ...kernelTests("specialised_repair"), "test/lp/certify.test.ts"],
+  ],
+  [/^src\/lp\/exact\.ts$/, ["test/lp/solution.test.ts", "test/oracles/highs.test.ts", "test/lp/certify.test.ts"]],
+  [/^src\/lp\/twins\/finish\.ts$/, lane],
+  [/^src\/lp\/text\/repair\.ts$/, kernelTests("specialised_repair", "specialised")],
+  [/^src\/lp\/backend_auto\.ts$/, ["test/lp/backend_auto.test.ts", "test/device_loss.test.ts", "test/limits.test.ts"]],
+  [/^src\/lp\/backend_cpu\.ts$/, ["test/lp/solution.test.ts", "test/lp/solver.test.ts"]],
+  [
+    /^src\/lp\/backend_webgpu\.ts$/,
+    ["test/lp/solver.test.ts", "test/lp/solver_encode.test.ts", "test/device_loss.test.ts", "test/lp/certify.test.ts"],
   ],
   [
-    /^src\/solver\.ts$/,
+    /^src\/lp\/solver\.ts$/,
     [
-      "test/problem.test.ts",
-      "test/solver.test.ts",
-      "test/solver_encode.test.ts",
+      "test/lp/problem.test.ts",
+      "test/lp/solver.test.ts",
+      "test/lp/solver_encode.test.ts",
       "test/limits.test.ts",
       "test/device_loss.test.ts",
     ],
   ],
-  [/^src\/measure_imbalance\.ts$/, ["test/measure_imbalance.test.ts"]],
-  [/^src\/balancer\/(?:metrics|prometheus)\.ts$/, ["test/prometheus.test.ts", ...balancerTests("modes")]],
+  [/^src\/balancer\/measure_imbalance\.ts$/, ["test/balancer/measure_imbalance.test.ts"]],
+  [/^src\/balancer\/(?:metrics|prometheus)\.ts$/, ["test/balancer/prometheus.test.ts", ...balancerTests("modes")]],
   [/^src\/balancer\/result\.ts$/, balancerTests("result", "modes", "ranks", "answers")],
   [/^src\/balancer\/options\.ts$/, balancerTests("options", "ranks", "calls")],
   [/^src\/balancer\/(?!types)\w+\.ts$/, [...walks, ...balancerTests("loss", "options")]],
   [/^src\/gpu\/pipeline\.ts$/, ["test/gpu/pipeline.test.ts"]],
-  [/^src\/gpu\/buffers\.ts$/, ["test/solver_encode.test.ts", ...balancerTests("encode")]],
+  [/^src\/gpu\/buffers\.ts$/, ["test/lp/solver_encode.test.ts", ...balancerTests("encode")]],
   [
-    /^src\/specialised\/|^src\/kernels\/specialised\.ts$|^shaders\/specialised\.wgsl$/,
+    /^src\/lp\/kernels\/(?:canonical|generate|plan|wgsl_field|specialised)\.ts$|^shaders\/lp\/specialised\.wgsl$/,
     kernelTests("specialised_costs", "specialised"),
   ],
   [
-    /^src\/kernels\/balance_params\.ts$|^shaders\/common\/balance\.wgsl$/,
-    kernelTests("common", "count", "offsets", "remap", "shares", "imbalance"),
+    /^src\/balancer\/kernels\/balance_params\.ts$|^shaders\/balancer\/balance\.wgsl$/,
+    [...fragmentTests, ...stageTests("count", "offsets", "remap", "shares", "imbalance")],
   ],
-  [/^src\/kernels\/topology_table\.ts$/, [...kernelTests("solve"), "test/solver.test.ts"]],
-  [/^src\/kernels\/(?:group|group_table)\.ts$/, group],
-  [/^src\/kernels\/solve\.ts$/, ["test/solver_encode.test.ts", "test/solver.test.ts", ...kernelTests("solve")]],
-  [/^shaders\/common\/u64\.wgsl$/, kernelTests("common")],
-  [/^shaders\/solve\.wgsl$|^shaders\/common\/(?!group|workgroup|subgroup)/, lane],
-  [/^shaders\/group\.wgsl$|^shaders\/common\//, group],
-  [/^(?:src\/kernels|shaders)\/(?:apportion|count|imbalance|offsets|remap|shares)\./, []], // the kernel's own test, see testsOf
+  [/^src\/lp\/kernels\/topology_table\.ts$/, [...kernelTests("lane"), "test/lp/solver.test.ts"]],
+  [/^src\/lp\/kernels\/(?:group|group_table)\.ts$/, group],
+  [/^src\/lp\/kernels\/lane\.ts$/, ["test/lp/solver_encode.test.ts", "test/lp/solver.test.ts", ...kernelTests("lane")]],
+  [/^shaders\/common\/u64\.wgsl$/, fragmentTests],
+  [/^shaders\/lp\/(?!group|workgroup|subgroup)/, lane],
+  [/^shaders\/lp\//, group],
+  [/^(?:src\/balancer\/kernels|shaders\/balancer)\/(?:apportion|count|imbalance|offsets|remap|shares)\./, []], // the kernel's own test, see testsOf
 ];
 
 export const isTarget = (file: string) => targets.some(([pattern]) => pattern.test(file));
 
 export function testsOf(file: string): readonly string[] {
   const [, tests] = targets.find(([pattern]) => pattern.test(file))!;
-  return tests.length > 0 ? tests : kernelTests(/(\w+)\.\w+$/.exec(file)![1]);
+  return tests.length > 0 ? tests : stageTests(/(\w+)\.\w+$/.exec(file)![1]);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { seeded } from "../../src/common/random.ts";
 import { certify, Placement, solveLoadBalanceLP, topologies } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";
 
 interface Vectors {

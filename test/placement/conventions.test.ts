@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type Random, seeded } from "../../src/common/random.ts";
 import {
   ArgumentError,
   LoadError,
@@ -15,7 +16,6 @@ import {
   topologies,
 } from "../../src/index.ts";
 import { placementFormats } from "../../src/placement/conventions.ts";
-import { type Random, seeded } from "../../src/random.ts";
 import { errorOf, expectError } from "../helpers/bad_input.ts";
 import { layerPlacements } from "../helpers/batches.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { seeded } from "../../src/common/random.ts";
 import {
   ArgumentError,
   createBalancer,
@@ -11,7 +12,6 @@ import {
   sharesFromJSON,
   solveLoadBalanceLP,
 } from "../../src/index.ts";
-import { seeded } from "../../src/random.ts";
 import { errorOf, expectError, type Kind } from "../helpers/bad_input.ts";
 import { layerPlacements, randomIds } from "../helpers/batches.ts";
 

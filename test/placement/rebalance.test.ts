@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ArgumentError, LoadError, ShapeError } from "../../src/errors.ts";
+import { ArgumentError, LoadError, ShapeError } from "../../src/common/errors.ts";
+import { seeded } from "../../src/common/random.ts";
 import { Placement } from "../../src/placement/placement.ts";
 import { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "../../src/placement/rebalance.ts";
-import { seeded } from "../../src/random.ts";
 import { families } from "../helpers/instances.ts";
 
 /** Load per replica in the slots of one layer, in float32 as EPLB computes it. */

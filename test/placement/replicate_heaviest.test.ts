@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type Random, seeded } from "../../src/common/random.ts";
 import {
   ArgumentError,
   LoadError,
@@ -8,7 +9,6 @@ import {
   ShapeError,
   topologies,
 } from "../../src/index.ts";
-import { type Random, seeded } from "../../src/random.ts";
 import { errorOf, expectError, type Kind } from "../helpers/bad_input.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";
 

@@ -7,8 +7,8 @@ import {
   measureImbalance,
   requestDevice,
 } from "evenkeel";
-import { CHUNK } from "../../../src/kernels/balance_params.ts";
-import { seeded } from "../../../src/random.ts";
+import { CHUNK } from "../../../src/balancer/kernels/balance_params.ts";
+import { seeded } from "../../../src/common/random.ts";
 import { difference } from "../../../test/helpers/arrays.ts";
 import { faults } from "../../../test/helpers/balanced.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../../../test/helpers/batches.ts";

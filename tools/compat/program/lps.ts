@@ -7,7 +7,7 @@ import {
   type ReplicaSolution,
   type Solver,
 } from "evenkeel";
-import { seeded } from "../../../src/random.ts";
+import { seeded } from "../../../src/common/random.ts";
 import { families, type Instance, instances } from "../../../test/helpers/instances.ts";
 import { certifyInstance } from "../../../test/helpers/solve.ts";
 import { empty, submitAndRead, upload } from "./gpu.ts";

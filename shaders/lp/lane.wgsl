@@ -1,0 +1,131 @@
+// lane: load-balancing LPs, optimal to the token with a bottleneck set as proof, one LP per invocation.
+//
+//   min t   s.t.   sum_{r of e} x_r = w_e,   b_g + sum_{r on g} x_r <= v_g t,   x >= 0
+//
+// An interior point in f32 (interior_point.wgsl) gives x and the cut S that bounds t; x is rounded to whole tokens and repaired in
+// i32 until max load equals the bound of S exactly (finish.wgsl). Fractions are the same in small units: see src/lp/backend_webgpu.ts.
+//
+// Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.
+//           topology: [topologies, stride] u32 records of the living GPUs as src/lp/kernels/topology_table.ts writes them; LP p uses record p % topologies.
+//           skip: [B] u32: where not 0, the LP's quotas and proof stay as they are.
+//           proof: [B, 3 + ceil(G / 32)] u32: status, iterations, moves, then S as a bit set.
+// Bindings  group 0:  0 topology   1 load   2 base   3 skip   4 quota (out)   5 proof (out)   6 params.
+// Launch    WG invocations per workgroup, grid [gx, gy, 1] folded so that gx * gy * WG >= B. No barriers, no workgroup memory.
+// Private   2 MAX_GPUS MAX_GPUS + 86 MAX_GPUS + 36 MAX_REPLICAS + 48 bytes per lane, 2,016 for the cube: too much for registers, so it lives in the
+//           lane's cached local memory; shapes share a pipeline by rounding up (src/lp/kernels/topology_table.ts) and touch only what they use.
+// Traffic   4 (E + P + G + 3 + ceil(G / 32)) bytes per LP: 4 G of it for base loads, where there are any; 4 more where `skip` is read. The topology
+//           record comes from the cache.
+// Requires  sum(load) + sum(|base|) <= 2^31 - 1 for each LP. src/lp/problem.ts checks it.
+// Declared by src/lp/kernels/lane.ts: MAX_GPUS, MAX_REPLICAS.
+// Twin      src/lp/twins/lane.ts (f64), compared in test/lp/kernels/lane.test.ts.
+override EQUAL_SPEEDS: bool;  // every v_g is 1: times are token counts
+override WG: u32;             // invocations per workgroup
+
+const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or more are variables
+
+@group(0) @binding(0) var<storage, read> topology: array<u32>;
+@group(0) @binding(1) var<storage, read> load: array<i32>;
+@group(0) @binding(2) var<storage, read> base: array<i32>;
+@group(0) @binding(3) var<storage, read> skip: array<u32>;
+@group(0) @binding(4) var<storage, read_write> quota: array<i32>;
+@group(0) @binding(5) var<storage, read_write> proof: array<u32>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+// Parts of a topology record. The last four depend on E and P.
+const AT_EXPERTS = 0u;                                // number of experts with a choice of replica
+const AT_SINGLES = 1u;                                // number of experts without
+const AT_GPUS = 2u;                                   // A, the GPUs that are alive
+const AT_LABEL = 3u;                                  // the caller's GPU of each
+const AT_SPEED = AT_LABEL + MAX_GPUS;                 // f32 bits, mean 1
+const AT_PACE = AT_SPEED + MAX_GPUS;                  // time of one token, u32
+const AT_EXPERT = AT_PACE + MAX_GPUS;                 // load column of each expert with a choice
+const AT_START = AT_EXPERT + MAX_EXPERTS;             // its first replica
+const AT_GPU = AT_START + MAX_EXPERTS + 1u;           // GPU of each replica
+const AT_OWNER = AT_GPU + MAX_REPLICAS;               // expert of each replica
+const AT_GPU_START = AT_OWNER + MAX_REPLICAS;         // first of each GPU's replicas in the list that follows
+const AT_GPU_REPLICA = AT_GPU_START + MAX_GPUS + 1u;  // replicas by GPU
+const AT_SINGLE = AT_GPU_REPLICA + MAX_REPLICAS;      // load column of each expert without a choice
+fn at_single_gpu() -> u32 { return AT_SINGLE + params.experts; }
+fn at_slot() -> u32 { return AT_SINGLE + 2u * params.experts; }  // replica of each slot, MAX_REPLICAS + single, or IDLE_SLOT
+fn at_share() -> u32 { return at_slot() + params.slots; }        // ordinal among the replica's slots, their number << 16
+
+var<private> record: u32;                        // where this LP's topology record starts
+var<private> gpus: u32;                          // A: dead GPUs take no part
+var<private> experts: u32;                       // experts with a choice of replica
+var<private> tokens: array<i32, MAX_EXPERTS>;    // their loads
+var<private> alone: array<i32, MAX_GPUS>;        // tokens that have no choice: base loads and experts with one replica
+var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
+
+fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
+fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }
+fn label(g: u32) -> u32 { return topology[record + AT_LABEL + g]; }
+fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
+
+fn read_problem(p: u32) {
+  record = (p % params.topologies) * params.stride;
+  gpus = topology[record + AT_GPUS];
+  experts = topology[record + AT_EXPERTS];
+  for (var g = 0u; g < gpus; g++) {
+    alone[g] = 0;
+    if (params.has_base != 0u) { alone[g] = base[p * params.gpus + label(g)]; }
+  }
+  let row = p * params.experts;
+  let singles = topology[record + AT_SINGLES];
+  for (var i = 0u; i < singles; i++) {
+    alone[topology[record + at_single_gpu() + i]] += load[row + topology[record + AT_SINGLE + i]];
+  }
+  for (var e = 0u; e < experts; e++) { tokens[e] = load[row + topology[record + AT_EXPERT + e]]; }
+}
+
+/// Slots of one expert on the same GPU share its replica's tokens as evenly as whole tokens allow.
+fn write_quotas(p: u32) {
+  for (var slot = 0u; slot < params.slots; slot++) {
+    let source = topology[record + at_slot() + slot];
+    if (source == IDLE_SLOT) {
+      quota[p * params.slots + slot] = 0;
+      continue;
+    }
+    let share = topology[record + at_share() + slot];
+    let ordinal = i32(share & 0xffffu);
+    let slots = i32(share >> 16u);
+    var amount: i32;
+    if (source >= MAX_REPLICAS) {
+      amount = load[p * params.experts + topology[record + AT_SINGLE + source - MAX_REPLICAS]];
+    } else {
+      amount = kept[source];
+    }
+    quota[p * params.slots + slot] = amount / slots + select(0, 1, ordinal < amount % slots);
+  }
+}
+
+@compute @workgroup_size(WG)
+fn lane(
+  @builtin(workgroup_id) wg: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let p = (wg.y * grid.x + wg.x) * WG + local;
+  if (p >= params.batch) { return; }
+  if (params.has_skip != 0u && skip[p] != 0u) { return; }
+
+  read_problem(p);
+  let iterations = interior_point();
+  round_to_tokens();
+  let moves = finish();
+
+  write_quotas(p);
+  let words = (params.gpus + 31u) / 32u;
+  let first = p * (3u + words);
+  proof[first] = select(GAP, OPTIMAL, moves <= MOVE_LIMIT);
+  proof[first + 1u] = iterations;
+  proof[first + 2u] = moves;
+  var next = 0u;  // labels ascend
+  for (var word = 0u; word < words; word++) {
+    var bits = 0u;
+    while (next < gpus && label(next) / 32u == word) {
+      bits |= select(0u, 1u << (label(next) % 32u), member[next]);
+      next++;
+    }
+    proof[first + 3u + word] = bits;
+  }
+}

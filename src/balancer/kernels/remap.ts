@@ -1,0 +1,32 @@
+import balance from "../../../shaders/balancer/balance.wgsl";
+import wgsl from "../../../shaders/balancer/remap.wgsl";
+import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
+import { CHUNK } from "./balance_params.ts";
+
+export const remapKernel = {
+  name: "remap",
+  wgsl,
+  includes: [balance],
+  bindings: {
+    placement: "read-only-storage",
+    ids: "read-only-storage",
+    offsets: "read-only-storage",
+    quota: "read-only-storage",
+    physical: "storage",
+    unserved: "storage",
+    params: "uniform",
+  },
+} satisfies Kernel;
+
+/** Few lanes with several ids each: a barrier costs the more the more lanes wait. */
+const WORKGROUP = 64;
+
+/** Wide blocks where the bit masks of all experts fit the 16 KB of workgroup memory that every adapter has, narrow ones beyond. */
+function wordsFor(experts: number): number {
+  return experts <= 256 ? 8 : 2;
+}
+
+export function compileRemap(device: GPUDevice, experts: number): Promise<CompiledKernel> {
+  const overrides = { EXPERTS: experts, CHUNK, WG: WORKGROUP, WORDS: wordsFor(experts) };
+  return compile(device, remapKernel, {}, overrides);
+}

@@ -1,0 +1,114 @@
+import { Command } from "commander";
+import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
+import { type Certificate, certify } from "../../lp/certify.ts";
+import { isEdgeForm, type LoadBalanceProblem } from "../../lp/problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "../../lp/solution.ts";
+import { nameOf, readJson } from "../files/json_file.ts";
+import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
+import { problemArgument, readProblem } from "../files/problem_file.ts";
+import { deadOption } from "../gpu_list.ts";
+import { interrupted } from "../interruption.ts";
+import { plainTable } from "../print/plain_table.ts";
+import { count, paragraph, plural } from "../print/words.ts";
+import { rowFields } from "./solve_problem.ts";
+
+/** LPs that the summary shows. */
+const SHOWN = 20;
+
+export function certifyCommand(): Command {
+  return new Command("certify")
+    .description("check solutions of load-balancing LPs by their proofs, without solving anything")
+    .argument("<problem>", problemArgument)
+    .argument("<solution>", "what `evenkeel solve PROBLEM --json` wrote, JSON or .json.gz, - for standard input")
+    .addOption(deadOption())
+    .option("--json", "print the certificate of each LP as JSON")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 if every LP is valid, 1 if one is not, 2 for what is no solution of the problem.",
+    )
+    .action(async (problemFile: string, solutionFile: string, { dead, json }: { dead?: number[]; json?: boolean }) => {
+      if (problemFile === "-" && solutionFile === "-") {
+        throw new ArgumentError("solution", "a file, where the problem is standard input", solutionFile);
+      }
+      const problem = await readProblem(problemFile, dead);
+      const certificates = check(problem, solutionFile, await readJson(solutionFile));
+      if (certificates.some(({ valid }) => !valid)) process.exitCode = 1;
+      if (json) await writeLines(jsonLines(inJson(certificates)), interrupted);
+      else console.log(inWords(certificates));
+    });
+}
+
+function check(problem: LoadBalanceProblem, file: string, json: unknown): Certificate[] {
+  try {
+    return certify(problem, asSolution(problem, json));
+  } catch (error) {
+    // Of two files on a command line, the message has to say which.
+    if (error instanceof ArgumentError && /^solution\b/.test(error.message)) {
+      error.message = `${nameOf(file)}: ${error.message.replace(/^solution\.?:? ?/, "")}`;
+    }
+    throw error;
+  }
+}
+
+/** Values per LP that `certify` reads besides. */
+const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap"];
+
+/** Brings the rows of a solution back to arrays [B, columns]; what is not like that is left to `certify` to refuse. */
+function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution & EdgeSolution {
+  if (typeof json !== "object" || json === null) return json as ReplicaSolution & EdgeSolution;
+  const { gpus, served } = isEdgeForm<unknown, { edges: unknown }>(problem)
+    ? { gpus: problem.gpus, served: problem.edges.length }
+    : { gpus: problem.placement.gpus, served: problem.placement.physicalToLogical.length };
+  const fields = Object.entries(json).map(([name, value]) => {
+    if (!Array.isArray(value)) return [name, value];
+    if (perLp.includes(name)) return [name, numbers(`solution.${name}`, value)];
+    if (!rowFields.includes(name)) return [name, value];
+    return [name, rows(`solution.${name}`, value, name === "gpuLoad" || name === "price" ? gpus : served)];
+  });
+  return Object.fromEntries(fields);
+}
+
+function rows(name: string, value: readonly unknown[], columns: number): number[] {
+  return value.flatMap((row, lp) => {
+    const path = `${name}[${lp}]`;
+    if (!Array.isArray(row)) throw new ArgumentError(path, "a row of numbers", row);
+    if (row.length !== columns) throw new ShapeError(path, `${columns} values as in the problem`, row.length);
+    return numbers(path, row);
+  });
+}
+
+function numbers(name: string, value: readonly unknown[]): number[] {
+  const stray = value.findIndex((one) => typeof one !== "number");
+  if (stray >= 0) throw new LoadError(`${name}[${stray}]`, "a number", value[stray]);
+  return value as number[];
+}
+
+function counts(certificates: readonly Certificate[]) {
+  const of = (wanted: Certificate["verdict"]) => certificates.filter(({ verdict }) => verdict === wanted).length;
+  return { optimal: of("optimal"), gap: of("gap"), invalid: of("invalid") };
+}
+
+function inJson(certificates: readonly Certificate[]): Record<string, unknown> {
+  const batch = certificates.length;
+  return { batch, ...counts(certificates), certificates: elements(certificates, batch) };
+}
+
+function inWords(certificates: readonly Certificate[]): string {
+  const { optimal, gap, invalid } = counts(certificates);
+  const lps = [...certificates.keys()].filter((lp) => invalid === 0 || !certificates[lp].valid);
+  const holds = (claim: boolean) => (claim ? "yes" : "NO");
+  const table = plainTable([
+    ["LP", "conserved", "within capacity", "loads true", "bound valid", "gap", "verdict"],
+    ...lps.slice(0, SHOWN).map((lp) => {
+      const { conserved, withinCapacity, loadsTrue, boundValid, gap, verdict } = certificates[lp];
+      return [`${lp}`, ...[conserved, withinCapacity, loadsTrue, boundValid].map(holds), `${gap}`, verdict];
+    }),
+  ]);
+  const notes = [
+    `${plural(certificates.length, "LP")}: ${count(optimal)} proven optimal, ${count(gap)} with a certified gap, ${count(invalid)} invalid.`,
+  ];
+  if (lps.length > SHOWN) notes.push(`Shown are the first ${SHOWN}${invalid > 0 ? " that are invalid" : ""}.`);
+  else if (invalid > 0) notes.push("Shown are those that are invalid.");
+  if (invalid > 0) notes.push("Where all four hold and it is invalid still, its status or its gap is false.");
+  return [table, paragraph(...notes)].join("\n\n");
+}

@@ -1,0 +1,175 @@
+import { ArgumentError, PlacementError, ShapeError } from "../../common/errors.ts";
+import { placementsFromJSON } from "../../placement/conventions.ts";
+import { EMPTY, type Placement } from "../../placement/placement.ts";
+import { warn } from "../print/warning.ts";
+import { plural, ranges } from "../print/words.ts";
+import { nameOf, readBytes } from "./json_file.ts";
+import type { Fields } from "./physical_slots.ts";
+import { mapFields, type PlacementForm, placementForm } from "./placement_forms.ts";
+import { gpusBeside, sidecarOf } from "./sidecar.ts";
+
+/** What a placement must fit. */
+export interface PlacementShape {
+  gpus: number;
+  /** Of the recording, dense ones included, */
+  layers: number;
+  /** and which of them have experts. */
+  moeLayers: readonly number[];
+  /** Any number, if undefined. */
+  experts: number | undefined;
+  /** Whether experts may have no slot, as where GPUs died. Elsewhere that is a mistake, unless slots are empty. */
+  mayLose?: boolean;
+  /** Whether a file that says it was made for fewer GPUs is read for these. */
+  mayGrow?: boolean;
+}
+
+/**
+ * Reads a placement per layer, as `placementsFromJSON` takes them, vllm-ascend's map, or rows of experts alone. Where a file leaves dense layers out,
+ * these get the placement of another layer, for nothing is ever sent there.
+ *
+ * No system writes down the number of GPUs. A plan does, within the file or beside it; elsewhere a layer with an expert twice on a GPU is a
+ * sign that the file was made for more, and gets a warning.
+ *
+ * @throws {ArgumentError} The file cannot be read, holds no placement, or one of other experts, layers or GPUs.
+ */
+export async function readPlacements(file: string, shape: PlacementShape): Promise<Placement[]> {
+  const { experts, mayGrow = false } = shape;
+  const content = await readBytes(file);
+  const beside = gpusBeside(file, content);
+  const form = named(file, "", () => placementForm(file, content));
+  const said = beside ?? form.record.gpus;
+  const gpus = mayGrow && typeof said === "number" && said >= 1 && said < shape.gpus ? said : shape.gpus;
+  if (beside !== undefined && beside !== gpus) {
+    const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
+    throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
+  }
+  const given = named(file, form.mapName ?? "", () => withOptionsOfCli(experts, () => parse(form, { ...shape, gpus })));
+  const placements = byLayer(file, given, form, shape);
+  for (const [layer, { logicalExperts }] of placements.entries()) {
+    if (experts !== undefined && logicalExperts !== experts) {
+      const where = `${nameOf(file)}: layer ${layer}`;
+      throw new ShapeError(where, `${experts} experts as in the recording`, logicalExperts);
+    }
+  }
+  if (form.record.gpus === undefined && beside === undefined) warnOfDuplicates(file, placements);
+  return placements;
+}
+
+function warnOfDuplicates(file: string, placements: readonly Placement[]): void {
+  for (const [layer, { gpus, physicalToLogical, gpuOf }] of placements.entries()) {
+    const held = new Set<string>();
+    for (const [slot, expert] of physicalToLogical.entries()) {
+      if (expert === EMPTY) continue;
+      const where = `expert ${expert} twice on GPU ${gpuOf[slot]}`;
+      if (!held.has(where)) {
+        held.add(where);
+        continue;
+      }
+      const question = `Is it a placement for --gpus ${gpus}?`;
+      warn(`${nameOf(file)}: layer ${layer} has ${where}, where one slot would do. ${question}`);
+      return;
+    }
+  }
+}
+
+/** Of two files on a command line, a message has to say which; and what a map is called there. */
+function named<T>(file: string, mapName: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ArgumentError && !error.message.startsWith(nameOf(file))) {
+      const message = mapName === "" ? error.message : error.message.replaceAll("physical_to_logical_map", mapName);
+      error.message = `${nameOf(file)}: ${message}`;
+    }
+    throw error;
+  }
+}
+
+/** Where the library's remedy is its own name for it. */
+function withOptionsOfCli<T>(experts: number | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ArgumentError) {
+      error.message = error.message.replace("logicalExperts", experts === undefined ? "--experts" : "--dead");
+    }
+    throw error;
+  }
+}
+
+/** What dense layers' rows say does not matter, as SGLang does not look at them: where they are no maps, others stand in for them. */
+function parse(form: PlacementForm, shape: PlacementShape): Placement[] {
+  const { gpus, experts, mayLose = false } = shape;
+  const read = (record: Fields) => {
+    const logicalExperts = mayLose || hasEmptySlots(record) ? experts : undefined;
+    return placementsFromJSON(record, { gpus, logicalExperts });
+  };
+  try {
+    return read(form.record);
+  } catch {
+    return read(withoutDense(form, shape));
+  }
+}
+
+function hasEmptySlots(record: Fields): boolean {
+  const maps = [record.physical_to_logical_map, record.phy2log].filter(Array.isArray);
+  return maps.some((rows) => rows.some((row) => Array.isArray(row) && row.includes(EMPTY)));
+}
+
+/** The record with the rows of dense layers replaced, where it has any. */
+function withoutDense({ record, layers: form }: PlacementForm, { layers, moeLayers }: PlacementShape): Fields {
+  if (form !== "rows") return record;
+  const ofLayers = Object.entries(record).map(([name, rows]) => {
+    if (!mapFields.test(name) || name === "r2o" || !Array.isArray(rows) || rows.length !== layers) return [name, rows];
+    return [name, rows.map((row, layer) => (moeLayers.includes(layer) ? row : rows[moeLayers[0]]))];
+  });
+  return Object.fromEntries(ofLayers);
+}
+
+/** The placement of each layer of the recording. */
+function byLayer(
+  file: string,
+  given: readonly Placement[],
+  { layers: form }: PlacementForm,
+  { layers, moeLayers }: PlacementShape,
+): Placement[] {
+  const all = Array.from({ length: layers }, () => given[0]);
+  if (form === "all") return all;
+  if (typeof form === "object") return numbered(file, given, form, all, moeLayers);
+  if (form === "rows" && given.length === layers) return [...given];
+  if (given.length !== moeLayers.length) {
+    const rows = moeLayers.length === layers ? "" : `, or ${moeLayers.length} without the dense ones`;
+    const expected =
+      form === "moe"
+        ? `${moeLayers.length} MoE layers as in the recording`
+        : `${layers} layers as in the recording${rows}`;
+    throw new ShapeError(nameOf(file), expected, given.length);
+  }
+  for (const [i, layer] of moeLayers.entries()) all[layer] = given[i];
+  return all;
+}
+
+function numbered(
+  file: string,
+  given: readonly Placement[],
+  numbers: readonly number[],
+  placements: Placement[],
+  moeLayers: readonly number[],
+): Placement[] {
+  const missing = moeLayers.filter((layer) => !numbers.includes(layer));
+  if (missing.length > 0) {
+    const why = `as layers ${ranges(moeLayers)} of the recording have experts`;
+    const remedy =
+      numbers.length === moeLayers.length
+        ? `If the recording leaves out dense layers, give --moe-layers ${ranges(numbers).replaceAll(" ", "")}.`
+        : undefined;
+    const expected = `layer ${ranges(missing)}, ${why}`;
+    throw new PlacementError(`${nameOf(file)}: initial_global_assignments`, expected, ranges(numbers), remedy);
+  }
+  const stray = numbers.filter((layer) => !moeLayers.includes(layer));
+  if (stray.length > 0) {
+    warn(`${nameOf(file)}: ${plural(stray.length, "layer")} that the recording has no tokens of: ${ranges(stray)}.`);
+  }
+  for (const [i, layer] of numbers.entries()) if (layer < placements.length) placements[layer] = given[i];
+  return placements;
+}

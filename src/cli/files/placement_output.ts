@@ -1,0 +1,36 @@
+/** Placements as the systems read them from a file. */
+import { type PlacementFormat, placementFormats, placementsToJSON } from "../../placement/conventions.ts";
+import type { Placement } from "../../placement/placement.ts";
+import { type LoadBalancerConfig, loadBalancerConfig } from "../../placement/trtllm.ts";
+import { ascendMap } from "./ascend_file.ts";
+
+export type FileFormat = PlacementFormat | "vllm-ascend";
+export const fileFormats: readonly FileFormat[] = [...placementFormats, "vllm-ascend"];
+
+/** Formats whose readers stop at keys that they do not know. */
+export const refusesKeys: readonly FileFormat[] = ["sglang", "trtllm"];
+
+/**
+ * The content of a file. SGLang's rows are all layers of the model; TensorRT-LLM's are numbered like these, without the dense ones, and the others'
+ * are the MoE layers alone.
+ *
+ * @param placements  one per layer of the model.  @param moeLayers  which of these have experts.
+ */
+export function placementFile(
+  placements: readonly Placement[],
+  moeLayers: readonly number[],
+  format: FileFormat,
+): string {
+  const [{ gpus }] = placements;
+  const own = moeLayers.map((layer) => placements[layer]);
+  if (format === "trtllm") return yamlOf(loadBalancerConfig(own, moeLayers));
+  if (format === "vllm-ascend") return `${JSON.stringify(ascendMap(own))}\n`;
+  if (format === "sglang") return `${JSON.stringify(placementsToJSON(placements, format))}\n`;
+  return `${JSON.stringify({ ...placementsToJSON(own, format), gpus })}\n`;
+}
+
+/** A line per layer: the configuration has nothing but integers. */
+function yamlOf({ num_slots, initial_global_assignments, layer_updates_per_iter }: LoadBalancerConfig): string {
+  const rows = Object.entries(initial_global_assignments).map(([layer, row]) => `  ${layer}: [${row.join(", ")}]\n`);
+  return `num_slots: ${num_slots}\ninitial_global_assignments:\n${rows.join("")}layer_updates_per_iter: ${layer_updates_per_iter}\n`;
+}

@@ -1,0 +1,70 @@
+import { ArgumentError } from "../../common/errors.ts";
+import type { Numbers, Rows } from "../../common/numbers.ts";
+import type { LoadBalanceProblem, ReplicaProblem } from "../../lp/problem.ts";
+import { type Active, oneActive } from "../../placement/active.ts";
+import { Placement, type PlacementLike } from "../../placement/placement.ts";
+import { activeOf } from "../gpu_list.ts";
+import { nameOf, readJson } from "./json_file.ts";
+
+type Fields = Record<string, unknown>;
+
+const forms = {
+  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed", "active"] },
+  edge: { required: ["gpus", "edges", "load", "capacity"], optional: ["speed"] },
+};
+
+export const problemArgument =
+  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active? } or " +
+  "{ gpus, edges, load, capacity, speed? }";
+
+/**
+ * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
+ *
+ * @param dead  GPUs that died, besides or instead of `active` in the file, with which it must agree.
+ * @throws {ArgumentError} The file cannot be read, is neither form, or has a field besides: a misspelt one would change the problem.
+ */
+export async function readProblem(file: string, dead?: readonly number[]): Promise<LoadBalanceProblem> {
+  const json = await readJson(file);
+  const fields = (typeof json === "object" && json !== null ? json : {}) as Fields;
+  const { required, optional } = "edges" in fields ? forms.edge : forms.replica;
+  const missing = required.find((name) => fields[name] === undefined);
+  if (missing !== undefined) {
+    const expected = `{ ${forms.replica.required.join(", ")} } or { ${forms.edge.required.join(", ")} }`;
+    throw new ArgumentError(nameOf(file), expected, `no ${missing}`);
+  }
+  const stray = Object.keys(fields).find((name) => !required.includes(name) && !optional.includes(name));
+  if (stray !== undefined) {
+    throw new ArgumentError(nameOf(file), `no fields but ${[...required, ...optional].join(", ")}`, stray);
+  }
+  if (!("edges" in fields)) return replicaProblem(fields, dead);
+  if (dead) throw new ArgumentError("--dead", "none in the edge form", dead.join(","));
+  return edgeProblem(fields);
+}
+
+function replicaProblem({ placement, expertLoad, baseLoad, speed, active }: Fields, dead?: readonly number[]) {
+  if (!Array.isArray((placement as Partial<PlacementLike> | undefined)?.physicalToLogical)) {
+    throw new ArgumentError("placement", "{ gpus, physicalToLogical: [the expert in each slot] }", placement);
+  }
+  const placed = Placement.of("placement", placement as PlacementLike);
+  const alive = dead && activeOf(dead, placed.gpus);
+  const problem: ReplicaProblem = {
+    placement: placed,
+    expertLoad: expertLoad as Rows,
+    ...(baseLoad === undefined ? {} : { baseLoad: baseLoad as Rows }),
+    ...(speed === undefined ? {} : { speed: speed as Numbers }),
+    ...(active === undefined && alive === undefined ? {} : { active: oneActive(active as Active, alive, "--dead") }),
+  };
+  return problem;
+}
+
+function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanceProblem {
+  if (!Number.isInteger(gpus)) throw new ArgumentError("gpus", "an integer >= 1", gpus);
+  if (!Array.isArray(edges)) throw new ArgumentError("edges", "an array of [from, to] pairs", edges);
+  return {
+    gpus: gpus as number,
+    edges,
+    load: load as Rows,
+    capacity: capacity as Rows,
+    ...(speed === undefined ? {} : { speed: speed as Numbers }),
+  };
+}

@@ -1,0 +1,49 @@
+import { accessSync, constants, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { ArgumentError } from "../../common/errors.ts";
+import { reasonOf } from "./json_file.ts";
+
+/** Throws now what `writeWhole` would throw after long work.  @throws {ArgumentError} The file cannot be written. */
+export function requireWritable(option: string, file: string): void {
+  try {
+    const target = statSync(file, { throwIfNoEntry: false });
+    if (target?.isDirectory()) throw new Error("EISDIR: it is a folder");
+    const written = target && !target.isFile() ? file : dirname(placeOf(file));
+    accessSync(written, constants.W_OK);
+  } catch (cause) {
+    throw unwritable(option, file, cause);
+  }
+}
+
+/** Where the file is, or will be: where a link leads, so that it stays one. */
+function placeOf(file: string): string {
+  return existsSync(file) ? realpathSync(file) : file;
+}
+
+/** The path stands before the reason, which `shown` would cut off behind a long one. */
+function unwritable(option: string, file: string, cause: unknown): ArgumentError {
+  return new ArgumentError(`${option} ${file}`, "a file that can be written", reasonOf(cause));
+}
+
+/**
+ * Writes a file that is there as a whole or not at all: beside its place first, and then renamed, both before Ctrl-C is looked at.
+ *
+ * @throws {ArgumentError} The file cannot be written.
+ */
+export function writeWhole(option: string, file: string, content: string): void {
+  let beside: string | undefined;
+  try {
+    const target = statSync(file, { throwIfNoEntry: false });
+    if (target && !target.isFile()) {
+      writeFileSync(file, content); // a pipe or a device must not be replaced by a file
+    } else {
+      const place = placeOf(file);
+      beside = `${place}.${process.pid}.part`;
+      writeFileSync(beside, content, { flag: "wx" });
+      renameSync(beside, place);
+    }
+  } catch (cause) {
+    if (beside !== undefined) rmSync(beside, { force: true });
+    throw unwritable(option, file, cause);
+  }
+}

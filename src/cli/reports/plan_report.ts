@@ -1,0 +1,132 @@
+import type { TokenMode } from "../../lp/problem.ts";
+import { createSolver } from "../../lp/solver.ts";
+import type { Placement } from "../../placement/placement.ts";
+import type { Move } from "../../planner/moves.ts";
+import type { Objective } from "../../planner/objective.ts";
+import type { OptimizedPlacements } from "../../planner/optimize.ts";
+import { requireSlotForEach } from "../../planner/repair.ts";
+import type { LoadHistory } from "../files/load_file.ts";
+import { pause } from "../interruption.ts";
+import type { Layer } from "./layer_solvers.ts";
+import { eplbPlacements, loadsOf, meanLoads, ofSteps, tokenSteps } from "./load_history.ts";
+import { choosePlacements, type PlanOptions } from "./plan_placements.ts";
+import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
+import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
+
+/** Imbalances on the measured steps: [L] of each layer, and of all together. */
+export interface Measured {
+  layers: (Record<SplitName, Imbalance> & {
+    /** Its measured steps, which all have tokens. A layer that never has any has none, and imbalances of 1. */ batches: number;
+  })[];
+  all: Record<SplitName, Imbalance>;
+}
+
+/** Everything that `plan` has to say; `plan --json` prints it as it is. */
+export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
+  source: string;
+  steps: number;
+  layers: number;
+  experts: number;
+  gpus: number;
+  redundant: number;
+  nodes: number;
+  objective: Objective;
+  tokens: TokenMode;
+  /** Steps without tokens, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** The placements are fitted to the first steps with tokens of each layer, so many of them at most, */
+  fittedSteps: number;
+  /** and measured on others; on these in some layer. */
+  measuredSteps: number[];
+  /** GPUs that died: all imbalances are among the others. */
+  dead: number[];
+  /** How many GPUs are new, those with the highest numbers. */
+  newGpus: number;
+  /** [L] experts that no living GPU holds in the placement in force. */
+  lost: number[][];
+  eplb: Measured;
+  /** The placement in force, if there is one; where experts are lost, as repaired with the fewest moves. */
+  inForce?: Measured;
+  optimized: Measured;
+  /** What the search says of itself. */
+  search: Omit<OptimizedPlacements, "placements">;
+  seconds: number;
+  /** What to load to get from the placement in force to this. */
+  moves?: Move[];
+  /** [L][P] */
+  placements: number[][];
+}
+
+/** Optimises the placement of every layer for the first half of its steps with tokens, and measures it beside EPLB's on the second half. */
+export async function plan(
+  history: LoadHistory,
+  options: PlanOptions,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<{ report: PlanReport; placements: Placement[] }> {
+  const { gpus, redundant, nodes, objective, dead, active, inForce } = options;
+  const { withTokens, dropped } = tokenSteps(history);
+  const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
+  const eplb = eplbAmongLiving(meanLoads(history, fitted), options);
+  const fittedHistory = ofSteps(history, fitted);
+  const start = performance.now();
+  const chosen = await choosePlacements(fittedHistory, options, { onProgress, signal });
+  const { placements, before, lost, moves, search } = chosen;
+  const seconds = (performance.now() - start) / 1e3;
+  const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
+  const measured = (placed: Placement[]) => measure(history, { placed, active }, steps, tokens, signal);
+  const report: PlanReport = {
+    source: history.source,
+    steps: history.steps,
+    layers: history.layers,
+    experts: history.experts,
+    ...{ gpus, redundant, nodes, objective, tokens, dropped },
+    ...{ dead: [...dead], newGpus: inForce ? gpus - inForce[0].gpus : 0, lost },
+    ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
+    eplb: await measure(history, { placed: eplb, active: undefined }, steps, tokens, signal),
+    inForce: before && (await measured(before)),
+    optimized: await measured(placements),
+    search,
+    seconds,
+    moves,
+    placements: placements.map(({ physicalToLogical }) => [...physicalToLogical]),
+  };
+  return { report, placements };
+}
+
+/** EPLB's placements on the GPUs that are alive, with as many slots on each. */
+function eplbAmongLiving(weight: readonly Float64Array[], { gpus, redundant, nodes, dead }: PlanOptions): Placement[] {
+  if (dead.length === 0) return eplbPlacements(weight, gpus, redundant, nodes);
+  const [{ length: experts }] = weight;
+  const living = gpus - dead.length;
+  const slots = ((experts + redundant) / gpus) * living;
+  requireSlotForEach(experts, slots);
+  return eplbPlacements(weight, living, Math.min(slots, experts * living) - experts);
+}
+
+/** @param steps  [L] those of each layer, all with tokens. */
+async function measure(
+  history: LoadHistory,
+  { placed, active }: { placed: Placement[]; active: Uint8Array | undefined },
+  steps: readonly number[][],
+  tokens: TokenMode,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const imbalances: Record<SplitName, number>[][] = [];
+  for (const [index, placement] of placed.entries()) {
+    await pause(signal);
+    if (steps[index].length === 0) {
+      imbalances.push([]);
+      continue;
+    }
+    const layer: Layer = { placement, active, expertLoad: loadsOf(history, index, steps[index]) };
+    const solver = await createSolver(placement, { active });
+    const solution = await solver.solve(layer, { tokens, signal });
+    solver.destroy();
+    imbalances.push(steps[index].map((_, lp) => splitOf(layer, solution, lp).imbalance));
+  }
+  const summary = (values: Record<SplitName, number>[]) =>
+    ofSplits((name) => summarise(values.map((imbalance) => imbalance[name])));
+  const layers = imbalances.map((values) => ({ ...summary(values), batches: values.length }));
+  return { layers, all: summary(imbalances.flat()) };
+}

@@ -1,0 +1,139 @@
+import { createBalancer } from "../../balancer/balancer.ts";
+import type { Balanced, LayerStatus } from "../../balancer/types.ts";
+import type { BackendName } from "../../lp/solution.ts";
+import type { SolverOptions } from "../../lp/solver_options.ts";
+import type { TopkHistory } from "../files/topk_file.ts";
+import { pause } from "../interruption.ts";
+import {
+  type Imbalance,
+  inOrder,
+  livingGpus,
+  ofSplits,
+  ratio,
+  type SplitName,
+  splits,
+  summarise,
+} from "./split_imbalance.ts";
+import { type Dropped, type Placed, unionOf } from "./step_split.ts";
+
+/** Everything that `replay` has to say; `replay --json` prints it as it is. */
+export interface ReplayReport extends Record<SplitName, Imbalance> {
+  source: string;
+  placedBy: string;
+  gpus: number;
+  experts: number;
+  redundant: number;
+  /** GPUs that died: nothing is sent there, and all imbalances are among the others. */
+  dead: number[];
+  layers: number;
+  topK: number;
+  /** Steps of a layer in which no token came, which are neither fitted to nor measured. */
+  dropped: Dropped;
+  /** Steps that are measured in some layer. */
+  replayedSteps: number[];
+  /** Ids that were sent to a slot. */
+  assignments: number;
+  /** Ids in these steps that were no expert, */
+  outOfRange: number;
+  /** and those of experts without a slot on a living GPU. */
+  unserved: number;
+  /** Measured steps of all layers by what became of them. */
+  status: Partial<Record<LayerStatus, number>>;
+  /** [L] imbalances, 1 where a layer never has tokens, and measured steps. */
+  perLayer: (Record<SplitName, Imbalance> & { batches: number })[];
+  /** Of a call for all layers of a step, from ids to ids. */
+  ms: { median: number; p95: number };
+  backend: BackendName;
+  /** Why this backend. */
+  reason: string;
+  adapter?: string;
+}
+
+/**
+ * Gives the recorded ids of each step to a balancer, as a runtime would.
+ *
+ * @param onProgress  Called with the share of the steps that are done, 0 to 1.
+ */
+export async function replay(
+  history: TopkHistory,
+  { placements, placedBy, active, measured, dropped }: Placed,
+  backend: SolverOptions["backend"],
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<ReplayReport> {
+  const { layers, topK, maxTokens } = history;
+  const [{ gpus, logicalExperts: experts, physicalExperts }] = placements;
+  const balancer = await createBalancer({ placement: placements, active, topK, maxTokens, backend });
+  const living = livingGpus(gpus, active);
+  const imbalances = placements.map((): Record<SplitName, number[]> => ofSplits(() => []));
+  const status: ReplayReport["status"] = {};
+  const ms: number[] = [];
+  let assignments = 0;
+  let outOfRange = 0;
+  let unserved = 0;
+  const steps = unionOf(measured);
+  const isMeasured = measured.map((own) => new Set(own));
+  for (const [i, step] of steps.entries()) {
+    await pause(signal);
+    const ids = history.idsOf(step);
+    const start = performance.now();
+    const balanced = await balancer.balance(ids);
+    ms.push(performance.now() - start);
+    for (let layer = 0; layer < layers; layer++) {
+      outOfRange += balanced.outOfRange[layer];
+      unserved += balanced.unserved[layer];
+      if (!isMeasured[layer].has(step)) continue;
+      const verdict = balanced.status[layer];
+      status[verdict] = (status[verdict] ?? 0) + 1;
+      assignments += balanced.before.mean[layer] * living.length;
+      const ofLayer = imbalanceOf(balanced, layer, experts, gpus, active);
+      for (const name of splits) imbalances[layer][name].push(ofLayer[name]);
+    }
+    onProgress((i + 1) / steps.length);
+  }
+  balancer.destroy();
+  ms.sort((a, b) => a - b);
+  return {
+    source: history.source,
+    placedBy,
+    gpus,
+    experts,
+    redundant: physicalExperts - experts,
+    dead: [...Array(gpus).keys()].filter((g) => !living.includes(g)),
+    layers,
+    topK,
+    dropped,
+    replayedSteps: steps,
+    assignments: Math.round(assignments),
+    outOfRange,
+    unserved,
+    status,
+    ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
+    perLayer: imbalances.map((layer) => ({
+      ...ofSplits((name) => summarise(layer[name])),
+      batches: layer.solved.length,
+    })),
+    ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },
+    backend: balancer.backend,
+    reason: balancer.reason,
+    adapter: balancer.device?.adapterInfo.description,
+  };
+}
+
+/** Of the loads, which are exact: the balancer's own ratios are f32 on WebGPU. */
+function imbalanceOf(
+  { counts, before, after, lost }: Balanced,
+  layer: number,
+  experts: number,
+  gpus: number,
+  active: Uint8Array | undefined,
+): Record<SplitName, number> {
+  const own = counts.slice(layer * experts, (layer + 1) * experts);
+  for (const e of lost[layer]) own[e] = 0;
+  const mean = before.mean[layer];
+  return {
+    originals: ratio(Math.max(...inOrder(own, gpus, active)), mean),
+    even: ratio(before.max[layer], mean),
+    solved: ratio(after.max[layer], mean),
+  };
+}

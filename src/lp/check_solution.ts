@@ -1,0 +1,146 @@
+import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
+import type { Numbers, Rows } from "../common/numbers.ts";
+import { requireObject } from "../common/objects.ts";
+import { checkActive, refuseActive } from "../placement/active.ts";
+import { isPlacementLike, Placement } from "../placement/placement.ts";
+import { isEdgeForm, type LoadBalanceProblem, problemFields, tokenModes } from "./problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+
+/** What a problem is of, in numbers. */
+interface Sizes {
+  batch: number;
+  gpus: number;
+  /** Values per LP of quota (P), or flow (edges). */
+  served: number;
+}
+
+/**
+ * Throws unless `solution` has the form of an answer to all LPs of `problem`: of something else nothing can be said, and of nothing
+ * everything. Whether the answer is right is not looked at. Shares no code with the solvers.
+ */
+export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Sizes {
+  const sizes = sizesOf(problem);
+  const { batch, gpus, served } = sizes;
+  if (typeof (solution as { then?: unknown } | undefined)?.then === "function") {
+    throw new ArgumentError("solution", "what solve resolves to", solution, "Did you forget await?");
+  }
+  if (typeof solution !== "object" || solution === null) throw new ArgumentError("solution", "an object", solution);
+  if (solution.batch !== batch)
+    throw new ShapeError("solution.batch", `B = ${batch} as in the problem`, solution.batch);
+  if (!tokenModes.includes(solution.tokens)) {
+    throw new ArgumentError("solution.tokens", `"integer" or "fractional"`, solution.tokens);
+  }
+  const form = isEdgeForm(problem) ? (["flow", "edges"] as const) : (["quota", "P"] as const);
+  const [name, width] = form;
+  const answer = solution as Partial<ReplicaSolution & EdgeSolution>;
+  requireLength(`solution.${name}`, answer[name], `B * ${width} = ${batch} * ${served}`, batch * served);
+  for (const one of ["gpuLoad", "price"] as const) {
+    requireLength(`solution.${one}`, solution[one], `B * gpus = ${batch} * ${gpus}`, batch * gpus);
+  }
+  if (name === "quota") {
+    requireList("solution.lost", answer.lost, "experts");
+    requireLength("solution.unserved", answer.unserved, "B", batch);
+  }
+  for (const one of ["status", "maxLoad", "lowerBound", "gap", "bottleneck"] as const) {
+    requireLength(`solution.${one}`, solution[one], "B", batch);
+  }
+  for (let lp = 0; lp < batch; lp++) {
+    requireList(`solution.bottleneck[${lp}]`, solution.bottleneck[lp], "GPUs");
+  }
+  return sizes;
+}
+
+function sizesOf(problem: LoadBalanceProblem): Sizes {
+  if (isEdgeForm<unknown, { edges: unknown }>(problem)) {
+    refuseActive(problem);
+    requireObject("problem", problem, problemFields.edge);
+    const { gpus, edges, load, capacity, speed } = problem;
+    if (!Number.isInteger(gpus) || gpus < 1) throw new ArgumentError("problem.gpus", "an integer >= 1", gpus);
+    requireList("problem.edges", edges, "[from, to] pairs");
+    for (const [e, edge] of edges.entries()) {
+      if (edge?.length === 2 && edge.every((g) => Number.isInteger(g) && g >= 0 && g < gpus)) continue;
+      throw new ArgumentError(`problem.edges[${e}]`, `a pair of GPUs in 0..${gpus - 1}`, edge);
+    }
+    const batch = batchOf("problem.load", load, gpus, "gpus");
+    requireRows("problem.capacity", capacity, "edges", edges.length, batch);
+    requireSpeed(speed, gpus);
+    return { batch, gpus, served: edges.length };
+  }
+  requireObject("problem", problem, problemFields.replica);
+  const { placement, expertLoad, baseLoad, speed, active } = problem;
+  if (!isPlacementLike(placement)) {
+    throw new ArgumentError("problem.placement", "a Placement, or the fields of a graph instead", placement);
+  }
+  const { gpus, logicalExperts, physicalExperts } = Placement.of("problem.placement", placement);
+  const alive = checkActive(active, gpus, "problem.active");
+  const batch = batchOf("problem.expertLoad", expertLoad, logicalExperts, "E");
+  if (baseLoad !== undefined) {
+    requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch, alive);
+  }
+  requireSpeed(speed, gpus);
+  return { batch, gpus, served: physicalExperts };
+}
+
+const isList = (values: unknown): values is ArrayLike<unknown> =>
+  Array.isArray(values) || (ArrayBuffer.isView(values) && "length" in values);
+
+/** Value i of row `lp`, of numbers that lie flat or in rows. */
+export function reader(values: Rows, width: number): (lp: number, i: number) => number {
+  if (isList(values[0])) return (lp, i) => (values as readonly Numbers[])[lp][i];
+  return (lp, i) => (values as Numbers)[lp * width + i];
+}
+
+function batchOf(argument: string, values: Rows, width: number, name: string): number {
+  requireList(argument, values, "numbers");
+  const batch = isList(values[0]) ? values.length : values.length / width;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShapeError(argument, `B * ${name} values with ${name} = ${width} and B >= 1`, values.length);
+  }
+  requireRows(argument, values, name, width, batch);
+  return batch;
+}
+
+/** Throws unless they are [batch, width] finite numbers, flat or in rows. */
+/** @param alive  [width] whose values count. */
+function requireRows(
+  argument: string,
+  values: Rows,
+  name: string,
+  width: number,
+  batch: number,
+  alive?: Uint8Array,
+): void {
+  requireList(argument, values, "numbers");
+  if (!isList(values[0])) {
+    requireNumbers(argument, values as Numbers, `B * ${name} = ${batch} * ${width}`, batch * width, alive);
+    return;
+  }
+  if (values.length !== batch) throw new ShapeError(argument, `B = ${batch} rows`, values.length);
+  for (let lp = 0; lp < batch; lp++) {
+    requireNumbers(`${argument}[${lp}]`, values[lp] as Numbers, name, width, alive);
+  }
+}
+
+function requireSpeed(speed: Numbers | undefined, gpus: number): void {
+  if (speed !== undefined) requireNumbers("problem.speed", speed, "gpus", gpus);
+}
+
+/** @param alive  [G] whose values count, where they are [B, G] or a row of it. */
+function requireNumbers(argument: string, values: Numbers, formula: string, length: number, alive?: Uint8Array): void {
+  requireLength(argument, values, formula, length);
+  for (let i = 0; i < length; i++) {
+    if (alive?.[i % alive.length] === 0) continue;
+    if (!Number.isFinite(values[i])) throw new LoadError(`${argument}[${i}]`, "a finite number", values[i]);
+  }
+}
+
+function requireLength(argument: string, values: ArrayLike<unknown> | undefined, formula: string, length: number) {
+  requireList(argument, values, "values");
+  if (values.length === length) return;
+  throw new ShapeError(argument, `${formula} = ${length} values`, values.length);
+}
+
+function requireList(argument: string, values: unknown, of: string): asserts values is ArrayLike<unknown> {
+  if (isList(values)) return;
+  throw new ArgumentError(argument, `an array of ${of}`, values);
+}

@@ -1,0 +1,209 @@
+import type { AdapterReport } from "../gpu/device.ts";
+import { cutBound, insideLoad } from "./cut.ts";
+import type { Status } from "./kernels/lane.ts";
+import type { Loads, TokenMode } from "./problem.ts";
+import { NO_REPLICA, type Topology } from "./topology.ts";
+
+export type BackendName = "webgpu" | "cpu";
+
+/** Answers to B LPs. All arrays are the caller's to keep. Times are in tokens per speed: plain tokens where speeds are 1. */
+export interface Solution {
+  /** B. */
+  batch: number;
+  /** Whether tokens are whole. */
+  tokens: TokenMode;
+  /** [B] "optimal": proven, to the token in whole tokens, within 1e-6 in fractions. "gap": certified with the gap that is left. */
+  status: Status[];
+  /** [B] max_g gpuLoad[g] / speed[g] over living GPUs. */
+  maxLoad: Float64Array;
+  /** [B] what the bottleneck set proves: no split has a smaller max load. */
+  lowerBound: Float64Array;
+  /** [B] (maxLoad - lowerBound) / maxLoad. */
+  gap: Float64Array;
+  /** [B, gpus] tokens per GPU, base load included; 0 on dead ones. */
+  gpuLoad: Float64Array;
+  /**
+   * [B, gpus] how much sooner the batch would be done for one token less on GPU g, where the optimum is differentiable: 1 / speed(S) on
+   * the bottleneck set S, 0 elsewhere. A dual solution: y >= 0 with sum_g speed[g] y[g] = 1.
+   */
+  price: Float64Array;
+  /** [B] the GPUs of the set S whose load cannot go elsewhere, ascending: the proof of lowerBound. */
+  bottleneck: number[][];
+  /** [B] interior-point iterations; 0 from the CPU's exact solver. */
+  iterations: Int32Array;
+  /** [B] of the exact finish or the CPU's exact solver: paths along which tokens were moved; rounds of moves of the specialised kernel. */
+  moves: Int32Array;
+  /** LPs that the GPU left with a gap and the CPU closed. */
+  finishedOnCpu: number;
+  /** Who answered. */
+  backend: BackendName;
+  /** The adapter behind "webgpu"; for "cpu", undefined. */
+  adapter: AdapterReport | undefined;
+  /** Why this backend, where the choice was left to us. */
+  reason: string;
+}
+
+/** Edge form: tokens moved along each edge. */
+export interface EdgeSolution extends Solution {
+  /** [B, edges], 0 <= flow <= capacity; Int32Array for whole tokens. */
+  flow: Int32Array | Float64Array;
+}
+
+/** What dead GPUs and experts without a slot leave unserved: nothing, mostly. */
+export interface Survivors {
+  /** Experts without a slot on a living GPU, ascending. */
+  lost: number[];
+  /** [B] their tokens. */
+  unserved: Float64Array;
+}
+
+/** Replica form: tokens per physical slot. */
+export interface ReplicaSolution extends Solution, Survivors {
+  /** [B, P]; each expert's slots add up to its load, or to 0 if it is lost. 0 on dead GPUs and in empty slots. Int32Array for whole tokens. */
+  quota: Int32Array | Float64Array;
+}
+
+/** What a backend computes; everything else is recomputed from it in f64. */
+export interface RawSolution {
+  /** [B, P] tokens per slot. */
+  quota: Int32Array | Float64Array;
+  /** [B, A] 1 on the bottleneck set, of the living GPUs. */
+  member: Uint8Array;
+  iterations: Int32Array;
+  moves: Int32Array;
+}
+
+export function emptyRaw(topology: Topology, { batch, tokens }: Loads): RawSolution {
+  const quota = batch * topology.slots;
+  return {
+    quota: tokens === "integer" ? new Int32Array(quota) : new Float64Array(quota),
+    member: new Uint8Array(batch * topology.gpus),
+    iterations: new Int32Array(batch),
+    moves: new Int32Array(batch),
+  };
+}
+
+/** Writes the answers of LPs first, first + 1, ... into those of the batch. */
+export function copyRaw({ slots, gpus }: Topology, part: RawSolution, raw: RawSolution, first: number): void {
+  raw.quota.set(part.quota, first * slots);
+  raw.member.set(part.member, first * gpus);
+  raw.iterations.set(part.iterations, first);
+  raw.moves.set(part.moves, first);
+}
+
+/** Splits replica tokens over the slots of each replica: evenly, whole tokens to the first slots. */
+export function writeQuotas(
+  topology: Topology,
+  tokens: Loads["tokens"],
+  x: Float64Array,
+  quota: RawSolution["quota"],
+): void {
+  const { slots, slotReplica, slotOrdinal, replicaSlots } = topology;
+  for (let p = 0; p < slots; p++) {
+    if (slotReplica[p] === NO_REPLICA) {
+      quota[p] = 0;
+      continue;
+    }
+    const amount = x[slotReplica[p]];
+    const count = replicaSlots[slotReplica[p]];
+    const whole = Math.floor(amount / count);
+    quota[p] = tokens === "fractional" ? amount / count : whole + (slotOrdinal[p] < amount - whole * count ? 1 : 0);
+  }
+}
+
+/** Below this relative gap fractions count as optimal: a few ulp of the kernel's f32. */
+const FRACTIONAL_OPTIMAL = 1e-6;
+
+/** Sums of a few hundred f64 are this precise, with room to spare. */
+const ROUNDING = 1e-12;
+
+/** Who is lost, and the tokens of theirs in each row of loads [B, E]. */
+export function survivorsOf({ experts, lost }: Topology, expertLoad: ArrayLike<number>): Survivors {
+  const unserved = new Float64Array(expertLoad.length / experts);
+  for (let lp = 0; lp < unserved.length; lp++) {
+    for (const e of lost) unserved[lp] += expertLoad[lp * experts + e];
+  }
+  return { lost: [...lost], unserved };
+}
+
+/** The parts of a solution that follow from quotas and bottleneck sets alone. */
+export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck">;
+
+/** Recomputes loads, bound, gap and price of each LP from its quotas and bottleneck set: nothing a kernel says is taken on trust. */
+export function judge(
+  topology: Topology,
+  loads: Loads,
+  raw: RawSolution,
+): { judged: Judged; judgeOne(lp: number): Status } {
+  const { gpus, allGpus, label, experts, slots, slotExpert, slotReplica, replicaStart, replicaGpu, speed } = topology;
+  const { batch, tokens, expertLoad, baseLoad } = loads;
+  const judged: Judged = {
+    status: new Array<Status>(batch).fill("gap"),
+    maxLoad: new Float64Array(batch),
+    lowerBound: new Float64Array(batch),
+    gap: new Float64Array(batch),
+    gpuLoad: new Float64Array(batch * allGpus),
+    price: new Float64Array(batch * allGpus),
+    bottleneck: new Array<number[]>(batch).fill([]),
+  };
+  const load = new Float64Array(gpus);
+  const unserved = new Float64Array(experts);
+
+  /**
+   * Whether every expert's quotas are >= 0 and add up to its load, and slots without a replica have none: a device that fails silently
+   * leaves zeros.
+   */
+  function conserved(lp: number): boolean {
+    for (let e = 0; e < experts; e++) unserved[e] = expertLoad[lp * experts + e];
+    let valid = true;
+    for (let p = 0; p < slots; p++) {
+      const quota = raw.quota[lp * slots + p];
+      if (slotReplica[p] === NO_REPLICA) {
+        valid &&= quota === 0;
+        continue;
+      }
+      unserved[slotExpert[p]] -= quota;
+      valid &&= quota >= 0;
+    }
+    for (let e = 0; e < experts; e++) {
+      if (replicaStart[e] === replicaStart[e + 1]) continue;
+      valid &&= Math.abs(unserved[e]) <= (tokens === "integer" ? 0 : ROUNDING * expertLoad[lp * experts + e]);
+    }
+    return valid;
+  }
+
+  function judgeOne(lp: number): Status {
+    for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
+    for (let p = 0; p < slots; p++) {
+      if (slotReplica[p] !== NO_REPLICA) load[replicaGpu[slotReplica[p]]] += raw.quota[lp * slots + p];
+    }
+    let maxLoad = -Infinity;
+    for (let g = 0; g < gpus; g++) {
+      maxLoad = Math.max(maxLoad, load[g] / speed[g]);
+      judged.gpuLoad[lp * allGpus + label[g]] = load[g];
+    }
+
+    const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
+    const bottleneck: number[] = [];
+    const speeds: number[] = [];
+    for (let g = 0; g < gpus; g++) {
+      if (!member[g]) continue;
+      bottleneck.push(label[g]);
+      speeds.push(speed[g]);
+    }
+    const inside = insideLoad(topology, expertLoad, baseLoad, lp, member);
+    const bound = Math.min(cutBound(inside, speeds, tokens), maxLoad); // above maxLoad only by f64 rounding of fractions
+    const insideSpeed = speeds.reduce((a, b) => a + b, 0);
+
+    const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
+    judged.maxLoad[lp] = maxLoad;
+    judged.lowerBound[lp] = bound;
+    judged.gap[lp] = gap;
+    judged.bottleneck[lp] = bottleneck;
+    for (let g = 0; g < gpus; g++) judged.price[lp * allGpus + label[g]] = member[g] ? 1 / insideSpeed : 0;
+    const closed = gap <= (tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL) && bottleneck.length > 0 && conserved(lp);
+    judged.status[lp] = closed ? "optimal" : "gap";
+    return judged.status[lp];
+  }
+  return { judged, judgeOne };
+}

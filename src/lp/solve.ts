@@ -1,0 +1,66 @@
+import { requireObject } from "../common/objects.ts";
+import { Pauses } from "../common/pauses.ts";
+import { oneActive, refuseActive } from "../placement/active.ts";
+import {
+  type EdgeLoads,
+  type EdgeProblem,
+  isEdgeForm,
+  type LoadBalanceProblem,
+  oneSpeed,
+  problemFields,
+  type ReplicaLoads,
+  type ReplicaProblem,
+  toForm,
+  toTopology,
+} from "./problem.ts";
+import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+import { solverOn } from "./solver.ts";
+import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields } from "./solver_options.ts";
+
+/**
+ * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.
+ *
+ *   min max_g (b_g + sum_{r on g} x_r) / v_g   s.t.   sum_{r of e} x_r = w_e,  x >= 0
+ *
+ * In the edge form an edge [i, j] of capacity c lets GPU j take over up to c tokens of GPU i:
+ *
+ *   min max_g (load_g - sum_{e from g} f_e + sum_{e to g} f_e) / v_g   s.t.   0 <= f_e <= capacity_e
+ *
+ * @param problem.expertLoad  [B, E] tokens, finite and >= 0. Read, never written or kept. Likewise baseLoad, load and capacity.
+ * @param options.tokens  "integer" (default when every load is an integer) is optimal to the token; one LP's loads, with the magnitudes of
+ *   base loads, may then add up to 2^31 - 1. "fractional" is the LP's own optimum, within 1e-6 where status is "optimal".
+ * @param options.backend  "auto" (default), "webgpu" or "cpu".
+ * @returns quota [B, P] tokens per physical slot, or flow [B, edges]; maxLoad and lowerBound [B] in tokens / speed; bottleneck, price.
+ * @throws {ShapeError} A length disagrees with the topology.  @throws {LoadError} A load is negative, not finite or too large.
+ * @throws {PlacementError} The graph names a GPU that is not there.  @throws {DeviceError} backend is "webgpu" and there is no device.
+ * @throws {KernelError} backend is "webgpu" and the device's compiler refuses a kernel: a bug in this package.
+ * @see DeepSeek, LPLB (2025); S. Mehrotra, SIAM J. Optim. 2(4), 1992.
+ */
+export async function solveLoadBalanceLP(
+  problem: ReplicaProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<ReplicaSolution>;
+export async function solveLoadBalanceLP(
+  problem: EdgeProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<EdgeSolution>;
+export async function solveLoadBalanceLP(
+  problem: LoadBalanceProblem,
+  options?: SolverOptions & SolveOptions,
+): Promise<ReplicaSolution | EdgeSolution>;
+export async function solveLoadBalanceLP(
+  problem: LoadBalanceProblem,
+  options: SolverOptions & SolveOptions = {},
+): Promise<ReplicaSolution | EdgeSolution> {
+  requireObject("options", options, { ...solverFields, ...solveFields });
+  const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  if (edgeForm) refuseActive(problem);
+  requireObject("problem", problem, edgeForm ? problemFields.edge : problemFields.replica);
+  const form = toForm(edgeForm ? problem : problem.placement, "problem.placement");
+  const active = oneActive(edgeForm ? undefined : problem.active, options.active);
+  const topology = toTopology(form, oneSpeed(problem.speed, options.speed), active);
+  // Before a device is looked for.
+  const call = await checkCall(topology, form, problem, options, new Pauses(options.signal));
+  const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, form, options);
+  return solver.solveInTurn(call).finally(() => solver.destroy());
+}

@@ -1,0 +1,295 @@
+import { ArgumentError, DeviceError } from "../common/errors.ts";
+import { requireObject } from "../common/objects.ts";
+import { Pauses } from "../common/pauses.ts";
+import type { GPUCommandEncoderLike } from "../gpu/types.ts";
+import { oneActive, refuseActive } from "../placement/active.ts";
+import { Placement, type PlacementLike } from "../placement/placement.ts";
+import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
+import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
+import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
+import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
+import { MAX_GPUS_LANE } from "./kernels/lane.ts";
+import { type KernelPlan, kernelChoices } from "./kernels/plan.ts";
+import { type Leveller, leveller } from "./level.ts";
+import {
+  type EdgeLoads,
+  type Graph,
+  isEdgeForm,
+  isReplicaProblem,
+  type LoadBalanceProblem,
+  type Loads,
+  oneSpeed,
+  problemFields,
+  type ReplicaLoads,
+  type ReplicaProblem,
+  type Speed,
+  toForm,
+  toTopology,
+} from "./problem.ts";
+import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution, survivorsOf } from "./solution.ts";
+import {
+  type Call,
+  checkBackend,
+  checkCall,
+  requireOwnTopology,
+  type SolveOptions,
+  type SolverOptions,
+  solveFields,
+  solverFields,
+} from "./solver_options.ts";
+import type { Topology } from "./topology.ts";
+
+export type { SolverBuffers } from "./backend_webgpu.ts";
+
+/** Solves batches on one topology: pipelines and buffers are made once and kept until `destroy`. */
+export interface Solver<L, S> {
+  /**
+   * Solves B LPs. Overlapping calls wait for each other. Inputs are read at once, never written or kept. A large batch hands the event loop
+   * back about every 40 ms, a small one not at all.
+   */
+  solve(loads: L, options?: SolveOptions): Promise<S>;
+  /**
+   * Records the solve of whole-token LPs that lie on the GPU into the caller's encoder, and nothing else: no submit, no map. Allocates
+   * nothing but a small uniform buffer for a batch size, and bind groups for buffers, not seen before. The kernel's answer is left as
+   * it is: status in `proof` says whether it is optimal; at unequal speeds, for the speeds as the kernel rounds them, to 31 bits.
+   *
+   * @throws {ArgumentError} A buffer is too small, misaligned or lacks a usage, or the encoder is known to be of another device, as those of
+   *   `requestDevice` are; it is named.  @throws {DeviceError} There is no device.
+   */
+  encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void;
+  /**
+   * Checks buffers as `encode` does, and that they are alive and of the solver's device, which WebGPU tells at a submit: so this submits. For
+   * once, when the buffers are made.
+   *
+   * @param encoder  an empty one, made as those for `encode` will be, and used up: whether it is of the solver's device.
+   * @throws {ArgumentError} names the buffer, or the encoder.  @throws {DeviceError} There is no device.
+   */
+  checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
+  /** Who answered last; before the first solve, who will. */
+  readonly backend: BackendName;
+  /** Which kernel solves now, and why. */
+  readonly plan: KernelPlan;
+  /**
+   * For who wants to wait for the best kernel: asking starts its compilation, where there is one to come. With "auto", also until both
+   * backends have been timed, which takes a solve before. Solves never wait for it.
+   */
+  readonly ready: Promise<void>;
+  /** Frees the GPU buffers once the solves under way are done; further ones are refused. The device stays. */
+  destroy(): void;
+}
+
+/**
+ * A solver for repeated solves on one placement (replica form) or graph (edge form), or on those of a problem, whose loads are not read. A
+ * second solve of a shape compiles nothing and allocates nothing on the GPU.
+ *
+ * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or an option is not as it should be.
+ * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws {KernelError} It is, and the device's compiler refuses a kernel.
+ */
+export async function createSolver(
+  placement: PlacementLike | ReplicaProblem,
+  options?: SolverOptions,
+): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
+export async function createSolver(
+  graph: Graph & Speed,
+  options?: SolverOptions,
+): Promise<Solver<EdgeLoads, EdgeSolution>>;
+export async function createSolver(
+  form: PlacementLike | (Graph & Speed) | LoadBalanceProblem,
+  options?: SolverOptions,
+): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>>;
+export async function createSolver(
+  given: PlacementLike | (Graph & Speed) | LoadBalanceProblem,
+  options: SolverOptions = {},
+): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>> {
+  requireObject("options", options, solverFields);
+  const whole = isReplicaProblem(given) ? given : undefined;
+  if (whole) requireObject("problem", whole, problemFields.replica);
+  else if (isEdgeForm<PlacementLike, Graph>(given as PlacementLike | Graph)) refuseActive(given);
+  const form = toForm(whole?.placement ?? (given as PlacementLike | Graph), whole ? "problem.placement" : "placement");
+  const active = oneActive(whole?.active, options.active);
+  const topology = toTopology(form, oneSpeed((given as Speed | undefined)?.speed, options.speed), active);
+  return solverOn(topology, form, options);
+}
+
+/** A solver on a topology that is checked already. @internal */
+export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
+  topology: Topology,
+  form: Placement | Graph,
+  options: SolverOptions,
+): Promise<TopologySolver<L, S>> {
+  const { kernel = "auto", device } = options;
+  const backend = checkBackend(options);
+  if (!kernelChoices.includes(kernel)) {
+    throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
+  }
+  if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
+    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
+  }
+  if (backend === "auto") {
+    // A device of the caller's may be encoded for at once; others are found in the background.
+    const prepare = () => gpuFor(topology, options);
+    const now = device ? await prepare().catch(reasonOrThrow) : undefined;
+    return new TopologySolver<L, S>(topology, form, { prepare, now });
+  }
+  const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
+  return new TopologySolver<L, S>(topology, form, choice);
+}
+
+/** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
+async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
+  const acquired = await findDevice(options);
+  return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
+}
+
+/** How to find a GPU in the background, and one that is there already or why there will be none. */
+interface Auto {
+  prepare: () => Promise<GpuChoice>;
+  now: GpuChoice | string | undefined;
+}
+
+/** @internal */
+class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
+  private readonly cpu: CpuBackend;
+  private readonly auto: AutoBackend | undefined;
+  private readonly fixed: GpuChoice | undefined;
+  private leveller: Leveller | undefined;
+  private last: BackendName;
+  private previous: Promise<unknown> = Promise.resolve();
+  /** Of the latest call, while it is under way. */
+  private latest: Pauses | undefined;
+  private destroyed = false;
+
+  /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
+  constructor(
+    private readonly topology: Topology,
+    private readonly form: Placement | Graph,
+    choice: GpuChoice | Auto | undefined,
+  ) {
+    this.cpu = cpuBackend(topology);
+    if (choice && "prepare" in choice) {
+      this.auto = autoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
+    } else this.fixed = choice;
+    this.last = this.fixed ? "webgpu" : "cpu";
+  }
+
+  get backend(): BackendName {
+    return this.last;
+  }
+
+  get plan(): KernelPlan {
+    return this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? { kernel: "cpu", reason: ASKED_FOR_CPU };
+  }
+
+  get ready(): Promise<void> {
+    return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? Promise.resolve();
+  }
+
+  async solve(given: L, options: SolveOptions = {}): Promise<S> {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
+    // Now, not when its turn comes: the caller may reuse its arrays at once.
+    requireObject("options", options, solveFields);
+    requireObject("loads", given, problemFields[this.form instanceof Placement ? "replica" : "edge"]);
+    requireOwnTopology(given, this.form, this.topology);
+    const pauses = new Pauses(options.signal, this.latest);
+    this.latest = pauses;
+    const checked = checkCall(this.topology, this.form, given, options, pauses);
+    const answer = this.inTurn(async () => this.solveNow(await checked));
+    try {
+      await checked; // what is wrong with the loads is told before their turn
+      return await answer;
+    } finally {
+      if (this.latest === pauses) this.latest = undefined;
+    }
+  }
+
+  solveInTurn(call: Call): Promise<S> {
+    return this.inTurn(() => this.solveNow(call));
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.previous.then(work);
+    this.previous = done.catch(() => {});
+    return done;
+  }
+
+  private async solveNow({ loads, level, pauses }: Call): Promise<S> {
+    pauses.signal?.throwIfAborted();
+    const { raw, backend, acquired, reason } = await this.solveRaw(loads, pauses);
+    this.last = backend;
+    const { judged, judgeOne } = judge(this.topology, loads, raw);
+    if (level) this.leveller ??= leveller(this.topology);
+    const settle = (lp: number) => {
+      if (level) this.leveller!.level(loads, lp, raw);
+      return judgeOne(lp);
+    };
+    let finishedOnCpu = 0;
+    const { slots, gpus } = this.topology;
+    await pauses.inPieces(loads.batch, slots + gpus, (first, end) => {
+      for (let lp = first; lp < end; lp++) {
+        if (settle(lp) === "optimal" || backend === "cpu") continue;
+        this.cpu.solveOne(loads, lp, raw);
+        settle(lp);
+        finishedOnCpu++;
+      }
+    });
+    const inReplicaForm = this.form instanceof Placement;
+    const answer = inReplicaForm
+      ? { quota: raw.quota, ...survivorsOf(this.topology, loads.expertLoad) }
+      : { flow: await flowOf(raw.quota, pauses) };
+    return {
+      batch: loads.batch,
+      tokens: loads.tokens,
+      ...judged,
+      ...answer,
+      iterations: raw.iterations,
+      moves: raw.moves,
+      finishedOnCpu,
+      backend,
+      adapter: acquired?.adapter,
+      reason,
+    } as S;
+  }
+
+  private async solveRaw(loads: Loads, pauses: Pauses): Promise<Answered> {
+    if (this.auto) return this.auto.solve(loads, pauses);
+    if (this.fixed) {
+      const { gpu, acquired } = this.fixed;
+      return { raw: await gpu.solve(loads, pauses), backend: "webgpu", acquired, reason: acquired.adapter.reason };
+    }
+    const raw = emptyRaw(this.topology, loads);
+    await this.cpu.solve(loads, raw, pauses);
+    return { raw, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
+  }
+
+  encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void {
+    this.requireGpu().encode(encoder, buffers);
+  }
+
+  async checkBuffers(buffers: SolverBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
+    await this.requireGpu().checkBuffers(buffers, encoder);
+  }
+
+  private requireGpu(): WebgpuBackend {
+    if (this.destroyed) throw new DeviceError(DESTROYED);
+    const gpu = this.auto ? this.auto.gpu : this.fixed?.gpu;
+    if (!gpu) throw new DeviceError(`This solver works on the CPU: use solve, or backend "webgpu".`);
+    return gpu;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    this.previous.then(() => (this.auto ?? this.fixed?.gpu)?.destroy());
+  }
+}
+
+const DESTROYED = "This solver was destroyed. Create a new one.";
+
+/** The tokens on the replica of each edge; those that stayed on the original are the slot before. */
+async function flowOf(quota: Int32Array | Float64Array, pauses: Pauses): Promise<Int32Array | Float64Array> {
+  const length = quota.length / 2;
+  const flow = quota instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
+  await pauses.inPieces(length, 1, (first, end) => {
+    for (let edge = first; edge < end; edge++) flow[edge] = quota[2 * edge + 1];
+  });
+  return flow;
+}

@@ -1,0 +1,130 @@
+/** What solvers are made with and called with, and the checks of it. */
+
+import { ArgumentError } from "../common/errors.ts";
+import type { FieldsOf } from "../common/objects.ts";
+import type { Pauses } from "../common/pauses.ts";
+import { type AdapterChoice, resolveChoice } from "../gpu/device.ts";
+import type { GPUDeviceLike } from "../gpu/types.ts";
+import { type Activity, checkActive } from "../placement/active.ts";
+import { Placement } from "../placement/placement.ts";
+import type { KernelChoice } from "./kernels/plan.ts";
+import {
+  checkLoads,
+  type EdgeLoads,
+  type EdgeProblem,
+  type Graph,
+  type LoadBalanceProblem,
+  type Loads,
+  type ReplicaLoads,
+  type ReplicaProblem,
+  type Speed,
+  type TokenMode,
+  toForm,
+  toTopology,
+} from "./problem.ts";
+import type { Topology } from "./topology.ts";
+
+export const backends = ["auto", "webgpu", "cpu"] as const;
+
+export interface SolverOptions extends Speed, Activity {
+  /**
+   * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
+   * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
+   * for, and then both are timed on this solver's own loads. `solution.backend` and `solution.reason` say who answered and why.
+   */
+  backend?: (typeof backends)[number];
+  /** A device of the caller's, used as it is and never destroyed. */
+  device?: GPUDeviceLike;
+  /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
+  adapter?: AdapterChoice;
+  /** Which WebGPU kernel, see KernelChoice; "auto" by default. */
+  kernel?: KernelChoice;
+}
+
+export const solverFields = {
+  ...{ speed: true, active: true, backend: true, device: true, adapter: true, kernel: true },
+} satisfies FieldsOf<SolverOptions>;
+
+export interface SolveOptions {
+  /** "integer": whole tokens, optimal to the token; the default when every load is an integer. "fractional": the LP's own x. */
+  tokens?: TokenMode;
+  /**
+   * Also level the GPUs below the bottleneck: of all optimal splits one whose GPU loads, sorted in descending order, are lexicographically
+   * least; of these, the one that gives low labels the higher loads. The same loads on every backend, at up to about twice the time. false by
+   * default. For whole tokens and equal speeds.
+   */
+  level?: boolean;
+  /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export const solveFields = { tokens: true, level: true, signal: true } satisfies FieldsOf<SolveOptions>;
+
+/** Checks the options that say who answers, whoever it will be, and returns the backend. @internal */
+export function checkBackend({
+  backend = "auto",
+  device,
+  adapter,
+}: Pick<SolverOptions, "backend" | "device" | "adapter">): (typeof backends)[number] {
+  if (!backends.includes(backend)) throw new ArgumentError("backend", `"auto", "webgpu" or "cpu"`, backend);
+  if (adapter !== undefined) resolveChoice(adapter);
+  if (device !== undefined && typeof device?.createBuffer !== "function") {
+    throw new ArgumentError("device", "a GPUDevice", device);
+  }
+  return backend;
+}
+
+/** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
+export function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement | Graph, own: Topology): void {
+  const { placement, gpus, edges, speed, active } = given as Partial<ReplicaProblem & EdgeProblem>;
+  const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
+  if (other !== undefined && other !== form) {
+    const [whole, ownWhole] = [toTopology(toForm(other, "loads.placement"), undefined), toTopology(form, undefined)];
+    const same = (part: "slotExpert" | "slotReplica" | "replicaGpu" | "replicaStart") =>
+      whole[part].length === ownWhole[part].length && whole[part].every((value, i) => value === ownWhole[part][i]);
+    const alike = same("slotExpert") && same("slotReplica") && same("replicaStart") && whole.gpus === own.allGpus;
+    if (!alike || !same("replicaGpu")) {
+      const [name, what] = placement ? ["placement", "placement"] : ["edges", "graph"];
+      throw new ArgumentError(`loads.${name}`, `none, or the ${what} that the solver was made for`, "another");
+    }
+  }
+  const alive = checkActive(active, own.allGpus, "loads.active");
+  if (alive && (alive.reduce((a, b) => a + b) !== own.gpus || own.label.some((g) => alive[g] === 0))) {
+    throw new ArgumentError("loads.active", "none, or the GPUs that are active in the solver", "others");
+  }
+  if (speed === undefined) return;
+  // A dead GPU's is not known any more, and does not matter.
+  if (speed.length !== own.allGpus || own.label.some((g, i) => speed[g] !== own.speed[i])) {
+    throw new ArgumentError("loads.speed", "none, or the speeds that the solver was made for", "others");
+  }
+}
+
+/** What one solve is called with, checked. @internal */
+export interface Call {
+  loads: Loads;
+  level: boolean;
+  pauses: Pauses;
+}
+
+/** Checks what one solve is called with. Its loads are copied by the time that this returns. @internal */
+export async function checkCall(
+  topology: Topology,
+  form: Placement | Graph,
+  given: EdgeLoads | ReplicaLoads,
+  options: SolveOptions,
+  pauses: Pauses,
+): Promise<Call> {
+  const { tokens, level = false, signal } = options;
+  if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  }
+  const loads = await checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens, pauses);
+  if (level && loads.tokens !== "integer") {
+    throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
+  }
+  if (level && !topology.equalSpeeds) {
+    throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
+  }
+  return { loads, level, pauses };
+}

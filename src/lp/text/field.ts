@@ -1,0 +1,66 @@
+/**
+ * Scalars that an algorithm can be written over once and read twice: with numbers it runs, with names of shader values it
+ * writes straight-line WGSL (src/lp/kernels/generate.ts).
+ */
+export interface Field<S> {
+  constant(value: number): S;
+  /** The sum of one or more terms. */
+  sum(terms: readonly S[]): S;
+  sub(a: S, b: S): S;
+  mul(a: S, b: S): S;
+  div(a: S, b: S): S;
+  max(a: S, b: S): S;
+  min(a: S, b: S): S;
+}
+
+/** A field with whole numbers and control flow, enough for a whole solver. B: what conditions are. */
+export interface Code<S, B> extends Field<S> {
+  /** A whole number: an i32 in a shader. `sum`, `sub`, `mul`, `max` and `min` take them as well, but do not mix the two kinds. */
+  whole(value: number): S;
+  /** The whole number next to a real one >= 0. */
+  round(real: S): S;
+  real(whole: S): S;
+  less(a: S, b: S): B;
+  and(a: B, b: B): B;
+  select(condition: B, yes: S, no: S): S;
+  variable(initial: S): Variable<S>;
+  when(condition: B, body: () => void): void;
+  /** while (condition()) body(); what the condition computes is in scope in the body. */
+  loop(condition: () => B, body: () => void): void;
+}
+
+export interface Variable<S> {
+  /** Its value now: later assignments do not change what was read. */
+  get(): S;
+  set(value: S): void;
+}
+
+export const numbers: Code<number, boolean> = {
+  constant: (value) => value,
+  sum: (terms) => terms.reduce((a, b) => a + b),
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: Math.max,
+  min: Math.min,
+  whole: (value) => value,
+  round: (real) => Math.floor(real + 0.5),
+  real: (whole) => whole,
+  less: (a, b) => a < b,
+  and: (a, b) => a && b,
+  select: (condition, yes, no) => (condition ? yes : no),
+  variable(value) {
+    return {
+      get: () => value,
+      set(next) {
+        value = next;
+      },
+    };
+  },
+  when(condition, body) {
+    if (condition) body();
+  },
+  loop(condition, body) {
+    while (condition()) body();
+  },
+};

@@ -1,0 +1,69 @@
+import { ArgumentError, ShapeError } from "../common/errors.ts";
+import type { Numbers } from "../common/numbers.ts";
+import { toTopology } from "../lp/problem.ts";
+import { requireCount } from "../placement/placement.ts";
+import type { Machine } from "./arrangement.ts";
+
+export interface MachineOptions {
+  /** G */
+  gpus: number;
+  /** Slots beyond one per expert: P = E + redundant are in use. */
+  redundant: number;
+  /** Where more than 1 (the default): all replicas of an expert stay within one of so many nodes of equally many GPUs. */
+  nodes?: number;
+  /**
+   * The most slots that a GPU has: one number for all, or one each. (E + redundant) / gpus by default. With more room than P, slots stay unused,
+   * wherever that serves best, and the placement's GPUs may hold unequally many.
+   */
+  slotsPerGpu?: number | Numbers;
+  /** [gpus] tokens per unit of time, 1 by default. */
+  speed?: Numbers;
+}
+
+/** @throws {ArgumentError | ShapeError} A count is none, or the counts do not fit each other. */
+export function checkMachine(experts: number, options: MachineOptions): Machine {
+  const gpus = requireCount("gpus", options.gpus);
+  const { redundant } = options;
+  if (typeof redundant !== "number" || !Number.isInteger(redundant) || redundant < 0) {
+    throw new ArgumentError("redundant", "an integer >= 0", redundant);
+  }
+  const nodes = requireCount("nodes", options.nodes ?? 1);
+  if (gpus % nodes !== 0) throw new ShapeError("gpus", `a multiple of nodes = ${nodes}`, gpus);
+  const used = experts + redundant;
+  const most = experts * (gpus / nodes - 1);
+  if (redundant > most) {
+    throw new ShapeError("redundant", `at most ${most}, every expert on every GPU of its node`, redundant);
+  }
+  if (nodes > 1 && experts % nodes !== 0) throw new ShapeError("nodes", `a divisor of E = ${experts}`, nodes);
+  if (used % nodes !== 0) throw new ShapeError("redundant", `equally many slots on ${nodes} nodes`, redundant);
+
+  // More slots than experts to choose from would stay empty.
+  const capacity = checkSlots(options.slotsPerGpu, gpus, experts, redundant).map((n) => Math.min(n, experts / nodes));
+  const perNode = gpus / nodes;
+  for (let node = 0; node < nodes; node++) {
+    const slots = capacity.subarray(node * perNode, (node + 1) * perNode).reduce((a, b) => a + b);
+    if (slots * nodes < used) {
+      const where = nodes === 1 ? "" : ` on the GPUs of node ${node}`;
+      throw new ShapeError("slotsPerGpu", `at least (E + redundant) / nodes = ${used / nodes} slots${where}`, slots);
+    }
+  }
+  const { speed } = toTopology({ gpus, edges: [] }, options.speed);
+  return { gpus, experts, used, nodes, capacity, speed };
+}
+
+function checkSlots(slots: MachineOptions["slotsPerGpu"], gpus: number, experts: number, redundant: number) {
+  if (slots === undefined) {
+    const each = (experts + redundant) / gpus;
+    if (!Number.isInteger(each)) {
+      const expected = `E + redundant = ${experts} + ${redundant} to be a multiple of gpus = ${gpus}`;
+      const remedy = `Or give slotsPerGpu: ${Math.ceil(each)}, of which some stay unused.`;
+      throw new ShapeError("redundant", expected, redundant, remedy);
+    }
+    return new Int32Array(gpus).fill(each);
+  }
+  if (typeof slots === "number") return new Int32Array(gpus).fill(requireCount("slotsPerGpu", slots));
+  if (slots === null || typeof slots !== "object" || slots.length !== gpus) {
+    throw new ShapeError("slotsPerGpu", `a number, or gpus = ${gpus} numbers`, slots?.length ?? slots);
+  }
+  return Int32Array.from({ length: gpus }, (_, g) => requireCount(`slotsPerGpu[${g}]`, slots[g]));
+}

@@ -1,0 +1,249 @@
+import { ArgumentError, DeviceError, PlacementError, ShapeError, whyNotWebgpu } from "../common/errors.ts";
+import { type FieldsOf, requireObject } from "../common/objects.ts";
+import type { AdapterReport } from "../gpu/device.ts";
+import { watchLoss } from "../gpu/loss.ts";
+import { acquireForLane } from "../lp/device_choice.ts";
+import type { BackendName } from "../lp/solution.ts";
+import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
+import { Placement, type PlacementLike } from "../placement/placement.ts";
+import type { RedundantToOriginal } from "../placement/topologies.ts";
+import { EMPTY, inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
+import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
+import { inGraphOrder } from "./graph_order.ts";
+import { checkHistory, type LoadHistory } from "./history.ts";
+import { type Comparison, type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
+import { checkMachine, type MachineOptions } from "./machine.ts";
+import { type Objective, objectives } from "./objective.ts";
+import { Pacer } from "./pacer.ts";
+import type { SearchContext } from "./search.ts";
+import { checkGraph, optimizeShared, type SharedGraph } from "./shared_graph.ts";
+
+export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "backend" | "device" | "adapter"> {
+  /** What to minimise of the LP-optimal imbalances of the batches: their mean (default), 95th percentile, or the mean of the worst twentieth. */
+  objective?: Objective;
+  /** Time to take, 60,000 by default. The search ends earlier where it has done what it does. */
+  budgetMs?: number;
+  /** An integer; 1 by default. */
+  seed?: number;
+  signal?: AbortSignal;
+  /** Called with the share of the layers that is done, 0 to 1. */
+  onProgress?: (share: number) => void;
+  /**
+   * One replica graph for all layers, up to which expert is which: true for the best found, or LPLB's r2o. With an r2o the slots are in
+   * LPLB's order, too, so that `placementsToJSON(placements, "lplb")` takes them.
+   */
+  sharedTopology?: boolean | RedundantToOriginal;
+  /** Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold. */
+  unchangedWeights?: { placements: readonly PlacementLike[]; slots: number };
+}
+
+const optimizeFields = {
+  ...{ gpus: true, redundant: true, nodes: true, slotsPerGpu: true, speed: true },
+  ...{ backend: true, device: true, adapter: true, objective: true, budgetMs: true, seed: true, signal: true },
+  ...{ onProgress: true, sharedTopology: true, unchangedWeights: true },
+} satisfies FieldsOf<OptimizeOptions>;
+
+export interface OptimizedLayer {
+  /** Imbalance on the recorded batches, of the placement that the search began from (EPLB's, or the one in force) and of the one returned. */
+  recorded: Comparison;
+  /** The same trial on the last quarter, which neither placement was fitted to; none for fewer than 8 batches, or a shared topology. */
+  validation: Comparison | undefined;
+  /** Why the layer keeps what it began with: no better on "recorded" batches, or on "validation"; undefined where it was optimised. */
+  kept: LayerOutcome["kept"];
+  /** Slots whose GPU must load another expert's weights, compared with the placement in force, or else with EPLB's. */
+  moved: number;
+  /** Moves tried. */
+  evaluations: number;
+}
+
+export interface OptimizedPlacements {
+  /** One per layer, all of the same sizes unless slotsPerGpu leaves room. */
+  placements: Placement[];
+  layers: OptimizedLayer[];
+  /** Means over the layers that have tokens; 1 where none has. */
+  recorded: Comparison;
+  sharedTopology: SharedGraph | undefined;
+  evaluations: number;
+  /** "search": it ended by itself, and the same call gives the same answer. "budget": time ran out somewhere. */
+  stoppedBy: "search" | "budget";
+  /** Who solved the LPs. */
+  backend: BackendName;
+  adapter: AdapterReport | undefined;
+  /** Why this backend. */
+  reason: string;
+}
+
+const DEFAULT_BUDGET_MS = 60_000;
+/** Annealing runs: after twice as many moves little gets better. */
+const RUNS = 4;
+
+/**
+ * Looks for the placement of each layer's experts under which the LP balances best.
+ *
+ *   min over placements of  objective over batches of  t*(batch) / (total load / total speed)
+ *
+ * The search begins with EPLB's placement (`rebalanceExperts` of the mean loads), tries moves (a slot to another expert, two slots swapped, two experts
+ * trading places) where prices point and at random, and values each by the cuts that bound t*: see CutPool. It works on batches drawn around the
+ * recorded ones and where they drift (`drawScenarios`), is judged on others, and tried on a last quarter held out; a layer where it is no
+ * better than what it began with keeps that. So no layer is worse on the recorded batches than EPLB's placement with the LP.
+ *
+ * An expert never sits twice on a GPU. A placement is as large as asked: E + redundant slots are in use.
+ *
+ * For a seed the answer is the same on every machine, as far as `stoppedBy` is "search" and the CPU solved; adapters may name another one of several
+ * bottleneck sets. With little time it is still never worse than EPLB's: the search stops where it is, layer by layer in turn.
+ * Not handled: loads besides the experts' (baseLoad); what moving weights costs, other than by a limit.
+ *
+ * @param history  Read, never written or kept.
+ * @throws {ArgumentError | ShapeError | LoadError | PlacementError} The history, a count or an option is not as it should be.
+ * @throws {DeviceError | KernelError} backend is "webgpu" and there is no device, or its compiler refuses a kernel.  @throws the signal's reason, promptly.
+ * @see S. Kirkpatrick et al., Science 220, 1983; DeepSeek EPLB, 2025.
+ */
+export async function optimizePlacement(history: LoadHistory, options: OptimizeOptions): Promise<OptimizedPlacements> {
+  requireObject("options", options, optimizeFields);
+  const histories = checkHistory(history);
+  const machine = checkMachine(history.experts, options);
+  const { objective, budgetMs, seed } = checkOptions(options);
+  const { placements: inForce, movable } = checkInForce(options.unchangedWeights, histories.length, machine);
+  const graph = checkGraph(options.sharedTopology, machine);
+  if (inForce && graph) {
+    throw new ArgumentError("unchangedWeights", "undefined with sharedTopology", inForce, "It moves what it must.");
+  }
+  const { context, pacer, report } = await openSearch(machine, { ...options, objective, budgetMs, seed }, movable);
+
+  const outcomes: LayerOutcome[] = [];
+  const parts = histories.length * (graph ? 2 : 1); // a shared topology is compared with the best for each layer
+  let done = 0;
+  const onPart = () => options.onProgress?.(++done / parts);
+  for (const [layer, one] of histories.entries()) {
+    const base = inForce && rowsOf(inForce[layer]);
+    outcomes.push(await optimizeLayer(one, base && { held: base, base }, context, parts - done));
+    onPart();
+  }
+  let shared: SharedGraph | undefined;
+  if (graph) {
+    const relabelled = await optimizeShared(histories, outcomes, graph, context, onPart);
+    shared = relabelled.graph;
+    outcomes.splice(0, outcomes.length, ...relabelled.outcomes);
+  }
+  const layers = outcomes.map(({ rows, base, recorded, validation, kept, evaluations }): OptimizedLayer => {
+    return { recorded, validation, kept, moved: slotsMoved(base, rows), evaluations };
+  });
+  const { sharedTopology } = options;
+  const ordered = Array.isArray(sharedTopology)
+    ? ({ rows }: LayerOutcome) => inGraphOrder(placementOf(rows), sharedTopology)
+    : ({ base, rows }: LayerOutcome) => placementOf(inOrderOf(base, rows));
+  return {
+    placements: outcomes.map(ordered),
+    layers,
+    recorded: meanRecorded(histories, outcomes),
+    sharedTopology: shared,
+    evaluations: layers.reduce((sum, { evaluations }) => sum + evaluations, 0),
+    stoppedBy: pacer.ranOut ? "budget" : "search",
+    ...report(),
+  };
+}
+
+export type SearchOptions = Required<Pick<OptimizeOptions, "objective" | "budgetMs" | "seed">> &
+  Pick<OptimizeOptions, "backend" | "device" | "adapter" | "signal">;
+
+/** What a search of all layers needs, and who solved its LPs in the end. The time begins to run. @internal */
+export async function openSearch(machine: Machine, options: SearchOptions, movable: number) {
+  const { objective, budgetMs, seed, signal } = options;
+  const pacer = new Pacer(budgetMs, signal);
+  const { find, report } = await solverFor(machine, options, pacer);
+  const context: SearchContext = { machine, objective, find, pacer, seed, movable, kind: "any", runs: RUNS };
+  return { context, pacer, report };
+}
+
+function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed = 1, ...options }: OptimizeOptions) {
+  if (!objectives.includes(objective)) throw new ArgumentError("objective", `"mean", "p95" or "cvar"`, objective);
+  if (typeof budgetMs !== "number" || !(budgetMs >= 0)) throw new ArgumentError("budgetMs", "a number >= 0", budgetMs);
+  if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
+  const { signal, onProgress, backend = "auto" } = options;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new ArgumentError("onProgress", "a function", onProgress);
+  }
+  checkBackend(options);
+  return { objective, budgetMs, seed, backend };
+}
+
+/** The placements in force, or none, and how many slots may move. */
+function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number, machine: Machine) {
+  if (limit === undefined) return { placements: undefined, movable: Infinity };
+  requireObject("unchangedWeights", limit, { placements: true, slots: true });
+  const { placements, slots } = limit;
+  if (typeof slots !== "number" || !Number.isInteger(slots) || slots < 0) {
+    throw new ArgumentError("unchangedWeights.slots", "an integer >= 0", slots);
+  }
+  const name = "unchangedWeights.placements";
+  if (!Array.isArray(placements)) throw new ArgumentError(name, "an array with a Placement per layer", placements);
+  if (placements.length !== layers) throw new ShapeError(name, `${layers}, one per layer`, placements.length);
+  const inForce: Placement[] = [];
+  for (const [layer, given] of (placements as readonly PlacementLike[]).entries()) {
+    const one = `${name}[${layer}]`;
+    const placement = Placement.of(one, given);
+    inForce.push(placement);
+    const { gpus, logicalExperts, physicalExperts, slotsPerGpu } = placement;
+    if (gpus !== machine.gpus) throw new ShapeError(`${one}.gpus`, `gpus = ${machine.gpus}`, gpus);
+    if (logicalExperts !== machine.experts) {
+      throw new ShapeError(`${one}.logicalExperts`, `E = ${machine.experts} as in the history`, logicalExperts);
+    }
+    if (physicalExperts !== machine.used) {
+      throw new ShapeError(`${one}.physicalExperts`, `E + redundant = ${machine.used}`, physicalExperts);
+    }
+    const full = slotsPerGpu.findIndex((count, g) => count > machine.capacity[g]);
+    if (full >= 0) {
+      throw new ShapeError(`${one}.slotsPerGpu[${full}]`, `at most ${machine.capacity[full]}`, slotsPerGpu[full]);
+    }
+    const empty = placement.physicalToLogical.indexOf(EMPTY);
+    if (empty >= 0) throw new PlacementError(`${one}.physicalToLogical[${empty}]`, "an expert in every slot", EMPTY);
+    const lost = placement.replicaCount.indexOf(0);
+    if (lost >= 0) throw new PlacementError(`${one}.physicalToLogical`, `a slot for expert ${lost}`, "none");
+    requireWithinNodes(one, rowsOf(placement), machine);
+  }
+  return { placements: inForce, movable: slots };
+}
+
+function requireWithinNodes(name: string, rows: readonly (readonly number[])[], machine: Machine): void {
+  const home = new Map<number, number>();
+  for (const [g, row] of rows.entries()) {
+    for (const e of row) {
+      const node = nodeOf(machine, g);
+      if ((home.get(e) ?? node) !== node) {
+        throw new PlacementError(name, `all replicas of expert ${e} on one of the ${machine.nodes} nodes`, "several");
+      }
+      home.set(e, node);
+    }
+  }
+}
+
+/** Who solves LPs: as the solver's `backend` says, the CPU where a GPU was not asked for and fails. */
+async function solverFor(machine: Machine, options: SearchOptions, pacer: Pacer) {
+  const { backend = "auto" } = options;
+  let { acquired, reason } = await acquireForLane(machine.gpus, backend, options);
+  const onCpu = bottlenecksOnCpu(pacer);
+  const onGpu = acquired && bottlenecksOnGpu(acquired.device, pacer);
+  const lost = acquired && watchLoss(acquired.device);
+  const find: FindBottlenecks = async (topologies, rows) => {
+    if (!onGpu || !acquired) return onCpu(topologies, rows);
+    try {
+      return await onGpu(topologies, rows);
+    } catch (cause) {
+      await Promise.resolve(); // lets device.lost report first
+      const error = lost?.() ? new DeviceError("The WebGPU device was lost.", { cause }) : cause;
+      const why = whyNotWebgpu(error);
+      if (backend === "webgpu" || why === undefined) throw error;
+      acquired = undefined;
+      reason = why;
+      return onCpu(topologies, rows);
+    }
+  };
+  const report = () => {
+    const name: BackendName = acquired ? "webgpu" : "cpu";
+    return { backend: name, adapter: acquired?.adapter, reason };
+  };
+  return { find, report };
+}
