@@ -3,7 +3,7 @@
 import { bufferUsage, MAP_READ_MODE } from "../src/gpu/constants.ts";
 import { type PassTimer, passTimer } from "../src/gpu/timing.ts";
 import { topologies } from "../src/index.ts";
-import { proofWords } from "../src/lp/kernels/topology_table.ts";
+import { proofWords } from "../src/lp/kernels/proof.ts";
 import { copyTime, gpuTiming } from "./copy.ts";
 import { jobBuffers } from "./gpu_job.ts";
 import { type Bench, quantiles } from "./harness.ts";

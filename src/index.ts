@@ -1,13 +1,14 @@
 export { type Balancer, createBalancer } from "./balancer/balancer.ts";
+export type { ImbalanceInput } from "./balancer/imbalance_input.ts";
 export type { ImbalanceReport } from "./balancer/kernels/imbalance.ts";
 export {
-  type ImbalanceInput,
   type ImbalanceOptions,
   type MeasuredImbalance,
   measureImbalance,
 } from "./balancer/measure_imbalance.ts";
 export type { BalancerMetrics, Histogram } from "./balancer/metrics.ts";
 export { type PrometheusRegistry, registerPrometheusMetrics } from "./balancer/prometheus.ts";
+export { quotaToShares } from "./balancer/quota_to_shares.ts";
 export type { TopkIds } from "./balancer/topk_ids.ts";
 export type {
   Balanced,
@@ -38,8 +39,8 @@ export type {
   NativeGPUDevice,
 } from "./gpu/types.ts";
 export { type Certificate, certify } from "./lp/certify.ts";
-export type { Status } from "./lp/kernels/lane.ts";
-export type { KernelChoice, KernelPlan } from "./lp/kernels/plan.ts";
+export type { KernelChoice, KernelPlan } from "./lp/kernels/choose.ts";
+export type { Status } from "./lp/kernels/proof.ts";
 export { expertPrice } from "./lp/prices.ts";
 export type {
   EdgeLoads,
@@ -65,7 +66,6 @@ export {
   placementsToJSON,
   sharesFromJSON,
 } from "./placement/conventions.ts";
-export { quotaToShares } from "./placement/dispatch_shares.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { replicateHeaviest } from "./placement/replicate_heaviest.ts";

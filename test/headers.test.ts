@@ -1,4 +1,5 @@
 /** What the shaders' headers and the README state of the kernels, against the code. Barriers of *group* are counted in group_costs.test.ts. */
+
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Kernel } from "../src/gpu/pipeline.ts";
@@ -7,8 +8,9 @@ import { canonicalForm } from "../src/lp/kernels/canonical.ts";
 import { specialise } from "../src/lp/kernels/generate.ts";
 import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/lp/kernels/group.ts";
 import { laneKernel } from "../src/lp/kernels/lane.ts";
+import { proofWords } from "../src/lp/kernels/proof.ts";
 import { specialisedKernel } from "../src/lp/kernels/specialised.ts";
-import { proofWords, topologyTable } from "../src/lp/kernels/topology_table.ts";
+import { topologyTable } from "../src/lp/kernels/topology_table.ts";
 import { toTopology } from "../src/lp/problem.ts";
 import { analysed, figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
 

@@ -1,15 +1,17 @@
 import { ArgumentError, DeviceError, whyNotWebgpu } from "../common/errors.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
+import { WORD } from "../gpu/constants.ts";
 import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
 import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
-import { acquireForLane } from "../lp/device_choice.ts";
-import type { KernelPlan } from "../lp/kernels/plan.ts";
-import { proofWords } from "../lp/kernels/topology_table.ts";
+import { acquireDevice } from "../lp/device_choice.ts";
+import type { KernelPlan } from "../lp/kernels/choose.ts";
+import { proofWords } from "../lp/kernels/proof.ts";
 import type { BackendName } from "../lp/solution.ts";
 import { type Active, requireActive } from "../placement/active.ts";
+import { widestReplica } from "../placement/per_layer.ts";
 import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
-import { type CheckedRank, type GpuBalance, gpuBalance, lostDeviceError } from "./gpu_balance.ts";
+import { type CheckedRank, GpuBalance } from "./gpu_balance.ts";
 import { livingOf } from "./living.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
 import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens, rankFields } from "./options.ts";
@@ -88,11 +90,11 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
 
 /** The stages on the device that `options` come to, or why it is the CPU. */
 async function findGpu(options: CheckedOptions): Promise<{ gpu: GpuBalance | undefined; reason: string }> {
-  const { backend, placements, maxTokens, topK } = options;
-  const { acquired, reason } = await acquireForLane(placements[0].gpus, backend, options);
+  const { backend, maxTokens, topK } = options;
+  const { acquired, reason } = await acquireDevice(backend, options);
   if (!acquired) return { gpu: undefined, reason };
   try {
-    return { gpu: await gpuBalance(acquired.device, { ...options, maxAssignments: maxTokens * topK }), reason };
+    return { gpu: await GpuBalance.create(acquired.device, { ...options, maxAssignments: maxTokens * topK }), reason };
   } catch (error) {
     const refused = backend === "auto" ? whyNotWebgpu(error) : undefined;
     if (refused === undefined) throw error;
@@ -117,7 +119,9 @@ class TopkBalancer implements Balancer {
   }
 
   get plan(): KernelPlan {
-    return this.gpu ? { kernel: "lane", reason: LANE_ALONE } : { kernel: "cpu", reason: this.reason };
+    return this.gpu
+      ? { kernel: this.gpu.stages.solver.variant.name, reason: AS_DATA }
+      : { kernel: "cpu", reason: this.reason };
   }
 
   get device(): GPUDevice | undefined {
@@ -139,7 +143,7 @@ class TopkBalancer implements Balancer {
     const { options } = this;
     await this.replaceLostDevice();
     const result = this.gpu
-      ? await this.onGpu(this.gpu, () => this.gpu!.balance(topkIds, checkedRank, options.timestamps === true))
+      ? await this.gpu.balance(topkIds, checkedRank, options.timestamps === true)
       : await this.onCpu().balance(topkIds, checkedRank);
     const before = checkedRank?.before ?? new Int32Array(result.counts.length);
     const { balanced, finishedOnCpu } = judgeBalance(options, topkIds, before, result, this.backend);
@@ -151,31 +155,20 @@ class TopkBalancer implements Balancer {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     const { placements, speeds } = this.options;
     const checked = requireActive(active, placements[0].gpus);
-    const applied = this.previous.then(() => {
+    const applied = this.previous.then(async () => {
       const living = livingOf(placements, speeds, checked);
-      this.options = { ...this.options, living };
-      this.gpu?.setLiving(living);
+      await this.gpu?.setLiving(living);
       this.cpu?.setLiving(living);
+      this.options = { ...this.options, living };
     });
     this.previous = applied.catch(() => {});
     return applied;
   }
 
-  /** A device that was lost makes the pending call reject, whatever the failure looked like. */
-  private async onGpu<T>(gpu: GpuBalance, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (cause) {
-      await Promise.resolve(); // lets device.lost report first
-      const lost = gpu.lost();
-      throw lost ? lostDeviceError(lost, cause) : cause;
-    }
-  }
-
   private async replaceLostDevice(): Promise<void> {
-    const lost = this.gpu?.lost();
+    const lost = this.gpu?.stages.job.lost();
     if (!lost) return;
-    if (!this.options.recover) throw lostDeviceError(lost);
+    if (!this.options.recover) throw lost;
     const { device, ...rest } = this.options; // the caller's is the one that is lost
     try {
       const { gpu, reason } = await findGpu(rest);
@@ -205,10 +198,10 @@ class TopkBalancer implements Balancer {
     const rank = counts && before && { counts, before };
     stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
     for (const [source, target] of [
-      [stages.own.quota, quota],
-      [stages.own.outOfRange, outOfRange],
-      [stages.own.unserved, unserved],
-      [stages.own.proof, proof],
+      [stages.job.buffers.quota, quota],
+      [stages.job.buffers.outOfRange, outOfRange],
+      [stages.job.buffers.unserved, unserved],
+      [stages.job.buffers.proof, proof],
     ] as const) {
       if (target) encoder.copyBufferToBuffer(source, 0, target.buffer, target.offset ?? 0, target.size ?? 0);
     }
@@ -234,8 +227,8 @@ class TopkBalancer implements Balancer {
   private requireGpu(): GpuBalance {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     if (!this.gpu) throw new DeviceError(`This balancer works on the CPU: use balance, or backend "webgpu".`);
-    const lost = this.gpu.lost();
-    if (lost) throw lostDeviceError(lost);
+    const lost = this.gpu.stages.job.lost();
+    if (lost) throw lost;
     return this.gpu;
   }
 
@@ -251,7 +244,7 @@ class TopkBalancer implements Balancer {
     const idBytes = layers * assignments * WORD;
     const countBytes = layers * logicalExperts * WORD;
     const quotaBytes = layers * physicalExperts * WORD;
-    const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+    const width = widestReplica(placements);
     const wanted = (name: string, slice: BufferSlice | undefined, bytes: number, usage: Usage) =>
       slice === undefined ? undefined : bindingOf(device, name, slice, bytes, usage);
     const bindings = {
@@ -293,6 +286,5 @@ const bufferFields = {
   ...{ quota: true, shares: true, outOfRange: true, unserved: true, proof: true },
 } satisfies FieldsOf<BalancerBuffers>;
 
-const WORD = 4;
-const LANE_ALONE = "One dispatch solves all layers, whose placements may differ, with the topology as data.";
+const AS_DATA = "One dispatch solves all layers, whose placements may differ, with the topology as data.";
 const DESTROYED = "This balancer was destroyed. Create a new one.";

@@ -1,6 +1,7 @@
 import { Pauses } from "../common/pauses.ts";
 import { cpuBackend } from "../lp/backend_cpu.ts";
 import type { Loads } from "../lp/problem.ts";
+import { ofLayer } from "../placement/per_layer.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { Living } from "./living.ts";
 import type { BalanceResult, BalanceShape } from "./result.ts";
@@ -33,7 +34,7 @@ export function cpuBalance(shape: BalanceShape, skipBelow: number): CpuBalance {
     const assignments = ids.length / layers;
     const { active, slots: livingSlots, topologies } = living;
     const { gpus } = topologies[0];
-    const slotsOf = (l: number) => livingSlots[l % livingSlots.length];
+    const slotsOf = (l: number) => ofLayer(livingSlots, l);
     const own = count(ids, layers, experts);
     const counts = rank ? rank.counts.slice() : own.counts;
     const quota = new Int32Array(layers * slots);
@@ -65,7 +66,7 @@ export function cpuBalance(shape: BalanceShape, skipBelow: number): CpuBalance {
       if (pauses.due) await pauses.take();
       if (result.skipped[l]) continue;
       const loads: Loads = { batch: 1, tokens: "integer", expertLoad: layer(counts, experts, l), baseLoad: undefined };
-      solvers[l % solvers.length].solveOne(loads, 0, {
+      ofLayer(solvers, l).solveOne(loads, 0, {
         quota: layer(late ? previous : quota, slots, l),
         member: result.member.subarray(l * gpus, (l + 1) * gpus),
         iterations: result.iterations.subarray(l, l + 1),
@@ -88,7 +89,7 @@ export function cpuBalance(shape: BalanceShape, skipBelow: number): CpuBalance {
     solvers = living.topologies.map(cpuBackend);
     for (const p of previous.keys()) {
       const slot = p % slots;
-      const { gpuOf } = placements[Math.floor(p / slots) % placements.length];
+      const { gpuOf } = ofLayer(placements, Math.floor(p / slots));
       if (living.active?.[gpuOf[slot]] === 0) previous[p] = 0;
     }
   }

@@ -3,6 +3,7 @@ import { cpuBackend } from "../lp/backend_cpu.ts";
 import type { Loads } from "../lp/problem.ts";
 import { type BackendName, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
 import type { Slots } from "../placement/living_slots.ts";
+import { ofLayer, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
@@ -60,9 +61,9 @@ export function judgeBalance(
   const status: LayerStatus[] = [];
   const finished = new Set<number>(); // on the CPU
 
-  const placementOf = (layer: number) => placements[layer % placements.length];
-  const slotsOf = (layer: number) => livingSlots[layer % livingSlots.length];
-  const topologyOf = (layer: number) => topologies[layer % topologies.length];
+  const placementOf = (layer: number) => ofLayer(placements, layer);
+  const slotsOf = (layer: number) => ofLayer(livingSlots, layer);
+  const topologyOf = (layer: number) => ofLayer(topologies, layer);
   const loadsOf = (layer: number): Loads => ({
     batch: 1,
     tokens: "integer",
@@ -138,7 +139,7 @@ export function judgeBalance(
       };
     },
     shares() {
-      const width = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+      const width = widestReplica(placements);
       const all = new Float32Array(layers * experts * width);
       for (let layer = 0; layer < layers; layer++) {
         const expertLoad = loadsOf(layer).expertLoad as Int32Array;

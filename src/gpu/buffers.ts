@@ -1,6 +1,6 @@
 import { ArgumentError } from "../common/errors.ts";
 import { requireObject } from "../common/objects.ts";
-import { bufferUsage } from "./constants.ts";
+import { bufferUsage, WORD } from "./constants.ts";
 import { requireOrigin } from "./origin.ts";
 import type { BufferSlice, GPUBufferBindingLike } from "./types.ts";
 
@@ -32,7 +32,7 @@ export function bindingOf(
   if ((buffer.usage & usage.flag) === 0) {
     throw new ArgumentError(`${name}.usage`, `GPUBufferUsage.${usage.name} among its flags`, buffer.usage);
   }
-  return { buffer: buffer as GPUBuffer, offset, size: Math.max(WORD, bytes) };
+  return { buffer: buffer as GPUBuffer, offset, size: Math.max(WORD, bytes) }; // bindings are not empty
 }
 
 /** A dispatch may not write a part of a buffer of which it reads another part: WebGPU would refuse the submit. */
@@ -48,11 +48,9 @@ export function requireDistinct(
 }
 
 /** Writes all of the data. A queue is never given none, which ends Deno 2.9 (a panic of the whole process). */
-export function write(device: GPUDevice, buffer: GPUBuffer, data: Int32Array | Uint32Array): void {
+export function write(device: GPUDevice, buffer: GPUBuffer, data: Int32Array | Uint32Array | Float32Array): void {
   if (data.length > 0) device.queue.writeBuffer(buffer, 0, data as Int32Array<ArrayBuffer>);
 }
-
-const WORD = 4; // bindings are not empty
 
 function isBinding(slice: BufferSlice): slice is GPUBufferBindingLike {
   return typeof slice === "object" && slice !== null && "buffer" in slice;

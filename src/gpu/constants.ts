@@ -7,5 +7,7 @@ export const bufferUsage = {
   STORAGE: 0x0080,
   QUERY_RESOLVE: 0x0200,
 } as const;
+/** Bytes of what a buffer holds: u32, i32 and f32. */
+export const WORD = 4;
 export const MAP_READ_MODE = 0x0001;
 export const COMPUTE_STAGE = 0x4;

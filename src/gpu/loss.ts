@@ -1,12 +1,17 @@
 import { DeviceError } from "../common/errors.ts";
 
+const watched = new WeakMap<GPUDevice, { loss?: GPUDeviceLostInfo }>();
+
 /** Watches a device: returns what tells of its loss, undefined as long as it lives. */
 export function watchLoss(device: GPUDevice): () => GPUDeviceLostInfo | undefined {
-  let lost: GPUDeviceLostInfo | undefined;
-  device.lost.then((info) => {
-    lost = info;
-  });
-  return () => lost;
+  const known = watched.get(device) ?? {};
+  if (!watched.has(device)) {
+    watched.set(device, known);
+    device.lost.then((info) => {
+      known.loss = info;
+    });
+  }
+  return () => known.loss;
 }
 
 /** The error of a call that meets a lost device. */

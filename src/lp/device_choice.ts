@@ -1,7 +1,6 @@
 /** Which device works for whoever asks once, and not for a solver that times both sides. */
-import { ArgumentError, whyNotWebgpu } from "../common/errors.ts";
+import { whyNotWebgpu } from "../common/errors.ts";
 import { type AcquiredDevice, type AdapterChoice, requestDevice, resolveChoice, sharedDevice } from "../gpu/device.ts";
-import { MAX_GPUS_LANE } from "./kernels/lane.ts";
 import type { backends, SolverOptions } from "./solver_options.ts";
 
 interface Choice {
@@ -9,31 +8,11 @@ interface Choice {
   reason: string;
 }
 
-const TOO_MANY_GPUS = `The WebGPU kernel takes at most ${MAX_GPUS_LANE} GPUs.`;
-
 type DeviceOptions = Pick<SolverOptions, "device" | "adapter">;
 
 /** The caller's device, or the shared one of an adapter.  @throws {DeviceError} There is none. */
 export function findDevice({ device, adapter }: DeviceOptions): Promise<AcquiredDevice> {
   return device ? requestDevice({ device }) : sharedDevice(adapter);
-}
-
-/**
- * The device of who solves with *lane* alone, or why there is none and the CPU answers.
- *
- * @throws {DeviceError} backend is "webgpu", and there is none.  @throws {ArgumentError} backend is "webgpu", and lane does not take so many GPUs.
- *
- * @internal
- */
-export async function acquireForLane(
-  gpus: number,
-  backend: (typeof backends)[number],
-  options: DeviceOptions,
-): Promise<Choice> {
-  if (backend === "cpu" || gpus <= MAX_GPUS_LANE) return acquireDevice(backend, options);
-  const limit = `at most ${MAX_GPUS_LANE} on backend "webgpu"`;
-  if (backend === "webgpu") throw new ArgumentError("gpus", limit, gpus, `Use backend "cpu" or "auto".`);
-  return { acquired: undefined, reason: TOO_MANY_GPUS };
 }
 
 /**

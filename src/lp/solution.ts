@@ -1,6 +1,6 @@
 import type { AdapterReport } from "../gpu/device.ts";
 import { cutBound, insideLoad } from "./cut.ts";
-import type { Status } from "./kernels/lane.ts";
+import type { Status } from "./kernels/proof.ts";
 import type { Loads, TokenMode } from "./problem.ts";
 import { NO_REPLICA, type Topology } from "./topology.ts";
 

@@ -8,8 +8,8 @@ import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
+import { type KernelPlan, kernelChoices } from "./kernels/choose.ts";
 import { MAX_GPUS_LANE } from "./kernels/lane.ts";
-import { type KernelPlan, kernelChoices } from "./kernels/plan.ts";
 import { type Leveller, leveller } from "./level.ts";
 import {
   type EdgeLoads,

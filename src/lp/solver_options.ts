@@ -7,7 +7,7 @@ import { type AdapterChoice, resolveChoice } from "../gpu/device.ts";
 import type { GPUDeviceLike } from "../gpu/types.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
 import { Placement } from "../placement/placement.ts";
-import type { KernelChoice } from "./kernels/plan.ts";
+import type { KernelChoice } from "./kernels/choose.ts";
 import {
   checkLoads,
   type EdgeLoads,

@@ -1,8 +1,9 @@
 /** Placements as vLLM, SGLang, EPLB, LPLB and TensorRT-LLM write them. */
 import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
 import { requireNoneMisspelt } from "../common/objects.ts";
-import { readShares, widthOf } from "./dispatch_shares.ts";
+import { readShares } from "./dispatch_shares.ts";
 import { csrNames, type Fields, type LayerMaps, type MapNames, readCompressed, readMaps, readRows } from "./maps.ts";
+import { widestReplica } from "./per_layer.ts";
 import { EMPTY, Placement, type PlacementLike, requireCount, requireLayers } from "./placement.ts";
 import { redundantToOriginal } from "./redundant_to_original.ts";
 import { requireRedundantToOriginal } from "./topologies.ts";
@@ -110,7 +111,7 @@ function startOffsets({ replicaCount }: Placement): number[] {
 }
 
 function paddedSlots(placements: readonly Placement[]): number[][][] {
-  const width = widthOf(placements);
+  const width = widestReplica(placements);
   return placements.map(({ logicalExperts, logicalToPhysical, maxReplicas }) =>
     Array.from({ length: logicalExperts }, (_, e) => [
       ...logicalToPhysical.subarray(e * maxReplicas, (e + 1) * maxReplicas),

@@ -1,10 +1,19 @@
-import { bufferUsage, MAP_READ_MODE } from "../gpu/constants.ts";
+import { WORD } from "../gpu/constants.ts";
+import { createJob } from "../gpu/job.ts";
 import { bind } from "../gpu/pipeline.ts";
 import { cutBound, insideLoad } from "../lp/cut.ts";
 import { exactSolver } from "../lp/exact.ts";
-import { compileLane, decodeProofs, encodeSolve, solveParams } from "../lp/kernels/lane.ts";
-import { proofWords, topologyTable } from "../lp/kernels/topology_table.ts";
+import { variantFor } from "../lp/kernels/choose.ts";
+import { decodeProofs, proofWords } from "../lp/kernels/proof.ts";
+import {
+  encodeSolve,
+  LONGEST_DISPATCH,
+  type LpKernel,
+  SOLVE_PARAMS_BYTES,
+  solveParams,
+} from "../lp/kernels/variant.ts";
 import type { Topology } from "../lp/topology.ts";
+import { UNITS } from "../lp/units.ts";
 import type { Pacer } from "./pacer.ts";
 
 /** The optima of K placements on n batches, and what proves them. */
@@ -37,82 +46,80 @@ export function bottlenecksOnCpu(pacer: Pacer): FindBottlenecks {
   };
 }
 
-/** Shares become whole units, this many in a batch, as the kernel wants them: what that rounds off is about 1e-9. */
-const UNITS = 2 ** 30;
-const WORD = 4;
-/** LPs in one dispatch at most: some drivers reset a GPU that is busy for seconds. */
-const LONGEST_DISPATCH = 65536;
-
 /**
  * In one dispatch for all placements: LP p solves batch floor(p / K) on the topology of record p % K. What the kernel cannot close, and that is rare, the CPU
  * solves again.
+ *
+ * @throws {DeviceError} The device was lost, or no kernel takes the topologies on it.
  */
 export function bottlenecksOnGpu(device: GPUDevice, pacer: Pacer): FindBottlenecks {
   return async (topologies, rows) => {
-    const { gpus, experts, slots, equalSpeeds } = topologies[0];
+    const { gpus, experts } = topologies[0];
     const count = topologies.length;
     const n = rows.length / experts;
-    const table = topologyTable(topologies);
-    const kernel = await compileLane(device, table, equalSpeeds);
-    const words = proofWords(gpus);
-    const rowBytes = WORD * Math.max(experts, slots, words) * count;
-    const most = Math.floor(Math.min(LONGEST_DISPATCH / count, device.limits.maxStorageBufferBindingSize / rowBytes));
-    const chunk = Math.max(1, Math.min(n, most));
-    const { STORAGE, COPY_DST, COPY_SRC, UNIFORM, MAP_READ } = bufferUsage;
-    const made: GPUBuffer[] = [];
-    const buffer = (label: string, bytes: number, usage: GPUBufferUsageFlags) => {
-      const size = Math.max(16, bytes);
-      made.push(device.createBuffer({ label: `placements ${label}`, size, usage }));
-      return made[made.length - 1];
-    };
+    const kernel = await variantFor(device, topologies).compile(device, topologies);
+    const { chunk, job } = jobFor(device, topologies, kernel, n);
     try {
-      const topology = buffer("topology", table.data.byteLength, STORAGE | COPY_DST);
-      const load = buffer("load", chunk * count * experts * WORD, STORAGE | COPY_DST);
-      const quota = buffer("quota", chunk * count * slots * WORD, STORAGE);
-      const proof = buffer("proof", chunk * count * words * WORD, STORAGE | COPY_SRC);
-      const params = buffer("params", 32, UNIFORM | COPY_DST);
-      const readback = buffer("readback", chunk * count * words * WORD, MAP_READ | COPY_DST);
-      const parts = { topology, load, base: load, skip: load, quota, proof, params }; // base and skip are not read
-      const group = bind(
-        device,
-        kernel,
-        Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, { buffer: part }])),
-      );
-      device.queue.writeBuffer(topology, 0, table.data);
+      const { table, ...parts } = job.bindings;
+      const { load } = parts;
+      const bindings = { [kernel.table.name]: table, base: load, skip: load, ...parts }; // base and skip are not read
+      const group = bind(device, kernel.compiled, bindings);
       const member = new Uint8Array(count * n * gpus);
       const again = exactSolverOf(topologies, rows, member, n);
       for (let first = 0; first < n; first += chunk) {
         await pacer.breathe();
-        const batches = Math.min(chunk, n - first);
-        const lps = batches * count;
-        const loads = new Int32Array(lps * experts);
-        for (let i = 0; i < loads.length; i++) {
-          const batch = first + Math.floor(i / experts / count);
-          loads[i] = Math.round(rows[batch * experts + (i % experts)] * UNITS);
-        }
-        device.queue.writeBuffer(load, 0, loads);
-        device.queue.writeBuffer(params, 0, solveParams(lps, table, { hasBase: false, hasSkip: false }));
-        const encoder = device.createCommandEncoder({ label: "placements" });
-        const pass = encoder.beginComputePass({ label: "placements" });
-        encodeSolve(device, pass, kernel, group, lps);
-        pass.end();
-        encoder.copyBufferToBuffer(proof, 0, readback, 0, lps * words * WORD);
-        device.queue.submit([encoder.finish()]);
-        await readback.mapAsync(MAP_READ_MODE, 0, lps * words * WORD);
-        const proofs = new Uint32Array(readback.getMappedRange(0, lps * words * WORD).slice(0));
-        readback.unmap();
+        const lps = Math.min(chunk, n - first) * count;
+        const work = {
+          upload: {
+            load: unitsOf(rows.subarray(first * experts, (first + chunk) * experts), experts, count),
+            params: solveParams(lps, kernel.sizes, { hasBase: false, hasSkip: false }),
+          },
+          record(encoder: GPUCommandEncoder) {
+            const pass = encoder.beginComputePass({ label: "placements" });
+            encodeSolve(device, pass, kernel, group, lps);
+            pass.end();
+          },
+          bytes: { proof: lps * proofWords(gpus) * WORD },
+        };
+        const proofs = await job.run(work, ({ proof }) => proof.slice());
         const sets = decodeProofs(proofs, lps, gpus).member;
         for (let p = 0; p < lps; p++) {
           const batch = first + Math.floor(p / count);
-          if (proofs[p * words] !== 0) again(p % count, batch);
+          if (proofs[p * proofWords(gpus)] !== 0) again(p % count, batch);
           else member.set(sets.subarray(p * gpus, (p + 1) * gpus), ((p % count) * n + batch) * gpus);
         }
       }
       return { member, imbalance: imbalances(topologies, rows, member) };
     } finally {
-      for (const one of made) one.destroy();
+      job.destroy();
     }
   };
+}
+
+/** Buffers for as many of n batches on all topologies as one dispatch may solve. */
+function jobFor(device: GPUDevice, topologies: readonly Topology[], { table }: LpKernel, n: number) {
+  const { gpus, experts, slots } = topologies[0];
+  const words = proofWords(gpus);
+  const rowBytes = WORD * Math.max(experts, slots, words) * topologies.length;
+  const { maxStorageBufferBindingSize: largest } = device.limits;
+  const most = Math.floor(Math.min(LONGEST_DISPATCH / topologies.length, largest / rowBytes));
+  const chunk = Math.max(1, Math.min(n, most));
+  const bytes = (perLp: number) => chunk * topologies.length * perLp * WORD;
+  const contents = { load: bytes(experts), quota: bytes(slots), proof: bytes(words), params: SOLVE_PARAMS_BYTES };
+  const options = { label: "placements", remedy: LOST, outputs: ["proof"] } as const;
+  return { chunk, job: createJob(device, { ...contents, table: table.data }, options) };
+}
+
+const LOST = 'Search again, or use backend "auto" or "cpu".';
+
+/** Each batch, as whole units of its total, once for each of `count` topologies. */
+function unitsOf(rows: Float64Array, experts: number, count: number): Int32Array {
+  const loads = new Int32Array(rows.length * count);
+  for (let i = 0; i < loads.length; i++) {
+    const batch = Math.floor(i / experts / count);
+    loads[i] = Math.round(rows[batch * experts + (i % experts)] * UNITS);
+  }
+  return loads;
 }
 
 /** Solves batch `lp` of placement `i` on the CPU, into `member` [K, n, G]. */

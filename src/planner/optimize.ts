@@ -1,8 +1,7 @@
-import { ArgumentError, DeviceError, PlacementError, ShapeError, whyNotWebgpu } from "../common/errors.ts";
+import { ArgumentError, PlacementError, ShapeError, whyNotWebgpu } from "../common/errors.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import type { AdapterReport } from "../gpu/device.ts";
-import { watchLoss } from "../gpu/loss.ts";
-import { acquireForLane } from "../lp/device_choice.ts";
+import { acquireDevice } from "../lp/device_choice.ts";
 import type { BackendName } from "../lp/solution.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
 import { Placement, type PlacementLike } from "../placement/placement.ts";
@@ -150,7 +149,7 @@ export type SearchOptions = Required<Pick<OptimizeOptions, "objective" | "budget
 export async function openSearch(machine: Machine, options: SearchOptions, movable: number) {
   const { objective, budgetMs, seed, signal } = options;
   const pacer = new Pacer(budgetMs, signal);
-  const { find, report } = await solverFor(machine, options, pacer);
+  const { find, report } = await solverFor(options, pacer);
   const context: SearchContext = { machine, objective, find, pacer, seed, movable, kind: "any", runs: RUNS };
   return { context, pacer, report };
 }
@@ -221,19 +220,16 @@ function requireWithinNodes(name: string, rows: readonly (readonly number[])[], 
 }
 
 /** Who solves LPs: as the solver's `backend` says, the CPU where a GPU was not asked for and fails. */
-async function solverFor(machine: Machine, options: SearchOptions, pacer: Pacer) {
+async function solverFor(options: SearchOptions, pacer: Pacer) {
   const { backend = "auto" } = options;
-  let { acquired, reason } = await acquireForLane(machine.gpus, backend, options);
+  let { acquired, reason } = await acquireDevice(backend, options);
   const onCpu = bottlenecksOnCpu(pacer);
   const onGpu = acquired && bottlenecksOnGpu(acquired.device, pacer);
-  const lost = acquired && watchLoss(acquired.device);
   const find: FindBottlenecks = async (topologies, rows) => {
     if (!onGpu || !acquired) return onCpu(topologies, rows);
     try {
       return await onGpu(topologies, rows);
-    } catch (cause) {
-      await Promise.resolve(); // lets device.lost report first
-      const error = lost?.() ? new DeviceError("The WebGPU device was lost.", { cause }) : cause;
+    } catch (error) {
       const why = whyNotWebgpu(error);
       if (backend === "webgpu" || why === undefined) throw error;
       acquired = undefined;

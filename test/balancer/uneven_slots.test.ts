@@ -124,10 +124,11 @@ describe("encode", () => {
     const skipBelow = (below + above) / 2; // two layers are below
     const topologies = placements.map((placement) => toTopology(placement, undefined));
     const sizes = { layers: L, maxAssignments: K * T, skipBelow, late: false };
-    const { own, encode, destroy } = await createStages(device, { placements, topologies, ...sizes });
+    const stages = await createStages(device, { placements, topologies, ...sizes });
+    const own = stages.job.buffers;
     device.queue.writeBuffer(own.ids, 0, ids as Int32Array<ArrayBuffer>);
     const encoder = device.createCommandEncoder();
-    encode(encoder, { ids: { buffer: own.ids }, physical: { buffer: own.physical } }, K * T, false);
+    stages.encode(encoder, { ids: { buffer: own.ids }, physical: { buffer: own.physical } }, K * T, false);
     device.queue.submit([encoder.finish()]);
     const words = async (name: keyof typeof own) => {
       const { size } = own[name];
@@ -148,6 +149,6 @@ describe("encode", () => {
     for (const [layer, placement] of placements.entries()) {
       if (skipped[layer]) expect([...rowOf(quota, layer, slots)]).toEqual(evenSplit(placement, counts[layer]));
     }
-    destroy();
+    stages.destroy();
   });
 });

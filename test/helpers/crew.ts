@@ -63,7 +63,7 @@ export async function livingFaults(asked: AskedOfSome, balanced: Balanced): Prom
       after.idleTokens[l],
       load.reduce((sum, tokens) => sum + max - tokens, 0),
     );
-    if (mean > 0 && Math.abs(after.imbalance[l] - max / mean) > 1e-6) found.push(`layer ${l}: imbalance`);
+    if (mean > 0 && Math.abs((after.imbalance[l] * mean) / max - 1) > 1e-6) found.push(`layer ${l}: imbalance`);
     for (const [g, tokens] of rowOf(before.gpuLoad, l, gpus).entries()) if (!active[g]) expect("before", tokens, 0);
     expect(
       "tokens before",

@@ -1,6 +1,6 @@
 /** Runs the group kernel alone and checks its answers against the exact solver and the twin. */
 import { compile, type Kernel } from "../../src/gpu/pipeline.ts";
-import { compileGroup, type GroupVariant, groupKernel, subgroupKernel } from "../../src/lp/kernels/group.ts";
+import { compileGroup, type GroupLanes, groupKernel, subgroupKernel } from "../../src/lp/kernels/group.ts";
 import { groupTable } from "../../src/lp/kernels/group_table.ts";
 import type { Loads } from "../../src/lp/problem.ts";
 import type { Topology } from "../../src/lp/topology.ts";
@@ -11,10 +11,10 @@ export { device };
 export const workgroup = { kernel: "workgroup", lanes: 64 } as const;
 /** As narrow as the software adapter's subgroups are. */
 export const subgroup = { kernel: "subgroup", lanes: device.adapterInfo.subgroupMinSize! } as const;
-export const variants: GroupVariant[] = [workgroup, subgroup];
+export const variants: GroupLanes[] = [workgroup, subgroup];
 
 interface Options {
-  variant?: GroupVariant;
+  variant?: GroupLanes;
   grid?: [number, number];
   skip?: Uint32Array;
   edit?: Edit;

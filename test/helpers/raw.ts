@@ -1,4 +1,5 @@
 /** Runs a solving kernel alone and checks what it leaves in its buffers, before the host judges it or the CPU closes a gap. */
+
 import { expect } from "vitest";
 import { seeded } from "../../src/common/random.ts";
 import { sharedDevice } from "../../src/gpu/device.ts";
@@ -7,9 +8,11 @@ import { cutBound, insideLoad } from "../../src/lp/cut.ts";
 import { exactSolver } from "../../src/lp/exact.ts";
 import { canonicalForm } from "../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../src/lp/kernels/generate.ts";
-import { compileLane, decodeProofs, type Status, solveParams, statuses, WORKGROUP } from "../../src/lp/kernels/lane.ts";
+import { compileLane, WORKGROUP } from "../../src/lp/kernels/lane.ts";
+import { decodeProofs, proofWords, type Status, statuses } from "../../src/lp/kernels/proof.ts";
 import { compileSpecialised, labelTable } from "../../src/lp/kernels/specialised.ts";
-import { proofWords, type TopologyTable, topologyTable } from "../../src/lp/kernels/topology_table.ts";
+import { type TopologyTable, topologyTable } from "../../src/lp/kernels/topology_table.ts";
+import { solveParams } from "../../src/lp/kernels/variant.ts";
 import { type Loads, toTopology } from "../../src/lp/problem.ts";
 import type { Topology } from "../../src/lp/topology.ts";
 import { Placement } from "../../src/placement/placement.ts";

@@ -69,7 +69,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/gpu\/pipeline\.ts$/, ["test/gpu/pipeline.test.ts"]],
   [/^src\/gpu\/buffers\.ts$/, ["test/lp/solver_encode.test.ts", ...balancerTests("encode")]],
   [
-    /^src\/lp\/kernels\/(?:canonical|generate|plan|wgsl_field|specialised)\.ts$|^shaders\/lp\/specialised\.wgsl$/,
+    /^src\/lp\/kernels\/(?:canonical|choose|generate|wgsl_field|specialised)\.ts$|^shaders\/lp\/specialised\.wgsl$/,
     kernelTests("specialised_costs", "specialised"),
   ],
   [

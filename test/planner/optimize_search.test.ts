@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../src/common/random.ts";
-import { optimizePlacement, Placement, solveLoadBalanceLP } from "../../src/index.ts";
+import { optimizePlacement, Placement, requestDevice, solveLoadBalanceLP } from "../../src/index.ts";
 import { topologyOfPlacement } from "../../src/lp/topology.ts";
 import { Arrangement, type Machine, placementOf, type Rows, rowsOf } from "../../src/planner/arrangement.ts";
 import { bottlenecksOnCpu, bottlenecksOnGpu } from "../../src/planner/bottlenecks.ts";
@@ -177,6 +177,24 @@ describe("on the GPU", () => {
       for (const [i, t] of cpu.imbalance.entries()) expect(Math.abs(gpu.imbalance[i] - t)).toBeLessThan(1e-6);
     }
     device.destroy();
+  });
+
+  test("so does one for more GPUs than lane takes", async () => {
+    const { device } = await requestDevice({ adapter: "software" });
+    const speed = new Float64Array(80).fill(1);
+    const placements = [1, 2, 3].map((seed) => randomPlacement(seeded(seed), 80, 2, 40, 3));
+    const topologies = placements.map((placement) => topologyOfPlacement(placement, speed));
+    const random = seeded(7);
+    const share = new Float64Array(4 * 120);
+    for (let i = 0; i < share.length; i++) share[i] = random.next() ** 3;
+    for (let lp = 0; lp < 4; lp++) {
+      const row = share.subarray(lp * 120, (lp + 1) * 120);
+      const total = row.reduce((a, b) => a + b);
+      for (const e of row.keys()) row[e] /= total;
+    }
+    const [cpu, gpu] = [await onCpu(topologies, share), await bottlenecksOnGpu(device, pacer)(topologies, share)];
+    expect(gpu.imbalance).toHaveLength(12);
+    for (const [i, t] of cpu.imbalance.entries()) expect(Math.abs(gpu.imbalance[i] - t)).toBeLessThan(1e-6);
   });
 
   test("finds what the CPU finds", async () => {

@@ -1,8 +1,8 @@
 import { ShapeError } from "../../common/errors.ts";
+import { WORD } from "../../gpu/constants.ts";
 import type { Slots } from "../../placement/living_slots.ts";
+import { widestReplica } from "../../placement/per_layer.ts";
 import { METRICS_WORDS } from "./imbalance.ts";
-
-const WORD = 4;
 
 /** Ids that one workgroup of `count` and `remap` walks: long enough to pay for its table of experts, short enough to spread. */
 export const CHUNK = 2048;
@@ -32,7 +32,7 @@ const DEAD = 2 ** 31;
 /** X, and the words of a record. */
 function recordOf(placements: readonly Slots[]) {
   const { gpus, logicalExperts } = placements[0];
-  const replicas = placements.reduce((most, { maxReplicas }) => Math.max(most, maxReplicas), 0);
+  const replicas = widestReplica(placements);
   return { replicas, stride: logicalExperts * (1 + replicas) + gpus + 2 };
 }
 

@@ -1,4 +1,5 @@
 import type { Slots } from "../../placement/living_slots.ts";
+import { ofLayer } from "../../placement/per_layer.ts";
 import type { ImbalanceReport } from "../kernels/imbalance.ts";
 
 /**
@@ -28,7 +29,7 @@ export function imbalance(
   for (let layer = 0; layer < layers; layer++) {
     const load = report.gpuLoad.subarray(layer * gpus, (layer + 1) * gpus);
     const busy = report.activeExperts.subarray(layer * gpus, (layer + 1) * gpus);
-    const { gpuOf } = placements[layer % placements.length];
+    const { gpuOf } = ofLayer(placements, layer);
     for (let slot = 0; slot < slots; slot++) {
       const tokens = quota[layer * slots + slot];
       load[gpuOf[slot]] += tokens;

@@ -5,14 +5,14 @@ import { requireWritable, writeWhole } from "../files/write_file.ts";
 import { activeOf, deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
 import { gpusOption, loadsArgument, placementOption, redundantOption } from "../options.ts";
+import { columns, legend, rowOf } from "../print/analysis_words.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
-import { count, paragraph, plural } from "../print/words.ts";
-import { type Analysis, analyze, type LayerAnalysis, type Ranked } from "../reports/analysis.ts";
+import { paragraph } from "../print/words.ts";
+import { type Analysis, analyze } from "../reports/analysis.ts";
 import { eplbPlacements, fewestReplicas, meanLoads, tokenSteps } from "../reports/load_history.ts";
 import { loadsByLayer, moeLayersOf, moeLayersOption } from "../reports/moe_layers.ts";
-import { fractionsInWords, toWithinOne } from "../reports/split_imbalance.ts";
-import { droppedInWords, type Placed, placedByEplb, splitSteps } from "../reports/step_split.ts";
+import { type Placed, placedByEplb, splitSteps } from "../reports/step_split.ts";
 
 interface AnalyzeOptions {
   gpus: number;
@@ -69,74 +69,6 @@ async function place(
   const replicas = redundant ?? fewestReplicas(history.experts, gpus);
   const placements = eplbPlacements(meanLoads(history, split.fitted), gpus, replicas);
   return { placements, placedBy: placedByEplb(split), active, measured: split.measured, dropped };
-}
-
-export const columns = ["layer", "none", "even", "LP", "bottleneck GPUs", "hottest experts", "one more replica"];
-
-export function rowOf({
-  layer,
-  batches,
-  originals,
-  even,
-  solved,
-  bottleneck,
-  hottest,
-  replica,
-}: LayerAnalysis): string[] {
-  if (batches === 0) return [`${layer}`, "-", "-", "-", "-", "-", "-"];
-  return [
-    `${layer}`,
-    ...[originals, even, solved].map(({ mean }) => mean.toFixed(3)),
-    some(bottleneck, (share) => `${Math.round(100 * share)} %`),
-    some(hottest, (multiple) => `${multiple.toFixed(1)}x`),
-    replica && replica.saved >= LEAST_SAVED
-      ? `${replica.expert} on GPU ${replica.gpu}: -${replica.saved.toFixed(3)}`
-      : "-",
-  ];
-}
-
-const SHOWN = 2;
-/** Less would be shown as 0.000. */
-const LEAST_SAVED = 0.0005;
-
-function some(ranked: readonly Ranked[], value: (value: number) => string): string {
-  return ranked
-    .slice(0, SHOWN)
-    .map((one) => `${one.index} (${value(one.value)})`)
-    .join(" ");
-}
-
-export function legend(analysis: Analysis): string[] {
-  const { gpus, experts, redundant, placedBy, dropped, measuredSteps, layers, tokens } = analysis;
-  const batches = layers.reduce((sum, layer) => sum + layer.batches, 0);
-  const optimal = layers.reduce((sum, layer) => sum + layer.optimal, 0);
-  return [
-    `${gpus} GPUs, ${experts} experts, ${redundant} redundant; placed by ${placedBy};`,
-    `${plural(measuredSteps.length, "step")} measured.`,
-    ...droppedInWords(dropped),
-    "Imbalance is the busiest GPU's load over the mean: none, experts in order without replicas; even, every replica of an expert",
-    `serves equally many of its tokens${toWithinOne(tokens)}, as hashing does on average; LP, the best split,`,
-    `proven for ${count(optimal)} of ${count(batches)} batches.`,
-    "Bottleneck: GPUs that the others cannot relieve, by the share of the steps. Hottest: load over the mean expert's.",
-    "One more replica: which would help the LP most, and what it takes off the imbalance.",
-    ...lossInWords(analysis),
-    ...fractionsInWords(tokens),
-  ];
-}
-
-function lossInWords({ dead, layers }: Analysis): string[] {
-  const sentences = [];
-  if (dead.length > 0) sentences.push(`Dead: GPU ${dead.join(", ")}; imbalances are among the others.`);
-  const losing = layers.filter(({ lost }) => lost.length > 0);
-  if (losing.length > 0) {
-    const lost = losing.reduce((sum, layer) => sum + layer.lost.length, 0);
-    const share = losing.reduce((sum, layer) => sum + layer.unserved, 0) / losing.length;
-    sentences.push(
-      `Lost: ${plural(lost, "expert")} without a slot on a living GPU in ${plural(losing.length, "layer")}, which on average get`,
-      `${(100 * share).toFixed(1)} % of the tokens there; none of these figures counts those tokens. plan repairs it.`,
-    );
-  }
-  return sentences;
 }
 
 function inWords(analysis: Analysis): string {

@@ -1,6 +1,6 @@
-import { columns, legend, rowOf } from "../commands/analyze.ts";
 import type { Analysis } from "../reports/analysis.ts";
 import { type SplitName, splits } from "../reports/split_imbalance.ts";
+import { columns, legend, rowOf } from "./analysis_words.ts";
 import { barChart, heatMap, lineChart } from "./charts.ts";
 import { escapeHtml, figure, htmlPage, htmlTable } from "./html_page.ts";
 

@@ -7,7 +7,7 @@
 import { eliminated } from "../text/newton.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 import type { Component, LpShape } from "../twins/specialised.ts";
-import { proofWords } from "./topology_table.ts";
+import { proofWords } from "./proof.ts";
 
 export interface CanonicalForm {
   /** Equal for topologies that differ in labels only. */

@@ -10,9 +10,10 @@ import workgroupReduce from "../../../shaders/lp/workgroup_reduce.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import { choosers } from "../group_form.ts";
 import type { Topology } from "../topology.ts";
-import type { GroupSizes } from "./group_table.ts";
+import { type GroupSizes, type GroupTable, groupRecordsWithin, groupTable } from "./group_table.ts";
 import { laneKernel } from "./lane.ts";
 import { roundUp } from "./topology_table.ts";
+import type { Variant } from "./variant.ts";
 
 /** `solve` with lanes that share an LP; the same bindings, but for the topology's record, and the same params. */
 function groupBy(lanes: "workgroup" | "subgroup", reduce: string): Kernel {
@@ -27,7 +28,7 @@ export const groupKernel = /* @__PURE__ */ groupBy("workgroup", workgroupReduce)
 export const subgroupKernel = /* @__PURE__ */ groupBy("subgroup", subgroupReduce);
 
 /** Which lanes share an LP. */
-export interface GroupVariant {
+export interface GroupLanes {
   readonly kernel: "workgroup" | "subgroup";
   /** WG. */
   readonly lanes: number;
@@ -39,7 +40,7 @@ const WORKGROUP_LANES = 64;
  * Subgroups where all have one size: only then is a workgroup of that size one subgroup. That is 32 lanes on NVIDIA, and 4 on SwiftShader, which
  * switches between the subgroups of a workgroup at every barrier, some ten times as slowly as it solves an LP in one.
  */
-export function groupVariant(device: GPUDevice): GroupVariant {
+export function groupLanes(device: GPUDevice): GroupLanes {
   const { subgroupMinSize = 0, subgroupMaxSize = 0 } = device.adapterInfo;
   const oneSize = device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize;
   return oneSize && subgroupMinSize > 1
@@ -55,34 +56,25 @@ const MOVES_BYTES = 16;
 /** Workgroup memory in bytes, as the header of group.wgsl has it. */
 export function groupBytes(
   { maxGpus, maxReplicas, maxEntries }: GroupSizes,
-  { kernel, lanes }: GroupVariant = { kernel: "workgroup", lanes: WORKGROUP_LANES },
+  { kernel, lanes }: GroupLanes = { kernel: "workgroup", lanes: WORKGROUP_LANES },
 ): number {
   const reductions = kernel === "workgroup" ? 32 * (lanes + GATHERERS) : 48;
   return 52 * maxGpus + 26 * maxReplicas + 8 * maxEntries + reductions + MOVES_BYTES;
 }
 
 /** Barriers of one iteration. */
-export function groupBarriers(stages: number, { kernel }: Pick<GroupVariant, "kernel">): number {
+export function groupBarriers(stages: number, { kernel }: Pick<GroupLanes, "kernel">): number {
   return 4 * stages + (kernel === "workgroup" ? 9 : 2);
 }
 
 /** Why the LPs of a topology do not fit into this much workgroup memory, told without planning its elimination; undefined where they may. */
-export function tooLargeForGroup(device: GPUDevice, topology: Topology): string | undefined {
+function tooLargeForGroup(device: GPUDevice, topology: Topology): string | undefined {
   const { several, fixedGpus } = choosers(topology);
   const { gpus, replicaStart } = topology;
   const replicas = several.reduce((sum, e) => sum + replicaStart[e + 1] - replicaStart[e], 0);
   const places = gpus - fixedGpus.length + (fixedGpus.length > 0 ? 1 : 0);
   const least = { maxGpus: roundUp(places, 8), maxReplicas: roundUp(replicas, 32), maxEntries: 32 };
-  return lacking(device, groupBytes(least, groupVariant(device)), "at least ");
-}
-
-/** Why the LPs of a table do not fit. */
-export function tooLargeTable(
-  device: GPUDevice,
-  table: GroupSizes,
-  variant: GroupVariant = groupVariant(device),
-): string | undefined {
-  return lacking(device, groupBytes(table, variant));
+  return lacking(device, groupBytes(least, groupLanes(device)), "at least ");
 }
 
 function lacking({ limits }: GPUDevice, bytes: number, atLeast = ""): string | undefined {
@@ -95,9 +87,43 @@ export function compileGroup(
   device: GPUDevice,
   { maxGpus, maxReplicas, maxEntries }: GroupSizes,
   equalSpeeds: boolean,
-  { kernel, lanes }: GroupVariant = groupVariant(device),
+  { kernel, lanes }: GroupLanes = groupLanes(device),
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas, MAX_ENTRIES: maxEntries };
   const overrides = { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: lanes };
   return compile(device, kernel === "subgroup" ? subgroupKernel : groupKernel, shape, overrides);
 }
+
+/** Planning an elimination takes its time: not twice for the same topologies. */
+const tables = new WeakMap<readonly Topology[], GroupTable>();
+
+function tableOf(topologies: readonly Topology[]): GroupTable {
+  let table = tables.get(topologies);
+  if (!table) {
+    table = groupTable(topologies);
+    tables.set(topologies, table);
+  }
+  return table;
+}
+
+export const group: Variant = {
+  name: "group",
+  refuses(device, topologies) {
+    for (const topology of topologies) {
+      const excess = tooLargeForGroup(device, topology);
+      if (excess) return excess;
+    }
+    return lacking(device, groupBytes(tableOf(topologies), groupLanes(device)));
+  },
+  async compile(device, topologies) {
+    const table = tableOf(topologies);
+    const equalSpeeds = topologies.every((topology) => topology.equalSpeeds);
+    return {
+      compiled: await compileGroup(device, table, equalSpeeds),
+      lpsPerWorkgroup: 1,
+      sizes: table,
+      table: { name: "topology", data: table.data },
+      tableOf: (living) => groupRecordsWithin(living, table),
+    };
+  },
+};

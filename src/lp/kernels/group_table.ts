@@ -36,27 +36,40 @@ class Lists {
 /** Packs topologies of equal G, E and P, one record each. */
 export function groupTable(topologies: readonly Topology[]): GroupTable {
   const forms = topologies.map(groupForm);
-  const most = (of: (form: GroupForm) => number) => forms.reduce((top, form) => Math.max(top, of(form)), 0);
-  const maxGpus = roundUp(
-    most((form) => form.places),
-    8,
-  );
-  const maxReplicas = roundUp(
-    most((form) => form.replicas.flat().length),
-    32,
-  );
-  const maxEntries = roundUp(
-    most((form) => form.elimination.column.flat().length),
-    32,
-  );
-  const sizes = { maxGpus, maxReplicas, maxEntries };
+  const sizes = sizesOf(forms);
   const records = topologies.map((topology, i) => record(topology, forms[i], sizes));
-  const stride = records.reduce((top, words) => Math.max(top, words.length), 0);
-  const data = new Uint32Array(topologies.length * stride);
-  for (const [i, words] of records.entries()) data.set(words, i * stride);
+  const stride = most(records, (words) => words.length);
   const { allGpus: gpus, experts, slots } = topologies[0];
-  const stages = most((form) => form.elimination.stages.length - 1);
+  const stages = most(forms, (form) => form.elimination.stages.length - 1);
+  const data = oneAfterTheOther(records, stride);
   return { data, topologies: topologies.length, stride, gpus, experts, slots, stages, ...sizes };
+}
+
+/** The records of the same topologies where fewer GPUs are alive, as long as in `whole`; undefined where they do not fit: fill may grow. */
+export function groupRecordsWithin(living: readonly Topology[], whole: GroupTable): GroupTable["data"] | undefined {
+  const forms = living.map(groupForm);
+  const { maxGpus, maxReplicas, maxEntries } = sizesOf(forms);
+  if (maxGpus > whole.maxGpus || maxReplicas > whole.maxReplicas || maxEntries > whole.maxEntries) return undefined;
+  const records = living.map((topology, i) => record(topology, forms[i], whole));
+  if (most(records, (words) => words.length) > whole.stride) return undefined;
+  return oneAfterTheOther(records, whole.stride);
+}
+
+function most<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((top, value) => Math.max(top, of(value)), 0);
+}
+
+function sizesOf(forms: readonly GroupForm[]): GroupSizes {
+  const places = most(forms, (form) => form.places);
+  const replicas = most(forms, (form) => form.replicas.flat().length);
+  const entries = most(forms, (form) => form.elimination.column.flat().length);
+  return { maxGpus: roundUp(places, 8), maxReplicas: roundUp(replicas, 32), maxEntries: roundUp(entries, 32) };
+}
+
+function oneAfterTheOther(records: readonly (readonly number[])[], stride: number): Uint32Array<ArrayBuffer> {
+  const data = new Uint32Array(records.length * stride);
+  for (const [i, words] of records.entries()) data.set(words, i * stride);
+  return data;
 }
 
 /** One record: parts in the order of the constants AT_... of group.wgsl, each with the room it has there; then the lists. */

@@ -3,9 +3,12 @@ import params from "../../../shaders/lp/solve_params.wgsl";
 import wgsl from "../../../shaders/lp/specialised.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
-import type { CanonicalForm } from "./canonical.ts";
-import type { Specialisation } from "./generate.ts";
+import type { Topology } from "../topology.ts";
+import { type CanonicalForm, canonicalForm } from "./canonical.ts";
+import { type Specialisation, specialise } from "./generate.ts";
 import { WORKGROUP } from "./lane.ts";
+import type { Variant } from "./variant.ts";
+import { TooLong } from "./wgsl_field.ts";
 
 /** `solve` with the topology as code; bindings of the same names are the same buffers. */
 export const specialisedKernel = {
@@ -61,3 +64,46 @@ export function compileSpecialised(device: GPUDevice, specialisation: Specialisa
     { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP },
   );
 }
+
+/** Statements of the generated code up to which a topology is compiled: about 64 GPUs with a redundant expert each; compiling it takes 10 s on a software adapter. */
+export const MAX_STATEMENTS = 16_384;
+
+interface Generated {
+  form: CanonicalForm;
+  text: Specialisation;
+}
+/** The text is generated when it is asked whether there can be one, and forgotten once it is compiled. */
+const generated = new WeakMap<Topology, Generated>();
+
+function generate(topology: Topology): Generated {
+  const form = canonicalForm(topology);
+  return { form, text: specialise(form, MAX_STATEMENTS) };
+}
+
+export const specialised: Variant = {
+  name: "specialised",
+  refuses(_, topologies) {
+    if (topologies.length > 1) return "it takes one topology";
+    const [topology] = topologies;
+    try {
+      if (!generated.has(topology)) generated.set(topology, generate(topology));
+      return undefined;
+    } catch (error) {
+      if (error instanceof TooLong) return `a solve takes more than ${MAX_STATEMENTS} statements`;
+      throw error;
+    }
+  },
+  async compile(device, [topology]) {
+    const { form, text } = generated.get(topology) ?? generate(topology);
+    generated.delete(topology);
+    const { allGpus: gpus, experts, slots } = topology;
+    return {
+      compiled: await compileSpecialised(device, text),
+      lpsPerWorkgroup: WORKGROUP,
+      sizes: { topologies: 1, stride: 0, gpus, experts, slots },
+      table: { name: "labels", data: labelTable(form) },
+      tableOf: () => undefined, // another topology is another text
+      note: `${text.statements} statements a solve`,
+    };
+  },
+};

@@ -1,4 +1,5 @@
 import { adjacency, NO_REPLICA, type Topology } from "../topology.ts";
+import type { TableSizes } from "./variant.ts";
 
 /** Speeds become integers in the kernel: the time of one token, at most this (a u32 that leaves long division a spare bit). */
 export const SLOWEST_PACE = 2 ** 31 - 1;
@@ -28,15 +29,9 @@ function parts({ experts, slots }: Topology, maxGpus: number, maxReplicas: numbe
 type Part = keyof ReturnType<typeof parts>;
 
 /** Topologies as the `solve` kernel reads them. */
-export interface TopologyTable {
+export interface TopologyTable extends TableSizes {
   /** [topologies, stride] u32. */
   readonly data: Uint32Array<ArrayBuffer>;
-  readonly topologies: number;
-  readonly stride: number;
-  /** G, dead ones too. */
-  readonly gpus: number;
-  readonly experts: number;
-  readonly slots: number;
   /** Private arrays of the kernel are this long: the topologies' sizes rounded up, so that shapes share pipelines. */
   readonly maxGpus: number;
   readonly maxReplicas: number;
@@ -84,11 +79,6 @@ export function topologyTable(
 
 /** What the kernels write 0 into: in a record, a slot that has no replica. */
 export const IDLE_SLOT = 2 ** 32 - 1;
-
-/** u32 words of an LP's proof: status, iterations, moves, and the bottleneck set as bits. */
-export function proofWords(gpus: number): number {
-  return 3 + Math.ceil(gpus / 32);
-}
 
 function writeRecord(topology: Topology, at: Record<Part, number>, maxReplicas: number, record: Uint32Array): void {
   const { gpus, experts, slots, replicaStart, replicaGpu, slotReplica, slotOrdinal, replicaSlots, speed } = topology;

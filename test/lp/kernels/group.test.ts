@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { modelWorkload } from "../../../bench/workloads.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { Placement } from "../../../src/index.ts";
-import { groupVariant } from "../../../src/lp/kernels/group.ts";
+import { groupLanes } from "../../../src/lp/kernels/group.ts";
 import { type Loads, toTopology } from "../../../src/lp/problem.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import { check, device, solveGroup, subgroup, variants, wide, workgroup } from "../../helpers/group.ts";
@@ -137,12 +137,12 @@ describe("the group kernel", () => {
 
   test("chooses subgroups only where all have one size", () => {
     const offered = (features: string[], subgroupMinSize?: number, subgroupMaxSize?: number) =>
-      groupVariant({
+      groupLanes({
         features: new Set(features),
         adapterInfo: { subgroupMinSize, subgroupMaxSize },
       } as unknown as GPUDevice);
     expect(offered(["subgroups"], 32, 32)).toEqual({ kernel: "subgroup", lanes: 32 });
-    expect(groupVariant(device)).toEqual(subgroup);
+    expect(groupLanes(device)).toEqual(subgroup);
     for (const other of [offered(["subgroups"], 32, 64), offered([], 32, 32), offered([])]) {
       expect(other).toEqual(workgroup);
     }

@@ -5,14 +5,7 @@ import { type Random, seeded } from "../../../src/common/random.ts";
 import type { Kernel } from "../../../src/gpu/pipeline.ts";
 import type { Placement } from "../../../src/index.ts";
 import { groupForm } from "../../../src/lp/group_form.ts";
-import {
-  groupBarriers,
-  groupBytes,
-  groupKernel,
-  subgroupKernel,
-  tooLargeForGroup,
-  tooLargeTable,
-} from "../../../src/lp/kernels/group.ts";
+import { group, groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../../../src/lp/kernels/group.ts";
 import { groupTable } from "../../../src/lp/kernels/group_table.ts";
 import { type Loads, toTopology } from "../../../src/lp/problem.ts";
 import type { Topology } from "../../../src/lp/topology.ts";
@@ -186,22 +179,23 @@ describe("workgroup memory", () => {
     const plain = await plainDevice();
     const tables = Object.entries(wide).map(([name, shape]) => {
       const { layers } = modelWorkload(name, shape, 2);
-      const table = groupTable(layers.map(({ topology }) => topology));
+      const topologies = layers.map(({ topology }) => topology);
+      const table = groupTable(topologies);
       console.log(`${name}: ${table.maxGpus} places, ${table.stages} stages, ${groupBytes(table)} bytes`);
-      return [name, table, layers[0].topology] as const;
+      return [name, topologies] as const;
     });
-    for (const [name, table, topology] of tables) {
+    for (const [name, topologies] of tables) {
       if (name === "EP128 R128") continue;
-      expect(tooLargeTable(plain, table), name).toBeUndefined();
-      expect(tooLargeForGroup(plain, topology), name).toBeUndefined();
+      expect(group.refuses(plain, topologies), name).toBeUndefined();
+      expect(group.refuses(plain, topologies.slice(0, 1)), name).toBeUndefined();
     }
     const [, large] = tables.find(([name]) => name === "EP128 R128")!;
-    expect(tooLargeTable(plain, large)).toMatch(
+    expect(group.refuses(plain, large)).toMatch(
       /^an LP takes \d+ bytes of workgroup memory, and the device has 16384$/,
     );
-    expect(tooLargeTable(device, large)).toBeUndefined();
+    expect(group.refuses(device, large)).toBeUndefined();
     const huge = toTopology(randomPlacement(seeded(27), 1024, 2, 512, 2), undefined);
-    expect(tooLargeForGroup(device, huge)).toMatch(/^an LP takes at least \d+ bytes/);
+    expect(group.refuses(device, [huge])).toMatch(/^an LP takes at least \d+ bytes/);
     plain.destroy();
   });
 });

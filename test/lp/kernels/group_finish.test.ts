@@ -1,7 +1,7 @@
 /** The exact finish of *group*, alone: from starts that no interior point would leave it. */
 import { describe, expect, test } from "vitest";
 import { compile } from "../../../src/gpu/pipeline.ts";
-import type { GroupVariant } from "../../../src/lp/kernels/group.ts";
+import type { GroupLanes } from "../../../src/lp/kernels/group.ts";
 import { SLOWEST_PACE } from "../../../src/lp/kernels/topology_table.ts";
 import { adjacency } from "../../../src/lp/topology.ts";
 import { finishBindings, fragment, listed, runFinish, variableLimit } from "../../helpers/finish.ts";
@@ -84,7 +84,7 @@ function packed({ topology, loads: { baseLoad } }: Start, limit: number) {
 }
 
 /** @param limit  of moves and raises; 0: the fragment's own. */
-async function finish(start: Start, { kernel, lanes }: GroupVariant, limit = 0) {
+async function finish(start: Start, { kernel, lanes }: GroupLanes, limit = 0) {
   const { topology, x } = start;
   const { at, words } = packed(start, limit);
   const definition = {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.ts";
-import { statuses } from "../../../src/lp/kernels/lane.ts";
+import { statuses } from "../../../src/lp/kernels/proof.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import { twin } from "../../../src/lp/twins/lane.ts";
 import {

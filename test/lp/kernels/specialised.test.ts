@@ -5,7 +5,7 @@ import { certify, createSolver, Placement, type ReplicaProblem, topologies } fro
 import { cutBound, wholeTokensBy } from "../../../src/lp/cut.ts";
 import { canonicalForm } from "../../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../../src/lp/kernels/generate.ts";
-import { MAX_STATEMENTS } from "../../../src/lp/kernels/plan.ts";
+import { MAX_STATEMENTS } from "../../../src/lp/kernels/specialised.ts";
 import { type Loads, toTopology } from "../../../src/lp/problem.ts";
 import { numbers } from "../../../src/lp/text/field.ts";
 import type { Topology } from "../../../src/lp/topology.ts";

@@ -1,0 +1,136 @@
+/** How a device is made to work: buffers of a name each, and one upload, one submit and one map for a run. */
+import type { DeviceError } from "../common/errors.ts";
+import { write } from "./buffers.ts";
+import { bufferUsage, MAP_READ_MODE, WORD } from "./constants.ts";
+import { lossError, watchLoss } from "./loss.ts";
+import { type PassTimer, passTimer } from "./timing.ts";
+
+export type Words = Int32Array | Uint32Array | Float32Array;
+
+/** What one run does. */
+export interface Work<Name extends string, Out extends Name> {
+  /** Written before the submit. */
+  upload?: Partial<Record<Name, Words>>;
+  record(encoder: GPUCommandEncoder): void;
+  /** How much of an output is read back: all of it by default. */
+  bytes?: Partial<Record<Out, number>>;
+  /** Whether `record` took the time of every pass. */
+  timed?: boolean;
+}
+
+export interface Job<Name extends string, Out extends Name> {
+  /** STORAGE or UNIFORM, COPY_SRC and COPY_DST. */
+  readonly buffers: Readonly<Record<Name, GPUBuffer>>;
+  /** The same as kernels bind them. */
+  readonly bindings: Readonly<Record<Name, GPUBufferBinding>>;
+  /** Takes the time of the passes; undefined where the device has no timestamps, or there are none to be timed. */
+  readonly timer: PassTimer | undefined;
+  /**
+   * Uploads, records, submits, and hands the words of the outputs to `read`, with the microseconds of each pass where it was timed. They are
+   * there during the call alone. Runs must not overlap.
+   *
+   * @throws {DeviceError} The device was lost.
+   */
+  run<T>(work: Work<Name, Out>, read: (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T): Promise<T>;
+  /** The error of every further run, once the device is lost. */
+  lost(cause?: unknown): DeviceError | undefined;
+  destroy(): void;
+}
+
+export interface JobOptions<Name extends string, Out extends Name> {
+  /** Of the buffers, before their names. */
+  label: string;
+  /** What its user can do about a lost device. */
+  remedy: string;
+  /** Buffers that are uniforms: `params`, if there is one. */
+  uniforms?: readonly NoInfer<Name>[];
+  outputs: readonly Out[];
+  /** Passes to be timed. */
+  passes?: readonly string[];
+}
+
+/**
+ * @param contents  by name: bytes, or the words that a buffer has from the start.
+ * @param options.outputs  what is read back.
+ */
+export function createJob<Name extends string, Out extends Name>(
+  device: GPUDevice,
+  contents: Readonly<Record<Name, number | Words>>,
+  { label, remedy, uniforms = ["params" as Name], outputs, passes = [] }: JobOptions<Name, Out>,
+): Job<Name, Out> {
+  const info = watchLoss(device);
+  const lost = (cause?: unknown) => {
+    const loss = info();
+    return loss && lossError(loss, remedy, cause);
+  };
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = bufferUsage;
+  const create = (name: string, bytes: number, usage: GPUBufferUsageFlags) =>
+    device.createBuffer({ label: `${label} ${name}`, size: Math.max(LEAST_BYTES, bytes), usage });
+  const buffers = {} as Record<Name, GPUBuffer>;
+  const bindings = {} as Record<Name, GPUBufferBinding>;
+  for (const [name, content] of Object.entries<number | Words>(contents) as [Name, number | Words][]) {
+    buffers[name] = create(name, sizeOf(content), (uniforms.includes(name) ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST);
+    bindings[name] = { buffer: buffers[name] };
+    if (typeof content !== "number") write(device, buffers[name], content);
+  }
+  const timer = passes.length > 0 && device.features.has("timestamp-query") ? passTimer(device, passes) : undefined;
+  const room = outputs.reduce((sum, name) => sum + buffers[name].size, timer?.bytes ?? 0);
+  const readback = create("readback", room, MAP_READ | COPY_DST);
+
+  /** Records copies of the outputs, one after the other, and says where each will be. Timestamps come first: they want an alignment of 8 bytes. */
+  function recordCopies(encoder: GPUCommandEncoder, bytes: Partial<Record<Out, number>>, stamps?: PassTimer) {
+    if (stamps) encoder.copyBufferToBuffer(stamps.buffer, 0, readback, 0, stamps.bytes);
+    let end = stamps?.bytes ?? 0;
+    const places = outputs.map((name) => {
+      const size = bytes[name] ?? sizeOf(contents[name]);
+      if (size > 0) encoder.copyBufferToBuffer(buffers[name], 0, readback, end, size);
+      end += size;
+      return { name, at: end - size, size };
+    });
+    return { places, end: Math.max(WORD, end) }; // a range is not empty
+  }
+
+  async function submit<T>(
+    { upload = {}, record, bytes = {}, timed = false }: Work<Name, Out>,
+    read: (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T,
+  ): Promise<T> {
+    for (const [name, data] of Object.entries<Words | undefined>(upload)) {
+      if (data) write(device, buffers[name as Name], data);
+    }
+    const encoder = device.createCommandEncoder({ label });
+    record(encoder);
+    const stamps = timed ? timer : undefined;
+    const { places, end } = recordCopies(encoder, bytes, stamps);
+    device.queue.submit([encoder.finish()]);
+    await readback.mapAsync(MAP_READ_MODE, 0, end); // right after the submit: Dawn polls from here
+    try {
+      const range = readback.getMappedRange(0, end);
+      const words = places.map(({ name, at, size }) => [name, new Uint32Array(range, at, size / WORD)]);
+      return read(Object.fromEntries(words), stamps?.decode(range.slice(0, stamps.bytes)));
+    } finally {
+      readback.unmap();
+    }
+  }
+
+  async function run<T>(...work: Parameters<typeof submit<T>>): Promise<T> {
+    try {
+      return await submit(...work);
+    } catch (cause) {
+      await Promise.resolve(); // lets device.lost report first
+      throw lost(cause) ?? cause;
+    }
+  }
+
+  function destroy(): void {
+    for (const buffer of [...Object.values<GPUBuffer>(buffers), readback]) buffer.destroy();
+    timer?.destroy();
+  }
+  return { buffers, bindings, timer, run, lost, destroy };
+}
+
+function sizeOf(content: number | Words): number {
+  return typeof content === "number" ? content : content.byteLength;
+}
+
+/** Of a buffer: uniforms are whole vec4s, and nothing is empty. */
+const LEAST_BYTES = 16;

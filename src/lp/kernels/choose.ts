@@ -1,0 +1,130 @@
+import { ArgumentError, DeviceError } from "../../common/errors.ts";
+import type { Topology } from "../topology.ts";
+import { group } from "./group.ts";
+import { lane, MAX_GPUS_LANE } from "./lane.ts";
+import { specialised } from "./specialised.ts";
+import type { LpKernel, Variant } from "./variant.ts";
+
+export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
+/**
+ * "lane": one LP per invocation, topology as data, one pipeline for many topologies of up to 64 GPUs. "group": one LP per workgroup or
+ * subgroup, following the fill of the placement, as many GPUs as workgroup memory holds. "specialised": one LP per invocation, topology as
+ * code, many times as fast, compiled for this topology alone. "auto": lane or, beyond 64 GPUs, group at first; specialised once a
+ * topology has come back and its pipeline is ready.
+ */
+export type KernelChoice = (typeof kernelChoices)[number];
+
+/** Which kernel solves, and why. */
+export interface KernelPlan {
+  kernel: Exclude<KernelChoice, "auto"> | "cpu";
+  reason: string;
+}
+
+/** A kernel and its table on the device. @internal */
+export type BoundKernel = LpKernel & { readonly bound: GPUBufferBinding };
+
+/** @internal */
+export interface ChosenKernel {
+  /** The kernel to solve with now. */
+  readonly current: BoundKernel;
+  readonly plan: KernelPlan;
+  /** Resolves once no better kernel is to come; asking starts the compilation. Never rejects: a failure is in `plan.reason`. */
+  readonly ready: Promise<void>;
+  /** Tells that a solve was done: topologies that come back are worth their pipeline. */
+  solved(): void;
+}
+
+/** Solves after which "auto" compiles: a pipeline costs as much as thousands of LPs, so the topology should be here to stay. */
+const SOLVES_BEFORE = 8;
+
+type Upload = (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer;
+
+/**
+ * The variant for topologies as data, which may come and go: *lane*, and beyond what it takes *group*.
+ *
+ * @throws {DeviceError} Neither takes them on this device.
+ *
+ * @internal
+ */
+export function variantFor(device: GPUDevice, topologies: readonly Topology[]): Variant {
+  return lane.refuses(device, topologies) === undefined ? lane : groupFor(device, topologies);
+}
+
+function groupFor(device: GPUDevice, topologies: readonly Topology[]): Variant {
+  const excess = group.refuses(device, topologies);
+  if (excess) throw new DeviceError(`The topology is too large for the group kernel: ${excess}. Use backend "cpu".`);
+  return group;
+}
+
+/**
+ * Compiles *lane* or *group* now and, where it is chosen, *specialised* in the background, so that no solve waits for it.
+ *
+ * @param upload  Makes a storage buffer of the caller's.
+ * @throws {ArgumentError} The chosen kernel does not take the topology.  @throws {DeviceError} The device does not.
+ *
+ * @internal
+ */
+export async function chooseKernel(
+  device: GPUDevice,
+  topology: Topology,
+  choice: KernelChoice,
+  upload: Upload,
+): Promise<ChosenKernel> {
+  const topologies = [topology];
+  const first = choice === "group" ? groupFor(device, topologies) : variantFor(device, topologies);
+  if (choice === "specialised") {
+    const refused = specialised.refuses(device, topologies);
+    if (refused) throw new ArgumentError("kernel", `"${first.name}", since ${refused}`, choice);
+  }
+  const bind = async (variant: Variant): Promise<BoundKernel> => {
+    const kernel = await variant.compile(device, topologies);
+    return { ...kernel, bound: { buffer: upload(kernel.table.name, kernel.table.data) } };
+  };
+  const chosen = new Chosen(device, topologies, choice, first.name, bind, await bind(first));
+  if (choice === "specialised") chosen.ready;
+  return chosen;
+}
+
+class Chosen implements ChosenKernel {
+  plan: KernelPlan;
+  private compiling: Promise<void> | undefined;
+  private solves = 0;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly topologies: readonly Topology[],
+    private readonly choice: KernelChoice,
+    private readonly first: Variant["name"],
+    private readonly bind: (variant: Variant) => Promise<BoundKernel>,
+    public current: BoundKernel,
+  ) {
+    const wide = first === "group" ? ` It has more than ${MAX_GPUS_LANE} GPUs.` : "";
+    const notYet = `This topology has not come back yet.${wide}`;
+    this.plan = { kernel: first, reason: choice === "auto" ? notYet : "The caller asked for it." };
+  }
+
+  get ready(): Promise<void> {
+    this.compiling ??= this.compileText();
+    return this.compiling;
+  }
+
+  solved(): void {
+    if (this.choice === "auto" && ++this.solves === SOLVES_BEFORE) this.ready;
+  }
+
+  private async compileText(): Promise<void> {
+    if (this.choice === "lane" || this.choice === "group") return;
+    const refused = specialised.refuses(this.device, this.topologies);
+    if (refused) {
+      this.plan = { kernel: this.first, reason: `No specialised pipeline: ${refused}.` };
+      return;
+    }
+    this.plan = { kernel: this.first, reason: "The specialised pipeline is being compiled." };
+    try {
+      this.current = await this.bind(specialised);
+      this.plan = { kernel: "specialised", reason: `Compiled for this topology: ${this.current.note}.` };
+    } catch (error) {
+      this.plan = { kernel: this.first, reason: `The specialised pipeline failed: ${(error as Error).message}` };
+    }
+  }
+}
