@@ -1,60 +1,19 @@
 /** What the shaders' headers and the README state of the kernels, against the code. Barriers of *group* are counted in group_costs.test.ts. */
-
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Kernel } from "../src/gpu/pipeline.ts";
-import { Placement, topologies } from "../src/index.ts";
-import { canonicalForm } from "../src/lp/kernels/canonical.ts";
-import { specialise } from "../src/lp/kernels/generate.ts";
+import { topologies } from "../src/index.ts";
 import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/lp/kernels/group.ts";
 import { laneKernel } from "../src/lp/kernels/lane.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
-import { specialisedKernel } from "../src/lp/kernels/specialised.ts";
 import { topologyTable } from "../src/lp/kernels/topology_table.ts";
 import { toTopology } from "../src/lp/problem.ts";
-import { analysed, figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
+import { defined, everything, programs, rooms, stems } from "./helpers/programs.ts";
+import { figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 const readme = read("README.md");
-const everything = [...kernels, ...fragments];
-
-const stems = (folder: string, ending: string) =>
-  readdirSync(new URL(folder, root))
-    .filter((file) => file.endsWith(ending))
-    .map((file) => file.slice(0, -ending.length));
-
-/** Kernels as the rooms have them: a file in their kernels/ that exports none is a part of others. */
-const rooms = ["lp", "balancer"];
-const isKernel = (value: unknown): value is Kernel => typeof (value as Kernel | undefined)?.wgsl === "string";
-const defined: { room: string; stem: string; kernel: Kernel }[] = [];
-for (const room of rooms) {
-  for (const stem of stems(`src/${room}/kernels`, ".ts")) {
-    const exported = Object.values(await import(`../src/${room}/kernels/${stem}.ts`));
-    defined.push(...exported.filter(isKernel).map((kernel) => ({ room, stem, kernel })));
-  }
-}
-
-/** *specialised* with its generated text, at unequal speeds. */
 const cube = toTopology({ gpus: 8, edges: topologies.edges(topologies.cube8()) }, undefined);
-const unequal = specialise(
-  canonicalForm(toTopology(Placement.fromPhysicalToLogical([0, 1, 1, 0], { gpus: 2 }), [1, 2])),
-);
-const byPath = (path: string) => everything.find((shader) => shader.path === path)!;
-const generatedFragments = ["lp/solve_params.wgsl", "lp/whole_time.wgsl", "common/u64.wgsl"].map(byPath);
-
-/** Every kernel's files, and its generated part. */
-const programs = defined.map(({ kernel }) => {
-  const own = everything.find(({ text }) => kernel.wgsl.endsWith(text))!;
-  const shared = kernel.includes.map((text) => fragments.find((fragment) => fragment.text === text)!);
-  const isGenerated = kernel === specialisedKernel;
-  return {
-    kernel,
-    own,
-    files: [own, ...(isGenerated ? generatedFragments : shared)],
-    generated: isGenerated ? analysed(unequal.wgsl) : undefined,
-  };
-});
 const programsWith = (shader: Shader) => programs.filter(({ files }) => files.includes(shader));
 
 /** Names of a list such as "x [R] tokens, f(), T". */
@@ -63,6 +22,12 @@ const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
 /** Constants that the host puts before a kernel. */
 const hostConstants = (shader: Shader) =>
   listed(/^Declared by \S+: (.*)\.$/m.exec(shader.header)?.[1].replaceAll(/ \([^)]*\)/g, "") ?? "none");
+
+test("a shader's first line begins with its name: errors in it name the file by that", () => {
+  for (const { path, stem, header } of everything) expect(header, path).toMatch(new RegExp(`^${stem}: `));
+  const names = everything.map(({ stem }) => stem);
+  expect(new Set(names).size).toBe(names.length);
+});
 
 describe.each(rooms)("in %s", (room) => {
   const own = kernels.filter((kernel) => kernel.room === room).map(({ stem }) => stem);
@@ -229,7 +194,7 @@ test("lane's private memory is what its header and the README state", () => {
   const shader = kernels.find(({ stem }) => stem === "lane")!;
   const [, formula, ofCube] = /^(.*) bytes per lane, ([\d,]+) for the cube/.exec(section(shader, "Private")!)!;
   const row = /\| lane \|[^|]*\| (.*?) bytes of private memory, sizes rounded up: ([\d,]+) for the cube/.exec(readme)!;
-  const code = programs.find(({ kernel }) => kernel === laneKernel)!.files.map((file) => file.code);
+  const code = programs.find(({ kernel }) => kernel.name === laneKernel.name)!.files.map((file) => file.code);
   const variables = [...code.join("\n").matchAll(/^var<private> \w+: (.+);/gm)];
   for (const [G, R] of [
     [8, 32],

@@ -8,7 +8,7 @@ export interface Kernel {
   readonly wgsl: string;
   /** Tells kernels of one name apart in the cache, where part of the shader is generated. */
   readonly variant?: string;
-  /** Shared fragments, appended so that the compiler's line numbers are those of the kernel's own file. */
+  /** Fragments, appended. An error in one names the file that its first line tells, "// stem: ..."; text without such a line is "generated". */
   readonly includes: readonly string[];
   /** Bindings of group 0 in order. */
   readonly bindings: Readonly<Record<string, GPUBufferBindingType>>;
@@ -58,21 +58,7 @@ async function build(
   overrides: Overrides,
   label: string,
 ): Promise<CompiledKernel> {
-  const constants = Object.entries(shape).map(([name, value]) => `const ${name} = ${value}u;`);
-  const code = [kernel.wgsl, ...kernel.includes, ...constants].join("\n");
-  device.pushErrorScope("validation");
-  const module = device.createShaderModule({ label, code });
-  const invalid = device.popErrorScope();
-  const { messages } = await module.getCompilationInfo();
-  const errors = messages.filter((message) => message.type === "error");
-  if (errors.length > 0) {
-    throw new KernelError(
-      kernel.name,
-      errors.map((e) => `${kernel.name}.wgsl:${e.lineNum}:${e.linePos} ${e.message}`),
-    );
-  }
-  const failure = await invalid;
-  if (failure) throw new KernelError(kernel.name, [failure.message]);
+  const module = await compileModule(device, kernel, shape, label);
   const layout = device.createBindGroupLayout({
     label,
     entries: Object.values(kernel.bindings).map((type, binding) => ({
@@ -91,6 +77,52 @@ async function build(
   } catch (cause) {
     throw new KernelError(kernel.name, [cause instanceof Error ? cause.message : String(cause)], { cause });
   }
+}
+
+/** A piece of a shader, and what errors call it. */
+interface Part {
+  readonly file: string;
+  readonly text: string;
+}
+
+function partsOf({ name, wgsl, includes }: Kernel, shape: Shape): Part[] {
+  const constants = Object.entries(shape).map(([name, value]) => `const ${name} = ${value}u;`);
+  const appended = [...includes, constants.join("\n")].map((text) => ({ file: fileOf(text), text }));
+  return [{ file: `${name}.wgsl`, text: wgsl }, ...appended];
+}
+
+function fileOf(fragment: string): string {
+  const stem = /^\/\/ (\w+): /.exec(fragment)?.[1];
+  return stem === undefined ? "generated" : `${stem}.wgsl`;
+}
+
+async function compileModule(device: GPUDevice, kernel: Kernel, shape: Shape, label: string): Promise<GPUShaderModule> {
+  const parts = partsOf(kernel, shape);
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ label, code: parts.map(({ text }) => text).join("\n") });
+  const invalid = device.popErrorScope();
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((message) => message.type === "error");
+  if (errors.length > 0) {
+    const diagnostics = errors.map((e) => `${placeOf(parts, e.lineNum)}:${e.linePos} ${e.message}`);
+    throw new KernelError(kernel.name, diagnostics);
+  }
+  const failure = await invalid;
+  if (failure) throw new KernelError(kernel.name, [failure.message]);
+  return module;
+}
+
+/** file:line, where the compiler counts the lines of all parts from 1. */
+function placeOf(parts: readonly Part[], lineOfAll: number): string {
+  const last = parts.length - 1;
+  let line = lineOfAll;
+  let at = 0;
+  for (; at < last; at++) {
+    const lines = parts[at].text.split("\n").length;
+    if (line <= lines) break;
+    line -= lines;
+  }
+  return `${parts[at].file}:${line}`;
 }
 
 /** A bind group from buffers by the kernel's binding names; other names are passed over, so that kernels may share one record. */

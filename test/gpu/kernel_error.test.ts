@@ -95,8 +95,8 @@ describe("a device whose compiler refuses our kernels", () => {
   });
 });
 
-describe("a command line whose `solve` does not compile", () => {
-  const folder = mkdtempSync(join(cli, "../../../node_modules/.evenkeel-")); // inside, so that packages resolve
+describe("a command line whose *lane* does not compile", () => {
+  const folder = mkdtempSync(join(cli, "../../node_modules/.evenkeel-")); // inside, so that packages resolve
   afterAll(() => rmSync(folder, { recursive: true }));
   const spoilt = join(folder, "cli.mjs");
   const code = readFileSync(cli, "utf8");
@@ -127,18 +127,18 @@ describe("a command line whose `solve` does not compile", () => {
     const replayed = await run("replay", "ids.json", "--gpus", "2");
     expect([replayed.code, replayed.stderr]).toEqual([0, ""]);
     expect(replayed.stdout.replace(/\s+/g, " ")).toMatch(
-      /on the CPU: This device's compiler refuses a kernel: solve: solve\.wgsl:/,
+      /on the CPU: This device's compiler refuses a kernel: lane: lane\.wgsl:/,
     );
     const told = await run("replay", "ids.json", "--gpus", "2", "--backend", "webgpu");
     expect([told.code, told.stdout]).toEqual([1, ""]);
-    expect(told.stderr).toMatch(/^evenkeel: solve: solve\.wgsl:\d+:\d+ .*\n$/);
+    expect(told.stderr).toMatch(/^evenkeel: lane: lane\.wgsl:\d+:\d+ .*\n$/);
   });
 
   test("shows the demo without WebGPU", async () => {
     const shown = await run("demo", "--steps", "4");
     expect([shown.code, shown.stderr]).toEqual([0, ""]);
     expect(shown.stdout.replace(/\s+/g, " ")).toMatch(
-      /Without WebGPU: This device's compiler refuses a kernel: solve: solve\.wgsl:/,
+      /Without WebGPU: This device's compiler refuses a kernel: lane: lane\.wgsl:/,
     );
   });
 });

@@ -3,6 +3,7 @@ import { KernelError } from "../../src/common/errors.ts";
 import { bind, compile, foldGrid, type Kernel } from "../../src/gpu/pipeline.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
+import { everything, programs } from "../helpers/programs.ts";
 import { device } from "../helpers/raw.ts";
 
 /** Writes FACTOR * (ADDED + 1) into `out`. */
@@ -70,6 +71,54 @@ describe("compile", () => {
   test("says where in the kernel's own file the fault is", async () => {
     const wgsl = writer("located").wgsl.replace("next()", "absent");
     await expect(written(writer("located", { wgsl }))).rejects.toThrow(/^located: located\.wgsl:4:\d+ .*absent/);
+  });
+
+  const named = "// one: a fragment.\n\nconst first = 1u;\n";
+  const nameless = "fn next() -> u32 { return 1u; }\nconst second = 2u;";
+  test.each([
+    ["a fragment", [named.replace("1u", "absent"), nameless], {}, /^one\.wgsl:3:\d+ .*absent/],
+    ["a text that does not say its name", [named, nameless.replace("2u", "absent")], {}, /^generated:2:\d+ .*absent/],
+    ["the constants of a shape", [named, nameless], { ADDED: 1, "2ND": 2 }, /^generated:2:\d+ /],
+    ["no text at all: it ends too soon", [named, "fn next() -> u32 {"], {}, /^generated:1:\d+ /],
+  ] as const)("says where in %s the fault is", async (_, includes, shape, expected) => {
+    const failed = compile(device, writer("located", { includes }), shape, {}).catch((error: KernelError) => error);
+    expect(((await failed) as KernelError).diagnostics).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+/** Lines of a text that a fault can be planted in: its first and last of code, and one between. */
+function linesWithCode(text: string): number[] {
+  const begins = /^(?:const|fn|struct|override|var)\b/;
+  const all = text.split("\n");
+  const lines = [...all.keys()].filter((i) => begins.test(all[i]) && !all[i - 1]?.startsWith("@"));
+  return [0, Math.floor(lines.length / 2), lines.length - 1].map((i) => lines[i]);
+}
+
+const shape = { MAX_GPUS: 8, MAX_REPLICAS: 32, MAX_ENTRIES: 32 };
+const variants = programs.map(
+  ({ kernel }) => [kernel.variant ? `${kernel.name}, ${kernel.variant}` : kernel.name, kernel] as const,
+);
+
+describe.each(variants)("a fault in a file of %s", (_, kernel) => {
+  const parts = [kernel.wgsl, ...kernel.includes];
+
+  test.each(
+    parts.map((part, i) => {
+      const known = everything.find(({ text }) => part.endsWith(text));
+      return [known ? `${known.stem}.wgsl` : "generated", part, i] as const;
+    }),
+  )("is reported at its line of %s", async (file, part, i) => {
+    for (const line of linesWithCode(part)) {
+      const lines = part.split("\n");
+      lines[line] = `const planted = absent; ${lines[line]}`;
+      const spoilt = parts.with(i, lines.join("\n"));
+      const broken = { ...kernel, wgsl: spoilt[0], includes: spoilt.slice(1), variant: `${i} ${line}` };
+      const error = await compile(device, broken, shape, {}).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(KernelError);
+      expect((error as KernelError).diagnostics).toEqual([
+        expect.stringMatching(new RegExp(`^${file}:${line + 1}:\\d+ .*absent`)),
+      ]);
+    }
   });
 });
 
