@@ -56,16 +56,31 @@ describe.each(rooms)("in %s", (room) => {
   });
 });
 
+/** What a fragment's header says that it needs, and of which files any has it. */
+function needsOf(fragment: Shader): { names: string[]; from: string[] }[] {
+  const needs = (section(fragment, "Needs") ?? "").replace(/\.$/, "");
+  if (needs === "") return [];
+  return needs.split(/; (?!or )/).map((clause) => {
+    const [, names, from] = /^(.*?)(?: of (.*))?$/.exec(clause)!;
+    return { names: listed(names), from: [...(from ?? "").matchAll(/(\w+)\.wgsl/g)].map(([, stem]) => stem) };
+  });
+}
+
+test("no fragment needs one that needs it, however indirectly; kernels and their fragments need each other", () => {
+  const others = new Map(fragments.map((one) => [one.stem, needsOf(one).flatMap(({ from }) => from)]));
+  const left = new Set(others.keys());
+  for (;;) {
+    const free = [...left].filter((stem) => others.get(stem)!.every((needed) => !left.has(needed)));
+    for (const stem of free) left.delete(stem);
+    if (free.length === 0) break;
+  }
+  expect([...left]).toEqual([]);
+  expect([...others.values()].flat().length).toBeGreaterThan(fragments.length); // there are arrows
+});
+
 describe.each(fragments.map((fragment) => [fragment.path, fragment] as const))("%s", (_, fragment) => {
   const universe = new Set(everything.flatMap((shader) => [...shader.declares, ...hostConstants(shader)]));
-  const needs = (section(fragment, "Needs") ?? "").replace(/\.$/, "");
-  const clauses =
-    needs === ""
-      ? []
-      : needs.split(/; (?!or )/).map((clause) => {
-          const [, names, from] = /^(.*?)(?: of (.*))?$/.exec(clause)!;
-          return { names: listed(names), from: [...(from ?? "").matchAll(/\w+\.wgsl/g)].map(([file]) => file) };
-        });
+  const clauses = needsOf(fragment);
 
   test("states what it needs, and nothing else", () => {
     const used = [...fragment.uses].filter((name) => universe.has(name));
@@ -76,7 +91,7 @@ describe.each(fragments.map((fragment) => [fragment.path, fragment] as const))("
   test("names files that declare it, and every kernel that includes the fragment has it", () => {
     for (const { names, from } of clauses) {
       for (const file of from) {
-        const source = everything.find(({ path }) => path.endsWith(`/${file}`))!;
+        const source = everything.find(({ stem }) => stem === file)!;
         const known = [
           ...source.declares,
           ...hostConstants(source),

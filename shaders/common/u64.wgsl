@@ -1,6 +1,6 @@
 // u64: the little 64-bit arithmetic that exact times and shares need, on vec2u(lo, hi). All of it is exact.
 //
-// Declares  add64(), less64(), multiply64(), divide64(), MAX_I32.
+// Declares  add64(), less64(), larger64(), multiply64(), divide64(), MAX_I32.
 // Barriers  none.
 
 const MAX_I32 = 0x7fffffffu;
@@ -11,6 +11,8 @@ fn add64(a: vec2u, b: vec2u) -> vec2u {
 }
 
 fn less64(a: vec2u, b: vec2u) -> bool { return a.y < b.y || (a.y == b.y && a.x < b.x); }
+
+fn larger64(a: vec2u, b: vec2u) -> vec2u { return select(a, b, less64(a, b)); }
 
 /// a * b in full, from 16-bit halves.
 fn multiply64(a: u32, b: u32) -> vec2u {

@@ -9,8 +9,8 @@
 // p = L^-1 h ride along with the factor.                                                     [src/lp/elimination.ts]
 //
 // Declares  eliminate(), forward(), backward(), Border, wg_p, wg_excess.
-// Needs     topology, record, places, speed(), AT_..., WG, MAX_GPUS, MAX_ENTRIES of group.wgsl; wg_share, wg_pull, wg_y, wg_s, t, LEAST of
-//           group_interior_point.wgsl; wg_b of group_problem.wgsl.
+// Needs     topology, record, places, speed(), AT_..., WG, MAX_GPUS, MAX_ENTRIES of group.wgsl; wg_share, wg_pull, wg_y, wg_s, t of
+//           group_newton_system.wgsl; wg_b of group_problem.wgsl; LEAST of totals.wgsl.
 // Barriers  S - 1 in each of the three functions, for S stages.
 
 var<workgroup> wg_weight: array<f32, MAX_ENTRIES>;  // W

@@ -1,22 +1,19 @@
-// group_finish: finish.wgsl and whole_time.wgsl by the lanes of a group: from a nearly optimal x to whole tokens, optimal and proven.
+// group_finish: finish.wgsl by the lanes of a group: from a nearly optimal x to whole tokens, optimal and proven.
 //
 // Rounding, loads and caps are everybody's. The moves are lane 0's alone, without barriers: there are a few at most, and each
 // search stops at the first GPU with room, a few steps away. A search that finds none hands a better cut to all lanes, who raise the caps.
 //
 // The caps start at the time when the hottest GPU is done with what has no choice, so fixed GPUs need no caps.
 //
-// Declares  finish(), Finished, time_alone(), larger64(), MOVE_LIMIT.
-// Needs     topology, record, places, fixed, experts, wg_tokens, wg_kept, wg_held, wg_member, start_of(), gpu_of(), pace(), speed(), AT_..., WG,
-//           EQUAL_SPEEDS, MAX_GPUS of group.wgsl; Hottest, wg_b of group_problem.wgsl; wg_best, wg_y, scaled_load(), LEAST of
-//           group_interior_point.wgsl; less64(), add64(), multiply64(), divide64() of u64.wgsl; Totals, reduce(), Counts, reduce_counts() of
-//           workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+// Declares  finish(), Finished, MOVE_LIMIT.
+// Needs     topology, record, places, fixed, experts, wg_tokens, wg_kept, wg_held, wg_member, start_of(), gpu_of(), speed(), AT_..., WG,
+//           EQUAL_SPEEDS, MAX_GPUS of group.wgsl; Hottest, wg_b of group_problem.wgsl; wg_y of group_newton_system.wgsl; wg_best,
+//           scaled_load() of group_interior_point.wgsl; wg_cap, set_caps(), raise_time() of group_time.wgsl; less64() of u64.wgsl; Totals,
+//           Counts, LEAST of totals.wgsl; reduce(), reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
 // Barriers  7 (2 with subgroups) for the first cut, and 3 for each time that lane 0 moves tokens: once, and after each raise of the bound.
 //           With unequal speeds 2 (0) for the first cut and for each raise, and 3 (2) for each look at the time. Without a choice 1 + 3.
 
-const MOVE_LIMIT = 4096u;     // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take at most 20.
-const SIGN = 0x80000000u;     // times at equal speeds are token counts, of any sign: shifted by this they sort as unsigned
-const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
-const TWO_32 = 4294967296.0;
+const MOVE_LIMIT = 4096u;  // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take at most 20.
 
 const DONE = 0u;  // what lane 0 reports: every load is within its cap
 const STUCK = 1u; // no room within reach: `wg_member` is a better cut
@@ -35,7 +32,6 @@ struct Finished {
   hottest: u32,
 }
 
-var<workgroup> wg_cap: array<i32, MAX_GPUS>;
 var<workgroup> wg_visited: array<u32, MAX_GPUS>;  // number of the search that came here last
 var<workgroup> wg_queue: array<u32, MAX_GPUS>;
 var<workgroup> wg_path: array<u32, MAX_GPUS>;     // the replica that the path's tokens arrive at | the one that they leave << 16
@@ -44,61 +40,6 @@ var<workgroup> wg_moves: Moves;
 var<private> moves: u32;     // of lane 0
 var<private> raises: u32;
 var<private> searches: u32;
-
-fn larger64(a: vec2u, b: vec2u) -> vec2u { return select(a, b, less64(a, b)); }
-
-/// When a GPU is done with these tokens, in a form that sorts as u64.
-fn time_alone(tokens: i32, row: u32) -> vec2u {
-  if (EQUAL_SPEEDS) { return vec2u(bitcast<u32>(tokens) ^ SIGN, 0u); }
-  return multiply64(u32(max(tokens, 0)), pace(row));
-}
-
-fn set_caps(lane: u32, time: vec2u) {
-  for (var k = lane; k < places; k += WG) {
-    if (EQUAL_SPEEDS) { wg_cap[k] = bitcast<i32>(time.x ^ SIGN); } else { wg_cap[k] = i32(divide64(time, pace(k))); }
-  }
-}
-
-/// The time by which S = wg_member can be done with `inside` tokens, if that is later than `time`. Sets the caps to it. `inside`, `time` and
-/// `size`, the GPUs of S, are uniform; members are read by the lanes that own them.
-fn raise_time(lane: u32, so_far: vec2u, inside: i32, size: i32) -> vec2u {
-  if (EQUAL_SPEEDS) {
-    let whole = inside / size;
-    let needed = whole + select(0, 1, inside > whole * size);  // division truncates: this is the ceiling for either sign
-    let later = larger64(so_far, vec2u(bitcast<u32>(needed) ^ SIGN, 0u));
-    set_caps(lane, later);
-    return later;
-  }
-  // Tokens per unit of time, a little understated, so that a jump in time never goes too far.
-  var rate = 0.0;
-  for (var k = fixed + lane; k < places; k += WG) { rate += select(0.0, 1.0 / f32(pace(k)), wg_member[k] != 0u); }
-  let units_per_token = (1.0 - UNDERSTATEMENT) / reduce(Totals(vec4f(rate, 0.0, 0.0, 0.0), vec4f(LEAST)), lane).sums.x;
-  var time = so_far;
-  loop {
-    // Tokens that S can have done by now, in two halves, since they may be more than u32 holds; and the complement of when the next is done.
-    var own = Counts(vec2u(0u), vec2u(0u));
-    for (var k = fixed + lane; k < places; k += WG) {
-      if (wg_member[k] == 0u) { continue; }
-      let cap = divide64(time, pace(k));
-      own.sums += vec2u(cap & 0xffffu, cap >> 16u);
-      own.most = larger64(own.most, ~multiply64(cap + 1u, pace(k)));
-    }
-    let all = reduce_counts(own, lane);
-    let have = add64(vec2u(all.sums.x, 0u), vec2u(all.sums.y << 16u, all.sums.y >> 16u));
-    if (inside <= 0 || !less64(have, vec2u(u32(inside), 0u))) { break; }
-    time = ~all.most;
-    let missing = inside - i32(have.x);
-    // By then, S could have done at most `size` tokens more, had tokens been divisible.
-    if (missing > 2 * size) { time = add64(time, time64(f32(missing - 2 * size) * units_per_token)); }
-  }
-  set_caps(lane, time);
-  return time;
-}
-
-fn time64(units: f32) -> vec2u {
-  let hi = floor(units / TWO_32);
-  return vec2u(u32(max(units - hi * TWO_32, 0.0)), u32(hi));
-}
 
 /// The price from which on a GPU is in the cut: half the largest, or 0 where all of them are the better one. Near the optimum prices are
 /// nearly 0 or the same.

@@ -9,33 +9,20 @@
 // A lane owns whole experts with their replicas, and places. It stops on the dual bound of y, which needs no sorting. To save
 // barriers, an iteration is measured together with the factor of the next, which is thrown away once.
 //
-// Declares  interior_point(), wg_best [R] in tokens, wg_y [places] prices, wg_s, wg_share, wg_pull, t, scaled_load(), LOAD_FLOOR, LEAST.
-// Needs     topology, record, places, experts, wg_tokens, start_of(), gpu_of(), speed(), AT_..., WG, MAX_GPUS, MAX_REPLICAS of group.wgsl; scale,
-//           wg_b of group_problem.wgsl; Border, wg_p, wg_excess, eliminate(), forward(), backward() of group_elimination.wgsl; Totals, reduce(),
-//           reduce_uniform() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+// Declares  interior_point(), wg_best [R] in tokens, scaled_load().
+// Needs     topology, record, places, experts, wg_tokens, start_of(), gpu_of(), speed(), AT_..., WG, MAX_REPLICAS of group.wgsl; scale, wg_b of
+//           group_problem.wgsl; wg_y, wg_s, wg_share, wg_pull, t of group_newton_system.wgsl; Border, wg_p, wg_excess, eliminate(), forward(),
+//           backward() of group_elimination.wgsl; Totals, LEAST of totals.wgsl; reduce(), reduce_uniform() of workgroup_reduce.wgsl or
+//           subgroup_reduce.wgsl; MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
 // Barriers  4 S + 9 per iteration (4 S + 2 with subgroups) for S stages: before each forward sweep 1, after each backward sweep 1, S - 1 in each of
 //           the four, 3 (2) in the first reduction and 2 (0) in each of the other three. Once per LP S + 6 (S + 3): the start and the last look.
 
-const MAX_ITERATIONS = 16u;      // ordinary instances take at most 8
-const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs few moves from here
-const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor; none is 0
-const PRIMAL_FLOOR = 1e-9;       // of x and s,
-const DUAL_FLOOR = 1e-12;        // of z and y: below, f32 quotients lose their meaning
-const START_SLACK = 0.1;         // of the first t above the hottest GPU, in mean loads
-const LEAST_FRACTION = 0.9;      // of the way to the boundary; 1 - mu where that is more
 const HUGE = 1e30;
-const LEAST = -1e30;             // identity of a maximum
 
-// Of a lane's own replicas, but for x, which carry() reads, and share and pull, which the elimination reads.
+// Of a lane's own replicas, but for x, which carried() reads.
 var<workgroup> wg_x: array<f32, MAX_REPLICAS>;
 var<workgroup> wg_z: array<f32, MAX_REPLICAS>;
-var<workgroup> wg_share: array<f32, MAX_REPLICAS>;  // d_r / sqrt(D_e); then rho_r; then x'_r
-var<workgroup> wg_pull: array<f32, MAX_REPLICAS>;   // rho_r + d_r c_e; between the directions u_r; at last dz_r
-var<workgroup> wg_best: array<f32, MAX_REPLICAS>;   // the best x seen
-var<workgroup> wg_y: array<f32, MAX_GPUS>;
-var<workgroup> wg_s: array<f32, MAX_GPUS>;
-
-var<private> t: f32;
+var<workgroup> wg_best: array<f32, MAX_REPLICAS>;  // the best x seen
 
 fn scaled_load(e: u32) -> f32 { return max(f32(wg_tokens[e]) * scale, LOAD_FLOOR); }
 

@@ -3,8 +3,8 @@
 //
 // Declares  read_problem(), Hottest, scale, wg_b [places].
 // Needs     topology, record, load, params, places, fixed, experts, alone(), speed(), wg_tokens, wg_held, AT_..., WG, MAX_GPUS of group.wgsl;
-//           time_alone() of group_finish.wgsl; LEAST, LOAD_FLOOR of group_interior_point.wgsl; less64() of u64.wgsl; Totals, reduce_uniform(),
-//           Counts, reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+//           time_alone() of group_time.wgsl; LOAD_FLOOR of tolerances.wgsl; less64() of u64.wgsl; Totals, Counts, LEAST of totals.wgsl;
+//           reduce_uniform(), reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
 // Barriers  6 (4 with subgroups), in two reductions.
 
 var<workgroup> wg_b: array<f32, MAX_GPUS>;  // scaled load without a choice, shifted by a multiple of v

@@ -10,32 +10,21 @@
 // It is judged against the best cut (cut_sweep.wgsl); no dual bound is evaluated, because the dual bound of y is a weighted
 // mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
 //
-// Declares  interior_point(), best_x [R] in tokens, y [G] prices, s, d, inv_d, dy.
+// Declares  interior_point(), best_x [R] in tokens.
 // Needs     gpus, experts, tokens, start_of(), gpu_of(), MAX_GPUS, MAX_REPLICAS, MAX_EXPERTS of lane.wgsl; scale, b, bound, speed(), scale_loads()
-//           of scaling.wgsl; sweep_cuts() of cut_sweep.wgsl; h, factor(), solve_bordered() of star_mesh.wgsl.
+//           of scaling.wgsl; y, s, d, inv_d, h, dy of newton_system.wgsl; sweep_cuts() of cut_sweep.wgsl; factor(), solve_bordered() of
+//           star_mesh.wgsl; MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
 // Barriers  none.
 
-const MAX_ITERATIONS = 16u;      // ordinary instances take at most 8
-const TOLERANCE = 1e-4;          // relative gap to stop at: the exact finish needs few moves from here
-const LOAD_FLOOR = 1e-6;         // smaller loads cannot move a GPU by more, and x needs room above its own floor; none is 0
-const PRIMAL_FLOOR = 1e-9;       // of x and s,
-const DUAL_FLOOR = 1e-12;        // of z and y: below, f32 quotients lose their meaning
-const START_SLACK = 0.1;         // of the first t above the hottest GPU, in mean loads
-const LEAST_FRACTION = 0.9;      // of the way to the boundary; 1 - mu where that is more
 const HUGE = 1e30;
 
 var<private> w: array<f32, MAX_EXPERTS>;      // scaled and floored loads
 var<private> x: array<f32, MAX_REPLICAS>;
 var<private> z: array<f32, MAX_REPLICAS>;
-var<private> d: array<f32, MAX_REPLICAS>;
 var<private> rho: array<f32, MAX_REPLICAS>;   // target of x z, over z
 var<private> dz: array<f32, MAX_REPLICAS>;
 var<private> best_x: array<f32, MAX_REPLICAS>;
 var<private> dnu: array<f32, MAX_EXPERTS>;
-var<private> inv_d: array<f32, MAX_EXPERTS>;  // 1 / D_e
-var<private> y: array<f32, MAX_GPUS>;
-var<private> s: array<f32, MAX_GPUS>;
-var<private> dy: array<f32, MAX_GPUS>;
 var<private> eta: array<f32, MAX_GPUS>;       // target of s y, over y
 var<private> carried: array<f32, MAX_GPUS>;   // b + sum x
 var<private> t: f32;

@@ -55,6 +55,7 @@ var<private> experts: u32;                       // experts with a choice of rep
 var<private> tokens: array<i32, MAX_EXPERTS>;    // their loads
 var<private> alone: array<i32, MAX_GPUS>;        // tokens that have no choice: base loads and experts with one replica
 var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
+var<private> cap: array<i32, MAX_GPUS>;          // tokens that each GPU may hold by the time that S proves to be needed
 
 fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
 fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }

@@ -7,8 +7,8 @@
 //                                                  [Grassmann, Taksar, Heyman 1985; Alfa, Xue, Ye 2002]
 // The border v is eliminated last, as a 2 x 2 pivot together with the last node.
 //
-// Declares  factor(), solve_bordered(), h [G] its right-hand side.
-// Needs     gpus, experts, start_of(), gpu_of(), MAX_GPUS of lane.wgsl; d, inv_d, s, y, dy of interior_point.wgsl; speed() of scaling.wgsl.
+// Declares  factor(), solve_bordered().
+// Needs     gpus, experts, start_of(), gpu_of(), MAX_GPUS of lane.wgsl; d, inv_d, s, y, h, dy of newton_system.wgsl; speed() of scaling.wgsl.
 // Barriers  none.
 
 const TRIANGLE = MAX_GPUS * (MAX_GPUS - 1u) / 2u;
@@ -18,7 +18,6 @@ var<private> excess: array<f32, MAX_GPUS>;
 var<private> pivot: array<f32, MAX_GPUS>;      // D
 var<private> inv_pivot: array<f32, MAX_GPUS>;
 var<private> q: array<f32, MAX_GPUS>;          // L^-1 v
-var<private> h: array<f32, MAX_GPUS>;
 var<private> o2: f32;                      // sum_{i < last} q_i^2 / D_i
 
 fn row(i: u32) -> u32 { return i * (i - 1u) / 2u; }

@@ -1,18 +1,9 @@
 // subgroup_reduce: workgroup_reduce.wgsl where a workgroup is one subgroup.
 //
 // Requires  that the module enables subgroups, and a workgroup as large as every subgroup of the device.
-// Declares  Totals, reduce(), reduce_uniform(), Counts, reduce_counts(); wg_totals, wg_counts: 48 bytes.
+// Declares  reduce(), reduce_uniform(), reduce_counts(); wg_totals, wg_counts: 48 bytes.
+// Needs     Totals, Counts of totals.wgsl.
 // Barriers  none in reduce(); 2 in the others, whose results are uniform for WGSL. A barrier orders memory only: there is nobody to wait for.
-
-struct Totals {
-  sums: vec4f,
-  tops: vec4f,  // maxima
-}
-
-struct Counts {
-  sums: vec2u,  // modulo 2^32
-  most: vec2u,  // maximum, u64 (lo, hi)
-}
 
 var<workgroup> wg_totals: Totals;
 var<workgroup> wg_counts: Counts;

@@ -9,8 +9,7 @@
 // Times are not negative: an LP whose bound is (base loads below zero) is given up, and left to the host as well.
 //
 // Declares  start_caps(), raise_caps().
-// Needs     gpus, member, pace(), EQUAL_SPEEDS of lane.wgsl; cap of finish.wgsl; or all of these of specialised.wgsl with the text generated for it;
-//           MAX_I32, less64(), add64(), multiply64(), divide64() of u64.wgsl.
+// Needs     gpus, member, cap, pace(), EQUAL_SPEEDS of lane.wgsl, or of specialised.wgsl with the text generated for it; MAX_I32, less64(), add64(), multiply64(), divide64() of u64.wgsl.
 // Barriers  none.
 
 var<private> tau: vec2u;  // the current time

@@ -4,21 +4,11 @@
 // a tree takes log2 WG, and the loads are as few. The order is fixed, so results are the same every time.
 //
 // Requires  WG a multiple of GATHERERS.
-// Declares  Totals, reduce(), reduce_uniform(), Counts, reduce_counts(); wg_sums, wg_tops, wg_gathered: 32 (WG + GATHERERS) bytes.
-// Needs     WG of group.wgsl; LEAST of group_interior_point.wgsl; larger64() of group_finish.wgsl.
+// Declares  reduce(), reduce_uniform(), reduce_counts(); wg_sums, wg_tops, wg_gathered: 32 (WG + GATHERERS) bytes.
+// Needs     WG of group.wgsl; Totals, Counts, LEAST of totals.wgsl; larger64() of u64.wgsl.
 // Barriers  2 in reduce(); 3 in the others, whose results are uniform for WGSL, so that control flow may depend on them.
 
 const GATHERERS = 8u;
-
-struct Totals {
-  sums: vec4f,
-  tops: vec4f,  // maxima
-}
-
-struct Counts {
-  sums: vec2u,  // modulo 2^32
-  most: vec2u,  // maximum, u64 (lo, hi)
-}
 
 struct Gathered {
   sums: array<vec4u, GATHERERS>,  // bits of Totals.sums, or Counts

@@ -80,7 +80,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/lp\/kernels\/(?:group|group_table)\.ts$/, group],
   [/^src\/lp\/kernels\/lane\.ts$/, ["test/lp/solver_encode.test.ts", "test/lp/solver.test.ts", ...kernelTests("lane")]],
   [/^shaders\/common\/u64\.wgsl$/, fragmentTests],
-  [/^shaders\/lp\/(?!group|workgroup|subgroup)/, lane],
+  [/^shaders\/lp\/(?!group|workgroup|subgroup|totals)/, lane],
   [/^shaders\/lp\//, group],
   [/^(?:src\/balancer\/kernels|shaders\/balancer)\/(?:apportion|count|imbalance|offsets|remap|shares)\./, []], // the kernel's own test, see testsOf
 ];

@@ -3,9 +3,13 @@ import wgsl from "../../../shaders/lp/group.wgsl";
 import elimination from "../../../shaders/lp/group_elimination.wgsl";
 import finish from "../../../shaders/lp/group_finish.wgsl";
 import interiorPoint from "../../../shaders/lp/group_interior_point.wgsl";
+import newtonSystem from "../../../shaders/lp/group_newton_system.wgsl";
 import problem from "../../../shaders/lp/group_problem.wgsl";
+import time from "../../../shaders/lp/group_time.wgsl";
 import params from "../../../shaders/lp/solve_params.wgsl";
 import subgroupReduce from "../../../shaders/lp/subgroup_reduce.wgsl";
+import tolerances from "../../../shaders/lp/tolerances.wgsl";
+import totals from "../../../shaders/lp/totals.wgsl";
 import workgroupReduce from "../../../shaders/lp/workgroup_reduce.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import { choosers } from "../group_form.ts";
@@ -17,7 +21,8 @@ import type { Variant } from "./variant.ts";
 
 /** `solve` with lanes that share an LP; the same bindings, but for the topology's record, and the same params. */
 function groupBy(lanes: "workgroup" | "subgroup", reduce: string): Kernel {
-  const includes = [params, problem, interiorPoint, elimination, finish, u64, reduce];
+  const newton = [tolerances, newtonSystem, elimination, interiorPoint];
+  const includes = [params, problem, ...newton, finish, time, u64, totals, reduce];
   const kernel = { name: "group", wgsl, includes, bindings: laneKernel.bindings };
   // The directive shares a line with the header, so that the compiler's line numbers stay.
   return lanes === "workgroup" ? kernel : { ...kernel, wgsl: `enable subgroups; ${wgsl}`, variant: lanes };

@@ -3,9 +3,11 @@ import cutSweep from "../../../shaders/lp/cut_sweep.wgsl";
 import finish from "../../../shaders/lp/finish.wgsl";
 import interiorPoint from "../../../shaders/lp/interior_point.wgsl";
 import wgsl from "../../../shaders/lp/lane.wgsl";
+import newtonSystem from "../../../shaders/lp/newton_system.wgsl";
 import scaling from "../../../shaders/lp/scaling.wgsl";
 import params from "../../../shaders/lp/solve_params.wgsl";
 import starMesh from "../../../shaders/lp/star_mesh.wgsl";
+import tolerances from "../../../shaders/lp/tolerances.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import { type TopologyTable, topologyTable } from "./topology_table.ts";
@@ -15,7 +17,7 @@ import type { Variant } from "./variant.ts";
 export const laneKernel = {
   name: "lane",
   wgsl,
-  includes: [params, scaling, cutSweep, finish, wholeTime, u64, interiorPoint, starMesh],
+  includes: [params, scaling, tolerances, newtonSystem, starMesh, cutSweep, interiorPoint, finish, wholeTime, u64],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",

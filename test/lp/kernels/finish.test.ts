@@ -23,6 +23,7 @@ const wgsl = `
   var<private> tokens: array<i32, experts>;
   var<private> alone: array<i32, gpus>;
   var<private> member: array<bool, gpus>;
+  var<private> cap: array<i32, gpus>;
   var<private> best_x: array<f32, MAX_REPLICAS>;
   fn start_of(e: u32) -> u32 { return topology[AT_START + e]; }
   fn gpu_of(r: u32) -> u32 { return topology[AT_GPU + r]; }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { modelWorkload } from "../../../bench/workloads.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { Placement } from "../../../src/index.ts";
-import { groupLanes } from "../../../src/lp/kernels/group.ts";
+import { groupKernel, groupLanes, subgroupKernel } from "../../../src/lp/kernels/group.ts";
 import { type Loads, toTopology } from "../../../src/lp/problem.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import { check, device, solveGroup, subgroup, variants, wide, workgroup } from "../../helpers/group.ts";
@@ -22,9 +22,10 @@ const shader = (path: string) => readFileSync(new URL(`../../../shaders/${path}`
 
 describe("the group kernel and its twin", () => {
   test("have the same constants", () => {
-    const source = shader("lp/group_interior_point.wgsl");
+    const source = shader("lp/tolerances.wgsl");
     const declared = [...source.matchAll(/^const (\w+) = ([\d.e-]+)u?;/gm)];
-    expect(Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]))).toMatchObject(constants);
+    expect(Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]))).toEqual(constants);
+    for (const { includes } of [groupKernel, subgroupKernel]) expect(includes).toContain(source);
   });
 
   // A pipeline takes seconds: of the shapes that share a padded size, one.
@@ -42,7 +43,7 @@ describe("the group kernel and its twin", () => {
         differences.push(...found.differences);
         left += found.left;
         expectOrdinary(instance.name, answer, {
-          iterations: shader("lp/group_interior_point.wgsl"),
+          iterations: shader("lp/tolerances.wgsl"),
           moves: shader("lp/group_finish.wgsl"),
         });
       }

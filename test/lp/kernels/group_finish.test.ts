@@ -23,7 +23,6 @@ const wgsl = `
   const places = MAX_GPUS;
   const MAX_EXPERTS = MAX_REPLICAS / 2u;
   const experts = MAX_EXPERTS;
-  const LEAST = -1e30;
   const NOBODYS = 1 << 30;
   struct Hottest { time: vec2u, label: u32, movable: bool, negative: bool }
   var<workgroup> wg_tokens: array<i32, MAX_EXPERTS>;
@@ -93,6 +92,8 @@ async function finish(start: Start, { kernel, lanes }: GroupLanes, limit = 0) {
     variant: kernel,
     includes: [
       variableLimit(fragment("lp/group_finish.wgsl")),
+      fragment("lp/group_time.wgsl"),
+      fragment("lp/totals.wgsl"),
       fragment(`lp/${kernel}_reduce.wgsl`),
       fragment("common/u64.wgsl"),
     ],

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.ts";
+import { laneKernel } from "../../../src/lp/kernels/lane.ts";
 import { statuses } from "../../../src/lp/kernels/proof.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import { twin } from "../../../src/lp/twins/lane.ts";
@@ -29,9 +30,10 @@ const shader = (path: string) => readFileSync(new URL(`../../../shaders/${path}`
 
 describe("the shader and its twin", () => {
   test("have the same constants", () => {
-    const declared = [...shader("lp/interior_point.wgsl").matchAll(/^const (\w+) = ([\d.e-]+)u?;/gm)];
-    const values = Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]));
-    expect(values).toMatchObject(constants);
+    const source = shader("lp/tolerances.wgsl");
+    const declared = [...source.matchAll(/^const (\w+) = ([\d.e-]+)u?;/gm)];
+    expect(Object.fromEntries(declared.map(([, name, value]) => [name, Number(value)]))).toEqual(constants);
+    expect(laneKernel.includes).toContain(source);
   });
 
   test("have the same statuses", () => {
@@ -52,7 +54,7 @@ describe("the shader and its twin", () => {
         const checked = checkRaw([topology], loads, answer, instance.name);
         left += checked.left;
         expectOrdinary(instance.name, answer, {
-          iterations: shader("lp/interior_point.wgsl"),
+          iterations: shader("lp/tolerances.wgsl"),
           moves: shader("lp/finish.wgsl"),
         });
         const solveTwin = twin(topology);

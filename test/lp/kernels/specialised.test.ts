@@ -49,7 +49,7 @@ function twin(topology: Topology, { expertLoad, baseLoad }: Loads, lp: number) {
 }
 
 const text = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
-const interiorPoint = text("shaders/lp/interior_point.wgsl");
+const tolerances = text("shaders/lp/tolerances.wgsl");
 const repairText = text("src/lp/text/repair.ts");
 
 const small = ["ring 8", "cube", "EP8 R8", "experts everywhere", "2 GPUs", "disconnected"];
@@ -68,7 +68,7 @@ describe("the specialised kernel and its twin", () => {
           const answer = await solve(loads);
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
-          expectOrdinary(instance.name, answer, { iterations: interiorPoint, moves: repairText });
+          expectOrdinary(instance.name, answer, { iterations: tolerances, moves: repairText });
           for (let lp = 0; lp < loads.batch; lp++) {
             const { maxLoad, iterations, closed } = twin(topology, loads, lp);
             const optimum = checked.optima[lp];
