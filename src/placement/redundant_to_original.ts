@@ -1,10 +1,18 @@
 import { PlacementError } from "../common/errors.ts";
-import { EMPTY, type Placement } from "./placement.ts";
 
 const lplbShape = "LPLB copies expert d of every GPU once, into redundant slot d of another GPU.";
 
+/** What is read of a Placement, which is not named: it has this function for a method. */
+interface Placed {
+  readonly gpus: number;
+  readonly logicalExperts: number;
+  readonly physicalExperts: number;
+  readonly physicalToLogical: Int32Array;
+  readonly slotsPerGpu: Int32Array;
+}
+
 /** `Placement.toRedundantToOriginal`; `path` is what the map is called in a message. */
-export function redundantToOriginal(placement: Placement, path: string): number[][] {
+export function redundantToOriginal(placement: Placed, path: string): number[][] {
   const { gpus, logicalExperts, physicalExperts, physicalToLogical } = placement;
   const own = logicalExperts / gpus;
   const perGpu = physicalExperts / gpus;
@@ -18,8 +26,10 @@ export function redundantToOriginal(placement: Placement, path: string): number[
     const expected = `1 to ${own} redundant slots per GPU: ${logicalExperts + gpus} to ${2 * logicalExperts}`;
     throw new PlacementError("physicalExperts", expected, physicalExperts, lplbShape);
   }
-  const empty = physicalToLogical.indexOf(EMPTY);
-  if (empty >= 0) throw new PlacementError(`${path}[${empty}]`, "an expert in every slot", EMPTY, lplbShape);
+  const empty = physicalToLogical.findIndex((expert) => expert < 0);
+  if (empty >= 0) {
+    throw new PlacementError(`${path}[${empty}]`, "an expert in every slot", physicalToLogical[empty], lplbShape);
+  }
   const originalSlot = new Map<number, number>();
   for (let g = 0; g < gpus; g++) {
     for (let slot = g * perGpu; slot < g * perGpu + own; slot++) {

@@ -5,8 +5,8 @@
  */
 
 import { eliminated } from "../text/newton.ts";
+import type { Component, LpShape } from "../text/solve_lp.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
-import type { Component, LpShape } from "../twins/specialised.ts";
 import { proofWords } from "./proof.ts";
 
 export interface CanonicalForm {
@@ -38,6 +38,15 @@ export interface Single {
   /** Among the expert's slots on this GPU. */
   readonly ordinal: number;
   readonly slots: number;
+}
+
+/** Where the parts of a label table begin, in u32 words: whole vec4u each. The singles, a vec4u each, come last. */
+export function labelLayout({ shape, slots }: Pick<CanonicalForm, "shape" | "slots">) {
+  const whole = (words: number) => Math.ceil(words / 4) * 4;
+  const expert = whole(shape.gpus);
+  const slot = expert + whole(slots.flat().length);
+  const singleStart = slot + whole(slots.flat(2).reduce((a, b) => a + b, 0));
+  return { gpu: 0, expert, slot, singleStart, singles: singleStart + whole(shape.gpus + 1) };
 }
 
 /** A slot without a replica, empty or on a dead GPU: one of no slots, and not the first, so that it takes nothing and adds nothing. */

@@ -1,12 +1,10 @@
 /**
  * A topology as code: `solve_lp` of shaders/lp/specialised.wgsl. Every loop over GPUs, experts, replicas and the fill of the elimination has
- * run here. The solver is the text of src/lp/twins/specialised.ts, which with numbers is the f64 twin; this file adds what goes in
- * and comes out.
+ * run here. The solver is the text of src/lp/text/solve_lp.ts; this file adds what goes in and comes out.
  */
 
-import { solveLp } from "../twins/specialised.ts";
-import type { CanonicalForm } from "./canonical.ts";
-import { labelLayout } from "./specialised.ts";
+import { solveLp } from "../text/solve_lp.ts";
+import { type CanonicalForm, labelLayout } from "./canonical.ts";
 import { SLOWEST_PACE } from "./topology_table.ts";
 import { wgslField } from "./wgsl_field.ts";
 

@@ -4,7 +4,7 @@ import wgsl from "../../../shaders/lp/specialised.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import type { Topology } from "../topology.ts";
-import { type CanonicalForm, canonicalForm } from "./canonical.ts";
+import { type CanonicalForm, canonicalForm, labelLayout } from "./canonical.ts";
 import { type Specialisation, specialise } from "./generate.ts";
 import { WORKGROUP } from "./lane.ts";
 import type { Variant } from "./variant.ts";
@@ -24,15 +24,6 @@ export const specialisedKernel = {
     params: "uniform",
   },
 } satisfies Kernel;
-
-/** Where the parts of a label table begin, in u32 words: whole vec4u each. The singles, a vec4u each, come last. */
-export function labelLayout({ shape, slots }: Pick<CanonicalForm, "shape" | "slots">) {
-  const whole = (words: number) => Math.ceil(words / 4) * 4;
-  const expert = whole(shape.gpus);
-  const slot = expert + whole(slots.flat().length);
-  const singleStart = slot + whole(slots.flat(2).reduce((a, b) => a + b, 0));
-  return { gpu: 0, expert, slot, singleStart, singles: singleStart + whole(shape.gpus + 1) };
-}
 
 /** The caller's labels as the kernel reads them: GPUs; experts with a choice and their slots, in the order of the form; singles by GPU. */
 export function labelTable(form: CanonicalForm): Uint32Array<ArrayBuffer> {

@@ -6,7 +6,7 @@
 import type { Topology } from "../topology.ts";
 import type { Field } from "./field.ts";
 
-/** The shader's constants; a test reads them there and compares. */
+/** Those of shaders/lp/tolerances.wgsl; a test reads them there and compares. */
 export const constants = {
   MAX_ITERATIONS: 16,
   TOLERANCE: 1e-4,

@@ -1,220 +1,37 @@
-/**
- * The solve of one LP with its topology as part of the text, over any Code: with numbers it is the f64 twin of shaders/lp/specialised.wgsl,
- * with names of shader values it writes that kernel. An interior point for each connected component gives x and a cut S; x is rounded to whole
- * tokens and repaired until max load equals the bound of S exactly.
- *
- * The interior point stops on the dual bound, which needs no sorting.
- */
-import type { Code, Variable } from "../text/field.ts";
-import { constants, type Iterate, measure, type NewtonShape, step } from "../text/newton.ts";
-import { type CapsOf, insideOf, type Repaired, repair } from "../text/repair.ts";
+import { cutBound, wholeTokensBy } from "../cut.ts";
+import { canonicalForm } from "../kernels/canonical.ts";
+import type { Loads } from "../problem.ts";
+import { numbers } from "../text/field.ts";
+import { type LpAnswer, solveLp } from "../text/solve_lp.ts";
+import type { Topology } from "../topology.ts";
 
-const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
-
-/** What the text is written for: a topology without its labels. */
-export interface LpShape {
-  readonly gpus: number;
-  /** [G] of mean 1. */
-  readonly speed: readonly number[];
-  /** GPUs of the replicas of each expert with a choice. No two experts have the same: those are one variable. */
-  readonly experts: readonly (readonly number[])[];
-  /** Each an LP of its own, but for the most loaded GPU of all. */
-  readonly components: readonly Component[];
+/** In the labels of the canonical form, whose experts are the caller's with a choice, merged where they have the same GPUs. */
+export interface SpecialisedSolution extends LpAnswer<number, boolean> {
+  /** Whole tokens of each expert of the form. */
+  tokens: number[];
+  maxLoad: number;
 }
 
-/** GPUs that experts connect. */
-export interface Component {
-  readonly gpus: readonly number[];
-  readonly experts: readonly number[];
-  /** The same with GPUs and experts counted from 0. */
-  readonly newton: NewtonShape;
-}
-
-export interface LpAnswer<S, B> extends Repaired<S, B> {
-  readonly iterations: S;
-}
-
-/**
- * @param alone  [G] whole tokens that have no choice, of any sign.
- * @param tokens  [experts] whole tokens >= 0 of each expert with a choice.
- */
-export function solveLp<S, B>(
-  c: Code<S, B>,
-  shape: LpShape,
-  alone: readonly S[],
-  tokens: readonly S[],
-  capsOf: CapsOf<S>,
-): LpAnswer<S, B> {
-  const x: S[][] = [];
-  const cuts: Cut<S>[] = [];
-  let iterations = c.whole(0);
-  for (const component of shape.components) {
-    const { experts, newton } = component;
-    const b = component.gpus.map((g) => c.real(alone[g]));
-    const w = experts.map((e) => c.real(tokens[e]));
-    const everything = cutOf(
-      c,
-      shape,
-      component,
-      b.map(() => c.whole(1)),
-      b,
-      w,
-    );
-    if (experts.length === 0) {
-      cuts.push(everything);
-      continue;
-    }
-    const solved = interiorPoint(c, newton, b, w);
-    for (const [i, e] of experts.entries()) x[e] = solved.x[i];
-    iterations = c.max(iterations, solved.iterations);
-    cuts.push(better(c, everything, cutOf(c, shape, component, dearest(c, solved.y), b, w)));
-  }
-  const member = bottleneckOf(c, shape, cuts).map((m) => c.variable(m));
-  return { ...repair(c, shape.experts, alone, tokens, x, member, capsOf), iterations };
-}
-
-/** A set S of GPUs of one component. */
-interface Cut<S> {
-  /** inside(S) / speed(S) in tokens, as real numbers tell it. */
-  bound: S;
-  /** 0 or 1 for each GPU of the component. */
-  member: readonly S[];
-}
-
-/** The GPUs of the larger prices: near the optimum prices are nearly 0 or the same. */
-function dearest<S, B>(c: Code<S, B>, y: readonly S[]): S[] {
-  const half = c.mul(
-    c.constant(1 / 2),
-    y.reduce((a, b) => c.max(a, b)),
-  );
-  return y.map((price) => c.select(c.less(price, half), c.whole(0), c.whole(1)));
-}
-
-function cutOf<S, B>(
-  c: Code<S, B>,
-  { speed }: LpShape,
-  { gpus, newton }: Component,
-  member: readonly S[],
-  b: readonly S[],
-  w: readonly S[],
-): Cut<S> {
-  const inS = member.map((m) => c.real(m));
-  const inside = insideOf(c, newton.experts, b, w, inS);
-  const speedInside = c.sum(gpus.map((g, i) => timesConstant(c, inS[i], speed[g])));
-  return { bound: c.div(inside, speedInside), member };
-}
-
-function better<S, B>(c: Code<S, B>, one: Cut<S>, other: Cut<S>): Cut<S> {
-  const isOther = c.less(one.bound, other.bound);
-  return {
-    bound: c.max(one.bound, other.bound),
-    member: one.member.map((m, g) => c.select(isOther, other.member[g], m)),
+/** Twin of shaders/lp/specialised.wgsl on LP `lp` of whole-token loads, in f64: the kernel's text, run on numbers. Caps follow the speeds themselves. */
+export function twin(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
+  const { gpus, experts } = topology;
+  const { shape, labels } = canonicalForm(topology);
+  const speed = labels.gpu.map((g) => topology.speed[g]);
+  const capsOf = (inside: number, member: readonly number[]) => {
+    const speeds = speed.filter((_, g) => member[g] === 1);
+    const t = cutBound(inside, speeds, "integer");
+    return speed.map((v) => wholeTokensBy(t, v));
   };
-}
-
-/** [G] the best of the components' cuts. */
-function bottleneckOf<S, B>(c: Code<S, B>, { gpus, components }: LpShape, cuts: readonly Cut<S>[]): S[] {
-  const top = cuts.map(({ bound }) => bound).reduce((a, b) => c.max(a, b));
-  const member = new Array<S>(gpus);
-  let open = c.whole(1); // several may be as good: the first is taken
-  for (const [i, cut] of cuts.entries()) {
-    const isTop = c.select(c.less(cut.bound, top), c.whole(0), open);
-    open = c.sub(open, isTop);
-    for (const [k, g] of components[i].gpus.entries()) member[g] = c.min(cut.member[k], isTop);
-  }
-  return member;
-}
-
-/** Loads in tokens in, x in tokens out: shaders/lp/scaling.wgsl and interior_point.wgsl, but for the bound to stop at. */
-function interiorPoint<S, B>(
-  c: Code<S, B>,
-  shape: NewtonShape,
-  alone: readonly S[],
-  tokens: readonly S[],
-): { x: S[][]; y: S[]; iterations: S } {
-  const { gpus, experts, speed } = shape;
-  const zero = c.constant(0);
-
-  // Loads shifted so that none is negative, and scaled so that sum(load) = sum(v) = G.
-  const shift = alone
-    .map((load, g) => timesConstant(c, c.sub(zero, load), 1 / speed[g]))
-    .reduce((a, b) => c.max(a, b), zero);
-  const total = c.sum([...alone, ...tokens, c.mul(shift, c.constant(gpus))]);
-  const some = c.less(zero, total);
-  const scale = c.select(some, c.div(c.constant(gpus), c.max(total, c.constant(LOAD_FLOOR))), zero);
-  const b = alone.map((load, g) => c.mul(c.sum([load, timesConstant(c, shift, speed[g])]), scale));
-  const w = tokens.map((load) => c.max(c.mul(load, scale), c.constant(LOAD_FLOOR)));
-
-  const perReplica = <T>(of: (e: number, r: number) => T) => experts.map((gs, e) => gs.map((_, r) => of(e, r)));
-  const evenly = experts.map((gs, e) => timesConstant(c, w[e], 1 / gs.length));
-  const price = c.constant(1 / gpus);
-  const begin: Iterate<S> = {
-    x: perReplica((e) => evenly[e]),
-    z: perReplica(() => price),
-    y: b.map(() => price),
-    s: [],
-    t: zero,
+  return ({ expertLoad, baseLoad }, lp) => {
+    const load = (e: number) => expertLoad[lp * experts + e];
+    const alone = labels.gpu.map((g, i) => {
+      const first = labels.single[i].filter(({ ordinal }) => ordinal === 0);
+      return first.reduce((sum, { expert }) => sum + load(expert), baseLoad ? baseLoad[lp * gpus + g] : 0);
+    });
+    const tokens = labels.expert.map((merged) => merged.reduce((sum, e) => sum + load(e), 0));
+    const answer = solveLp(numbers, shape, alone, tokens, capsOf);
+    const held = [...alone];
+    for (const [e, gs] of shape.experts.entries()) for (const [r, g] of gs.entries()) held[g] += answer.kept[e][r];
+    return { ...answer, tokens, maxLoad: Math.max(...held.map((amount, g) => amount / speed[g])) };
   };
-  const start = measure(c, shape, b, w, begin);
-  begin.t = c.sum([start.top, c.constant(START_SLACK)]);
-  begin.s = start.carried.map((load, g) => c.sub(timesConstant(c, begin.t, speed[g]), load));
-
-  const state = variables(c, begin);
-  const best = perReplica((e) => c.variable(evenly[e]));
-  const top = c.variable(c.constant(1e30));
-  const dual = c.variable(zero);
-  const iterations = c.variable(c.whole(0));
-  let at = begin;
-  let seen = start;
-  c.loop(
-    () => {
-      at = read(state);
-      seen = measure(c, shape, b, w, at);
-      c.when(c.less(seen.top, top.get()), () => {
-        top.set(seen.top);
-        for (const [e, row] of best.entries()) for (const [r, x] of row.entries()) x.set(at.x[e][r]);
-      });
-      const bound = c.max(dual.get(), seen.bound);
-      dual.set(bound);
-      const allowed = c.mul(c.constant(TOLERANCE), c.max(bound, c.constant(LOAD_FLOOR)));
-      const open = c.less(allowed, c.sub(top.get(), bound));
-      return c.and(c.and(open, some), c.less(iterations.get(), c.whole(MAX_ITERATIONS)));
-    },
-    () => {
-      write(state, step(c, shape, b, w, at, seen.sumVy));
-      iterations.set(c.sum([iterations.get(), c.whole(1)]));
-    },
-  );
-  const perUnit = tokens.map((load, e) => c.div(load, w[e]));
-  const x = best.map((row, e) => row.map((value) => c.mul(value.get(), perUnit[e])));
-  return { x, y: state.y.map((value) => value.get()), iterations: iterations.get() };
-}
-
-function timesConstant<S, B>(c: Code<S, B>, value: S, factor: number): S {
-  return factor === 1 ? value : c.mul(value, c.constant(factor));
-}
-
-type Variables<S> = { readonly [K in "x" | "z"]: Variable<S>[][] } & {
-  readonly [K in "y" | "s"]: Variable<S>[];
-} & { readonly t: Variable<S> };
-
-function variables<S, B>(c: Code<S, B>, { x, z, y, s, t }: Iterate<S>): Variables<S> {
-  const row = (values: readonly S[]) => values.map((value) => c.variable(value));
-  return { x: x.map(row), z: z.map(row), y: row(y), s: row(s), t: c.variable(t) };
-}
-
-function read<S>({ x, z, y, s, t }: Variables<S>): Iterate<S> {
-  const row = (values: readonly Variable<S>[]) => values.map((value) => value.get());
-  return { x: x.map(row), z: z.map(row), y: row(y), s: row(s), t: t.get() };
-}
-
-function write<S>(state: Variables<S>, { x, z, y, s, t }: Iterate<S>): void {
-  const row = (targets: readonly Variable<S>[], values: readonly S[]) => {
-    for (const [i, target] of targets.entries()) target.set(values[i]);
-  };
-  for (const [e, targets] of state.x.entries()) row(targets, x[e]);
-  for (const [e, targets] of state.z.entries()) row(targets, z[e]);
-  row(state.y, y);
-  row(state.s, s);
-  state.t.set(t);
 }

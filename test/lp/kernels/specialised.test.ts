@@ -2,14 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { certify, createSolver, Placement, type ReplicaProblem, topologies } from "../../../src/index.ts";
-import { cutBound, wholeTokensBy } from "../../../src/lp/cut.ts";
 import { canonicalForm } from "../../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../../src/lp/kernels/generate.ts";
 import { MAX_STATEMENTS } from "../../../src/lp/kernels/specialised.ts";
-import { type Loads, toTopology } from "../../../src/lp/problem.ts";
-import { numbers } from "../../../src/lp/text/field.ts";
-import type { Topology } from "../../../src/lp/topology.ts";
-import { solveLp } from "../../../src/lp/twins/specialised.ts";
+import { toTopology } from "../../../src/lp/problem.ts";
+import { twin } from "../../../src/lp/twins/specialised.ts";
 import { families, instances, randomPlacement, shapes, topologyAndLoads } from "../../helpers/instances.ts";
 import {
   checkNegative,
@@ -21,32 +18,6 @@ import {
   negativeLoads,
   specialisedFor,
 } from "../../helpers/raw.ts";
-
-/** The text of the kernel, run on numbers. */
-function twin(topology: Topology, { expertLoad, baseLoad }: Loads, lp: number) {
-  const { gpus, experts } = topology;
-  const { shape, labels } = canonicalForm(topology);
-  const load = (e: number) => expertLoad[lp * experts + e];
-  const alone = labels.gpu.map((g, i) => {
-    const first = labels.single[i].filter(({ ordinal }) => ordinal === 0);
-    return first.reduce((sum, { expert }) => sum + load(expert), baseLoad ? baseLoad[lp * gpus + g] : 0);
-  });
-  const tokens = labels.expert.map((merged) => merged.reduce((sum, e) => sum + load(e), 0));
-  const speed = labels.gpu.map((g) => topology.speed[g]);
-  const answer = solveLp(numbers, shape, alone, tokens, (inside, member) => {
-    const t = cutBound(
-      inside,
-      speed.filter((_, g) => member[g] === 1),
-      "integer",
-    );
-    return speed.map((v) => wholeTokensBy(t, v));
-  });
-  const held = [...alone];
-  for (const [e, gs] of shape.experts.entries()) for (const [r, g] of gs.entries()) held[g] += answer.kept[e][r];
-  const served = answer.kept.map((row) => row.reduce((a, b) => a + b, 0));
-  expect(served).toEqual(tokens);
-  return { ...answer, maxLoad: Math.max(...held.map((amount, g) => amount / speed[g])) };
-}
 
 const text = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const tolerances = text("shaders/lp/tolerances.wgsl");
@@ -69,8 +40,10 @@ describe("the specialised kernel and its twin", () => {
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
           expectOrdinary(instance.name, answer, { iterations: tolerances, moves: repairText });
+          const solveTwin = twin(topology);
           for (let lp = 0; lp < loads.batch; lp++) {
-            const { maxLoad, iterations, closed } = twin(topology, loads, lp);
+            const { maxLoad, iterations, closed, kept, tokens } = solveTwin(loads, lp);
+            expect(kept.map((row) => row.reduce((a, b) => a + b, 0))).toEqual(tokens);
             const optimum = checked.optima[lp];
             expect({ closed, maxLoad }, `${instance.name}, LP ${lp}`).toEqual({ closed: true, maxLoad: optimum });
             differences.push(Math.abs(answer.iterations[lp] - iterations));
