@@ -22,6 +22,22 @@ export interface Repaired<S, B> {
 /** How many whole tokens each GPU may hold by the time that a set of GPUs, `member` [G] of 0 and 1, needs for `inside` tokens. */
 export type CapsOf<S> = (inside: S, member: readonly S[]) => S[];
 
+/** What is repaired. */
+interface Problem<S> {
+  /** The GPUs of each expert's replicas. */
+  readonly experts: readonly (readonly number[])[];
+  /** [G] tokens that have no choice. */
+  readonly alone: readonly S[];
+  readonly capsOf: CapsOf<S>;
+}
+
+interface State<S> {
+  readonly kept: readonly (readonly Variable<S>[])[];
+  /** [G] room left; tokens too many below 0. */
+  readonly spare: readonly Variable<S>[];
+  readonly member: readonly Variable<S>[];
+}
+
 /** Rounds x to whole tokens, and moves tokens until every load is within the bound of `member`, raised where it has to be. */
 export function repair<S, B>(
   c: Code<S, B>,
@@ -32,55 +48,20 @@ export function repair<S, B>(
   member: readonly Variable<S>[],
   capsOf: CapsOf<S>,
 ): Repaired<S, B> {
-  const gpus = alone.length;
   const zero = c.whole(0);
-  const one = c.whole(1);
-  const far = c.whole(gpus);
-  const rounded = experts.map((gs, e) => {
-    let left = tokens[e];
-    const others = gs.slice(1).map((_, r) => {
-      const amount = c.min(left, c.round(x[e][r]));
-      left = c.sub(left, amount);
-      return amount;
-    });
-    return [...others, left];
-  });
-  const heldBy = (kept: readonly (readonly S[])[]) => {
-    const terms = alone.map((load) => [load]);
-    for (const [e, gs] of experts.entries()) for (const [r, g] of gs.entries()) terms[g].push(kept[e][r]);
-    return terms.map((loads) => c.sum(loads));
-  };
-
+  const rounded = roundToTokens(c, experts, tokens, x);
   const kept = rounded.map((row) => row.map((amount) => c.variable(amount)));
   const cut = member.map((m) => m.get());
   const inside = insideOf(c, experts, alone, tokens, cut);
-  const held = heldBy(rounded);
-  const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g]))); // room left; tokens too many below 0
+  const held = heldBy(c, experts, alone, rounded);
+  const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g])));
   const least = () => spare.map((value) => value.get()).reduce((a, b) => c.min(a, b));
   const rounds = c.variable(zero);
-
   c.loop(
     () => c.and(c.less(least(), zero), c.less(rounds.get(), c.whole(ROUND_LIMIT))),
     () => {
-      rounds.set(c.sum([rounds.get(), one]));
-      const now = kept.map((row) => row.map((amount) => amount.get()));
-      const room = spare.map((value) => value.get());
-      const level = levels(c, experts, now, room, far);
-      const farthest = room.map((value, g) => c.select(c.less(value, zero), level[g], zero));
-      const stuck = c.variable(farthest.reduce((a, b) => c.max(a, b)));
-      c.when(c.less(stuck.get(), far), () => {
-        const moved = push(c, experts, now, room, level);
-        for (const [e, row] of kept.entries()) for (const [r, amount] of row.entries()) amount.set(moved.kept[e][r]);
-        for (const [g, value] of spare.entries()) value.set(moved.room[g]);
-      });
-      c.when(c.less(c.whole(gpus - 1), stuck.get()), () => {
-        // Every token on a GPU that reaches no room belongs to an expert without replicas elsewhere.
-        const reached = level.map((value) => c.select(c.less(value, far), zero, one));
-        for (const [g, value] of member.entries()) value.set(reached[g]);
-        const load = heldBy(now);
-        const caps = capsOf(c.sum(load.map((tokensHeld, g) => c.mul(tokensHeld, reached[g]))), reached);
-        for (const [g, value] of spare.entries()) value.set(c.max(room[g], c.sub(caps[g], load[g])));
-      });
+      rounds.set(c.sum([rounds.get(), c.whole(1)]));
+      round(c, { experts, alone, capsOf }, { kept, spare, member });
     },
   );
   return {
@@ -89,6 +70,72 @@ export function repair<S, B>(
     moves: rounds.get(),
     closed: c.less(c.whole(-1), least()),
   };
+}
+
+/** Each expert's tokens, rounded with their sum kept. */
+function roundToTokens<S, B>(
+  c: Code<S, B>,
+  experts: readonly (readonly number[])[],
+  tokens: readonly S[],
+  x: readonly (readonly S[])[],
+): S[][] {
+  return experts.map((gs, e) => {
+    let left = tokens[e];
+    const others = gs.slice(1).map((_, r) => {
+      const amount = c.min(left, c.round(x[e][r]));
+      left = c.sub(left, amount);
+      return amount;
+    });
+    return [...others, left];
+  });
+}
+
+/** [G] tokens on each GPU. */
+function heldBy<S, B>(
+  c: Code<S, B>,
+  experts: readonly (readonly number[])[],
+  alone: readonly S[],
+  kept: readonly (readonly S[])[],
+): S[] {
+  const terms = alone.map((load) => [load]);
+  for (const [e, gs] of experts.entries()) for (const [r, g] of gs.entries()) terms[g].push(kept[e][r]);
+  return terms.map((loads) => c.sum(loads));
+}
+
+/** Moves tokens towards room, where every GPU that holds too much reaches some; else raises the bound. */
+function round<S, B>(c: Code<S, B>, problem: Problem<S>, state: State<S>): void {
+  const { experts } = problem;
+  const { kept, spare } = state;
+  const zero = c.whole(0);
+  const far = c.whole(spare.length);
+  const now = kept.map((row) => row.map((amount) => amount.get()));
+  const room = spare.map((value) => value.get());
+  const level = levels(c, experts, now, room, far);
+  const farthest = room.map((value, g) => c.select(c.less(value, zero), level[g], zero));
+  const stuck = c.variable(farthest.reduce((a, b) => c.max(a, b)));
+  c.when(c.less(stuck.get(), far), () => {
+    const moved = push(c, experts, now, room, level);
+    for (const [e, row] of kept.entries()) for (const [r, amount] of row.entries()) amount.set(moved.kept[e][r]);
+    for (const [g, value] of spare.entries()) value.set(moved.room[g]);
+  });
+  c.when(c.less(c.whole(spare.length - 1), stuck.get()), () => raise(c, problem, state, now, room, level));
+}
+
+/** The GPUs that reach no room are a better cut: every token on them belongs to an expert without replicas elsewhere. */
+function raise<S, B>(
+  c: Code<S, B>,
+  { experts, alone, capsOf }: Problem<S>,
+  { spare, member }: State<S>,
+  now: readonly (readonly S[])[],
+  room: readonly S[],
+  level: readonly S[],
+): void {
+  const far = c.whole(spare.length);
+  const reached = level.map((value) => c.select(c.less(value, far), c.whole(0), c.whole(1)));
+  for (const [g, value] of member.entries()) value.set(reached[g]);
+  const load = heldBy(c, experts, alone, now);
+  const caps = capsOf(c.sum(load.map((held, g) => c.mul(held, reached[g]))), reached);
+  for (const [g, value] of spare.entries()) value.set(c.max(room[g], c.sub(caps[g], load[g])));
 }
 
 /** inside(S): loads of the GPUs of S and of experts with every replica there; `member` is 0 or 1, whole or real like the loads. */

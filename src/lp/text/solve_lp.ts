@@ -6,7 +6,8 @@
  * The interior point stops on the dual bound, which needs no sorting.
  */
 import type { Code, Variable } from "./field.ts";
-import { constants, type Iterate, measure, type NewtonShape, step } from "./newton.ts";
+import { constants, type Iterate, measure, type NewtonShape } from "./newton.ts";
+import { step } from "./predictor_corrector.ts";
 import { type CapsOf, insideOf, type Repaired, repair } from "./repair.ts";
 
 const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
@@ -132,40 +133,15 @@ function interiorPoint<S, B>(
   alone: readonly S[],
   tokens: readonly S[],
 ): { x: S[][]; y: S[]; iterations: S } {
-  const { gpus, experts, speed } = shape;
-  const zero = c.constant(0);
-
-  // Loads shifted so that none is negative, and scaled so that sum(load) = sum(v) = G.
-  const shift = alone
-    .map((load, g) => timesConstant(c, c.sub(zero, load), 1 / speed[g]))
-    .reduce((a, b) => c.max(a, b), zero);
-  const total = c.sum([...alone, ...tokens, c.mul(shift, c.constant(gpus))]);
-  const some = c.less(zero, total);
-  const scale = c.select(some, c.div(c.constant(gpus), c.max(total, c.constant(LOAD_FLOOR))), zero);
-  const b = alone.map((load, g) => c.mul(c.sum([load, timesConstant(c, shift, speed[g])]), scale));
-  const w = tokens.map((load) => c.max(c.mul(load, scale), c.constant(LOAD_FLOOR)));
-
-  const perReplica = <T>(of: (e: number, r: number) => T) => experts.map((gs, e) => gs.map((_, r) => of(e, r)));
-  const evenly = experts.map((gs, e) => timesConstant(c, w[e], 1 / gs.length));
-  const price = c.constant(1 / gpus);
-  const begin: Iterate<S> = {
-    x: perReplica((e) => evenly[e]),
-    z: perReplica(() => price),
-    y: b.map(() => price),
-    s: [],
-    t: zero,
-  };
-  const start = measure(c, shape, b, w, begin);
-  begin.t = c.sum([start.top, c.constant(START_SLACK)]);
-  begin.s = start.carried.map((load, g) => c.sub(timesConstant(c, begin.t, speed[g]), load));
-
+  const { b, w, some } = scaled(c, shape, alone, tokens);
+  const { begin, measured } = startPoint(c, shape, b, w);
   const state = variables(c, begin);
-  const best = perReplica((e) => c.variable(evenly[e]));
+  const best = begin.x.map((row) => row.map((value) => c.variable(value)));
   const top = c.variable(c.constant(1e30));
-  const dual = c.variable(zero);
+  const dual = c.variable(c.constant(0));
   const iterations = c.variable(c.whole(0));
   let at = begin;
-  let seen = start;
+  let seen = measured;
   c.loop(
     () => {
       at = read(state);
@@ -188,6 +164,43 @@ function interiorPoint<S, B>(
   const perUnit = tokens.map((load, e) => c.div(load, w[e]));
   const x = best.map((row, e) => row.map((value) => c.mul(value.get(), perUnit[e])));
   return { x, y: state.y.map((value) => value.get()), iterations: iterations.get() };
+}
+
+/** Loads shifted so that none is negative, and scaled so that sum(load) = sum(v) = G; and whether there are any. */
+function scaled<S, B>(
+  c: Code<S, B>,
+  { gpus, speed }: NewtonShape,
+  alone: readonly S[],
+  tokens: readonly S[],
+): { b: S[]; w: S[]; some: B } {
+  const zero = c.constant(0);
+  const floor = c.constant(LOAD_FLOOR);
+  const shift = alone
+    .map((load, g) => timesConstant(c, c.sub(zero, load), 1 / speed[g]))
+    .reduce((a, b) => c.max(a, b), zero);
+  const total = c.sum([...alone, ...tokens, c.mul(shift, c.constant(gpus))]);
+  const some = c.less(zero, total);
+  const scale = c.select(some, c.div(c.constant(gpus), c.max(total, floor)), zero);
+  const b = alone.map((load, g) => c.mul(c.sum([load, timesConstant(c, shift, speed[g])]), scale));
+  return { b, w: tokens.map((load) => c.max(c.mul(load, scale), floor)), some };
+}
+
+/** Strictly feasible, so that there is no phase 1. */
+function startPoint<S, B>(c: Code<S, B>, shape: NewtonShape, b: readonly S[], w: readonly S[]) {
+  const { gpus, experts, speed } = shape;
+  const evenly = experts.map((gs, e) => timesConstant(c, w[e], 1 / gs.length));
+  const price = c.constant(1 / gpus);
+  const begin: Iterate<S> = {
+    x: experts.map((gs, e) => gs.map(() => evenly[e])),
+    z: experts.map((gs) => gs.map(() => price)),
+    y: b.map(() => price),
+    s: [],
+    t: c.constant(0),
+  };
+  const measured = measure(c, shape, b, w, begin);
+  begin.t = c.sum([measured.top, c.constant(START_SLACK)]);
+  begin.s = measured.carried.map((load, g) => c.sub(timesConstant(c, begin.t, speed[g]), load));
+  return { begin, measured };
 }
 
 function timesConstant<S, B>(c: Code<S, B>, value: S, factor: number): S {

@@ -5,7 +5,8 @@
 import { type GroupForm, groupForm } from "../group_form.ts";
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
-import { constants, type Iterate, measure, type NewtonShape, step } from "../text/newton.ts";
+import { constants, type Iterate, measure, type NewtonShape } from "../text/newton.ts";
+import { step } from "../text/predictor_corrector.ts";
 import type { Topology } from "../topology.ts";
 import { finish } from "./finish.ts";
 import type { TwinSolution } from "./lane.ts";

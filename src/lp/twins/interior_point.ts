@@ -1,6 +1,7 @@
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
-import { constants, type Iterate, measure, type NewtonShape, step } from "../text/newton.ts";
+import { constants, type Iterate, measure, type NewtonShape } from "../text/newton.ts";
+import { step } from "../text/predictor_corrector.ts";
 import type { Topology } from "../topology.ts";
 
 const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
