@@ -24,114 +24,174 @@ export interface ExactSolver {
 
 /** Scratch for one topology; solves are independent of each other. */
 export function exactSolver(topology: Topology): ExactSolver {
-  const { gpus, experts, replicaStart, replicaGpu, speed } = topology;
-  const replicas = replicaGpu.length;
-  const { replicaExpert, gpuStart, gpuReplica } = adjacency(topology);
-  const load = new Float64Array(gpus);
-  const cap = new Float64Array(gpus);
-  const queue = new Int32Array(gpus);
-  const visited = new Uint8Array(gpus);
-  const arrives = new Int32Array(gpus); // the replica on g that the path's tokens arrive at
-  const leaves = new Int32Array(gpus); // the replica of the same expert that they leave, -1 for tokens not yet routed
+  const { experts, replicaStart } = topology;
+  const flow = new Flow(topology);
 
   function solve(loads: Loads, lp: number, x: Float64Array, member: Uint8Array): number {
-    const { tokens, expertLoad, baseLoad } = loads;
-    const whole = tokens === "integer";
-    let eps = 0;
-    let t = -Infinity;
-
-    function raise(S: Uint8Array): boolean {
-      const speeds: number[] = [];
-      for (let g = 0; g < gpus; g++) if (S[g]) speeds.push(speed[g]);
-      const bound = cutBound(insideLoad(topology, expertLoad, baseLoad, lp, S), speeds, tokens);
-      if (bound <= t) return false;
-      t = bound;
-      member.set(S);
-      for (let g = 0; g < gpus; g++) cap[g] = whole ? wholeTokensBy(t, speed[g]) : speed[g] * t;
-      return true;
-    }
-
-    /** Breadth-first from the GPUs of expert e to one with room; returns that GPU, or -1 with `visited` a full set of GPUs. */
-    function search(e: number): number {
-      visited.fill(0);
-      let tail = 0;
-      for (let r = replicaStart[e]; r < replicaStart[e + 1]; r++) {
-        const g = replicaGpu[r];
-        visited[g] = 1;
-        arrives[g] = r;
-        leaves[g] = -1;
-        if (cap[g] - load[g] > eps) return g;
-        queue[tail++] = g;
-      }
-      for (let head = 0; head < tail; head++) {
-        const from = queue[head];
-        for (let i = gpuStart[from]; i < gpuStart[from + 1]; i++) {
-          const r = gpuReplica[i];
-          if (!(x[r] > eps)) continue;
-          const other = replicaExpert[r];
-          for (let k = replicaStart[other]; k < replicaStart[other + 1]; k++) {
-            const g = replicaGpu[k];
-            if (visited[g]) continue;
-            visited[g] = 1;
-            arrives[g] = k;
-            leaves[g] = r;
-            if (cap[g] - load[g] > eps) return g;
-            queue[tail++] = g;
-          }
-        }
-      }
-      return -1;
-    }
-
-    /** Sends up to `amount` tokens along the path that ends on GPU `end`; returns how many. */
-    function augment(end: number, amount: number): number {
-      let sent = Math.min(amount, cap[end] - load[end]);
-      for (let g = end; leaves[g] >= 0; g = replicaGpu[leaves[g]]) sent = Math.min(sent, x[leaves[g]]);
-      load[end] += sent;
-      for (let g = end; ; g = replicaGpu[leaves[g]]) {
-        x[arrives[g]] += sent;
-        if (leaves[g] < 0) return sent;
-        x[leaves[g]] -= sent;
-      }
-    }
-
-    x.fill(0, 0, replicas);
-    for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
-    for (let e = 0; e < experts; e++) {
-      const w = expertLoad[lp * experts + e];
-      const copies = replicaStart[e + 1] - replicaStart[e];
-      if (!whole && copies > 0) eps = Math.max(eps, w * ROUNDING);
-      if (copies !== 1) continue;
-      x[replicaStart[e]] = w;
-      load[replicaGpu[replicaStart[e]]] += w;
-    }
-    if (!whole) for (let g = 0; g < gpus; g++) eps = Math.max(eps, Math.abs(load[g]) * ROUNDING);
-
-    let hottest = 0; // {g} needs load[g] / v_g: only the worst of these cuts can be the best
-    for (let g = 1; g < gpus; g++) if (load[g] / speed[g] > load[hottest] / speed[hottest]) hottest = g;
-    raise(visited.fill(1));
-    visited.fill(0)[hottest] = 1;
-    raise(visited);
-
+    flow.begin(loads, lp, x);
+    const bound = new Bound(topology, loads, lp, flow.cap, member);
+    bound.raise(flow.visited.fill(1));
+    flow.visited.fill(0)[flow.hottest()] = 1; // {g} needs load[g] / v_g: only the worst of these cuts can be the best
+    bound.raise(flow.visited);
     let moves = 0;
     for (let e = 0; e < experts; e++) {
       if (replicaStart[e + 1] - replicaStart[e] < 2) continue;
-      let left = expertLoad[lp * experts + e];
-      while (left > eps) {
-        const end = search(e);
-        if (end >= 0) {
-          left -= augment(end, left);
-          moves++;
-        } else if (!raise(visited)) {
-          break; // fractions only: what is left is rounding
-        }
-      }
-      if (left > 0) {
-        x[replicaStart[e]] += left;
-        load[replicaGpu[replicaStart[e]]] += left;
-      }
+      moves += route(flow, bound, e, loads.expertLoad[lp * experts + e]);
     }
     return moves;
   }
   return { solve };
+}
+
+/** Routes an expert's tokens into the caps, raised where they have to be. Returns the number of augmenting paths. */
+function route(flow: Flow, bound: Bound, e: number, tokens: number): number {
+  let left = tokens;
+  let paths = 0;
+  while (left > flow.eps) {
+    const end = flow.search(e);
+    if (end >= 0) {
+      left -= flow.augment(end, left);
+      paths++;
+    } else if (!bound.raise(flow.visited)) {
+      break; // fractions only: what is left is rounding
+    }
+  }
+  if (left > 0) flow.put(e, left);
+  return paths;
+}
+
+/** The best cut so far, and what it lets every GPU hold. */
+class Bound {
+  private t = -Infinity;
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly loads: Loads,
+    private readonly lp: number,
+    private readonly cap: Float64Array,
+    private readonly member: Uint8Array,
+  ) {}
+
+  /** Whether S proves more than `member` did: then it takes its place. */
+  raise(S: Uint8Array): boolean {
+    const { gpus, speed } = this.topology;
+    const { tokens, expertLoad, baseLoad } = this.loads;
+    const speeds: number[] = [];
+    for (let g = 0; g < gpus; g++) if (S[g]) speeds.push(speed[g]);
+    const t = cutBound(insideLoad(this.topology, expertLoad, baseLoad, this.lp, S), speeds, tokens);
+    if (t <= this.t) return false;
+    this.t = t;
+    this.member.set(S);
+    for (let g = 0; g < gpus; g++) this.cap[g] = tokens === "integer" ? wholeTokensBy(t, speed[g]) : speed[g] * t;
+    return true;
+  }
+}
+
+/** Tokens on replicas and GPUs, and the paths on which more can be routed into the caps. */
+class Flow {
+  readonly cap: Float64Array;
+  /** [G] of the last search. */
+  readonly visited: Uint8Array;
+  /** Amounts up to this are rounding; 0 in whole tokens. */
+  eps = 0;
+  private x: Float64Array = new Float64Array(0);
+  private readonly load: Float64Array;
+  private readonly queue: Int32Array;
+  /** The replica on each GPU that the path's tokens arrive at, */
+  private readonly arrives: Int32Array;
+  /** and the replica of the same expert that they leave, -1 for tokens not yet routed. */
+  private readonly leaves: Int32Array;
+  private readonly around: ReturnType<typeof adjacency>;
+
+  constructor(private readonly topology: Topology) {
+    const { gpus } = topology;
+    this.cap = new Float64Array(gpus);
+    this.visited = new Uint8Array(gpus);
+    this.load = new Float64Array(gpus);
+    this.queue = new Int32Array(gpus);
+    this.arrives = new Int32Array(gpus);
+    this.leaves = new Int32Array(gpus);
+    this.around = adjacency(topology);
+  }
+
+  /** Holds base loads and the experts without a choice, and nothing else. `x` is written from here on. */
+  begin({ tokens, expertLoad, baseLoad }: Loads, lp: number, x: Float64Array): void {
+    const { gpus, experts, replicaStart, replicaGpu } = this.topology;
+    const { load } = this;
+    const rounding = tokens === "integer" ? 0 : ROUNDING;
+    this.x = x.fill(0, 0, replicaGpu.length);
+    this.eps = 0;
+    for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
+    for (let e = 0; e < experts; e++) {
+      const w = expertLoad[lp * experts + e];
+      const copies = replicaStart[e + 1] - replicaStart[e];
+      if (copies > 0) this.eps = Math.max(this.eps, w * rounding);
+      if (copies === 1) this.put(e, w);
+    }
+    for (let g = 0; g < gpus; g++) this.eps = Math.max(this.eps, Math.abs(load[g]) * rounding);
+  }
+
+  hottest(): number {
+    const { load } = this;
+    const { gpus, speed } = this.topology;
+    let hottest = 0;
+    for (let g = 1; g < gpus; g++) if (load[g] / speed[g] > load[hottest] / speed[hottest]) hottest = g;
+    return hottest;
+  }
+
+  /** Gives tokens to the first replica of an expert, whatever the cap. */
+  put(e: number, tokens: number): void {
+    const { replicaStart, replicaGpu } = this.topology;
+    this.x[replicaStart[e]] += tokens;
+    this.load[replicaGpu[replicaStart[e]]] += tokens;
+  }
+
+  /** Breadth-first from the GPUs of expert e to one with room; returns that GPU, or -1 with `visited` a full set of GPUs. */
+  search(e: number): number {
+    const { x, cap, load, eps, visited, queue, arrives, leaves } = this;
+    const { replicaStart, replicaGpu } = this.topology;
+    const { replicaExpert, gpuStart, gpuReplica } = this.around;
+    visited.fill(0);
+    let tail = 0;
+    for (let r = replicaStart[e]; r < replicaStart[e + 1]; r++) {
+      const g = replicaGpu[r];
+      visited[g] = 1;
+      arrives[g] = r;
+      leaves[g] = -1;
+      if (cap[g] - load[g] > eps) return g;
+      queue[tail++] = g;
+    }
+    for (let head = 0; head < tail; head++) {
+      const from = queue[head];
+      for (let i = gpuStart[from]; i < gpuStart[from + 1]; i++) {
+        const r = gpuReplica[i];
+        if (!(x[r] > eps)) continue;
+        const other = replicaExpert[r];
+        for (let k = replicaStart[other]; k < replicaStart[other + 1]; k++) {
+          const g = replicaGpu[k];
+          if (visited[g]) continue;
+          visited[g] = 1;
+          arrives[g] = k;
+          leaves[g] = r;
+          if (cap[g] - load[g] > eps) return g;
+          queue[tail++] = g;
+        }
+      }
+    }
+    return -1;
+  }
+
+  /** Sends up to `amount` tokens along the path that ends on GPU `end`; returns how many. */
+  augment(end: number, amount: number): number {
+    const { x, cap, load, arrives, leaves } = this;
+    const { replicaGpu } = this.topology;
+    let sent = Math.min(amount, cap[end] - load[end]);
+    for (let g = end; leaves[g] >= 0; g = replicaGpu[leaves[g]]) sent = Math.min(sent, x[leaves[g]]);
+    load[end] += sent;
+    for (let g = end; ; g = replicaGpu[leaves[g]]) {
+      x[arrives[g]] += sent;
+      if (leaves[g] < 0) return sent;
+      x[leaves[g]] -= sent;
+    }
+  }
 }

@@ -29,60 +29,75 @@ const NONE = -1;
 
 /** Scratch for one topology. */
 export function leveller(topology: Topology): Leveller {
-  const { gpus, slots, replicaGpu, slotReplica } = topology;
-  const { first, end, gpuStart, gpuReplica, gpuChooser } = choices(topology);
-  const x = new Float64Array(replicaGpu.length); // tokens per replica
-  const held = new Float64Array(gpus); // tokens per GPU
-  const order = Int32Array.from(new Set(Array.from(gpuReplica, (r) => replicaGpu[r]))); // a group stands side by side
-  const group = new Int32Array(gpus);
-  const floorOf = new Float64Array(2 * gpus); // of each group; they divide less than G times
-  const closed = new Int32Array(gpus); // GPUs that a search could not leave
-  const rest = new Int32Array(gpus);
-  const leaves = new Int32Array(gpus); // by which replica a path leaves a GPU or the one before it,
-  const arrives = new Int32Array(gpus); // and by which it arrives
-  const visited = new Int32Array(gpus); // number of the search
-  const seen = new Int32Array(first.length);
-  const queue = new Int32Array(gpus);
-  let searches = 0;
-  let groups = 0;
-  let closedOff = 0;
+  const { slots } = topology;
+  const split = new Split(topology);
+  const groups = new Groups(split);
 
-  /**
-   * Breadth-first within the group of `start` to a GPU of label > `above` that holds less than `mark` (down), or more (up). Returns it, or NONE: then
-   * the GPUs reached are closed off.
-   */
-  function search(start: number, direction: Direction, mark: number, above: number): number {
-    const id = group[start];
-    visited[start] = ++searches;
-    queue[0] = start;
-    let tail = 1;
-    for (let head = 0; head < tail; head++) {
-      const here = queue[head];
-      for (let i = gpuStart[here]; i < gpuStart[here + 1]; i++) {
-        const own = gpuReplica[i];
-        const e = gpuChooser[i];
-        if (seen[e] === searches || (direction === DOWN && !(x[own] > 0))) continue;
-        seen[e] = searches;
-        for (let r = first[e]; r < end[e]; r++) {
-          const g = replicaGpu[r];
-          if (visited[g] === searches || group[g] !== id || (direction === UP && !(x[r] > 0))) continue;
-          visited[g] = searches;
-          leaves[g] = direction === DOWN ? own : r;
-          arrives[g] = direction === DOWN ? r : own;
-          if ((mark - held[g]) * direction > 0 && g > above) return g;
-          queue[tail++] = g;
-        }
-      }
-    }
-    for (let i = 0; i < tail; i++) {
-      closed[closedOff++] = queue[i];
-      group[queue[i]] = NONE;
-    }
-    return NONE;
+  function level(loads: Loads, lp: number, raw: RawSolution): void {
+    const quota = raw.quota.subarray(lp * slots, (lp + 1) * slots);
+    split.read(loads, lp, quota);
+    for (let i = 0; i < SWEEPS; i++) split.evenOutNeighbours();
+    groups.divideAll();
+    groups.settleTies();
+    writeQuotas(topology, "integer", split.x, quota);
+  }
+  return { level };
+}
+
+/** Tokens on replicas and GPUs, and the paths along which they move within a group of GPUs. */
+class Split {
+  /** Tokens per replica, */
+  readonly x: Float64Array;
+  /** and per GPU. */
+  readonly held: Float64Array;
+  /** [G] the group of each GPU, or NONE. */
+  readonly group: Int32Array;
+  /** GPUs that hold a replica of an expert with several. */
+  readonly movable: Int32Array;
+  /** The GPUs that searches could not leave, and how many. */
+  readonly closed: Int32Array;
+  closedOff = 0;
+  private readonly choices: ReturnType<typeof choices>;
+  /** By which replica a path leaves a GPU or the one before it, */
+  private readonly leaves: Int32Array;
+  /** and by which it arrives. */
+  private readonly arrives: Int32Array;
+  /** Number of the last search that came to a GPU, */
+  private readonly visited: Int32Array;
+  /** or to an expert. */
+  private readonly seen: Int32Array;
+  private readonly queue: Int32Array;
+  private searches = 0;
+
+  constructor(private readonly topology: Topology) {
+    const { gpus, replicaGpu } = topology;
+    this.choices = choices(topology);
+    this.x = new Float64Array(replicaGpu.length);
+    this.held = new Float64Array(gpus);
+    this.movable = Int32Array.from(new Set(Array.from(this.choices.gpuReplica, (r) => replicaGpu[r])));
+    this.group = new Int32Array(gpus);
+    this.closed = new Int32Array(gpus);
+    this.leaves = new Int32Array(gpus);
+    this.arrives = new Int32Array(gpus);
+    this.visited = new Int32Array(gpus);
+    this.seen = new Int32Array(this.choices.first.length);
+    this.queue = new Int32Array(gpus);
+  }
+
+  read({ baseLoad }: Loads, lp: number, quota: RawSolution["quota"]): void {
+    const { x, held } = this;
+    const { gpus, slots, replicaGpu, slotReplica } = this.topology;
+    x.fill(0);
+    for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) x[slotReplica[p]] += quota[p];
+    for (let g = 0; g < gpus; g++) held[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
+    for (let r = 0; r < x.length; r++) held[replicaGpu[r]] += x[r];
   }
 
   /** Evens out the GPUs of each two neighbouring replicas of an expert, to the token: what is near needs no search then. */
-  function evenOutNeighbours(): void {
+  evenOutNeighbours(): void {
+    const { x, held } = this;
+    const { replicaGpu } = this.topology;
+    const { first, end } = this.choices;
     for (let e = 0; e < first.length; e++) {
       for (let r = first[e] + 1; r < end[e]; r++) {
         const a = replicaGpu[r - 1];
@@ -97,30 +112,121 @@ export function leveller(topology: Topology): Leveller {
     }
   }
 
-  /** Moves at most `amount` tokens along the path that a search from `start` found to g: as many as it can carry. */
-  function move(start: number, g: number, direction: Direction, amount: number): void {
-    const before = direction === DOWN ? leaves : arrives;
-    for (let k = g; k !== start; k = replicaGpu[before[k]]) amount = Math.min(amount, x[leaves[k]]);
-    for (let k = g; k !== start; k = replicaGpu[before[k]]) {
-      x[leaves[k]] -= amount;
-      x[arrives[k]] += amount;
+  /**
+   * Breadth-first within the group of `start` to a GPU of label > `above` that holds less than `mark` (down), or more (up). Returns it, or NONE: then
+   * the GPUs reached are closed off.
+   */
+  search(start: number, direction: Direction, mark: number, above: number): number {
+    const { x, held, group, leaves, arrives, visited, seen, queue } = this;
+    const { replicaGpu } = this.topology;
+    const { first, end, gpuStart, gpuReplica, gpuChooser } = this.choices;
+    const id = group[start];
+    const now = ++this.searches;
+    visited[start] = now;
+    queue[0] = start;
+    let tail = 1;
+    for (let head = 0; head < tail; head++) {
+      const here = queue[head];
+      for (let i = gpuStart[here]; i < gpuStart[here + 1]; i++) {
+        const own = gpuReplica[i];
+        const e = gpuChooser[i];
+        if (seen[e] === now || (direction === DOWN && !(x[own] > 0))) continue;
+        seen[e] = now;
+        for (let r = first[e]; r < end[e]; r++) {
+          const g = replicaGpu[r];
+          if (visited[g] === now || group[g] !== id || (direction === UP && !(x[r] > 0))) continue;
+          visited[g] = now;
+          leaves[g] = direction === DOWN ? own : r;
+          arrives[g] = direction === DOWN ? r : own;
+          if ((mark - held[g]) * direction > 0 && g > above) return g;
+          queue[tail++] = g;
+        }
+      }
     }
-    held[start] -= direction * amount;
-    held[g] += direction * amount;
+    for (let i = 0; i < tail; i++) {
+      this.closed[this.closedOff++] = queue[i];
+      group[queue[i]] = NONE;
+    }
+    return NONE;
+  }
+
+  /** Moves at most `amount` tokens along the path that a search from `start` found to g: as many as it can carry. */
+  move(start: number, g: number, direction: Direction, amount: number): void {
+    const { x, held, leaves, arrives } = this;
+    const { replicaGpu } = this.topology;
+    const before = direction === DOWN ? leaves : arrives;
+    let moved = amount;
+    for (let k = g; k !== start; k = replicaGpu[before[k]]) moved = Math.min(moved, x[leaves[k]]);
+    for (let k = g; k !== start; k = replicaGpu[before[k]]) {
+      x[leaves[k]] -= moved;
+      x[arrives[k]] += moved;
+    }
+    held[start] -= direction * moved;
+    held[g] += direction * moved;
+  }
+}
+
+/** The division of GPUs into groups that hold the same, but for a token. */
+class Groups {
+  /** A group stands side by side. */
+  private readonly order: Int32Array;
+  /** Of each group; they divide less than G times. */
+  private readonly floorOf: Float64Array;
+  private readonly rest: Int32Array;
+  private groups = 0;
+
+  constructor(private readonly split: Split) {
+    const gpus = split.group.length;
+    this.order = split.movable.slice();
+    this.floorOf = new Float64Array(2 * gpus);
+    this.rest = new Int32Array(gpus);
+  }
+
+  divideAll(): void {
+    this.groups = 0;
+    this.split.group.fill(NONE);
+    this.divide(0, this.order.length);
+  }
+
+  /** Divides order[first, end) into groups. */
+  private divide(first: number, end: number): void {
+    const { order, floorOf, split } = this;
+    let from = first;
+    let to = end;
+    while (to > from) {
+      let sum = 0;
+      for (let i = from; i < to; i++) {
+        sum += split.held[order[i]];
+        split.group[order[i]] = this.groups;
+      }
+      const floor = Math.floor(sum / (to - from));
+      const ceil = Math.ceil(sum / (to - from));
+      floorOf[this.groups++] = floor === ceil ? Number.NaN : floor; // no ties
+      const apart = this.bring(from, to, DOWN, ceil) || this.bring(from, to, UP, floor);
+      if (apart === 0) return;
+      const middle = from + apart;
+      const firstIsSmaller = apart < to - middle; // recursion on the smaller half is log2(G) deep at most
+      this.divide(...(firstIsSmaller ? ([from, middle] as const) : ([middle, to] as const)));
+      if (firstIsSmaller) from = middle;
+      else to = middle;
+    }
   }
 
   /** Brings the group order[from, to) down, or up, to `mark`. GPUs for which there is no way come to stand first; returns how many. */
-  function bring(from: number, to: number, direction: Direction, mark: number): number {
-    closedOff = 0;
+  private bring(from: number, to: number, direction: Direction, mark: number): number {
+    const { order, rest, split } = this;
+    const { held, group, closed } = split;
+    split.closedOff = 0;
     for (let i = from; i < to; i++) {
       const start = order[i];
       while (group[start] !== NONE && (held[start] - mark) * direction > 0) {
-        const g = search(start, direction, mark, -1);
+        const g = split.search(start, direction, mark, -1);
         if (g === NONE) break;
         const room = (mark - held[g]) * direction;
-        move(start, g, direction, Math.min(room, (held[start] - mark) * direction));
+        split.move(start, g, direction, Math.min(room, (held[start] - mark) * direction));
       }
     }
+    const { closedOff } = split;
     if (closedOff === 0) return 0;
     let left = 0;
     for (let i = from; i < to; i++) if (group[order[i]] !== NONE) rest[left++] = order[i];
@@ -129,50 +235,17 @@ export function leveller(topology: Topology): Leveller {
     return closedOff;
   }
 
-  function divide(from: number, to: number): void {
-    while (to > from) {
-      let sum = 0;
-      for (let i = from; i < to; i++) {
-        sum += held[order[i]];
-        group[order[i]] = groups;
-      }
-      const floor = Math.floor(sum / (to - from));
-      const ceil = Math.ceil(sum / (to - from));
-      floorOf[groups++] = floor === ceil ? Number.NaN : floor; // no ties
-      const apart = bring(from, to, DOWN, ceil) || bring(from, to, UP, floor);
-      if (apart === 0) return;
-      const middle = from + apart;
-      const firstIsSmaller = apart < to - middle; // recursion on the smaller half is log2(G) deep at most
-      divide(...(firstIsSmaller ? ([from, middle] as const) : ([middle, to] as const)));
-      if (firstIsSmaller) from = middle;
-      else to = middle;
-    }
-  }
-
   /** Greedily, as in any matroid: a failed search closes off what can serve no later label either. */
-  function settleTies(): void {
-    closedOff = 0;
-    for (let start = 0; start < gpus; start++) {
+  settleTies(): void {
+    const { floorOf, split } = this;
+    const { held, group } = split;
+    split.closedOff = 0;
+    for (let start = 0; start < group.length; start++) {
       if (group[start] === NONE || held[start] !== floorOf[group[start]]) continue;
-      const g = search(start, UP, held[start], start);
-      if (g !== NONE) move(start, g, UP, 1);
+      const g = split.search(start, UP, held[start], start);
+      if (g !== NONE) split.move(start, g, UP, 1);
     }
   }
-
-  function level({ baseLoad }: Loads, lp: number, raw: RawSolution): void {
-    const quota = raw.quota.subarray(lp * slots, (lp + 1) * slots);
-    x.fill(0);
-    for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) x[slotReplica[p]] += quota[p];
-    for (let g = 0; g < gpus; g++) held[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
-    for (let r = 0; r < x.length; r++) held[replicaGpu[r]] += x[r];
-    for (let i = 0; i < SWEEPS; i++) evenOutNeighbours();
-    groups = 0;
-    group.fill(NONE);
-    divide(0, order.length);
-    settleTies();
-    writeQuotas(topology, "integer", x, quota);
-  }
-  return { level };
 }
 
 /** The experts with a choice of replica: their replicas, first[e] to end[e] - 1, and by GPU. */

@@ -135,9 +135,38 @@ export function judge(
   loads: Loads,
   raw: RawSolution,
 ): { judged: Judged; judgeOne(lp: number): Status } {
-  const { gpus, allGpus, label, experts, slots, slotExpert, slotReplica, replicaStart, replicaGpu, speed } = topology;
-  const { batch, tokens, expertLoad, baseLoad } = loads;
-  const judged: Judged = {
+  const { gpus, allGpus, label, experts, speed } = topology;
+  const judged = noneJudged(topology, loads.batch);
+  const load = new Float64Array(gpus);
+  const unserved = new Float64Array(experts);
+  const allowed = loads.tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL;
+
+  function judgeOne(lp: number): Status {
+    addLoads(topology, loads, raw, lp, load);
+    let maxLoad = -Infinity;
+    for (let g = 0; g < gpus; g++) {
+      maxLoad = Math.max(maxLoad, load[g] / speed[g]);
+      judged.gpuLoad[lp * allGpus + label[g]] = load[g];
+    }
+    const cut = cutOf(topology, loads, raw, lp);
+    const bound = Math.min(cut.bound, maxLoad); // above maxLoad only by f64 rounding of fractions
+    const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
+    judged.maxLoad[lp] = maxLoad;
+    judged.lowerBound[lp] = bound;
+    judged.gap[lp] = gap;
+    judged.bottleneck[lp] = cut.bottleneck;
+    for (let g = 0; g < gpus; g++) {
+      judged.price[lp * allGpus + label[g]] = raw.member[lp * gpus + g] ? 1 / cut.speed : 0;
+    }
+    const closed = gap <= allowed && cut.bottleneck.length > 0 && conserved(topology, loads, raw, lp, unserved);
+    judged.status[lp] = closed ? "optimal" : "gap";
+    return judged.status[lp];
+  }
+  return { judged, judgeOne };
+}
+
+function noneJudged({ allGpus }: Topology, batch: number): Judged {
+  return {
     status: new Array<Status>(batch).fill("gap"),
     maxLoad: new Float64Array(batch),
     lowerBound: new Float64Array(batch),
@@ -146,64 +175,66 @@ export function judge(
     price: new Float64Array(batch * allGpus),
     bottleneck: new Array<number[]>(batch).fill([]),
   };
-  const load = new Float64Array(gpus);
-  const unserved = new Float64Array(experts);
+}
 
-  /**
-   * Whether every expert's quotas are >= 0 and add up to its load, and slots without a replica have none: a device that fails silently
-   * leaves zeros.
-   */
-  function conserved(lp: number): boolean {
-    for (let e = 0; e < experts; e++) unserved[e] = expertLoad[lp * experts + e];
-    let valid = true;
-    for (let p = 0; p < slots; p++) {
-      const quota = raw.quota[lp * slots + p];
-      if (slotReplica[p] === NO_REPLICA) {
-        valid &&= quota === 0;
-        continue;
-      }
-      unserved[slotExpert[p]] -= quota;
-      valid &&= quota >= 0;
-    }
-    for (let e = 0; e < experts; e++) {
-      if (replicaStart[e] === replicaStart[e + 1]) continue;
-      valid &&= Math.abs(unserved[e]) <= (tokens === "integer" ? 0 : ROUNDING * expertLoad[lp * experts + e]);
-    }
-    return valid;
+/** Tokens on each GPU, into `load` [A]. */
+function addLoads(
+  topology: Topology,
+  { baseLoad }: Loads,
+  { quota }: RawSolution,
+  lp: number,
+  load: Float64Array,
+): void {
+  const { gpus, slots, slotReplica, replicaGpu } = topology;
+  for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
+  for (let p = 0; p < slots; p++) {
+    if (slotReplica[p] !== NO_REPLICA) load[replicaGpu[slotReplica[p]]] += quota[lp * slots + p];
   }
+}
 
-  function judgeOne(lp: number): Status {
-    for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
-    for (let p = 0; p < slots; p++) {
-      if (slotReplica[p] !== NO_REPLICA) load[replicaGpu[slotReplica[p]]] += raw.quota[lp * slots + p];
-    }
-    let maxLoad = -Infinity;
-    for (let g = 0; g < gpus; g++) {
-      maxLoad = Math.max(maxLoad, load[g] / speed[g]);
-      judged.gpuLoad[lp * allGpus + label[g]] = load[g];
-    }
-
-    const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
-    const bottleneck: number[] = [];
-    const speeds: number[] = [];
-    for (let g = 0; g < gpus; g++) {
-      if (!member[g]) continue;
-      bottleneck.push(label[g]);
-      speeds.push(speed[g]);
-    }
-    const inside = insideLoad(topology, expertLoad, baseLoad, lp, member);
-    const bound = Math.min(cutBound(inside, speeds, tokens), maxLoad); // above maxLoad only by f64 rounding of fractions
-    const insideSpeed = speeds.reduce((a, b) => a + b, 0);
-
-    const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
-    judged.maxLoad[lp] = maxLoad;
-    judged.lowerBound[lp] = bound;
-    judged.gap[lp] = gap;
-    judged.bottleneck[lp] = bottleneck;
-    for (let g = 0; g < gpus; g++) judged.price[lp * allGpus + label[g]] = member[g] ? 1 / insideSpeed : 0;
-    const closed = gap <= (tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL) && bottleneck.length > 0 && conserved(lp);
-    judged.status[lp] = closed ? "optimal" : "gap";
-    return judged.status[lp];
+/** The bottleneck set by the caller's labels, its speed, and the bound that it proves. */
+function cutOf(topology: Topology, { tokens, expertLoad, baseLoad }: Loads, raw: RawSolution, lp: number) {
+  const { gpus, label, speed } = topology;
+  const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
+  const bottleneck: number[] = [];
+  const speeds: number[] = [];
+  for (let g = 0; g < gpus; g++) {
+    if (!member[g]) continue;
+    bottleneck.push(label[g]);
+    speeds.push(speed[g]);
   }
-  return { judged, judgeOne };
+  const inside = insideLoad(topology, expertLoad, baseLoad, lp, member);
+  return { bottleneck, speed: speeds.reduce((a, b) => a + b, 0), bound: cutBound(inside, speeds, tokens) };
+}
+
+/**
+ * Whether every expert's quotas are >= 0 and add up to its load, and slots without a replica have none: a device that fails silently
+ * leaves zeros.
+ *
+ * @param unserved  [E] scratch.
+ */
+function conserved(
+  topology: Topology,
+  { tokens, expertLoad }: Loads,
+  raw: RawSolution,
+  lp: number,
+  unserved: Float64Array,
+): boolean {
+  const { experts, slots, slotExpert, slotReplica, replicaStart } = topology;
+  for (let e = 0; e < experts; e++) unserved[e] = expertLoad[lp * experts + e];
+  let valid = true;
+  for (let p = 0; p < slots; p++) {
+    const quota = raw.quota[lp * slots + p];
+    if (slotReplica[p] === NO_REPLICA) {
+      valid &&= quota === 0;
+      continue;
+    }
+    unserved[slotExpert[p]] -= quota;
+    valid &&= quota >= 0;
+  }
+  for (let e = 0; e < experts; e++) {
+    if (replicaStart[e] === replicaStart[e + 1]) continue;
+    valid &&= Math.abs(unserved[e]) <= (tokens === "integer" ? 0 : ROUNDING * expertLoad[lp * experts + e]);
+  }
+  return valid;
 }

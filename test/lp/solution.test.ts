@@ -105,6 +105,29 @@ test("judge takes no quota below zero, though sums and loads are right", () => {
   expect(judge(pair, less, { ...raw([-1, 11, 5, 3]), member: Uint8Array.of(1, 0) }).judgeOne(0)).toBe("gap");
 });
 
+test("an LP that is judged again, its gap closed, has nothing left of what was found first", () => {
+  const two = toTopology(Placement.fromPhysicalToLogical([0, 1, 0, 2], { gpus: 2 }), [1, 2]);
+  const loads: Loads = { batch: 1, tokens: "integer", expertLoad: Int32Array.of(6, 9, 0), baseLoad: undefined };
+  const raw = emptyRaw(two, loads);
+  raw.quota.set([6, 9, 0, 0]);
+  raw.member.set([0, 1]);
+  const { judged, judgeOne } = judge(two, loads, raw);
+  expect(judgeOne(0)).toBe("gap");
+  expect([...judged.price]).toEqual([0, 1 / 2]);
+  raw.quota.set([0, 9, 6, 0]);
+  raw.member.set([1, 0]);
+  expect(judgeOne(0)).toBe("optimal");
+  expect({ ...judged, gpuLoad: [...judged.gpuLoad], price: [...judged.price] }).toEqual({
+    status: ["optimal"],
+    maxLoad: Float64Array.of(9),
+    lowerBound: Float64Array.of(9),
+    gap: Float64Array.of(0),
+    gpuLoad: [9, 6],
+    price: [1, 0],
+    bottleneck: [[0]],
+  });
+});
+
 test("fractions may lose what f64 rounds off, and no more", async () => {
   const loads = loadsOf("fractional");
   for (const [lost, status] of [

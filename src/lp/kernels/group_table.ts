@@ -18,18 +18,25 @@ export interface GroupSizes {
   maxEntries: number;
 }
 
-/** Where a list of any length stands in a record: one list after the other, and the start of each. */
+/** A part of a record: its words, and the room that they have. */
+interface Part {
+  readonly room: number;
+  readonly words: readonly number[];
+  /** Words are positions among the lists, which follow the last part. */
+  readonly inLists?: true;
+}
+
+/** Lists of any length, one after the other. */
 class Lists {
   readonly words: number[] = [];
-  constructor(private readonly first: number) {}
-  /** The starts of the lists, and the end of the last. */
-  put(lists: readonly (readonly number[])[]): number[] {
-    const starts = lists.map((list) => {
-      const start = this.first + this.words.length;
+  /** The part that has the starts of these lists, and the end of the last. */
+  part(room: number, lists: readonly (readonly number[])[]): Part {
+    const first = lists.map((list) => {
+      const at = this.words.length;
       this.words.push(...list);
-      return start;
+      return at;
     });
-    return [...starts, this.first + this.words.length];
+    return { room, words: [...first, this.words.length], inLists: true };
   }
 }
 
@@ -73,75 +80,91 @@ function oneAfterTheOther(records: readonly (readonly number[])[], stride: numbe
 }
 
 /** One record: parts in the order of the constants AT_... of group.wgsl, each with the room it has there; then the lists. */
-function record(topology: Topology, form: GroupForm, { maxGpus, maxReplicas, maxEntries }: GroupSizes): number[] {
-  const { allGpus: gpus, label, slots, replicaStart, replicaGpu, speed } = topology;
-  const { replicaSlots, slotExpert, slotReplica, slotOrdinal } = topology;
-  const { places, rows, replicas, elimination } = form;
-  const maxExperts = maxReplicas / 2;
-  const fixedParts = [
-    5,
-    5 * (maxGpus + 1),
-    3 * maxEntries + 2,
-    2 * maxExperts + 1,
-    2 * maxReplicas,
-    4 * gpus + 5,
-    gpus,
-    2 * slots,
+function record(topology: Topology, form: GroupForm, sizes: GroupSizes): number[] {
+  if (topology.replicaGpu.length >= 65536) throw new Error("replicas are numbered by 16 bits"); // far beyond workgroup memory
+  const lists = new Lists();
+  const parts = [
+    ...eliminationParts(form, sizes, lists),
+    ...expertParts(form, sizes),
+    ...rowParts(topology, form, lists),
+    ...slotParts(topology, form, sizes),
   ];
-  const lists = new Lists(fixedParts.reduce((a, b) => a + b));
+  const end = parts.reduce((sum, { room }) => sum + room, 0);
+  const words = parts.flatMap(({ room, words, inLists }) => [
+    ...words.map((word) => (inLists ? end + word : word)),
+    ...new Array<number>(room - words.length).fill(0),
+  ]);
+  return [...words, ...lists.words];
+}
+
+/** AT_PLACES to AT_UPDATES. */
+function eliminationParts(form: GroupForm, { maxGpus, maxEntries }: GroupSizes, lists: Lists): Part[] {
+  const { places, rows, replicas, elimination } = form;
   const factor = factorLists(form);
-  const singles = singleExperts(topology, form);
-  const start = starts(replicas.map((on) => on.length));
   const onGpu: number[][] = Array.from({ length: places }, () => []);
   for (const [r, k] of replicas.flat().entries()) onGpu[k].push(r);
+  const room = maxGpus + 1;
+  return [
+    { room: 5, words: [places, rows.length, form.fixed ? 1 : 0, replicas.length, elimination.stages.length - 1] },
+    { room, words: elimination.stages },
+    { room, words: elimination.tasks },
+    { room, words: factor.columnStart },
+    lists.part(room, factor.rows),
+    lists.part(room, onGpu),
+    { room: maxEntries, words: elimination.column.flat() },
+    lists.part(maxEntries + 1, factor.pairs),
+    lists.part(maxEntries + 1, factor.updates),
+  ];
+}
 
+/** The first replica of each expert with a choice, and the end of the last. */
+const replicaStarts = ({ replicas }: GroupForm) => starts(replicas.map((on) => on.length));
+
+/** AT_EXPERT to AT_OWNER. */
+function expertParts(form: GroupForm, { maxReplicas }: GroupSizes): Part[] {
+  const { experts, replicas } = form;
+  const maxExperts = maxReplicas / 2;
+  return [
+    { room: maxExperts, words: experts },
+    { room: maxExperts + 1, words: replicaStarts(form) },
+    { room: maxReplicas, words: replicas.flat() },
+    { room: maxReplicas, words: replicas.flatMap((on, e) => on.map(() => e)) },
+  ];
+}
+
+/** AT_LABEL to at_place(). */
+function rowParts(topology: Topology, form: GroupForm, lists: Lists): Part[] {
+  const { allGpus: gpus, label, speed } = topology;
+  const { places, rows } = form;
   const place = new Array<number>(gpus).fill(FIXED_GPU);
   for (let k = 0; k < places; k++) if (rows[k] >= 0) place[label[rows[k]]] = k;
   const slowest = speed.reduce((a, b) => Math.min(a, b));
   const paceOf = (g: number) => (g < 0 ? SLOWEST_PACE : Math.max(1, Math.round((SLOWEST_PACE * slowest) / speed[g])));
+  return [
+    { room: gpus + 1, words: rows.map((g) => (g < 0 ? 0 : label[g])) },
+    { room: gpus + 1, words: [...new Uint32Array(Float32Array.from(form.speed).buffer)] },
+    { room: gpus + 1, words: rows.map(paceOf) },
+    lists.part(gpus + 2, singleExperts(topology, form)),
+    { room: gpus, words: place },
+  ];
+}
+
+/** at_slot() and at_share(). */
+function slotParts(topology: Topology, form: GroupForm, { maxReplicas }: GroupSizes): Part[] {
+  const { slots, replicaStart, replicaSlots, slotExpert, slotReplica, slotOrdinal } = topology;
+  const start = replicaStarts(form);
   const renumbered = new Map<number, number>(); // the caller's replicas with a choice
   for (const [i, e] of form.experts.entries()) {
     for (let r = replicaStart[e]; r < replicaStart[e + 1]; r++) renumbered.set(r, start[i] + r - replicaStart[e]);
   }
-
-  const words: number[] = [];
-  const put = (room: number, values: readonly number[]) => {
-    words.push(...values, ...new Array<number>(room - values.length).fill(0));
-  };
-  put(5, [places, rows.length, form.fixed ? 1 : 0, replicas.length, elimination.stages.length - 1]);
-  put(maxGpus + 1, elimination.stages);
-  put(maxGpus + 1, elimination.tasks);
-  put(maxGpus + 1, factor.columnStart);
-  put(maxGpus + 1, lists.put(factor.rows));
-  put(maxGpus + 1, lists.put(onGpu));
-  put(maxEntries, elimination.column.flat());
-  put(maxEntries + 1, lists.put(factor.pairs));
-  put(maxEntries + 1, lists.put(factor.updates));
-  put(maxExperts, form.experts);
-  put(maxExperts + 1, start);
-  put(maxReplicas, replicas.flat());
-  put(
-    maxReplicas,
-    replicas.flatMap((on, e) => on.map(() => e)),
+  const sources = [...slotReplica].map((r, p) =>
+    r === NO_REPLICA ? IDLE_SLOT : (renumbered.get(r) ?? maxReplicas + slotExpert[p]),
   );
-  put(
-    gpus + 1,
-    rows.map((g) => (g < 0 ? 0 : label[g])),
-  );
-  put(gpus + 1, [...new Uint32Array(Float32Array.from(form.speed).buffer)]);
-  put(gpus + 1, rows.map(paceOf));
-  put(gpus + 2, lists.put(singles));
-  put(gpus, place);
-  put(
-    slots,
-    [...slotReplica].map((r, p) => (r === NO_REPLICA ? IDLE_SLOT : (renumbered.get(r) ?? maxReplicas + slotExpert[p]))),
-  );
-  put(
-    slots,
-    [...slotReplica].map((r, slot) => (r === NO_REPLICA ? 0 : slotOrdinal[slot] + replicaSlots[r] * 65536)),
-  );
-  if (replicaGpu.length >= 65536) throw new Error("replicas are numbered by 16 bits"); // far beyond workgroup memory
-  return [...words, ...lists.words];
+  const shares = [...slotReplica].map((r, p) => (r === NO_REPLICA ? 0 : slotOrdinal[p] + replicaSlots[r] * 65536));
+  return [
+    { room: slots, words: sources },
+    { room: slots, words: shares },
+  ];
 }
 
 /** FIXED_GPU of group.wgsl. */
