@@ -1,7 +1,7 @@
 /** One LP at a time on the CPU: our interior point in f64, and two general solvers, YALPS (simplex) and HiGHS (WebAssembly). */
 import loadHighs from "highs";
 import { type Model, solve as solveYalps } from "yalps";
-import { twin } from "../../src/lp/twins/lane.ts";
+import { lane } from "../../src/lp/twins/lane.ts";
 import type { Method } from "../method.ts";
 import { tokensOf, type Workload } from "../workloads.ts";
 
@@ -14,7 +14,7 @@ export const interiorPointTwin: Method = {
   exact: true,
   most: MOST,
   async prepare(work) {
-    const twins = work.layers.map(({ topology }) => twin(topology));
+    const twins = work.layers.map(({ topology }) => lane(topology));
     const answers: Float64Array[] = [];
     return {
       run() {

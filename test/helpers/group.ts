@@ -4,7 +4,7 @@ import { compileGroup, type GroupLanes, groupKernel, subgroupKernel } from "../.
 import { groupTable } from "../../src/lp/kernels/group_table.ts";
 import type { Loads } from "../../src/lp/problem.ts";
 import type { Topology } from "../../src/lp/topology.ts";
-import { twin } from "../../src/lp/twins/group.ts";
+import * as reference from "../../src/lp/twins/group.ts";
 import { changed, checkRaw, device, type Edit, type RawAnswer, runSolve } from "./raw.ts";
 
 export { device };
@@ -46,9 +46,9 @@ function edited(kernel: Kernel, edit: Edit): Kernel {
 /** Checks every LP; returns the differences of its iterations from the twin's, and the LPs that the kernel leaves to the CPU. */
 export function check(topologies: readonly Topology[], loads: Loads, answer: RawAnswer, title: string) {
   const { left } = checkRaw(topologies, loads, answer, title);
-  const twins = topologies.map(twin);
+  const solve64 = topologies.map(reference.group);
   const differences = Array.from({ length: loads.batch }, (_, lp) =>
-    Math.abs(answer.iterations[lp] - twins[lp % twins.length](loads, lp).iterations),
+    Math.abs(answer.iterations[lp] - solve64[lp % solve64.length](loads, lp).iterations),
   );
   return { differences, left };
 }

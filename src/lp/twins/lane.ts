@@ -1,8 +1,12 @@
 import type { Loads } from "../problem.ts";
-import { newtonShape } from "../text/newton.ts";
+import { constants, newtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
+import { hottestAlone, sweepCuts } from "./cut_sweep.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
+import { readProblem, scaleLoads } from "./scaling.ts";
+
+const { TOLERANCE, LOAD_FLOOR } = constants;
 
 export interface TwinSolution {
   /** [R] whole tokens per replica. */
@@ -13,12 +17,23 @@ export interface TwinSolution {
   moves: number;
 }
 
-/** f64 twin of shaders/lp/lane.wgsl for LP `lp` of whole-token loads: the interior point, then the exact finish. */
-export function twin(topology: Topology): (loads: Loads, lp: number) => TwinSolution {
+/** Twin of shaders/lp/lane.wgsl on LP `lp` of whole-token loads, in f64: the interior point, stopped by the swept cuts, then the exact finish. */
+export function lane(topology: Topology): (loads: Loads, lp: number) => TwinSolution {
   const shape = newtonShape(topology);
   return (loads, lp) => {
-    const { x, member, iterations } = interiorPoint(topology, shape, loads, lp);
-    const moves = finish(topology, loads, lp, x, member);
-    return { x, member, iterations, moves };
+    const { x, alone, experts, tokens } = readProblem(topology, loads, lp);
+    const scaled = scaleLoads(shape.speed, alone, tokens);
+    const cut = hottestAlone(shape, scaled);
+    let iterations = 0;
+    if (scaled.some) {
+      const approached = interiorPoint(shape, scaled, (best, { y }) => {
+        sweepCuts(shape, scaled, y, cut);
+        return (best - cut.bound) / Math.max(cut.bound, LOAD_FLOOR) <= TOLERANCE;
+      });
+      for (const [i, e] of experts.entries()) x.set(approached.x[i], topology.replicaStart[e]);
+      iterations = approached.iterations;
+    }
+    const moves = finish(topology, loads, lp, x, cut.member);
+    return { x, member: cut.member, iterations, moves };
   };
 }

@@ -13,7 +13,7 @@ export interface SpecialisedSolution extends LpAnswer<number, boolean> {
 }
 
 /** Twin of shaders/lp/specialised.wgsl on LP `lp` of whole-token loads, in f64: the kernel's text, run on numbers. Caps follow the speeds themselves. */
-export function twin(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
+export function specialised(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
   const { gpus, experts } = topology;
   const { shape, labels } = canonicalForm(topology);
   const speed = labels.gpu.map((g) => topology.speed[g]);

@@ -5,7 +5,7 @@ import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.
 import { laneKernel } from "../../../src/lp/kernels/lane.ts";
 import { statuses } from "../../../src/lp/kernels/proof.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
-import { twin } from "../../../src/lp/twins/lane.ts";
+import * as reference from "../../../src/lp/twins/lane.ts";
 import {
   families,
   type Instance,
@@ -57,9 +57,9 @@ describe("the shader and its twin", () => {
           iterations: shader("lp/tolerances.wgsl"),
           moves: shader("lp/finish.wgsl"),
         });
-        const solveTwin = twin(topology);
+        const solve64 = reference.lane(topology);
         for (let lp = 0; lp < instance.batch; lp++) {
-          const { x, iterations } = solveTwin(loads, lp);
+          const { x, iterations } = solve64(loads, lp);
           expect(maxLoadOf(topology, loads, lp, x), `${instance.name}, LP ${lp}`).toBe(checked.optima[lp]);
           differences.push(Math.abs(answer.iterations[lp] - iterations));
         }

@@ -6,7 +6,7 @@ import { canonicalForm } from "../../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../../src/lp/kernels/generate.ts";
 import { MAX_STATEMENTS } from "../../../src/lp/kernels/specialised.ts";
 import { toTopology } from "../../../src/lp/problem.ts";
-import { twin } from "../../../src/lp/twins/specialised.ts";
+import * as reference from "../../../src/lp/twins/specialised.ts";
 import { families, instances, randomPlacement, shapes, topologyAndLoads } from "../../helpers/instances.ts";
 import {
   checkNegative,
@@ -40,9 +40,9 @@ describe("the specialised kernel and its twin", () => {
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
           expectOrdinary(instance.name, answer, { iterations: tolerances, moves: repairText });
-          const solveTwin = twin(topology);
+          const solve64 = reference.specialised(topology);
           for (let lp = 0; lp < loads.batch; lp++) {
-            const { maxLoad, iterations, closed, kept, tokens } = solveTwin(loads, lp);
+            const { maxLoad, iterations, closed, kept, tokens } = solve64(loads, lp);
             expect(kept.map((row) => row.reduce((a, b) => a + b, 0))).toEqual(tokens);
             const optimum = checked.optima[lp];
             expect({ closed, maxLoad }, `${instance.name}, LP ${lp}`).toEqual({ closed: true, maxLoad: optimum });
