@@ -2,7 +2,7 @@
 
 import { seeded } from "../src/common/random.ts";
 import { createBalancer, Placement, rebalanceExperts } from "../src/index.ts";
-import { toTopology } from "../src/lp/problem.ts";
+import { toTopology } from "../src/lp/forms.ts";
 import { copyTime, gpuTiming } from "./copy.ts";
 import type { Bench } from "./harness.ts";
 

@@ -3,7 +3,8 @@ import { generateLoads } from "../src/cli/reports/generated_loads.ts";
 import { seeded } from "../src/common/random.ts";
 import { Placement, rebalanceExperts, topologies } from "../src/index.ts";
 import { exactSolver } from "../src/lp/exact.ts";
-import { type Graph, type Loads, toTopology } from "../src/lp/problem.ts";
+import { toTopology } from "../src/lp/forms.ts";
+import type { Graph, Loads } from "../src/lp/problem.ts";
 import type { Topology } from "../src/lp/topology.ts";
 
 export interface Layer {

@@ -5,7 +5,8 @@ import { Pauses } from "../src/common/pauses.ts";
 import { seeded } from "../src/common/random.ts";
 import { createSolver, Placement, requestDevice, solveLoadBalanceLP, topologies } from "../src/index.ts";
 import { type WebgpuBackend, webgpuBackend } from "../src/lp/backend_webgpu.ts";
-import { checkLoads, toTopology } from "../src/lp/problem.ts";
+import { edgeForm } from "../src/lp/edge_form.ts";
+import { replicaForm } from "../src/lp/replica_form.ts";
 import { shared, sharedIds } from "./helpers/batches.ts";
 
 const placement = Placement.fromPhysicalToLogical([0, 1, 2, 3, 0, 2, 1, 3], { gpus: 4 });
@@ -88,24 +89,26 @@ class Counted extends Pauses {
 
 describe("every stage looks at the clock and at the signal", () => {
   const batch = 4096;
-  const topology = toTopology(placement, undefined);
+  const replicas = replicaForm(placement);
+  const edges = edgeForm(graph);
   const expertLoad = rows(batch, new Float64Array(4 * batch)).map((load) => load + 0.5);
   const layers = checkOptions(shared);
   const ids = sharedIds(502);
   let gpu: Promise<WebgpuBackend> | undefined;
   const stages = {
-    "checking loads": (pauses: Pauses) => checkLoads(topology, undefined, { expertLoad }, undefined, pauses),
+    "checking loads": (pauses: Pauses) => replicas.check({ expertLoad }, undefined, pauses),
     "checking loads and base loads": (pauses: Pauses) => {
-      return checkLoads(topology, undefined, { expertLoad, baseLoad: expertLoad }, undefined, pauses);
+      return replicas.check({ expertLoad, baseLoad: expertLoad }, undefined, pauses);
     },
     "checking the edge form": (pauses: Pauses) => {
-      const loads = { load: expertLoad, capacity: expertLoad };
-      return checkLoads(toTopology(graph, undefined), graph, loads, undefined, pauses);
+      return edges.check({ load: expertLoad, capacity: expertLoad }, undefined, pauses);
     },
     "a balancer's layers": async (pauses: Pauses) => cpuBalance(layers, 0).balance(ids, undefined, pauses),
     "fractions on WebGPU": async (pauses: Pauses) => {
-      gpu ??= requestDevice({ adapter: "software" }).then(({ device }) => webgpuBackend(device, topology, "lane"));
-      return (await gpu).solve(await checkLoads(topology, undefined, { expertLoad }), pauses);
+      gpu ??= requestDevice({ adapter: "software" }).then(({ device }) =>
+        webgpuBackend(device, replicas.topology, "lane"),
+      );
+      return (await gpu).solve(await replicas.check({ expertLoad }, undefined, new Pauses()), pauses);
     },
   };
   /** By pieces of 4,096 values: 4 B of a row of loads, 8 of loads and base loads or of loads and quotas, or of edges and GPUs. */

@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { topologies } from "../src/index.ts";
+import { toTopology } from "../src/lp/forms.ts";
 import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/lp/kernels/group.ts";
 import { laneKernel } from "../src/lp/kernels/lane.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
 import { topologyTable } from "../src/lp/kernels/topology_table.ts";
-import { toTopology } from "../src/lp/problem.ts";
 import { defined, everything, programs, rooms, stems } from "./helpers/programs.ts";
 import { figure, fragments, kernels, type Shader, section } from "./helpers/wgsl.ts";
 

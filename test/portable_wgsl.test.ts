@@ -4,11 +4,11 @@ import { describe, expect, test, vi } from "vitest";
 import { create } from "webgpu";
 import { seeded } from "../src/common/random.ts";
 import { createBalancer, createSolver, Placement, topologies } from "../src/index.ts";
+import { toTopology } from "../src/lp/forms.ts";
 import { canonicalForm } from "../src/lp/kernels/canonical.ts";
 import { specialise } from "../src/lp/kernels/generate.ts";
 import { compileGroup } from "../src/lp/kernels/group.ts";
 import { groupTable } from "../src/lp/kernels/group_table.ts";
-import { toTopology } from "../src/lp/problem.ts";
 import { shared } from "./helpers/batches.ts";
 import { randomPlacement, randomSpeeds } from "./helpers/instances.ts";
 

@@ -44,7 +44,7 @@ export interface Solution {
 }
 
 /** Edge form: tokens moved along each edge. */
-export interface EdgeSolution extends Solution {
+export interface EdgeAnswer {
   /** [B, edges], 0 <= flow <= capacity; Int32Array for whole tokens. */
   flow: Int32Array | Float64Array;
 }
@@ -58,10 +58,14 @@ export interface Survivors {
 }
 
 /** Replica form: tokens per physical slot. */
-export interface ReplicaSolution extends Solution, Survivors {
+export interface ReplicaAnswer extends Survivors {
   /** [B, P]; each expert's slots add up to its load, or to 0 if it is lost. 0 on dead GPUs and in empty slots. Int32Array for whole tokens. */
   quota: Int32Array | Float64Array;
 }
+
+export interface EdgeSolution extends Solution, EdgeAnswer {}
+
+export interface ReplicaSolution extends Solution, ReplicaAnswer {}
 
 /** What a backend computes; everything else is recomputed from it in f64. */
 export interface RawSolution {

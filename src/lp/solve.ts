@@ -1,19 +1,16 @@
 import { requireObject } from "../common/objects.ts";
 import { Pauses } from "../common/pauses.ts";
-import { oneActive, refuseActive } from "../placement/active.ts";
+import { refuseActive } from "../placement/active.ts";
+import type { Form } from "./form.ts";
+import { formOf } from "./forms.ts";
 import {
-  type EdgeLoads,
   type EdgeProblem,
   isEdgeForm,
   type LoadBalanceProblem,
-  oneSpeed,
   problemFields,
-  type ReplicaLoads,
   type ReplicaProblem,
-  toForm,
-  toTopology,
 } from "./problem.ts";
-import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+import type { EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
 import { solverOn } from "./solver.ts";
 import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields } from "./solver_options.ts";
 
@@ -53,14 +50,20 @@ export async function solveLoadBalanceLP(
   options: SolverOptions & SolveOptions = {},
 ): Promise<ReplicaSolution | EdgeSolution> {
   requireObject("options", options, { ...solverFields, ...solveFields });
-  const edgeForm = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
-  if (edgeForm) refuseActive(problem);
-  requireObject("problem", problem, edgeForm ? problemFields.edge : problemFields.replica);
-  const form = toForm(edgeForm ? problem : problem.placement, "problem.placement");
-  const active = oneActive(edgeForm ? undefined : problem.active, options.active);
-  const topology = toTopology(form, oneSpeed(problem.speed, options.speed), active);
-  // Before a device is looked for.
-  const call = await checkCall(topology, form, problem, options, new Pauses(options.signal));
-  const solver = await solverOn<EdgeLoads | ReplicaLoads, ReplicaSolution | EdgeSolution>(topology, form, options);
+  const edges = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
+  if (edges) refuseActive(problem);
+  requireObject("problem", problem, edges ? problemFields.edge : problemFields.replica);
+  return edges
+    ? solved(formOf(problem, options), problem, options)
+    : solved(formOf(problem, options), problem, options);
+}
+
+async function solved<L, A extends object>(
+  form: Form<L, A>,
+  loads: L,
+  options: SolverOptions & SolveOptions,
+): Promise<Solution & A> {
+  const call = await checkCall(form, loads, options, new Pauses(options.signal)); // before a device is looked for
+  const solver = await solverOn(form, options);
   return solver.solveInTurn(call).finally(() => solver.destroy());
 }

@@ -2,31 +2,25 @@ import { ArgumentError, DeviceError } from "../common/errors.ts";
 import { requireObject } from "../common/objects.ts";
 import { Pauses } from "../common/pauses.ts";
 import type { GPUCommandEncoderLike } from "../gpu/types.ts";
-import { oneActive, refuseActive } from "../placement/active.ts";
-import { Placement, type PlacementLike } from "../placement/placement.ts";
+import type { PlacementLike } from "../placement/placement.ts";
 import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
+import type { Form } from "./form.ts";
+import { formOf } from "./forms.ts";
 import { type KernelPlan, kernelChoices } from "./kernels/choose.ts";
 import { MAX_GPUS_LANE } from "./kernels/lane.ts";
 import { type Leveller, leveller } from "./level.ts";
+import type { EdgeLoads, Graph, LoadBalanceProblem, Loads, ReplicaLoads, ReplicaProblem, Speed } from "./problem.ts";
 import {
-  type EdgeLoads,
-  type Graph,
-  isEdgeForm,
-  isReplicaProblem,
-  type LoadBalanceProblem,
-  type Loads,
-  oneSpeed,
-  problemFields,
-  type ReplicaLoads,
-  type ReplicaProblem,
-  type Speed,
-  toForm,
-  toTopology,
-} from "./problem.ts";
-import { type BackendName, type EdgeSolution, emptyRaw, judge, type ReplicaSolution, survivorsOf } from "./solution.ts";
+  type BackendName,
+  type EdgeSolution,
+  emptyRaw,
+  judge,
+  type ReplicaSolution,
+  type Solution,
+} from "./solution.ts";
 import {
   type Call,
   checkBackend,
@@ -102,22 +96,17 @@ export async function createSolver(
   options: SolverOptions = {},
 ): Promise<Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>> {
   requireObject("options", options, solverFields);
-  const whole = isReplicaProblem(given) ? given : undefined;
-  if (whole) requireObject("problem", whole, problemFields.replica);
-  else if (isEdgeForm<PlacementLike, Graph>(given as PlacementLike | Graph)) refuseActive(given);
-  const form = toForm(whole?.placement ?? (given as PlacementLike | Graph), whole ? "problem.placement" : "placement");
-  const active = oneActive(whole?.active, options.active);
-  const topology = toTopology(form, oneSpeed((given as Speed | undefined)?.speed, options.speed), active);
-  return solverOn(topology, form, options);
+  const form = formOf(given, options);
+  return form.name === "edge" ? solverOn(form, options) : solverOn(form, options);
 }
 
-/** A solver on a topology that is checked already. @internal */
-export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
-  topology: Topology,
-  form: Placement | Graph,
+/** A solver in a form that is checked already. @internal */
+export async function solverOn<L, A extends object>(
+  form: Form<L, A>,
   options: SolverOptions,
-): Promise<TopologySolver<L, S>> {
+): Promise<TopologySolver<L, A>> {
   const { kernel = "auto", device } = options;
+  const { topology } = form;
   const backend = checkBackend(options);
   if (!kernelChoices.includes(kernel)) {
     throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
@@ -129,10 +118,10 @@ export async function solverOn<L extends EdgeLoads | ReplicaLoads, S>(
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
     const now = device ? await prepare().catch(reasonOrThrow) : undefined;
-    return new TopologySolver<L, S>(topology, form, { prepare, now });
+    return new TopologySolver(form, { prepare, now });
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
-  return new TopologySolver<L, S>(topology, form, choice);
+  return new TopologySolver(form, choice);
 }
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
@@ -148,7 +137,8 @@ interface Auto {
 }
 
 /** @internal */
-class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L, S> {
+class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
+  private readonly topology: Topology;
   private readonly cpu: CpuBackend;
   private readonly auto: AutoBackend | undefined;
   private readonly fixed: GpuChoice | undefined;
@@ -161,10 +151,11 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
 
   /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
   constructor(
-    private readonly topology: Topology,
-    private readonly form: Placement | Graph,
+    private readonly form: Form<L, A>,
     choice: GpuChoice | Auto | undefined,
   ) {
+    const { topology } = form;
+    this.topology = topology;
     this.cpu = cpuBackend(topology);
     if (choice && "prepare" in choice) {
       this.auto = autoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
@@ -184,15 +175,15 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? Promise.resolve();
   }
 
-  async solve(given: L, options: SolveOptions = {}): Promise<S> {
+  async solve(given: L, options: SolveOptions = {}): Promise<Solution & A> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Now, not when its turn comes: the caller may reuse its arrays at once.
     requireObject("options", options, solveFields);
-    requireObject("loads", given, problemFields[this.form instanceof Placement ? "replica" : "edge"]);
-    requireOwnTopology(given, this.form, this.topology);
+    requireObject("loads", given, this.form.fields);
+    requireOwnTopology(given as Partial<LoadBalanceProblem>, this.form);
     const pauses = new Pauses(options.signal, this.latest);
     this.latest = pauses;
-    const checked = checkCall(this.topology, this.form, given, options, pauses);
+    const checked = checkCall(this.form, given, options, pauses);
     const answer = this.inTurn(async () => this.solveNow(await checked));
     try {
       await checked; // what is wrong with the loads is told before their turn
@@ -202,7 +193,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     }
   }
 
-  solveInTurn(call: Call): Promise<S> {
+  solveInTurn(call: Call): Promise<Solution & A> {
     return this.inTurn(() => this.solveNow(call));
   }
 
@@ -212,7 +203,7 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
     return done;
   }
 
-  private async solveNow({ loads, level, pauses }: Call): Promise<S> {
+  private async solveNow({ loads, level, pauses }: Call): Promise<Solution & A> {
     pauses.signal?.throwIfAborted();
     const { raw, backend, acquired, reason } = await this.solveRaw(loads, pauses);
     this.last = backend;
@@ -232,22 +223,18 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
         finishedOnCpu++;
       }
     });
-    const inReplicaForm = this.form instanceof Placement;
-    const answer = inReplicaForm
-      ? { quota: raw.quota, ...survivorsOf(this.topology, loads.expertLoad) }
-      : { flow: await flowOf(raw.quota, pauses) };
     return {
       batch: loads.batch,
       tokens: loads.tokens,
       ...judged,
-      ...answer,
+      ...(await this.form.answer(raw, loads, pauses)),
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,
       backend,
       adapter: acquired?.adapter,
       reason,
-    } as S;
+    };
   }
 
   private async solveRaw(loads: Loads, pauses: Pauses): Promise<Answered> {
@@ -283,13 +270,3 @@ class TopologySolver<L extends EdgeLoads | ReplicaLoads, S> implements Solver<L,
 }
 
 const DESTROYED = "This solver was destroyed. Create a new one.";
-
-/** The tokens on the replica of each edge; those that stayed on the original are the slot before. */
-async function flowOf(quota: Int32Array | Float64Array, pauses: Pauses): Promise<Int32Array | Float64Array> {
-  const length = quota.length / 2;
-  const flow = quota instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
-  await pauses.inPieces(length, 1, (first, end) => {
-    for (let edge = first; edge < end; edge++) flow[edge] = quota[2 * edge + 1];
-  });
-  return flow;
-}

@@ -6,23 +6,20 @@ import type { Pauses } from "../common/pauses.ts";
 import { type AdapterChoice, resolveChoice } from "../gpu/device.ts";
 import type { GPUDeviceLike } from "../gpu/types.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
-import { Placement } from "../placement/placement.ts";
+import { isPlacementLike, Placement } from "../placement/placement.ts";
+import type { Form } from "./form.ts";
+import { type AnyForm, toTopology } from "./forms.ts";
 import type { KernelChoice } from "./kernels/choose.ts";
 import {
-  checkLoads,
-  type EdgeLoads,
   type EdgeProblem,
   type Graph,
   type LoadBalanceProblem,
   type Loads,
-  type ReplicaLoads,
   type ReplicaProblem,
   type Speed,
   type TokenMode,
-  toForm,
-  toTopology,
+  tokenModes,
 } from "./problem.ts";
-import type { Topology } from "./topology.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
 
@@ -75,11 +72,15 @@ export function checkBackend({
 }
 
 /** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
-export function requireOwnTopology(given: Partial<LoadBalanceProblem>, form: Placement | Graph, own: Topology): void {
+export function requireOwnTopology(
+  given: Partial<LoadBalanceProblem>,
+  { of: form, topology: own }: Pick<AnyForm, "of" | "topology">,
+): void {
   const { placement, gpus, edges, speed, active } = given as Partial<ReplicaProblem & EdgeProblem>;
   const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
   if (other !== undefined && other !== form) {
-    const [whole, ownWhole] = [toTopology(toForm(other, "loads.placement"), undefined), toTopology(form, undefined)];
+    const given = isPlacementLike(other) ? Placement.of("loads.placement", other) : other;
+    const [whole, ownWhole] = [toTopology(given, undefined), toTopology(form, undefined)];
     const same = (part: "slotExpert" | "slotReplica" | "replicaGpu" | "replicaStart") =>
       whole[part].length === ownWhole[part].length && whole[part].every((value, i) => value === ownWhole[part][i]);
     const alike = same("slotExpert") && same("slotReplica") && same("replicaStart") && whole.gpus === own.allGpus;
@@ -107,10 +108,9 @@ export interface Call {
 }
 
 /** Checks what one solve is called with. Its loads are copied by the time that this returns. @internal */
-export async function checkCall(
-  topology: Topology,
-  form: Placement | Graph,
-  given: EdgeLoads | ReplicaLoads,
+export async function checkCall<L, A>(
+  { topology, check }: Form<L, A>,
+  given: L,
   options: SolveOptions,
   pauses: Pauses,
 ): Promise<Call> {
@@ -119,7 +119,10 @@ export async function checkCall(
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new ArgumentError("signal", "an AbortSignal", signal);
   }
-  const loads = await checkLoads(topology, form instanceof Placement ? undefined : form, given, tokens, pauses);
+  if (tokens !== undefined && !tokenModes.includes(tokens)) {
+    throw new ArgumentError("tokens", `"integer" or "fractional"`, tokens);
+  }
+  const loads = await check(given, tokens, pauses);
   if (level && loads.tokens !== "integer") {
     throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
   }

@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../common/errors.ts";
 import type { Numbers } from "../common/numbers.ts";
-import { toTopology } from "../lp/problem.ts";
+import { toTopology } from "../lp/forms.ts";
 import { requireCount } from "../placement/placement.ts";
 import type { Machine } from "./arrangement.ts";
 

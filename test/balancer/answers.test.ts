@@ -10,7 +10,8 @@ import {
   Placement,
 } from "../../src/index.ts";
 import { cpuBackend } from "../../src/lp/backend_cpu.ts";
-import { type Loads, toTopology } from "../../src/lp/problem.ts";
+import { toTopology } from "../../src/lp/forms.ts";
+import type { Loads } from "../../src/lp/problem.ts";
 import { emptyRaw } from "../../src/lp/solution.ts";
 import { layerPlacements, randomIds, shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
 import { families } from "../helpers/instances.ts";

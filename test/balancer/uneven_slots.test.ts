@@ -4,7 +4,7 @@ import { decodeImbalance } from "../../src/balancer/kernels/imbalance.ts";
 import { createStages } from "../../src/balancer/stages.ts";
 import { seeded } from "../../src/common/random.ts";
 import { certify, createBalancer, measureImbalance, Placement, requestDevice } from "../../src/index.ts";
-import { toTopology } from "../../src/lp/problem.ts";
+import { toTopology } from "../../src/lp/forms.ts";
 import { rowOf } from "../helpers/arrays.ts";
 import { evenSplit, faults } from "../helpers/balanced.ts";
 import { randomIds, unevenPlacements } from "../helpers/batches.ts";

@@ -1,8 +1,11 @@
 /** Seeded problems over the topologies, placements and load families that the solvers must handle. */
 
+import { Pauses } from "../../src/common/pauses.ts";
 import { type Random, seeded } from "../../src/common/random.ts";
 import { type EdgeProblem, type Numbers, Placement, type ReplicaProblem, topologies } from "../../src/index.ts";
-import { checkLoads, type Loads, toTopology } from "../../src/lp/problem.ts";
+import type { Form } from "../../src/lp/form.ts";
+import { formOf } from "../../src/lp/forms.ts";
+import type { Loads } from "../../src/lp/problem.ts";
 import type { Topology } from "../../src/lp/topology.ts";
 
 /** Problems whose loads are flat: oracles index them. */
@@ -183,8 +186,9 @@ export function* instances(
 
 /** The replica form of an instance, as the solvers work on it, in whole tokens. */
 export async function topologyAndLoads(instance: Instance): Promise<{ topology: Topology; loads: Loads }> {
-  const { problem } = instance;
-  const graph = instance.form === "edge" ? instance.problem : undefined;
-  const topology = toTopology(graph ?? (problem as ReplicaProblem).placement, problem.speed);
-  return { topology, loads: await checkLoads(topology, graph, problem, "integer") };
+  const checked = <L>({ topology, check }: Form<L, object>, problem: L) =>
+    check(problem, "integer", new Pauses()).then((loads) => ({ topology, loads }));
+  return instance.form === "edge"
+    ? checked(formOf(instance.problem, {}), instance.problem)
+    : checked(formOf(instance.problem, {}), instance.problem);
 }

@@ -2,10 +2,10 @@
 import { readdirSync } from "node:fs";
 import type { Kernel } from "../../src/gpu/pipeline.ts";
 import { Placement } from "../../src/index.ts";
+import { toTopology } from "../../src/lp/forms.ts";
 import { canonicalForm } from "../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../src/lp/kernels/generate.ts";
 import { specialisedKernel } from "../../src/lp/kernels/specialised.ts";
-import { toTopology } from "../../src/lp/problem.ts";
 import { analysed, fragments, kernels, type Shader } from "./wgsl.ts";
 
 export const rooms = ["lp", "balancer"];

@@ -6,6 +6,7 @@ import { sharedDevice } from "../../src/gpu/device.ts";
 import { type CompiledKernel, foldGrid } from "../../src/gpu/pipeline.ts";
 import { cutBound, insideLoad } from "../../src/lp/cut.ts";
 import { exactSolver } from "../../src/lp/exact.ts";
+import { toTopology } from "../../src/lp/forms.ts";
 import { canonicalForm } from "../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../src/lp/kernels/generate.ts";
 import { compileLane, WORKGROUP } from "../../src/lp/kernels/lane.ts";
@@ -13,7 +14,7 @@ import { decodeProofs, proofWords, type Status, statuses } from "../../src/lp/ke
 import { compileSpecialised, labelTable } from "../../src/lp/kernels/specialised.ts";
 import { type TopologyTable, topologyTable } from "../../src/lp/kernels/topology_table.ts";
 import { solveParams } from "../../src/lp/kernels/variant.ts";
-import { type Loads, toTopology } from "../../src/lp/problem.ts";
+import type { Loads } from "../../src/lp/problem.ts";
 import type { Topology } from "../../src/lp/topology.ts";
 import { Placement } from "../../src/placement/placement.ts";
 import { ordinary } from "./instances.ts";

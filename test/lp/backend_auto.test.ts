@@ -5,17 +5,18 @@ import { certify, createSolver, DeviceError, requestDevice } from "../../src/ind
 import { autoBackend, type GpuChoice } from "../../src/lp/backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "../../src/lp/backend_cpu.ts";
 import { webgpuBackend } from "../../src/lp/backend_webgpu.ts";
-import { checkLoads, type Loads, rowsOf, toTopology } from "../../src/lp/problem.ts";
+import { type Loads, rowsOf } from "../../src/lp/problem.ts";
+import { replicaForm } from "../../src/lp/replica_form.ts";
 import { judge } from "../../src/lp/solution.ts";
 import { families, randomPlacement } from "../helpers/instances.ts";
 
 const random = seeded(61);
 const placement = randomPlacement(random, 4, 4, 6, 3);
-const topology = toTopology(placement, undefined);
+const { topology, check } = replicaForm(placement);
 const loadsOf = (batch: number) => ({
   expertLoad: Array.from({ length: batch }, () => families.normal(random, placement.logicalExperts, 4)).flat(),
 });
-const checked = (batch: number) => checkLoads(topology, undefined, loadsOf(batch), "integer");
+const checked = (batch: number) => check(loadsOf(batch), "integer", new Pauses());
 
 /** LPs first, first + 1, ... */
 const rowsFrom = (loads: Loads, first: number): Loads => rowsOf(topology, loads, first, loads.batch - first);

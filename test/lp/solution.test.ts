@@ -4,7 +4,8 @@ import { Pauses } from "../../src/common/pauses.ts";
 import { seeded } from "../../src/common/random.ts";
 import { Placement } from "../../src/index.ts";
 import { cpuBackend } from "../../src/lp/backend_cpu.ts";
-import { type Loads, toTopology } from "../../src/lp/problem.ts";
+import { toTopology } from "../../src/lp/forms.ts";
+import type { Loads } from "../../src/lp/problem.ts";
 import { copyRaw, emptyRaw, judge, type RawSolution } from "../../src/lp/solution.ts";
 import { randomPlacement } from "../helpers/instances.ts";
 

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { modelWorkload } from "../../../bench/workloads.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { Placement } from "../../../src/index.ts";
+import { toTopology } from "../../../src/lp/forms.ts";
 import { groupKernel, groupLanes, subgroupKernel } from "../../../src/lp/kernels/group.ts";
-import { type Loads, toTopology } from "../../../src/lp/problem.ts";
+import type { Loads } from "../../../src/lp/problem.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import { check, device, solveGroup, subgroup, variants, wide, workgroup } from "../../helpers/group.ts";
 import {

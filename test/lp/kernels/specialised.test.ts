@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { certify, createSolver, Placement, type ReplicaProblem, topologies } from "../../../src/index.ts";
+import { toTopology } from "../../../src/lp/forms.ts";
 import { canonicalForm } from "../../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../../src/lp/kernels/generate.ts";
 import { MAX_STATEMENTS } from "../../../src/lp/kernels/specialised.ts";
-import { toTopology } from "../../../src/lp/problem.ts";
 import * as reference from "../../../src/lp/twins/specialised.ts";
 import { families, instances, randomPlacement, shapes, topologyAndLoads } from "../../helpers/instances.ts";
 import {

@@ -1,0 +1,88 @@
+/** Checks of loads that both forms share, before anything is computed. */
+import { LoadError } from "../common/errors.ts";
+import type { Flat, Numbers, Rows } from "../common/numbers.ts";
+import type { Pauses } from "../common/pauses.ts";
+import { type Loads, MAX_TOKENS, type TokenMode } from "./problem.ts";
+import type { Topology } from "./topology.ts";
+
+/** Fractions: even the slowest GPU serves this much in a time that f64 can hold. */
+const MAX_TOTAL = 1e270;
+
+/** A copy, whatever its type: the caller may reuse its arrays at once. Rows were copied to lie flat. */
+export function copyOf({ values, path }: Flat, given: Rows): Flat {
+  if (values !== given) return { values, path };
+  const ofTyped = Int32Array.prototype.slice; // every TypedArray has it
+  return { values: Array.isArray(values) ? values.slice() : ofTyped.call(values), path };
+}
+
+/** The least of values that may be negative. */
+export const FINITE = -Number.MAX_VALUE;
+
+/**
+ * Checks values one by one; returns whether all of them are integers, as they must be where that is the mode.
+ *
+ * @param perGpu  Where values are [B, G]: whose dead GPUs may have any.
+ */
+export async function checkValues(
+  { values, path }: Flat,
+  least: number,
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+  perGpu?: Topology,
+): Promise<boolean> {
+  const dead = perGpu && perGpu.gpus < perGpu.allGpus ? deadGpus(perGpu) : undefined;
+  let whole = true;
+  await pauses.inPieces(values.length, 1, (first, end) => {
+    for (let i = first; i < end; i++) {
+      if (dead?.[i % dead.length]) continue;
+      const value = values[i];
+      if (typeof value !== "number" || !(value >= least && value < Infinity)) {
+        throw new LoadError(path(i), least === 0 ? "a finite number >= 0" : "a finite number", value);
+      }
+      if (!whole || Number.isInteger(value)) continue;
+      if (mode === "integer") {
+        throw new LoadError(path(i), `an integer, because tokens is "integer"`, value);
+      }
+      whole = false;
+    }
+  });
+  return whole;
+}
+
+function deadGpus({ allGpus, label }: Topology): Uint8Array {
+  const dead = new Uint8Array(allGpus).fill(1);
+  for (const g of label) dead[g] = 0;
+  return dead;
+}
+
+/** Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode. */
+export async function ofMode(
+  topology: Topology,
+  argument: string,
+  tokens: TokenMode,
+  batch: number,
+  expertLoad: Numbers,
+  baseLoad: Numbers | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
+  const { experts, gpus } = topology;
+  const limit = tokens === "integer" ? MAX_TOKENS : MAX_TOTAL;
+  const array = tokens === "integer" ? Int32Array : Float64Array;
+  const typed = (values: Numbers) => (values instanceof array ? values : new array(values.length));
+  const loads = { batch, tokens, expertLoad: typed(expertLoad), baseLoad: baseLoad && typed(baseLoad) };
+  await pauses.inPieces(batch, experts + gpus, (first, end) => {
+    for (let p = first; p < end; p++) {
+      let total = 0;
+      for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
+      if (baseLoad) for (let g = 0; g < gpus; g++) total += Math.abs(baseLoad[p * gpus + g]);
+      if (!(total <= limit)) {
+        const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
+        const expected = `a total of at most ${limit} in LP ${p}, base loads included by magnitude`;
+        throw new LoadError(argument, expected, total, remedy);
+      }
+    }
+    for (let i = first * experts; i < end * experts; i++) loads.expertLoad[i] = expertLoad[i];
+    if (baseLoad && loads.baseLoad) for (let i = first * gpus; i < end * gpus; i++) loads.baseLoad[i] = baseLoad[i];
+  });
+  return loads;
+}

@@ -1,0 +1,58 @@
+/** Which of the two forms something is in. */
+import { PlacementError } from "../common/errors.ts";
+import type { Numbers } from "../common/numbers.ts";
+import { requireObject } from "../common/objects.ts";
+import { type Active, type Activity, oneActive, refuseActive } from "../placement/active.ts";
+import { isPlacementLike, Placement, type PlacementLike } from "../placement/placement.ts";
+import { type EdgeForm, edgeForm } from "./edge_form.ts";
+import {
+  type Graph,
+  isEdgeForm,
+  isReplicaProblem,
+  type LoadBalanceProblem,
+  oneSpeed,
+  problemFields,
+  type ReplicaProblem,
+  type Speed,
+} from "./problem.ts";
+import { type ReplicaForm, replicaForm } from "./replica_form.ts";
+import type { Topology } from "./topology.ts";
+
+export type AnyForm = EdgeForm | ReplicaForm;
+
+type AnyProblem = PlacementLike | (Graph & Speed) | LoadBalanceProblem;
+
+/**
+ * The form of a placement, a graph, or the problem on one, whose loads are not read.
+ *
+ * @param options  speed and active, where they are not part of the problem.
+ * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or `active` is not as it should be.
+ */
+export function formOf(given: Graph & Speed, options: Speed & Activity): EdgeForm;
+export function formOf(given: PlacementLike | ReplicaProblem, options: Speed & Activity): ReplicaForm;
+export function formOf(given: AnyProblem, options: Speed & Activity): AnyForm;
+export function formOf(given: AnyProblem, options: Speed & Activity): AnyForm {
+  const whole = isReplicaProblem(given) ? given : undefined;
+  if (whole) requireObject("problem", whole, problemFields.replica);
+  const speed = oneSpeed((given as Speed | undefined)?.speed, options.speed);
+  const active = oneActive(whole?.active, options.active);
+  if (whole) {
+    if (!isPlacementLike(whole.placement)) throw neither(whole.placement);
+    return replicaForm(Placement.of("problem.placement", whole.placement), speed, active);
+  }
+  return formOn(given as PlacementLike | Graph, speed, active);
+}
+
+function formOn(given: PlacementLike | Graph, speed: Numbers | undefined, active: Active | undefined): AnyForm {
+  if (isPlacementLike(given)) return replicaForm(Placement.of("placement", given), speed, active);
+  if (!isEdgeForm<PlacementLike, Graph>(given)) throw neither(given);
+  refuseActive({ active });
+  return edgeForm(given, speed);
+}
+
+const neither = (given: unknown) => new PlacementError("placement", "a Placement, or a graph { gpus, edges }", given);
+
+/** Checks a placement or graph, its speeds and which GPUs are alive, and brings both forms to one. */
+export function toTopology(given: PlacementLike | Graph, speed: Numbers | undefined, active?: Active): Topology {
+  return formOn(given, speed, active).topology;
+}

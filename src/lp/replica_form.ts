@@ -1,0 +1,54 @@
+import { ShapeError } from "../common/errors.ts";
+import { flat, type Numbers } from "../common/numbers.ts";
+import type { Pauses } from "../common/pauses.ts";
+import { type Active, checkActive } from "../placement/active.ts";
+import type { Placement } from "../placement/placement.ts";
+import { checkValues, copyOf, FINITE, ofMode } from "./check_loads.ts";
+import type { Form } from "./form.ts";
+import { checkSpeed, type Loads, problemFields, type ReplicaLoads, type TokenMode } from "./problem.ts";
+import { type ReplicaAnswer, survivorsOf } from "./solution.ts";
+import { ofLiving, type Topology, topologyOfPlacement } from "./topology.ts";
+
+export type ReplicaForm = Form<ReplicaLoads, ReplicaAnswer> & { readonly name: "replica" };
+
+/** Experts with slots on GPUs.  @throws {ArgumentError | ShapeError} A speed or `active` is not as it should be. */
+export function replicaForm(placement: Placement, speed?: Numbers, active?: Active): ReplicaForm {
+  const { gpus } = placement;
+  const topology = topologyOfPlacement(placement, checkSpeed(speed, gpus), checkActive(active, gpus));
+  return {
+    name: "replica",
+    of: placement,
+    topology,
+    fields: problemFields.replica,
+    check: (given, tokens, pauses) => checkReplicaLoads(topology, given, tokens, pauses),
+    answer: async ({ quota }, { expertLoad }) => ({ quota, ...survivorsOf(topology, expertLoad) }),
+  };
+}
+
+async function checkReplicaLoads(
+  topology: Topology,
+  given: ReplicaLoads,
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
+  const { experts, allGpus } = topology;
+  const loads = flat("expertLoad", given.expertLoad, { E: experts });
+  const batch = loads.values.length / experts;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, loads.values.length);
+  }
+  const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus: allGpus });
+  const expertLoad = copyOf(loads, given.expertLoad);
+  const baseLoad = base && copyOf(base, given.baseLoad!);
+  let whole = await checkValues(expertLoad, 0, mode, pauses);
+  if (baseLoad) {
+    const { length } = baseLoad.values;
+    if (length !== batch * allGpus) {
+      throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${allGpus} = ${batch * allGpus} values`, length);
+    }
+    whole = (await checkValues(baseLoad, FINITE, mode, pauses, topology)) && whole;
+  }
+  const tokens = mode ?? (whole ? "integer" : "fractional");
+  const living = baseLoad && ofLiving(topology, baseLoad.values);
+  return ofMode(topology, "expertLoad", tokens, batch, expertLoad.values, living, pauses);
+}
