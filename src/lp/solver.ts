@@ -3,7 +3,7 @@ import { requireObject } from "../common/objects.ts";
 import { Pauses } from "../common/pauses.ts";
 import type { GPUCommandEncoderLike } from "../gpu/types.ts";
 import type { PlacementLike } from "../placement/placement.ts";
-import { type Answered, type AutoBackend, autoBackend, type GpuChoice } from "./backend_auto.ts";
+import { type Answered, AutoBackend, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
@@ -158,7 +158,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     this.topology = topology;
     this.cpu = cpuBackend(topology);
     if (choice && "prepare" in choice) {
-      this.auto = autoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
+      this.auto = new AutoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
     } else this.fixed = choice;
     this.last = this.fixed ? "webgpu" : "cpu";
   }

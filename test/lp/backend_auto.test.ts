@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Pauses } from "../../src/common/pauses.ts";
 import { seeded } from "../../src/common/random.ts";
 import { certify, createSolver, DeviceError, requestDevice } from "../../src/index.ts";
-import { autoBackend, type GpuChoice } from "../../src/lp/backend_auto.ts";
+import { AutoBackend, type GpuChoice } from "../../src/lp/backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "../../src/lp/backend_cpu.ts";
 import { webgpuBackend } from "../../src/lp/backend_webgpu.ts";
 import { type Loads, rowsOf } from "../../src/lp/problem.ts";
@@ -52,7 +52,7 @@ function expectOptimal(loads: Awaited<ReturnType<typeof checked>>, raw: Paramete
 
 describe("backend auto", () => {
   test("the CPU answers first; once both are timed, the one that is expected to be faster", async () => {
-    const auto = autoBackend(topology, slowCpu(20), gpu, undefined, inTurn);
+    const auto = new AutoBackend(topology, slowCpu(20), gpu, undefined, inTurn);
     const first = await checked(2);
     const answer = await auto.solve(first);
     expect(answer).toMatchObject({
@@ -80,7 +80,7 @@ describe("backend auto", () => {
       await answer; // what is done in turn comes too late for this batch
       await work();
     };
-    const auto = autoBackend(topology, slowCpu(15), prepare, undefined, afterwards);
+    const auto = new AutoBackend(topology, slowCpu(15), prepare, undefined, afterwards);
     const long = await checked(2000); // half a minute of that CPU
     const answer = auto.solve(long);
     const { raw, backend } = await answer;
@@ -103,7 +103,7 @@ describe("backend auto", () => {
   });
 
   test("a device that is lost under way leaves the CPU, for the whole batch", async () => {
-    const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
+    const auto = new AutoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
     await auto.solve(await checked(2));
     await auto.ready;
     const { device } = (await auto.solve(await checked(8))).acquired!;
@@ -128,7 +128,7 @@ describe("backend auto", () => {
       };
       return { ...choice, gpu: Object.create(choice.gpu, { solve: { value: solve } }) };
     };
-    const auto = autoBackend(topology, slowCpu(5), stalling, undefined, inTurn);
+    const auto = new AutoBackend(topology, slowCpu(5), stalling, undefined, inTurn);
     await auto.solve(await checked(4));
     await auto.ready;
     stallMs = 3000;
@@ -140,7 +140,7 @@ describe("backend auto", () => {
 
   test("without a GPU it says why, and stays with the CPU", async () => {
     const none = () => Promise.reject(new DeviceError("No WebGPU adapter."));
-    const auto = autoBackend(topology, cpuBackend(topology), none, undefined, inTurn);
+    const auto = new AutoBackend(topology, cpuBackend(topology), none, undefined, inTurn);
     await auto.ready;
     const loads = await checked(3);
     const { raw, backend, reason } = await auto.solve(loads);
@@ -149,7 +149,7 @@ describe("backend auto", () => {
   });
 
   test("stops when told to, on either side", async () => {
-    const auto = autoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
+    const auto = new AutoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
     const controller = new AbortController();
     const stopped = auto.solve(await checked(500), new Pauses(controller.signal));
     setTimeout(() => controller.abort("enough"), 50);
