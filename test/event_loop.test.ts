@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { cpuBalance } from "../src/balancer/cpu_balance.ts";
+import { CpuBalance } from "../src/balancer/cpu_balance.ts";
 import { checkOptions } from "../src/balancer/options.ts";
 import { Pauses } from "../src/common/pauses.ts";
 import { seeded } from "../src/common/random.ts";
@@ -103,7 +103,7 @@ describe("every stage looks at the clock and at the signal", () => {
     "checking the edge form": (pauses: Pauses) => {
       return edges.check({ load: expertLoad, capacity: expertLoad }, undefined, pauses);
     },
-    "a balancer's layers": async (pauses: Pauses) => cpuBalance(layers, 0).balance(ids, undefined, pauses),
+    "a balancer's layers": async (pauses: Pauses) => new CpuBalance(layers, 0).balance(ids, undefined, pauses),
     "fractions on WebGPU": async (pauses: Pauses) => {
       gpu ??= requestDevice({ adapter: "software" }).then(({ device }) =>
         webgpuBackend(device, replicas.topology, "lane"),

@@ -10,7 +10,7 @@ import { proofWords } from "../lp/kernels/proof.ts";
 import type { BackendName } from "../lp/solution.ts";
 import { type Active, requireActive } from "../placement/active.ts";
 import { widestReplica } from "../placement/per_layer.ts";
-import { type CpuBalance, cpuBalance } from "./cpu_balance.ts";
+import { CpuBalance } from "./cpu_balance.ts";
 import { type CheckedRank, GpuBalance } from "./gpu_balance.ts";
 import { livingOf } from "./living.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
@@ -185,7 +185,7 @@ class TopkBalancer implements Balancer {
   }
 
   private onCpu(): CpuBalance {
-    this.cpu ??= cpuBalance(this.options, this.options.skipBelow);
+    this.cpu ??= new CpuBalance(this.options, this.options.skipBelow);
     return this.cpu;
   }
 

@@ -1,6 +1,5 @@
 import { Pauses } from "../common/pauses.ts";
-import { cpuBackend } from "../lp/backend_cpu.ts";
-import type { Loads } from "../lp/problem.ts";
+import { type CpuBackend, cpuBackend } from "../lp/backend_cpu.ts";
 import { ofLayer } from "../placement/per_layer.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { Living } from "./living.ts";
@@ -10,88 +9,104 @@ import { count } from "./twins/count.ts";
 import { imbalance } from "./twins/imbalance.ts";
 import { remap } from "./twins/remap.ts";
 
-export interface CpuBalance {
-  /** Calls must not overlap. */
-  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, pauses?: Pauses): Promise<BalanceResult>;
-  /** Further batches are for the GPUs that are alive. */
-  setLiving(living: Living): void;
-}
+/** The same stages in plain TypeScript, with the exact solver. Calls must not overlap. */
+export class CpuBalance {
+  private living: Living;
+  private solvers: CpuBackend[];
+  /** [L, P] late: the last batch's solution; zero at first: an even split. */
+  private readonly previous: Int32Array;
+  private readonly experts: number;
+  private readonly slots: number;
 
-/** The same stages in plain TypeScript, with the exact solver. */
-export function cpuBalance(shape: BalanceShape, skipBelow: number): CpuBalance {
-  const { placements, layers, late } = shape;
-  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
-  let { living } = shape;
-  let solvers = living.topologies.map(cpuBackend);
-  const previous = new Int32Array(layers * slots); // late: the last batch's solution; zero at first: an even split
-  const nobodyBefore = new Int32Array(layers * experts);
+  constructor(
+    private readonly shape: BalanceShape,
+    private readonly skipBelow: number,
+  ) {
+    const { placements, layers, living } = shape;
+    this.experts = placements[0].logicalExperts;
+    this.slots = placements[0].physicalExperts;
+    this.living = living;
+    this.solvers = living.topologies.map(cpuBackend);
+    this.previous = new Int32Array(layers * this.slots);
+  }
 
-  async function balance(
+  async balance(
     ids: Int32Array | Uint32Array,
     rank: CheckedRank | undefined,
     pauses = new Pauses(),
   ): Promise<BalanceResult> {
-    const assignments = ids.length / layers;
-    const { active, slots: livingSlots, topologies } = living;
-    const { gpus } = topologies[0];
-    const slotsOf = (l: number) => ofLayer(livingSlots, l);
+    const { experts, slots, living } = this;
+    const { layers, late } = this.shape;
+    const { gpus } = living.topologies[0];
     const own = count(ids, layers, experts);
     const counts = rank ? rank.counts.slice() : own.counts;
     const quota = new Int32Array(layers * slots);
-    const layer = (values: Int32Array, width: number, l: number) => values.subarray(l * width, (l + 1) * width);
-    const split = (weights: Int32Array | undefined) => {
-      for (let l = 0; l < layers; l++) {
-        const given = weights && layer(weights, slots, l);
-        apportion(slotsOf(l), layer(counts, experts, l), given, layer(quota, slots, l));
-      }
-    };
-    split(undefined);
-    const before = imbalance(livingSlots, layers, quota, active);
+    this.split(counts, undefined, quota);
+    const before = imbalance(living.slots, layers, quota, living.active);
     const result: BalanceResult = {
+      ...{ counts, outOfRange: own.outOfRange, quota, before, after: before, stageUs: undefined },
       physicalIds: new Int32Array(ids.length),
-      counts,
-      outOfRange: own.outOfRange,
       unserved: new Int32Array(layers),
-      quota,
-      before,
-      after: before,
-      skipped: Uint8Array.from(before.imbalance, (ratio) => (ratio < skipBelow ? 1 : 0)),
+      skipped: Uint8Array.from(before.imbalance, (ratio) => (ratio < this.skipBelow ? 1 : 0)),
       member: new Uint8Array(layers * gpus),
       iterations: new Int32Array(layers),
       moves: new Int32Array(layers),
-      stageUs: undefined,
     };
-    if (late) split(previous);
-    for (let l = 0; l < layers; l++) {
-      if (pauses.due) await pauses.take();
-      if (result.skipped[l]) continue;
-      const loads: Loads = { batch: 1, tokens: "integer", expertLoad: layer(counts, experts, l), baseLoad: undefined };
-      ofLayer(solvers, l).solveOne(loads, 0, {
-        quota: layer(late ? previous : quota, slots, l),
-        member: result.member.subarray(l * gpus, (l + 1) * gpus),
-        iterations: result.iterations.subarray(l, l + 1),
-        moves: result.moves.subarray(l, l + 1),
-      });
-    }
-    result.after = imbalance(livingSlots, layers, quota, active);
-    for (let l = 0; l < layers; l++) {
-      if (pauses.due) await pauses.take();
-      const earlier = layer(rank?.before ?? nobodyBefore, experts, l);
-      const row = [l * assignments, (l + 1) * assignments] as const;
-      const physical = result.physicalIds.subarray(...row);
-      result.unserved[l] = remap(slotsOf(l), ids.subarray(...row), layer(quota, slots, l), earlier, physical);
-    }
+    if (late) this.split(counts, this.previous, quota);
+    await this.solve(result, pauses);
+    result.after = imbalance(living.slots, layers, quota, living.active);
+    await this.remap(ids, rank?.before ?? new Int32Array(layers * experts), result, pauses);
     return result;
   }
 
-  function setLiving(next: Living): void {
-    living = next;
-    solvers = living.topologies.map(cpuBackend);
-    for (const p of previous.keys()) {
-      const slot = p % slots;
-      const { gpuOf } = ofLayer(placements, Math.floor(p / slots));
-      if (living.active?.[gpuOf[slot]] === 0) previous[p] = 0;
+  /** `quota` [L, P] in proportion to weights, evenly without. */
+  private split(counts: Int32Array, weights: Int32Array | undefined, quota: Int32Array): void {
+    for (let l = 0; l < this.shape.layers; l++) {
+      const given = weights && row(weights, this.slots, l);
+      apportion(ofLayer(this.living.slots, l), row(counts, this.experts, l), given, row(quota, this.slots, l));
     }
   }
-  return { balance, setLiving };
+
+  /** Into the quotas, or late into what the next batch goes by. */
+  private async solve({ counts, skipped, quota, member, iterations, moves }: BalanceResult, pauses: Pauses) {
+    const { gpus } = this.living.topologies[0];
+    const { layers, late } = this.shape;
+    for (let l = 0; l < layers; l++) {
+      if (pauses.due) await pauses.take();
+      if (skipped[l]) continue;
+      const expertLoad = row(counts, this.experts, l);
+      ofLayer(this.solvers, l).solveOne({ batch: 1, tokens: "integer", expertLoad, baseLoad: undefined }, 0, {
+        quota: row(late ? this.previous : quota, this.slots, l),
+        member: member.subarray(l * gpus, (l + 1) * gpus),
+        iterations: row(iterations, 1, l),
+        moves: row(moves, 1, l),
+      });
+    }
+  }
+
+  private async remap(ids: Int32Array | Uint32Array, before: Int32Array, result: BalanceResult, pauses: Pauses) {
+    const { layers } = this.shape;
+    const assignments = ids.length / layers;
+    for (let l = 0; l < layers; l++) {
+      if (pauses.due) await pauses.take();
+      const quota = row(result.quota, this.slots, l);
+      const physical = row(result.physicalIds, assignments, l);
+      const own = ids.subarray(l * assignments, (l + 1) * assignments);
+      result.unserved[l] = remap(ofLayer(this.living.slots, l), own, quota, row(before, this.experts, l), physical);
+    }
+  }
+
+  /** Further batches are for the GPUs that are alive. */
+  setLiving(living: Living): void {
+    this.living = living;
+    this.solvers = living.topologies.map(cpuBackend);
+    for (const p of this.previous.keys()) {
+      const { gpuOf } = ofLayer(this.shape.placements, Math.floor(p / this.slots));
+      if (living.active?.[gpuOf[p % this.slots]] === 0) this.previous[p] = 0;
+    }
+  }
+}
+
+function row(values: Int32Array, width: number, layer: number): Int32Array {
+  return values.subarray(layer * width, (layer + 1) * width);
 }

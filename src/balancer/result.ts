@@ -1,7 +1,9 @@
 import { ArgumentError, DeviceError } from "../common/errors.ts";
 import { cpuBackend } from "../lp/backend_cpu.ts";
+import type { Status } from "../lp/kernels/proof.ts";
 import type { Loads } from "../lp/problem.ts";
-import { type BackendName, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
+import { type BackendName, type Judged, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
+import type { Topology } from "../lp/topology.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -41,6 +43,54 @@ export interface BalanceShape {
   late: boolean;
 }
 
+/** A result layer by layer, as the solver's judge sees one. */
+class Layers {
+  readonly experts: number;
+
+  constructor(
+    readonly shape: BalanceShape,
+    readonly result: BalanceResult,
+  ) {
+    this.experts = shape.placements[0].logicalExperts;
+  }
+
+  topology(layer: number): Topology {
+    return ofLayer(this.shape.living.topologies, layer);
+  }
+
+  slots(layer: number): Slots {
+    return ofLayer(this.shape.living.slots, layer);
+  }
+
+  expertLoad(layer: number): Int32Array {
+    return rowOf(this.result.counts, this.experts, layer);
+  }
+
+  loads(layer: number): Loads {
+    return { batch: 1, tokens: "integer", expertLoad: this.expertLoad(layer), baseLoad: undefined };
+  }
+
+  raw(layer: number): RawSolution & { quota: Int32Array } {
+    const { quota, member, iterations, moves } = this.result;
+    return {
+      quota: rowOf(quota, this.shape.placements[0].physicalExperts, layer),
+      member: rowOf(member, this.topology(layer).gpus, layer),
+      iterations: rowOf(iterations, 1, layer),
+      moves: rowOf(moves, 1, layer),
+    };
+  }
+
+  /** The layer's verdict, and what follows from its quotas and bottleneck set alone. */
+  judged(layer: number): { verdict: Status; judged: Judged } {
+    const { judged, judgeOne } = judge(this.topology(layer), this.loads(layer), this.raw(layer));
+    return { verdict: judgeOne(0), judged };
+  }
+}
+
+function rowOf<T extends Int32Array | Uint8Array>(values: T, width: number, layer: number): T {
+  return values.subarray(layer * width, (layer + 1) * width) as T;
+}
+
 /**
  * Judges each layer from its quotas and bottleneck set alone, as the solver does; a layer that the kernel left with a gap is solved and
  * remapped on the CPU.
@@ -48,107 +98,86 @@ export interface BalanceShape {
  * @returns the answer, and how many layers the CPU finished.
  */
 export function judgeBalance(
-  { placements, speeds, living, layers, late }: BalanceShape,
+  shape: BalanceShape,
   ids: Int32Array | Uint32Array,
   before: ArrayLike<number>,
   result: BalanceResult,
   backend: BackendName,
 ): { balanced: Balanced; finishedOnCpu: number } {
-  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const { active, slots: livingSlots, topologies } = living;
-  const { gpus } = topologies[0];
-  const assignments = ids.length / layers;
-  const status: LayerStatus[] = [];
-  const finished = new Set<number>(); // on the CPU
-
-  const placementOf = (layer: number) => ofLayer(placements, layer);
-  const slotsOf = (layer: number) => ofLayer(livingSlots, layer);
-  const topologyOf = (layer: number) => ofLayer(topologies, layer);
-  const loadsOf = (layer: number): Loads => ({
-    batch: 1,
-    tokens: "integer",
-    expertLoad: result.counts.subarray(layer * experts, (layer + 1) * experts),
-    baseLoad: undefined,
+  const { living, layers: count, late } = shape;
+  const layers = new Layers(shape, result);
+  const assignments = ids.length / count;
+  requireMapped(ids, result.physicalIds, assignments, (layer) => layers.slots(layer));
+  const finished = new Set<number>();
+  const status = Array.from({ length: count }, (_, layer): LayerStatus => {
+    if (late || result.skipped[layer]) return evenOrLate(layers.raw(layer), late);
+    const { verdict } = layers.judged(layer);
+    if (verdict !== "gap") return verdict;
+    cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
+    const offsets = Array.from({ length: layers.experts }, (__, e) => before[layer * layers.experts + e]);
+    const row = [layer * assignments, (layer + 1) * assignments] as const;
+    const physical = result.physicalIds.subarray(...row);
+    remap(layers.slots(layer), ids.subarray(...row), layers.raw(layer).quota, offsets, physical);
+    finished.add(layer);
+    return layers.judged(layer).verdict;
   });
-  const rawOf = (layer: number): RawSolution => ({
-    quota: result.quota.subarray(layer * slots, (layer + 1) * slots),
-    member: result.member.subarray(layer * gpus, (layer + 1) * gpus),
-    iterations: result.iterations.subarray(layer, layer + 1),
-    moves: result.moves.subarray(layer, layer + 1),
-  });
-
-  requireMapped(ids, result.physicalIds, assignments, slotsOf);
-  for (let layer = 0; layer < layers; layer++) {
-    const raw = rawOf(layer);
-    if (late || result.skipped[layer]) {
-      raw.member.fill(1); // all GPUs together prove the mean
-      raw.iterations.fill(0);
-      raw.moves.fill(0);
-      status.push(late ? "late" : "skipped");
-      continue;
-    }
-    const loads = loadsOf(layer);
-    let verdict = judge(topologyOf(layer), loads, raw).judgeOne(0);
-    if (verdict === "gap") {
-      cpuBackend(topologyOf(layer)).solveOne(loads, 0, raw);
-      verdict = judge(topologyOf(layer), loads, raw).judgeOne(0);
-      const row = [layer * assignments, (layer + 1) * assignments] as const;
-      const offsets = Array.from({ length: experts }, (_, e) => before[layer * experts + e]);
-      remap(slotsOf(layer), ids.subarray(...row), raw.quota, offsets, result.physicalIds.subarray(...row));
-      finished.add(layer);
-    }
-    status.push(verdict);
-  }
-  const after = finished.size > 0 ? imbalance(livingSlots, layers, result.quota, active) : result.after;
-
+  const after = finished.size > 0 ? imbalance(living.slots, count, result.quota, living.active) : result.after;
+  const { physicalIds, counts, quota, outOfRange, unserved } = result;
   const balanced: Balanced = {
-    physicalIds: result.physicalIds,
-    counts: result.counts,
-    quota: result.quota,
-    before: result.before,
-    after,
-    status,
-    outOfRange: result.outOfRange,
-    lost: Array.from({ length: layers }, (_, layer) => [...topologyOf(layer).lost]),
-    unserved: result.unserved,
-    backend,
-    proof(layer) {
-      if (!Number.isInteger(layer) || layer < 0 || layer >= layers) {
-        throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${layers - 1}`, layer);
-      }
-      const topology = topologyOf(layer);
-      const raw = rawOf(layer);
-      const { judged, judgeOne } = judge(topology, loadsOf(layer), raw);
-      judgeOne(0);
-      const expertLoad = loadsOf(layer).expertLoad as Int32Array;
-      return {
-        problem: { placement: placementOf(layer), expertLoad, speed: speeds, ...(active && { active }) },
-        solution: {
-          batch: 1,
-          tokens: "integer",
-          ...judged,
-          quota: raw.quota as Int32Array,
-          ...survivorsOf(topology, expertLoad),
-          iterations: raw.iterations,
-          moves: raw.moves,
-          finishedOnCpu: finished.has(layer) ? 1 : 0,
-          backend,
-          adapter: undefined,
-          reason: `Layer ${layer} of a balanced batch: ${status[layer]}.`,
-        },
-      };
-    },
-    shares() {
-      const width = widestReplica(placements);
-      const all = new Float32Array(layers * experts * width);
-      for (let layer = 0; layer < layers; layer++) {
-        const expertLoad = loadsOf(layer).expertLoad as Int32Array;
-        all.set(shares(slotsOf(layer), expertLoad, rawOf(layer).quota, width), layer * experts * width);
-      }
-      return all;
-    },
+    ...{ physicalIds, counts, quota, before: result.before, after, status, outOfRange, unserved, backend },
+    lost: status.map((_, layer) => [...layers.topology(layer).lost]),
+    proof: (layer) => proofOf(layers, layer, { status, finished, backend }),
+    shares: () => sharesOf(layers),
   };
   return { balanced, finishedOnCpu: finished.size };
+}
+
+/** Where nothing was solved, all GPUs together prove the mean. */
+function evenOrLate(raw: RawSolution, late: boolean): "late" | "skipped" {
+  raw.member.fill(1);
+  raw.iterations.fill(0);
+  raw.moves.fill(0);
+  return late ? "late" : "skipped";
+}
+
+/** A layer as an LP and its solution, for `certify`. */
+function proofOf(
+  layers: Layers,
+  layer: number,
+  { status, finished, backend }: { status: LayerStatus[]; finished: ReadonlySet<number>; backend: BackendName },
+): ReturnType<Balanced["proof"]> {
+  if (!Number.isInteger(layer) || layer < 0 || layer >= status.length) {
+    throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${status.length - 1}`, layer);
+  }
+  const { placements, speeds, living } = layers.shape;
+  const { active } = living;
+  const expertLoad = layers.expertLoad(layer);
+  const { quota, iterations, moves } = layers.raw(layer);
+  return {
+    problem: { placement: ofLayer(placements, layer), expertLoad, speed: speeds, ...(active && { active }) },
+    solution: {
+      batch: 1,
+      tokens: "integer",
+      ...layers.judged(layer).judged,
+      ...{ quota, ...survivorsOf(layers.topology(layer), expertLoad), iterations, moves },
+      finishedOnCpu: finished.has(layer) ? 1 : 0,
+      backend,
+      adapter: undefined,
+      reason: `Layer ${layer} of a balanced batch: ${status[layer]}.`,
+    },
+  };
+}
+
+/** [L, E, X] quotas as fractions. */
+function sharesOf(layers: Layers): Float32Array {
+  const { shape, experts } = layers;
+  const width = widestReplica(shape.placements);
+  const all = new Float32Array(shape.layers * experts * width);
+  for (let layer = 0; layer < shape.layers; layer++) {
+    const row = shares(layers.slots(layer), layers.expertLoad(layer), layers.raw(layer).quota, width);
+    all.set(row, layer * experts * width);
+  }
+  return all;
 }
 
 /**

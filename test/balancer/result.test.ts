@@ -1,6 +1,6 @@
 /** What stands between the balancer's stages and the caller: spoiled answers are refused, or finished on the CPU. */
 import { describe, expect, test } from "vitest";
-import { cpuBalance } from "../../src/balancer/cpu_balance.ts";
+import { CpuBalance } from "../../src/balancer/cpu_balance.ts";
 import { checkOptions } from "../../src/balancer/options.ts";
 import { type BalanceResult, judgeBalance } from "../../src/balancer/result.ts";
 import { DeviceError } from "../../src/index.ts";
@@ -14,7 +14,7 @@ const perLayer = ids.length / layers;
 const nobodyBefore = new Int32Array(layers * E);
 
 /** The stages' answer to the batch, and what the balancer makes of it. */
-const raw = (): Promise<BalanceResult> => cpuBalance(options, 0).balance(ids, undefined);
+const raw = (): Promise<BalanceResult> => new CpuBalance(options, 0).balance(ids, undefined);
 const judged = (result: BalanceResult) => judgeBalance(options, ids, nobodyBefore, result, "cpu");
 
 test("a right answer is taken as it is", async () => {
