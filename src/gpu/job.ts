@@ -18,6 +18,9 @@ export interface Work<Name extends string, Out extends Name> {
   timed?: boolean;
 }
 
+/** Makes something of the words of the outputs, and of the microseconds of each pass. */
+export type Read<Out extends string, T> = (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T;
+
 export interface Job<Name extends string, Out extends Name> {
   /** STORAGE or UNIFORM, COPY_SRC and COPY_DST. */
   readonly buffers: Readonly<Record<Name, GPUBuffer>>;
@@ -31,7 +34,7 @@ export interface Job<Name extends string, Out extends Name> {
    *
    * @throws {DeviceError} The device was lost.
    */
-  run<T>(work: Work<Name, Out>, read: (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T): Promise<T>;
+  run<T>(work: Work<Name, Out>, read: Read<Out, T>): Promise<T>;
   /** The error of every further run, once the device is lost. */
   lost(cause?: unknown): DeviceError | undefined;
   destroy(): void;
@@ -56,51 +59,66 @@ export interface JobOptions<Name extends string, Out extends Name> {
 export function createJob<Name extends string, Out extends Name>(
   device: GPUDevice,
   contents: Readonly<Record<Name, number | Words>>,
-  { label, remedy, uniforms = ["params" as Name], outputs, passes = [] }: JobOptions<Name, Out>,
+  options: JobOptions<Name, Out>,
 ): Job<Name, Out> {
-  const info = watchLoss(device);
-  const lost = (cause?: unknown) => {
-    const loss = info();
-    return loss && lossError(loss, remedy, cause);
-  };
-  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = bufferUsage;
-  const create = (name: string, bytes: number, usage: GPUBufferUsageFlags) =>
-    device.createBuffer({ label: `${label} ${name}`, size: Math.max(LEAST_BYTES, bytes), usage });
-  const buffers = {} as Record<Name, GPUBuffer>;
-  const bindings = {} as Record<Name, GPUBufferBinding>;
-  for (const [name, content] of Object.entries<number | Words>(contents) as [Name, number | Words][]) {
-    buffers[name] = create(name, sizeOf(content), (uniforms.includes(name) ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST);
-    bindings[name] = { buffer: buffers[name] };
-    if (typeof content !== "number") write(device, buffers[name], content);
-  }
-  const timer = passes.length > 0 && device.features.has("timestamp-query") ? passTimer(device, passes) : undefined;
-  const room = outputs.reduce((sum, name) => sum + buffers[name].size, timer?.bytes ?? 0);
-  const readback = create("readback", room, MAP_READ | COPY_DST);
+  return new DeviceJob(device, contents, options);
+}
 
-  /** Records copies of the outputs, one after the other, and says where each will be. Timestamps come first: they want an alignment of 8 bytes. */
-  function recordCopies(encoder: GPUCommandEncoder, bytes: Partial<Record<Out, number>>, stamps?: PassTimer) {
-    if (stamps) encoder.copyBufferToBuffer(stamps.buffer, 0, readback, 0, stamps.bytes);
-    let end = stamps?.bytes ?? 0;
-    const places = outputs.map((name) => {
-      const size = bytes[name] ?? sizeOf(contents[name]);
-      if (size > 0) encoder.copyBufferToBuffer(buffers[name], 0, readback, end, size);
-      end += size;
-      return { name, at: end - size, size };
-    });
-    return { places, end: Math.max(WORD, end) }; // a range is not empty
-  }
+class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out> {
+  readonly buffers = {} as Record<Name, GPUBuffer>;
+  readonly bindings = {} as Record<Name, GPUBufferBinding>;
+  readonly timer: PassTimer | undefined;
+  private readonly readback: GPUBuffer;
+  private readonly loss: () => GPUDeviceLostInfo | undefined;
 
-  async function submit<T>(
-    { upload = {}, record, bytes = {}, timed = false }: Work<Name, Out>,
-    read: (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T,
-  ): Promise<T> {
-    for (const [name, data] of Object.entries<Words | undefined>(upload)) {
-      if (data) write(device, buffers[name as Name], data);
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly contents: Readonly<Record<Name, number | Words>>,
+    private readonly options: JobOptions<Name, Out>,
+  ) {
+    const { uniforms = ["params" as Name], outputs, passes = [] } = options;
+    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = bufferUsage;
+    this.loss = watchLoss(device);
+    for (const [name, content] of Object.entries<number | Words>(contents) as [Name, number | Words][]) {
+      const usage = (uniforms.includes(name) ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST;
+      this.buffers[name] = this.create(name, sizeOf(content), usage);
+      this.bindings[name] = { buffer: this.buffers[name] };
+      if (typeof content !== "number") write(device, this.buffers[name], content);
     }
-    const encoder = device.createCommandEncoder({ label });
+    const canTime = passes.length > 0 && device.features.has("timestamp-query");
+    this.timer = canTime ? passTimer(device, passes) : undefined;
+    const room = outputs.reduce((sum, name) => sum + this.buffers[name].size, this.timer?.bytes ?? 0);
+    this.readback = this.create("readback", room, MAP_READ | COPY_DST);
+  }
+
+  private create(name: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    const label = `${this.options.label} ${name}`;
+    return this.device.createBuffer({ label, size: Math.max(LEAST_BYTES, bytes), usage });
+  }
+
+  lost(cause?: unknown): DeviceError | undefined {
+    const info = this.loss();
+    return info && lossError(info, this.options.remedy, cause);
+  }
+
+  async run<T>(work: Work<Name, Out>, read: Read<Out, T>): Promise<T> {
+    try {
+      return await this.submit(work, read);
+    } catch (cause) {
+      await Promise.resolve(); // lets device.lost report first
+      throw this.lost(cause) ?? cause;
+    }
+  }
+
+  private async submit<T>({ upload = {}, record, bytes = {}, timed = false }: Work<Name, Out>, read: Read<Out, T>) {
+    const { device, readback } = this;
+    for (const [name, data] of Object.entries<Words | undefined>(upload)) {
+      if (data) write(device, this.buffers[name as Name], data);
+    }
+    const encoder = device.createCommandEncoder({ label: this.options.label });
     record(encoder);
-    const stamps = timed ? timer : undefined;
-    const { places, end } = recordCopies(encoder, bytes, stamps);
+    const stamps = timed ? this.timer : undefined;
+    const { places, end } = this.recordCopies(encoder, bytes, stamps);
     device.queue.submit([encoder.finish()]);
     await readback.mapAsync(MAP_READ_MODE, 0, end); // right after the submit: Dawn polls from here
     try {
@@ -112,20 +130,23 @@ export function createJob<Name extends string, Out extends Name>(
     }
   }
 
-  async function run<T>(...work: Parameters<typeof submit<T>>): Promise<T> {
-    try {
-      return await submit(...work);
-    } catch (cause) {
-      await Promise.resolve(); // lets device.lost report first
-      throw lost(cause) ?? cause;
-    }
+  /** Records copies of the outputs, one after the other, and says where each will be. Timestamps come first: they want an alignment of 8 bytes. */
+  private recordCopies(encoder: GPUCommandEncoder, bytes: Partial<Record<Out, number>>, stamps?: PassTimer) {
+    if (stamps) encoder.copyBufferToBuffer(stamps.buffer, 0, this.readback, 0, stamps.bytes);
+    let end = stamps?.bytes ?? 0;
+    const places = this.options.outputs.map((name) => {
+      const size = bytes[name] ?? sizeOf(this.contents[name]);
+      if (size > 0) encoder.copyBufferToBuffer(this.buffers[name], 0, this.readback, end, size);
+      end += size;
+      return { name, at: end - size, size };
+    });
+    return { places, end: Math.max(WORD, end) }; // a range is not empty
   }
 
-  function destroy(): void {
-    for (const buffer of [...Object.values<GPUBuffer>(buffers), readback]) buffer.destroy();
-    timer?.destroy();
+  destroy(): void {
+    for (const buffer of [...Object.values<GPUBuffer>(this.buffers), this.readback]) buffer.destroy();
+    this.timer?.destroy();
   }
-  return { buffers, bindings, timer, run, lost, destroy };
 }
 
 function sizeOf(content: number | Words): number {

@@ -179,7 +179,7 @@ class DeviceSolver implements WebgpuBackend {
       { ...contents, params: SOLVE_PARAMS_BYTES },
       { label: "solve", remedy: REMEDY, outputs: ["quota", "proof"] },
     );
-    this.own = { ...job, capacity: batch };
+    this.own = Object.assign(job, { capacity: batch });
     return this.own;
   }
 
