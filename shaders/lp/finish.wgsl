@@ -6,12 +6,10 @@
 // reached a set S that cannot do with its caps: S is a better cut, its bound raises the caps, and the work goes on. Each
 // step either moves a token closer or raises an integer bound, so it ends, and it ends with every load within the bound.
 //
-// Declares  round_to_tokens(), finish(), kept [R] tokens, MOVE_LIMIT.
+// Declares  round_to_tokens(), finish(), kept [R] tokens.
 // Needs     topology, record, gpus, experts, tokens, alone, member, cap, start_of(), gpu_of(), AT_..., EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of
-//           lane.wgsl; best_x of interior_point.wgsl; start_caps(), raise_caps() of whole_time.wgsl.
+//           lane.wgsl; best_x of interior_point.wgsl; start_caps(), raise_caps() of whole_time.wgsl; MOVE_LIMIT of solve_params.wgsl.
 // Barriers  none.
-
-const MOVE_LIMIT = 4096u;  // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take at most 20.
 
 var<private> kept: array<i32, MAX_REPLICAS>;
 var<private> held: array<i32, MAX_GPUS>;        // tokens on each GPU

@@ -93,7 +93,6 @@ fn alone(p: u32, row: u32) -> i32 {
   return sum;
 }
 
-/// Slots of one expert on the same GPU share its replica's tokens as evenly as whole tokens allow.
 fn write_quotas(p: u32, lane: u32) {
   for (var slot = lane; slot < params.slots; slot += WG) {
     let source = topology[record + at_slot() + slot];
@@ -101,16 +100,14 @@ fn write_quotas(p: u32, lane: u32) {
       quota[p * params.slots + slot] = 0;
       continue;
     }
-    let share = topology[record + at_share() + slot];
-    let ordinal = i32(share & 0xffffu);
-    let slots = i32(share >> 16u);
+    let place = topology[record + at_share() + slot];
     var amount: i32;
     if (source >= MAX_REPLICAS) {
       amount = load[p * params.experts + source - MAX_REPLICAS];
     } else {
       amount = wg_kept[source];
     }
-    quota[p * params.slots + slot] = amount / slots + select(0, 1, ordinal < amount % slots);
+    quota[p * params.slots + slot] = share(amount, place & 0xffffu, place >> 16u);
   }
 }
 

@@ -5,15 +5,13 @@
 //
 // The caps start at the time when the hottest GPU is done with what has no choice, so fixed GPUs need no caps.
 //
-// Declares  finish(), Finished, MOVE_LIMIT.
+// Declares  finish(), Finished.
 // Needs     topology, record, places, fixed, experts, wg_tokens, wg_kept, wg_held, wg_member, start_of(), gpu_of(), speed(), AT_..., WG,
 //           EQUAL_SPEEDS, MAX_GPUS of group.wgsl; Hottest, wg_b of group_problem.wgsl; wg_y of group_newton_system.wgsl; wg_best,
-//           scaled_load() of group_interior_point.wgsl; wg_cap, set_caps(), raise_time() of group_time.wgsl; less64() of u64.wgsl; Totals,
-//           Counts, LEAST of totals.wgsl; reduce(), reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+//           scaled_load() of group_interior_point.wgsl; wg_cap, set_caps(), raise_time() of group_time.wgsl; less64() of u64.wgsl; MOVE_LIMIT of
+//           solve_params.wgsl; Totals, Counts, LEAST of totals.wgsl; reduce(), reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
 // Barriers  7 (2 with subgroups) for the first cut, and 3 for each time that lane 0 moves tokens: once, and after each raise of the bound.
 //           With unequal speeds 2 (0) for the first cut and for each raise, and 3 (2) for each look at the time. Without a choice 1 + 3.
-
-const MOVE_LIMIT = 4096u;  // moves and raised bounds; beyond, the CPU finishes. Ordinary instances take at most 20.
 
 const DONE = 0u;  // what lane 0 reports: every load is within its cap
 const STUCK = 1u; // no room within reach: `wg_member` is a better cut

@@ -1,13 +1,12 @@
 // group_time: whole_time.wgsl by the lanes of a group.
 //
 // Declares  time_alone(), set_caps(), raise_time(), wg_cap.
-// Needs     places, fixed, pace(), wg_member, WG, EQUAL_SPEEDS, MAX_GPUS of group.wgsl; less64(), larger64(), add64(), multiply64(), divide64() of
-//           u64.wgsl; Totals, Counts, LEAST of totals.wgsl; reduce(), reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
+// Needs     places, fixed, pace(), wg_member, WG, EQUAL_SPEEDS, MAX_GPUS of group.wgsl; tokens_each(), units_per_token(), skip_ahead() of
+//           token_time.wgsl; less64(), larger64(), add64(), multiply64(), divide64() of u64.wgsl; Totals, Counts, LEAST of totals.wgsl; reduce(),
+//           reduce_counts() of workgroup_reduce.wgsl or subgroup_reduce.wgsl.
 // Barriers  in raise_time(), with unequal speeds: 2 (0 with subgroups), and 3 (2) for each look at the time.
 
-const SIGN = 0x80000000u;     // times at equal speeds are token counts, of any sign: shifted by this they sort as unsigned
-const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
-const TWO_32 = 4294967296.0;
+const SIGN = 0x80000000u;  // times at equal speeds are token counts, of any sign: shifted by this they sort as unsigned
 
 var<workgroup> wg_cap: array<i32, MAX_GPUS>;
 
@@ -27,16 +26,13 @@ fn set_caps(lane: u32, time: vec2u) {
 /// `size`, the GPUs of S, are uniform; members are read by the lanes that own them.
 fn raise_time(lane: u32, so_far: vec2u, inside: i32, size: i32) -> vec2u {
   if (EQUAL_SPEEDS) {
-    let whole = inside / size;
-    let needed = whole + select(0, 1, inside > whole * size);  // division truncates: this is the ceiling for either sign
-    let later = larger64(so_far, vec2u(bitcast<u32>(needed) ^ SIGN, 0u));
+    let later = larger64(so_far, vec2u(bitcast<u32>(tokens_each(inside, size)) ^ SIGN, 0u));
     set_caps(lane, later);
     return later;
   }
-  // Tokens per unit of time, a little understated, so that a jump in time never goes too far.
-  var rate = 0.0;
+  var rate = 0.0;  // tokens per unit of time
   for (var k = fixed + lane; k < places; k += WG) { rate += select(0.0, 1.0 / f32(pace(k)), wg_member[k] != 0u); }
-  let units_per_token = (1.0 - UNDERSTATEMENT) / reduce(Totals(vec4f(rate, 0.0, 0.0, 0.0), vec4f(LEAST)), lane).sums.x;
+  let units = units_per_token(reduce(Totals(vec4f(rate, 0.0, 0.0, 0.0), vec4f(LEAST)), lane).sums.x);
   var time = so_far;
   loop {
     // Tokens that S can have done by now, in two halves, since they may be more than u32 holds; and the complement of when the next is done.
@@ -50,16 +46,8 @@ fn raise_time(lane: u32, so_far: vec2u, inside: i32, size: i32) -> vec2u {
     let all = reduce_counts(own, lane);
     let have = add64(vec2u(all.sums.x, 0u), vec2u(all.sums.y << 16u, all.sums.y >> 16u));
     if (inside <= 0 || !less64(have, vec2u(u32(inside), 0u))) { break; }
-    time = ~all.most;
-    let missing = inside - i32(have.x);
-    // By then, S could have done at most `size` tokens more, had tokens been divisible.
-    if (missing > 2 * size) { time = add64(time, time64(f32(missing - 2 * size) * units_per_token)); }
+    time = skip_ahead(~all.most, inside - i32(have.x), size, units);
   }
   set_caps(lane, time);
   return time;
-}
-
-fn time64(units: f32) -> vec2u {
-  let hi = floor(units / TWO_32);
-  return vec2u(u32(max(units - hi * TWO_32, 0.0)), u32(hi));
 }

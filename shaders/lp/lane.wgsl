@@ -78,7 +78,6 @@ fn read_problem(p: u32) {
   for (var e = 0u; e < experts; e++) { tokens[e] = load[row + topology[record + AT_EXPERT + e]]; }
 }
 
-/// Slots of one expert on the same GPU share its replica's tokens as evenly as whole tokens allow.
 fn write_quotas(p: u32) {
   for (var slot = 0u; slot < params.slots; slot++) {
     let source = topology[record + at_slot() + slot];
@@ -86,16 +85,14 @@ fn write_quotas(p: u32) {
       quota[p * params.slots + slot] = 0;
       continue;
     }
-    let share = topology[record + at_share() + slot];
-    let ordinal = i32(share & 0xffffu);
-    let slots = i32(share >> 16u);
+    let place = topology[record + at_share() + slot];
     var amount: i32;
     if (source >= MAX_REPLICAS) {
       amount = load[p * params.experts + topology[record + AT_SINGLE + source - MAX_REPLICAS]];
     } else {
       amount = kept[source];
     }
-    quota[p * params.slots + slot] = amount / slots + select(0, 1, ordinal < amount % slots);
+    quota[p * params.slots + slot] = share(amount, place & 0xffffu, place >> 16u);
   }
 }
 

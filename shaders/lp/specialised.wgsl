@@ -25,12 +25,6 @@ override WG: u32;             // invocations per workgroup
 @group(0) @binding(4) var<storage, read_write> proof: array<u32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-/// The part of slot `ordinal` of a replica with several slots: as even as whole tokens allow.
-fn share(amount: i32, ordinal: u32, slots: u32) -> i32 {
-  let parts = i32(slots);
-  return amount / parts + select(0, 1, i32(ordinal) < amount % parts);
-}
-
 /// Serves the experts on one GPU that have no choice, and returns its load without the others. Their labels are [first, end), with those of slots
 /// that have no replica, whose quota is 0.
 fn serve_singles(p: u32, gpu: u32, first: u32, end: u32) -> i32 {

@@ -9,7 +9,8 @@
 // Times are not negative: an LP whose bound is (base loads below zero) is given up, and left to the host as well.
 //
 // Declares  start_caps(), raise_caps().
-// Needs     gpus, member, cap, pace(), EQUAL_SPEEDS of lane.wgsl, or of specialised.wgsl with the text generated for it; MAX_I32, less64(), add64(), multiply64(), divide64() of u64.wgsl.
+// Needs     gpus, member, cap, pace(), EQUAL_SPEEDS of lane.wgsl, or of specialised.wgsl with the text generated for it; tokens_each(),
+//           units_per_token(), skip_ahead() of token_time.wgsl; MAX_I32, less64(), multiply64(), divide64() of u64.wgsl.
 // Barriers  none.
 
 var<private> tau: vec2u;  // the current time
@@ -24,16 +25,14 @@ fn raise_caps(inside: i32) {
   var size = 0;
   for (var g = 0u; g < gpus; g++) { size += select(0, 1, member[g]); }
   if (EQUAL_SPEEDS) {
-    let whole = inside / size;
-    let needed = whole + select(0, 1, inside > whole * size);  // division truncates: this is the ceiling for either sign
+    let needed = tokens_each(inside, size);
     for (var g = 0u; g < gpus; g++) { cap[g] = max(cap[g], needed); }
     return;
   }
 
-  // Tokens per unit of time, a little understated, so that a jump in time never goes too far.
-  var rate = 0.0;
+  var rate = 0.0;  // tokens per unit of time
   for (var g = 0u; g < gpus; g++) { rate += select(0.0, 1.0 / f32(pace(g)), member[g]); }
-  let units_per_token = (1.0 - UNDERSTATEMENT) / rate;
+  let units = units_per_token(rate);
   loop {
     var missing = inside;
     var next = vec2u(0xffffffffu);  // when the next token of S is finished
@@ -45,16 +44,6 @@ fn raise_caps(inside: i32) {
       if (less64(finished, next)) { next = finished; }
     }
     if (missing <= 0) { return; }
-    tau = next;
-    // By tau, S could have finished at most `size` tokens more, had tokens been divisible.
-    if (missing > 2 * size) { tau = add64(tau, time64(f32(missing - 2 * size) * units_per_token)); }
+    tau = skip_ahead(next, missing, size, units);
   }
-}
-
-const UNDERSTATEMENT = 1e-5;  // f32 rounding of sums and products of up to some hundred terms
-const TWO_32 = 4294967296.0;
-
-fn time64(units: f32) -> vec2u {
-  let hi = floor(units / TWO_32);
-  return vec2u(u32(max(units - hi * TWO_32, 0.0)), u32(hi));
 }

@@ -1,6 +1,5 @@
 /** Runs an exact finish of the shaders alone, in a small kernel around it. */
 import { readFileSync } from "node:fs";
-import { expect } from "vitest";
 import type { CompiledKernel } from "../../src/gpu/pipeline.ts";
 import { runKernel, unwritten } from "./kernel.ts";
 import { device } from "./raw.ts";
@@ -8,11 +7,11 @@ import type { Start } from "./starts.ts";
 
 export const fragment = (name: string) => readFileSync(new URL(`../../shaders/${name}`, import.meta.url), "utf8");
 
-/** Makes the limit of moves a variable with the constant's value, so that one pipeline serves several limits. */
-export function variableLimit(text: string): string {
-  expect(text).toContain("const MOVE_LIMIT = ");
-  return text.replace("const MOVE_LIMIT", "var<private> MOVE_LIMIT");
-}
+/** solve_params.wgsl with the limit of moves as a variable of the constant's value, so that one pipeline serves several limits. */
+export const variableLimit = fragment("lp/solve_params.wgsl").replace(
+  "const MOVE_LIMIT = ",
+  "var<private> MOVE_LIMIT = ",
+);
 
 /** Lists of words one after the other, and where each begins: AT_NAME. */
 export function listed(lists: Record<string, ArrayLike<number>>) {

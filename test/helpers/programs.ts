@@ -38,6 +38,7 @@ const withGenerated = [
   textOf("lp/solve_params.wgsl"),
   generated,
   textOf("lp/whole_time.wgsl"),
+  textOf("lp/token_time.wgsl"),
   textOf("common/u64.wgsl"),
 ];
 

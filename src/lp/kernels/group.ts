@@ -8,6 +8,7 @@ import problem from "../../../shaders/lp/group_problem.wgsl";
 import time from "../../../shaders/lp/group_time.wgsl";
 import params from "../../../shaders/lp/solve_params.wgsl";
 import subgroupReduce from "../../../shaders/lp/subgroup_reduce.wgsl";
+import tokenTime from "../../../shaders/lp/token_time.wgsl";
 import tolerances from "../../../shaders/lp/tolerances.wgsl";
 import totals from "../../../shaders/lp/totals.wgsl";
 import workgroupReduce from "../../../shaders/lp/workgroup_reduce.wgsl";
@@ -22,7 +23,7 @@ import type { Variant } from "./variant.ts";
 /** `solve` with lanes that share an LP; the same bindings, but for the topology's record, and the same params. */
 function groupBy(lanes: "workgroup" | "subgroup", reduce: string): Kernel {
   const newton = [tolerances, newtonSystem, elimination, interiorPoint];
-  const includes = [params, problem, ...newton, finish, time, u64, totals, reduce];
+  const includes = [params, problem, ...newton, finish, time, tokenTime, u64, totals, reduce];
   const kernel = { name: "group", wgsl, includes, bindings: laneKernel.bindings };
   // The directive shares a line with the header, so that the compiler's line numbers stay.
   return lanes === "workgroup" ? kernel : { ...kernel, wgsl: `enable subgroups; ${wgsl}`, variant: lanes };

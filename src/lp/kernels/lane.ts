@@ -7,6 +7,7 @@ import newtonSystem from "../../../shaders/lp/newton_system.wgsl";
 import scaling from "../../../shaders/lp/scaling.wgsl";
 import params from "../../../shaders/lp/solve_params.wgsl";
 import starMesh from "../../../shaders/lp/star_mesh.wgsl";
+import tokenTime from "../../../shaders/lp/token_time.wgsl";
 import tolerances from "../../../shaders/lp/tolerances.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
@@ -17,7 +18,19 @@ import type { Variant } from "./variant.ts";
 export const laneKernel = {
   name: "lane",
   wgsl,
-  includes: [params, scaling, tolerances, newtonSystem, starMesh, cutSweep, interiorPoint, finish, wholeTime, u64],
+  includes: [
+    params,
+    scaling,
+    tolerances,
+    newtonSystem,
+    starMesh,
+    cutSweep,
+    interiorPoint,
+    finish,
+    wholeTime,
+    tokenTime,
+    u64,
+  ],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",

@@ -1,6 +1,7 @@
 import u64 from "../../../shaders/common/u64.wgsl";
 import params from "../../../shaders/lp/solve_params.wgsl";
 import wgsl from "../../../shaders/lp/specialised.wgsl";
+import tokenTime from "../../../shaders/lp/token_time.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import type { Topology } from "../topology.ts";
@@ -47,7 +48,7 @@ export function labelTable(form: CanonicalForm): Uint32Array<ArrayBuffer> {
 
 export function compileSpecialised(device: GPUDevice, specialisation: Specialisation): Promise<CompiledKernel> {
   const { wgsl: generated, equalSpeeds } = specialisation;
-  const includes = equalSpeeds ? [params, generated] : [params, generated, wholeTime, u64];
+  const includes = equalSpeeds ? [params, generated] : [params, generated, wholeTime, tokenTime, u64];
   return compile(
     device,
     { ...specialisedKernel, variant: generated, includes },

@@ -1,7 +1,7 @@
 /**
  * The solve of one LP with its topology as part of the text, over any Code: with names of shader values it writes the *specialised* kernel
- * (src/lp/kernels/generate.ts), with numbers it is that kernel's f64 twin. An interior point for each connected component gives x and a cut S; x is rounded to whole
- * tokens and repaired until max load equals the bound of S exactly.
+ * (src/lp/kernels/generate.ts), with numbers it is that kernel's f64 twin. An interior point for each connected component gives x and a cut S;
+ * x is rounded to whole tokens and repaired until max load equals the bound of S exactly.
  *
  * The interior point stops on the dual bound, which needs no sorting.
  */

@@ -12,7 +12,10 @@ export interface SpecialisedSolution extends LpAnswer<number, boolean> {
   maxLoad: number;
 }
 
-/** Twin of shaders/lp/specialised.wgsl on LP `lp` of whole-token loads, in f64: the kernel's text, run on numbers. Caps follow the speeds themselves. */
+/**
+ * Twin of shaders/lp/specialised.wgsl on LP `lp` of whole-token loads, in f64: the text of the kernel, run on numbers. Caps follow the speeds
+ * themselves.
+ */
 export function specialised(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
   const { gpus, experts } = topology;
   const { shape, labels } = canonicalForm(topology);

@@ -67,7 +67,10 @@ async function finish(start: Start, limit = 0) {
   const kernel = {
     name: "finish_alone",
     wgsl,
-    includes: [variableLimit(fragment("lp/finish.wgsl")), fragment("lp/whole_time.wgsl"), fragment("common/u64.wgsl")],
+    includes: [
+      ...["lp/finish.wgsl", "lp/whole_time.wgsl", "lp/token_time.wgsl", "common/u64.wgsl"].map(fragment),
+      variableLimit,
+    ],
     bindings: finishBindings,
   };
   const compiled = await compile(device, kernel, { MAX_GPUS: topology.gpus, MAX_REPLICAS: x.length, ...at }, {});

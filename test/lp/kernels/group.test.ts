@@ -45,7 +45,7 @@ describe("the group kernel and its twin", () => {
         left += found.left;
         expectOrdinary(instance.name, answer, {
           iterations: shader("lp/tolerances.wgsl"),
-          moves: shader("lp/group_finish.wgsl"),
+          moves: shader("lp/solve_params.wgsl"),
         });
       }
       expectSame(differences);

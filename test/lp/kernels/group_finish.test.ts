@@ -91,8 +91,10 @@ async function finish(start: Start, { kernel, lanes }: GroupLanes, limit = 0) {
     wgsl: kernel === "subgroup" ? `enable subgroups; ${wgsl}` : wgsl,
     variant: kernel,
     includes: [
-      variableLimit(fragment("lp/group_finish.wgsl")),
+      fragment("lp/group_finish.wgsl"),
+      variableLimit,
       fragment("lp/group_time.wgsl"),
+      fragment("lp/token_time.wgsl"),
       fragment("lp/totals.wgsl"),
       fragment(`lp/${kernel}_reduce.wgsl`),
       fragment("common/u64.wgsl"),

@@ -55,7 +55,7 @@ describe("the shader and its twin", () => {
         left += checked.left;
         expectOrdinary(instance.name, answer, {
           iterations: shader("lp/tolerances.wgsl"),
-          moves: shader("lp/finish.wgsl"),
+          moves: shader("lp/solve_params.wgsl"),
         });
         const solve64 = reference.lane(topology);
         for (let lp = 0; lp < instance.batch; lp++) {
