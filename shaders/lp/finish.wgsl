@@ -1,6 +1,6 @@
 // finish: from a nearly optimal x to whole tokens, optimal and proven, in i32.
 //
-// Each expert's tokens are rounded with their sum kept. Then every GPU g may hold cap_g tokens: those it can finish by the time that
+// Each expert's tokens are rounded with their sum kept. Then every GPU g may hold cap_g tokens: those it can serve by the time that
 // the best cut so far proves to be needed. While some GPU holds more, a breadth-first search (an expert with tokens on GPU a
 // leads from a to its other replicas) finds the nearest GPU with room, and tokens move along the path. A search that finds none has
 // reached a set S that cannot do with its caps: S is a better cut, its bound raises the caps, and the work goes on. Each

@@ -3,7 +3,7 @@
 //   min t   s.t.   sum_{r of e} x_r = w_e,   b_g + sum_{r on g} x_r <= v_g t,   x >= 0
 //
 // An interior point in f32 (group_interior_point.wgsl) whose Newton systems follow the recorded fill pattern of the placement
-// (group_elimination.wgsl) gives x and a cut S that bounds t; x is rounded to whole tokens and repaired in i32 until max load equals
+// (group_elimination.wgsl) gives x and a cut S that bounds t; x is rounded to whole tokens, which move in i32 until max load equals
 // the bound of S exactly (group_finish.wgsl). GPUs without a replica of an expert that has several are *fixed*: only the
 // hottest of them bounds t, so they are one place together.                       [src/lp/group_form.ts, src/lp/elimination.ts]
 //

@@ -2,7 +2,7 @@
 //
 //   min t   s.t.   sum_{r of e} x_r = w_e,   b_g + sum_{r on g} x_r <= v_g t,   x >= 0
 //
-// An interior point in f32 (interior_point.wgsl) gives x and the cut S that bounds t; x is rounded to whole tokens and repaired in
+// An interior point in f32 (interior_point.wgsl) gives x and the cut S that bounds t; x is rounded to whole tokens, which move in
 // i32 until max load equals the bound of S exactly (finish.wgsl). Fractions are the same in small units: see src/lp/backend_webgpu.ts.
 //
 // Shapes    load: [B, E] i32 tokens >= 0.   base: [B, G] i32 of any sign.   quota: [B, P] i32.

@@ -1,4 +1,4 @@
-// token_time: when a set of GPUs can have finished so many whole tokens, where speeds are equal and in units of time: what whole_time.wgsl and
+// token_time: by when a set of GPUs can have served so many whole tokens, at equal speeds and in units of time: what whole_time.wgsl and
 // group_time.wgsl share.
 //
 // Declares  tokens_each(), units_per_token(), skip_ahead().
@@ -14,10 +14,10 @@ fn tokens_each(inside: i32, size: i32) -> i32 {
   return whole + select(0, 1, inside > whole * size);
 }
 
-/// Of GPUs that finish `rate` tokens per unit together, a little understated, so that a jump in time never goes too far.
+/// Of GPUs that serve `rate` tokens per unit together, a little understated, so that a jump in time never goes too far.
 fn units_per_token(rate: f32) -> f32 { return (1.0 - UNDERSTATEMENT) / rate; }
 
-/// A time that is not too late for the last of `missing` tokens: by `time`, `size` GPUs could have finished at most `size` tokens more, had tokens
+/// A time that is not too late for the last of `missing` tokens: by `time`, `size` GPUs could have served at most `size` tokens more, had tokens
 /// been divisible.
 fn skip_ahead(time: vec2u, missing: i32, size: i32, units: f32) -> vec2u {
   if (missing <= 2 * size) { return time; }

@@ -1,7 +1,7 @@
 // whole_time: how many whole tokens each GPU may hold by the time that a cut S proves to be needed.
 //
 //   equal speeds     cap = ceil(inside(S) / |S|)
-//   unequal speeds   the earliest time by which the GPUs of S finish inside(S) whole tokens: sum_{g in S} floor(v_g t) >= inside(S)
+//   unequal speeds   the earliest time by which the GPUs of S serve inside(S) whole tokens: sum_{g in S} floor(v_g t) >= inside(S)
 //
 // Unequal speeds count time in units so fine that a token on the slowest GPU takes about 2^31 of them: pace_g = round((2^31 - 1) v_min / v_g)
 // as u32, times as u64 (lo, hi). All of it is integer arithmetic, hence exact for these paces; the host checks the result against the
@@ -35,13 +35,13 @@ fn raise_caps(inside: i32) {
   let units = units_per_token(rate);
   loop {
     var missing = inside;
-    var next = vec2u(0xffffffffu);  // when the next token of S is finished
+    var next = vec2u(0xffffffffu);  // when the next token of S is served
     for (var g = 0u; g < gpus; g++) {
       cap[g] = i32(divide64(tau, pace(g)));
       if (!member[g]) { continue; }
       missing -= cap[g];  // cannot overflow before it is negative: `size` caps reach `inside` first
-      let finished = multiply64(u32(cap[g]) + 1u, pace(g));
-      if (less64(finished, next)) { next = finished; }
+      let served = multiply64(u32(cap[g]) + 1u, pace(g));
+      if (less64(served, next)) { next = served; }
     }
     if (missing <= 0) { return; }
     tau = skip_ahead(next, missing, size, units);

@@ -66,11 +66,16 @@ export function certify(problem: LoadBalanceProblem, solution: ReplicaSolution |
     const claims = placement
       ? replicaClaims({ ...(problem as ReplicaProblem), placement }, solution as ReplicaSolution, lp)
       : edgeClaims(problem as EdgeProblem, solution as EdgeSolution, lp);
-    return judge(speed, claims, solution, lp);
+    return certificateOf(speed, claims, solution, lp);
   });
 }
 
-function judge(speed: number[], claims: Claims, solution: ReplicaSolution | EdgeSolution, lp: number): Certificate {
+function certificateOf(
+  speed: number[],
+  claims: Claims,
+  solution: ReplicaSolution | EdgeSolution,
+  lp: number,
+): Certificate {
   const { conserved, withinCapacity, load, alive, inside } = claims;
   const gpus = speed.length;
   const whole = solution.tokens === "integer";
@@ -97,7 +102,7 @@ function judge(speed: number[], claims: Claims, solution: ReplicaSolution | Edge
   }
   const insideLoad = inside(member);
   if (whole) {
-    // Before the time lowerBound, the GPUs of S finish too few whole tokens.
+    // Before the time lowerBound, the GPUs of S serve too few whole tokens.
     let before = 0;
     for (let g = 0; g < gpus; g++) if (member[g]) before += wholeTokensBefore(lowerBound, speed[g]);
     boundValid &&= before < insideLoad;

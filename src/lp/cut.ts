@@ -44,7 +44,7 @@ export function wholeTokensBy(t: number, v: number): number {
 }
 
 /**
- * The bound of S from inside(S) and the speeds of its GPUs. In whole tokens it is a time k / v_g at which some GPU of S finishes a
+ * The bound of S from inside(S) and the speeds of its GPUs. In whole tokens it is a time k / v_g at which some GPU of S has served a
  * token, so that it can equal a max load exactly in f64.
  */
 export function cutBound(inside: number, speeds: readonly number[], tokens: "integer" | "fractional"): number {
@@ -53,7 +53,7 @@ export function cutBound(inside: number, speeds: readonly number[], tokens: "int
   const t = inside / speed;
   if (tokens === "fractional") return t;
   if (speeds.every((v) => v === speeds[0])) return Math.ceil(inside / speeds.length) / speeds[0];
-  // By the time t each GPU may finish v t tokens; two fewer are surely too few in all. The bound is then the time of the
+  // By the time t each GPU may serve v t tokens; two fewer are surely too few in all. The bound is then the time of the
   // last token still missing, counted off in order of time.
   const served = speeds.map((v) => Math.ceil(v * t) - 2);
   let missing = inside;

@@ -51,7 +51,7 @@ export interface ExpertMaps {
  */
 export function rebalanceExperts(weight: readonly Numbers[], options: RebalanceOptions): ExpertMaps {
   requireKnown("options", options, rebalanceFields);
-  const machine = checkMachine(checkWeight(weight), options);
+  const machine = checkCounts(checkWeight(weight), options);
   const layers = weight.map((row) => rebalanceLayer(Float32Array.from(row), machine));
   const maxReplicas = layers.reduce((most, { replicaCount }) => replicaCount.reduce((a, b) => Math.max(a, b), most), 0);
   return {
@@ -190,7 +190,7 @@ export function checkWeight(weight: readonly Numbers[]): number {
 }
 
 /** Checks the counts against each other, and brings EPLB's two modes to one: its global mode is 1 group on 1 node. */
-function checkMachine(experts: number, options: RebalanceOptions): Required<RebalanceOptions> {
+function checkCounts(experts: number, options: RebalanceOptions): Required<RebalanceOptions> {
   if (typeof options !== "object" || options === null) {
     throw new ArgumentError("options", "an object { replicas, groups, nodes, gpus }", options);
   }

@@ -19,7 +19,7 @@ export function eplbRows(machine: Machine, weight: Float64Array): number[][] {
   }
   const rows: number[][] = Array.from({ length: gpus }, () => []);
   for (const [node, members] of dealt(weight, nodes).entries()) {
-    deal(machine, node, replicate(members, weight, used / nodes), weight, rows);
+    deal(machine, node, copiesOf(members, weight, used / nodes), weight, rows);
   }
   return rows;
 }
@@ -42,7 +42,7 @@ function dealt(weight: Float64Array, nodes: number): number[][] {
 }
 
 /** Copies of each member, `slots` in all: the next goes to the largest load per copy. */
-function replicate(members: readonly number[], weight: Float64Array, slots: number): Map<number, number> {
+function copiesOf(members: readonly number[], weight: Float64Array, slots: number): Map<number, number> {
   const copies = new Map(members.map((e) => [e, 1]));
   for (let slot = members.length; slot < slots; slot++) {
     let busiest = members[0];

@@ -22,7 +22,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/lp\/(?:elimination|group_form)\.ts$/, ["test/lp/elimination.test.ts", ...group]],
   [
     /^src\/lp\/cut\.ts$/,
-    ["test/lp/solution.test.ts", ...kernelTests("specialised_repair", "finish"), "test/oracles/highs.test.ts"],
+    ["test/lp/solution.test.ts", ...kernelTests("specialised_push_relabel", "finish"), "test/oracles/highs.test.ts"],
   ],
   [
     /^src\/lp\/solution\.ts$/,
@@ -40,11 +40,11 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^src\/lp\/topology\.ts$/,
-    ["test/lp/solution.test.ts", ...kernelTests("specialised_repair"), "test/lp/certify.test.ts"],
+    ["test/lp/solution.test.ts", ...kernelTests("specialised_push_relabel"), "test/lp/certify.test.ts"],
   ],
   [/^src\/lp\/exact\.ts$/, ["test/lp/solution.test.ts", "test/oracles/highs.test.ts", "test/lp/certify.test.ts"]],
   [/^src\/lp\/twins\/finish\.ts$/, lane],
-  [/^src\/lp\/text\/\w+\.ts$/, kernelTests("specialised_repair", "specialised")],
+  [/^src\/lp\/text\/\w+\.ts$/, kernelTests("specialised_push_relabel", "specialised")],
   [/^src\/lp\/backend_auto\.ts$/, ["test/lp/backend_auto.test.ts", "test/device_loss.test.ts", "test/limits.test.ts"]],
   [/^src\/lp\/backend_cpu\.ts$/, ["test/lp/solution.test.ts", "test/lp/solver.test.ts"]],
   [

@@ -1,14 +1,14 @@
 /**
  * The solve of one LP with its topology as part of the text, over any Code: with names of shader values it writes the *specialised* kernel
  * (src/lp/kernels/generate.ts), with numbers it is that kernel's f64 twin. An interior point for each connected component gives x and a cut S;
- * x is rounded to whole tokens and repaired until max load equals the bound of S exactly.
+ * x is rounded to whole tokens, which are moved until max load equals the bound of S exactly.
  *
  * The interior point stops on the dual bound, which needs no sorting.
  */
 import type { Code, Variable } from "./field.ts";
 import { constants, type Iterate, measure, type NewtonShape } from "./newton.ts";
 import { step } from "./predictor_corrector.ts";
-import { type CapsOf, insideOf, type Repaired, repair } from "./repair.ts";
+import { type CapsOf, insideOf, pushRelabel, type WholeTokens } from "./push_relabel.ts";
 
 const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
 
@@ -31,7 +31,7 @@ export interface Component {
   readonly newton: NewtonShape;
 }
 
-export interface LpAnswer<S, B> extends Repaired<S, B> {
+export interface LpAnswer<S, B> extends WholeTokens<S, B> {
   readonly iterations: S;
 }
 
@@ -71,7 +71,7 @@ export function solveLp<S, B>(
     cuts.push(better(c, everything, cutOf(c, shape, component, dearest(c, solved.y), b, w)));
   }
   const member = bottleneckOf(c, shape, cuts).map((m) => c.variable(m));
-  return { ...repair(c, shape.experts, alone, tokens, x, member, capsOf), iterations };
+  return { ...pushRelabel(c, shape.experts, alone, tokens, x, member, capsOf), iterations };
 }
 
 /** A set S of GPUs of one component. */

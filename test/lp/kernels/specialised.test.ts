@@ -21,7 +21,7 @@ import {
 
 const text = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const tolerances = text("shaders/lp/tolerances.wgsl");
-const repairText = text("src/lp/text/repair.ts");
+const pushRelabel = text("src/lp/text/push_relabel.ts");
 
 const small = ["ring 8", "cube", "EP8 R8", "experts everywhere", "2 GPUs", "disconnected"];
 
@@ -39,7 +39,7 @@ describe("the specialised kernel and its twin", () => {
           const answer = await solve(loads);
           const checked = checkRaw([topology], loads, answer, instance.name);
           left += checked.left;
-          expectOrdinary(instance.name, answer, { iterations: tolerances, moves: repairText });
+          expectOrdinary(instance.name, answer, { iterations: tolerances, moves: pushRelabel });
           const solve64 = reference.specialised(topology);
           for (let lp = 0; lp < loads.batch; lp++) {
             const { maxLoad, iterations, closed, kept, tokens } = solve64(loads, lp);

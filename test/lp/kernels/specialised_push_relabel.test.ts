@@ -5,7 +5,7 @@ import { cutBound, insideLoad, wholeTokensBy } from "../../../src/lp/cut.ts";
 import { exactSolver } from "../../../src/lp/exact.ts";
 import type { Loads } from "../../../src/lp/problem.ts";
 import { numbers } from "../../../src/lp/text/field.ts";
-import { repair } from "../../../src/lp/text/repair.ts";
+import { pushRelabel } from "../../../src/lp/text/push_relabel.ts";
 import { topologyOfEdges } from "../../../src/lp/topology.ts";
 import { maxLoadOf } from "../../helpers/raw.ts";
 
@@ -20,10 +20,10 @@ interface Start {
   member: number[];
 }
 
-function repaired({ speed, alone, experts, tokens, first, member }: Start) {
+function pushed({ speed, alone, experts, tokens, first, member }: Start) {
   const x = tokens.map((amount, e) => [first[e], amount - first[e]]);
   const cut = member.map((m) => numbers.variable(m));
-  return repair(numbers, experts, alone, tokens, x, cut, (inside, inS) => {
+  return pushRelabel(numbers, experts, alone, tokens, x, cut, (inside, inS) => {
     const t = cutBound(
       inside,
       speed.filter((_, g) => inS[g] === 1),
@@ -34,7 +34,7 @@ function repaired({ speed, alone, experts, tokens, first, member }: Start) {
 }
 
 /** Max load and bound that an answer claims, having checked that it serves every token once; and the optimum of the exact solver. */
-function judged({ speed, alone, experts, tokens }: Start, { kept, member }: ReturnType<typeof repaired>) {
+function judged({ speed, alone, experts, tokens }: Start, { kept, member }: ReturnType<typeof pushed>) {
   for (const [e, row] of kept.entries()) {
     expect(row[0] + row[1]).toBe(tokens[e]);
     expect(Math.min(...row)).toBeGreaterThanOrEqual(0);
@@ -67,7 +67,7 @@ function chain(gpus: number): Start {
 
 test("a chain that takes more than 100 rounds is closed, optimal and proven", () => {
   const start = chain(200);
-  const answer = repaired(start);
+  const answer = pushed(start);
   const { maxLoad, bound, optimum } = judged(start, answer);
   expect([answer.closed, maxLoad, bound]).toEqual([true, optimum, optimum]);
   expect(answer.moves).toBeGreaterThan(100);
@@ -75,7 +75,7 @@ test("a chain that takes more than 100 rounds is closed, optimal and proven", ()
 
 test("one that takes more rounds than the limit is given up: not closed, and no token lost", () => {
   const start = chain(300);
-  const answer = repaired(start);
+  const answer = pushed(start);
   const { maxLoad, optimum } = judged(start, answer);
   expect([answer.closed, answer.moves]).toEqual([false, 256]);
   expect(maxLoad).toBeGreaterThan(optimum);
@@ -107,7 +107,7 @@ describe.each([false, true])("unequal speeds: %s", (unequalSpeeds) => {
     let rounds = 0;
     for (let i = 0; i < 500; i++) {
       const start = anyStart(random, unequalSpeeds);
-      const answer = repaired(start);
+      const answer = pushed(start);
       const { maxLoad, bound, optimum } = judged(start, answer);
       expect([answer.closed, maxLoad, bound], `start ${i}`).toEqual([true, optimum, optimum]);
       rounds += answer.moves;

@@ -5,15 +5,16 @@
  */
 import type { Code, Variable } from "./field.ts";
 
-/** Rounds of the repair, moves of tokens or raises of the bound; beyond, the CPU finishes. Ordinary instances take at most 8. */
+/** Rounds, each of which moves tokens or raises the bound; beyond, the CPU finishes. Ordinary instances take at most 8. */
 const ROUND_LIMIT = 256;
 
-export interface Repaired<S, B> {
+/** Whole tokens, and the cut that proves them optimal. */
+export interface WholeTokens<S, B> {
   /** Per expert and replica: whole tokens. */
   readonly kept: S[][];
   /** [G] 1 on the bottleneck set, 0 elsewhere. */
   readonly member: S[];
-  /** Rounds of the repair. */
+  /** Rounds. */
   readonly moves: S;
   /** Whether every load is within the bound of the bottleneck set. */
   readonly closed: B;
@@ -22,7 +23,7 @@ export interface Repaired<S, B> {
 /** How many whole tokens each GPU may hold by the time that a set of GPUs, `member` [G] of 0 and 1, needs for `inside` tokens. */
 export type CapsOf<S> = (inside: S, member: readonly S[]) => S[];
 
-/** What is repaired. */
+/** One LP. */
 interface Problem<S> {
   /** The GPUs of each expert's replicas. */
   readonly experts: readonly (readonly number[])[];
@@ -39,7 +40,7 @@ interface State<S> {
 }
 
 /** Rounds x to whole tokens, and moves tokens until every load is within the bound of `member`, raised where it has to be. */
-export function repair<S, B>(
+export function pushRelabel<S, B>(
   c: Code<S, B>,
   experts: readonly (readonly number[])[],
   alone: readonly S[],
@@ -47,7 +48,7 @@ export function repair<S, B>(
   x: readonly (readonly S[])[],
   member: readonly Variable<S>[],
   capsOf: CapsOf<S>,
-): Repaired<S, B> {
+): WholeTokens<S, B> {
   const zero = c.whole(0);
   const rounded = roundToTokens(c, experts, tokens, x);
   const kept = rounded.map((row) => row.map((amount) => c.variable(amount)));
