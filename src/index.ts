@@ -75,9 +75,8 @@ export type { LoadHistory } from "./planner/history.ts";
 export type { Comparison } from "./planner/layer.ts";
 export type { Objective } from "./planner/objective.ts";
 export {
-  type OptimizedLayer,
-  type OptimizedPlacements,
   type OptimizeOptions,
   optimizePlacement,
 } from "./planner/optimize.ts";
+export type { OptimizedLayer, OptimizedPlacements } from "./planner/optimized.ts";
 export type { SharedGraph } from "./planner/shared_graph.ts";

@@ -1,20 +1,17 @@
-import { ArgumentError, PlacementError, ShapeError, whyNotWebgpu } from "../common/errors.ts";
+import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
-import type { AdapterReport } from "../gpu/device.ts";
-import { acquireDevice } from "../lp/device_choice.ts";
-import type { BackendName } from "../lp/solution.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
 import { Placement, type PlacementLike } from "../placement/placement.ts";
 import type { RedundantToOriginal } from "../placement/topologies.ts";
 import { EMPTY, inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
-import { bottlenecksOnCpu, bottlenecksOnGpu, type FindBottlenecks } from "./bottlenecks.ts";
 import { inGraphOrder } from "./graph_order.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
-import { type Comparison, type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
+import { type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
 import { checkMachine, type MachineOptions } from "./machine.ts";
 import { type Objective, objectives } from "./objective.ts";
-import { Pacer } from "./pacer.ts";
-import type { SearchContext } from "./search.ts";
+import { openSearch } from "./open_search.ts";
+import type { OptimizedLayer, OptimizedPlacements } from "./optimized.ts";
+import { improveRepair, startRepair } from "./repair_layers.ts";
 import { checkGraph, optimizeShared, type SharedGraph } from "./shared_graph.ts";
 
 export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "backend" | "device" | "adapter"> {
@@ -32,7 +29,10 @@ export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "ba
    * LPLB's order, too, so that `placementsToJSON(placements, "lplb")` takes them.
    */
   sharedTopology?: boolean | RedundantToOriginal;
-  /** Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold. */
+  /**
+   * Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold.
+   * Empty slots are filled first, as far as that goes; the others stay empty.
+   */
   unchangedWeights?: { placements: readonly PlacementLike[]; slots: number };
 }
 
@@ -42,39 +42,7 @@ const optimizeFields = {
   ...{ onProgress: true, sharedTopology: true, unchangedWeights: true },
 } satisfies FieldsOf<OptimizeOptions>;
 
-export interface OptimizedLayer {
-  /** Imbalance on the recorded batches, of the placement that the search began from (EPLB's, or the one in force) and of the one returned. */
-  recorded: Comparison;
-  /** The same trial on the last quarter, which neither placement was fitted to; none for fewer than 8 batches, or a shared topology. */
-  validation: Comparison | undefined;
-  /** Why the layer keeps what it began with: no better on "recorded" batches, or on "validation"; undefined where it was optimised. */
-  kept: LayerOutcome["kept"];
-  /** Slots whose GPU must load another expert's weights, compared with the placement in force, or else with EPLB's. */
-  moved: number;
-  /** Moves tried. */
-  evaluations: number;
-}
-
-export interface OptimizedPlacements {
-  /** One per layer, all of the same sizes unless slotsPerGpu leaves room. */
-  placements: Placement[];
-  layers: OptimizedLayer[];
-  /** Means over the layers that have tokens; 1 where none has. */
-  recorded: Comparison;
-  sharedTopology: SharedGraph | undefined;
-  evaluations: number;
-  /** "search": it ended by itself, and the same call gives the same answer. "budget": time ran out somewhere. */
-  stoppedBy: "search" | "budget";
-  /** Who solved the LPs. */
-  backend: BackendName;
-  adapter: AdapterReport | undefined;
-  /** Why this backend. */
-  reason: string;
-}
-
 const DEFAULT_BUDGET_MS = 60_000;
-/** Annealing runs: after twice as many moves little gets better. */
-const RUNS = 4;
 
 /**
  * Looks for the placement of each layer's experts under which the LP balances best.
@@ -107,7 +75,13 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
   if (inForce && graph) {
     throw new ArgumentError("unchangedWeights", "undefined with sharedTopology", inForce, "It moves what it must.");
   }
-  const { context, pacer, report } = await openSearch(machine, { ...options, objective, budgetMs, seed }, movable);
+  const search = { ...options, objective, budgetMs, seed };
+  if (inForce?.some(({ physicalToLogical }) => physicalToLogical.includes(EMPTY))) {
+    const starts = startRepair(inForce, history, { gpus: machine.gpus, dead: [], maxMoved: movable });
+    const { moves: _, repaired: __, ...optimized } = await improveRepair(starts, history, search);
+    return optimized;
+  }
+  const { context, pacer, report } = await openSearch(machine, search, movable);
 
   const outcomes: LayerOutcome[] = [];
   const parts = histories.length * (graph ? 2 : 1); // a shared topology is compared with the best for each layer
@@ -140,18 +114,6 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
     stoppedBy: pacer.ranOut ? "budget" : "search",
     ...report(),
   };
-}
-
-export type SearchOptions = Required<Pick<OptimizeOptions, "objective" | "budgetMs" | "seed">> &
-  Pick<OptimizeOptions, "backend" | "device" | "adapter" | "signal">;
-
-/** What a search of all layers needs, and who solved its LPs in the end. The time begins to run. @internal */
-export async function openSearch(machine: Machine, options: SearchOptions, movable: number) {
-  const { objective, budgetMs, seed, signal } = options;
-  const pacer = new Pacer(budgetMs, signal);
-  const { find, report } = await solverFor(options, pacer);
-  const context: SearchContext = { machine, objective, find, pacer, seed, movable, kind: "any", runs: RUNS };
-  return { context, pacer, report };
 }
 
 function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed = 1, ...options }: OptimizeOptions) {
@@ -198,12 +160,21 @@ function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number
       throw new ShapeError(`${one}.slotsPerGpu[${full}]`, `at most ${machine.capacity[full]}`, slotsPerGpu[full]);
     }
     const empty = placement.physicalToLogical.indexOf(EMPTY);
-    if (empty >= 0) throw new PlacementError(`${one}.physicalToLogical[${empty}]`, "an expert in every slot", EMPTY);
+    if (empty >= 0 && !isPlain(machine)) {
+      const expected = "an expert in every slot, with nodes, speed or slotsPerGpu";
+      throw new PlacementError(`${one}.physicalToLogical[${empty}]`, expected, EMPTY);
+    }
     const lost = placement.replicaCount.indexOf(0);
     if (lost >= 0) throw new PlacementError(`${one}.physicalToLogical`, `a slot for expert ${lost}`, "none");
     requireWithinNodes(one, rowsOf(placement), machine);
   }
   return { placements: inForce, movable: slots };
+}
+
+/** One node, equal speeds, and equally many slots on every GPU, which all are in use. */
+function isPlain({ nodes, speed, capacity, used }: Machine): boolean {
+  const total = capacity.reduce((a, b) => a + b);
+  return nodes === 1 && total === used && [speed, capacity].every((all) => all.every((one) => one === all[0]));
 }
 
 function requireWithinNodes(name: string, rows: readonly (readonly number[])[], machine: Machine): void {
@@ -217,29 +188,4 @@ function requireWithinNodes(name: string, rows: readonly (readonly number[])[], 
       home.set(e, node);
     }
   }
-}
-
-/** Who solves LPs: as the solver's `backend` says, the CPU where a GPU was not asked for and fails. */
-async function solverFor(options: SearchOptions, pacer: Pacer) {
-  const { backend = "auto" } = options;
-  let { acquired, reason } = await acquireDevice(backend, options);
-  const onCpu = bottlenecksOnCpu(pacer);
-  const onGpu = acquired && bottlenecksOnGpu(acquired.device, pacer);
-  const find: FindBottlenecks = async (topologies, rows) => {
-    if (!onGpu || !acquired) return onCpu(topologies, rows);
-    try {
-      return await onGpu(topologies, rows);
-    } catch (error) {
-      const why = whyNotWebgpu(error);
-      if (backend === "webgpu" || why === undefined) throw error;
-      acquired = undefined;
-      reason = why;
-      return onCpu(topologies, rows);
-    }
-  };
-  const report = () => {
-    const name: BackendName = acquired ? "webgpu" : "cpu";
-    return { backend: name, adapter: acquired?.adapter, reason };
-  };
-  return { find, report };
 }

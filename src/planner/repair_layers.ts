@@ -9,7 +9,8 @@ import type { LayerSlots } from "./even_loads.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
 import { type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
 import { type Move, movesBetween } from "./moves.ts";
-import { type OptimizedPlacements, type OptimizeOptions, openSearch, type SearchOptions } from "./optimize.ts";
+import { openSearch, type SearchOptions } from "./open_search.ts";
+import type { OptimizedPlacements } from "./optimized.ts";
 import { emptySlots, fillSlots, lostExperts, repairSlots } from "./repair.ts";
 
 /** The GPUs that there are now. */
@@ -32,7 +33,7 @@ export interface RepairStart {
   repaired: Int32Array;
   /** [P] and slots that would serve nothing are replicas, as far as they may move. */
   start: Int32Array;
-  /** LayerSlots that may differ from `before`. */
+  /** Slots that may differ from `before`. */
   movable: number;
 }
 
@@ -92,7 +93,7 @@ export type RepairedPlacements = OptimizedPlacements & {
 export async function improveRepair(
   starts: readonly RepairStart[],
   history: LoadHistory,
-  options: SearchOptions & Pick<OptimizeOptions, "onProgress">,
+  options: SearchOptions & { onProgress?: (share: number) => void },
 ): Promise<RepairedPlacements> {
   const histories = checkHistory(history);
   const machines = starts.map((start) => machineOf(start, history.experts));

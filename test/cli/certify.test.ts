@@ -109,6 +109,7 @@ describe("what is no solution of the problem has exit code 2 and one line", () =
       }),
       /price\[0\]\[0\]: expected a number, got "0.5"/,
     ],
+    ["unserved as text", "replica", (s) => ({ ...s, unserved: ["0", 0] }), /unserved\[0\]: expected a number, got "0"/],
     ["null", "replica", (s) => ({ ...s, maxLoad: [null, 7] }), /maxLoad\[0\]: expected a number, got null/],
   ])("%s", async (_, form, spoil, message) => {
     const { code, stdout, stderr } = await certify(form, spoil(solutions[form]));

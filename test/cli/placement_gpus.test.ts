@@ -47,7 +47,7 @@ describe.each(["vllm", "eplb", "lplb"])("--format %s", (format) => {
     expect(placementsFromJSON(json, { gpus })).toHaveLength(layers);
     expect(await run(on(4, out))).toMatchObject({ code: 0, stderr: "" });
     const { code, stdout, stderr } = await run(on(2, out));
-    const said = "json.gpus: expected gpus = 2, got 4. The placement was made for another number of GPUs.";
+    const said = "gpus: expected --gpus 2, got 4. The placement was made for another number of GPUs.";
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: `evenkeel: ${out}: ${said}\n` });
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -102,6 +102,39 @@ describe("--dead", () => {
     expect(report.lost).toEqual([[], lostOf(inForce[1])]);
     expect(new Set(report.moves!.map(({ layer }) => layer))).toEqual(new Set([1]));
     expect(report.search.layers.map(({ moved }) => moved)).toEqual([0, report.lost[1].length]);
+    expect(report.placements[0]).toEqual(inForce[0]); // what is written is what is printed
+    const words = (await evenkeel(args.slice(0, -1), withoutSoftware)).stdout.replaceAll(/\s+/g, " ");
+    expect(words).toContain("Layers 0 are left as they were, having no tokens: --moe-layers says otherwise.");
+    const all: PlanReport = JSON.parse((await evenkeel([...args, "--moe-layers", "0,1"], withoutSoftware)).stdout);
+    expect(all.moves!.filter(({ layer }) => layer === 0)).toHaveLength(lostOf(inForce[0]).length);
+  });
+
+  test.each(["trtllm", "sglang", "eplb", "vllm-ascend"])(
+    "%s has no empty slots: told before the search",
+    async (format) => {
+      const map = join(folder, "empty.json");
+      writeFileSync(map, JSON.stringify({ phy2log: [inForce[0], inForce[1].with(2, -1)], gpus }));
+      const out = join(folder, `empty_${format}`);
+      const args = ["--placement", map, "--dead", "0", "--max-moved", "9", "--format", format, "--out", out];
+      const { code, stdout, stderr } = await run([...args, "--budget", "60"]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toMatch(/^evenkeel: the plan's layer 1.*: expected an expert in every slot/);
+      expect(existsSync(out)).toBe(false);
+    },
+  );
+
+  test("more slots than experts on every GPU are no fault of a placement in force", async () => {
+    const map = join(folder, "many.json");
+    writeFileSync(map, JSON.stringify({ phy2log: [[0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0]], gpus: 3 }));
+    const few = join(folder, "few.json");
+    writeFileSync(few, JSON.stringify([[[5, 1]], [[4, 2]], [[3, 3]]]));
+    for (const dead of [["--dead", "1"], ["--gpus", "4"]]) {
+      const args = ["plan", few, "--gpus", "3", "--placement", map, "--budget", "1", "--max-moved", "1", ...dead];
+      expect(await evenkeel(args, withoutSoftware)).toMatchObject({
+        code: 0,
+        stderr: expect.not.stringMatching(/redundant/),
+      });
+    }
   });
 
   test("a table of moves for people", async () => {
@@ -179,6 +212,6 @@ describe("more GPUs than the placement was made for", () => {
   test("a file for more GPUs is refused as before", async () => {
     const { code, stderr } = await run([], 6);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/gpus: expected gpus = 6, got 8\./);
+    expect(stderr).toMatch(/gpus: expected --gpus 6, got 8\./);
   });
 });

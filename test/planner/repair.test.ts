@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ArgumentError } from "../../src/common/errors.ts";
 import { type Random, seeded } from "../../src/common/random.ts";
+import { optimizePlacement } from "../../src/index.ts";
 import type { LayerSlots } from "../../src/planner/even_loads.ts";
 import { movesBetween } from "../../src/planner/moves.ts";
 import { emptySlots, fillSlots, lostExperts, repairSlots } from "../../src/planner/repair.ts";
@@ -168,4 +169,31 @@ test("moves make the new map of the old one, from living GPUs that hold the expe
   }
   const kept = { gpuOf: [0, 1, 2], experts: [5, 5, 6], living: [1, 1, 1] };
   expect(movesBetween(0, kept, [6, 5, 5]).map(({ source }) => source)).toEqual([2, 1]); // GPU 0 loses expert 5
+});
+
+describe("optimizePlacement with empty slots in force", () => {
+  const history = { loads: [9, 1, 1, 1, 1, 7, 2, 2], steps: 2, layers: 1, experts: 4 };
+  const inForce = { gpus: 2, physicalToLogical: [0, 1, 2, -1, 0, 3] };
+  const options = { gpus: 2, redundant: 2, backend: "cpu" } as const;
+
+  test.each([0, 1, 2])("fills and moves at most %d slots, the empty one first", async (slots) => {
+    const unchangedWeights = { placements: [inForce], slots };
+    const { placements, layers } = await optimizePlacement(history, { ...options, unchangedWeights });
+    const changed = [...placements[0].physicalToLogical].flatMap((e, p) =>
+      e === inForce.physicalToLogical[p] ? [] : [p],
+    );
+    expect(changed.length).toBe(layers[0].moved);
+    expect(changed.length).toBeLessThanOrEqual(slots);
+    expect(changed.includes(3)).toBe(slots > 0);
+    expect(layers[0].recorded.after).toBeLessThanOrEqual(layers[0].recorded.before);
+    expect([...placements[0].replicaCount].every((count) => count > 0)).toBe(true);
+  });
+
+  test("not with unequal speeds, whose search knows full slots alone", async () => {
+    const unchangedWeights = { placements: [inForce], slots: 1 };
+    const asked = optimizePlacement(history, { ...options, speed: [1, 2], unchangedWeights });
+    await expect(asked).rejects.toThrow(
+      /physicalToLogical\[3\]: expected an expert in every slot, with nodes, speed or/,
+    );
+  });
 });

@@ -51,7 +51,7 @@ function check(problem: LoadBalanceProblem, file: string, json: unknown): Certif
 }
 
 /** Values per LP that `certify` reads besides. */
-const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap"];
+const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap", "unserved"];
 
 /** Brings the rows of a solution back to arrays [B, columns]; what is not like that is left to `certify` to refuse. */
 function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution & EdgeSolution {

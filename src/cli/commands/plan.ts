@@ -105,7 +105,7 @@ async function run(
   const shape = { ...history, gpus, moeLayers, mayGrow: true, mayLose: active !== undefined };
   const inForce = placement === undefined ? undefined : await readPlacements(placement, shape);
   const redundant = asked ?? defaultRedundant(history.experts, options, inForce);
-  requireSlots(history.experts, gpus, redundant);
+  if (asked !== undefined || inForce === undefined) requireSlots(history.experts, gpus, redundant);
   const sharedTopology = graph === undefined || graph === "best" ? graph === "best" : graphs[graph](gpus);
   const tryOut = (placements: Placement[]) => out !== undefined && placementFile(placements, moeLayers, format);
   const wanted = {
@@ -223,6 +223,10 @@ function legend(
     sentences.push(
       "Slots of dead GPUs are as they were, and no token may be sent there; imbalances are among the living.",
     );
+  }
+  if (dead.length > 0 && moeLayers.length < report.layers) {
+    const others = [...Array(report.layers).keys()].filter((layer) => !moeLayers.includes(layer));
+    sentences.push(`Layers ${ranges(others)} are left as they were, having no tokens: --moe-layers says otherwise.`);
   }
   if (shared) {
     const [one, own] = [shared.shared, shared.free].map((imbalance) => imbalance.toFixed(3));

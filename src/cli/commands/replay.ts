@@ -39,7 +39,11 @@ export function replayCommand(): Command {
     .addOption(gpusOption())
     .addOption(moeLayersOption())
     .option("--shape <axes>", "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4")
-    .option("--experts <n>", "experts of a layer; by default the largest id + 1", integer(1, 2 ** 20))
+    .option(
+      "--experts <n>",
+      "experts of a layer; by default as many as the recording says, or the largest id + 1",
+      integer(1, 2 ** 20),
+    )
     .addOption(placementOption().conflicts("redundant"))
     .addOption(deadOption())
     .addOption(redundantOption())
@@ -63,10 +67,11 @@ export function replayCommand(): Command {
 
 async function place(
   history: TopkHistory,
-  { gpus, moeLayers: given, experts, placement, dead, redundant, every }: ReplayOptions,
+  { gpus, moeLayers: given, experts: asked, placement, dead, redundant, every }: ReplayOptions,
 ): Promise<Placed> {
   const active = activeOf(dead, gpus);
   const { layers, largestId } = history;
+  const experts = asked ?? history.experts;
   const everyNth = (steps: readonly number[][]) => steps.map((own) => own.filter((_, i) => i % every === 0));
   if (placement !== undefined) {
     const moeLayers = given ?? layersWithIds(history);

@@ -34,6 +34,8 @@ export interface AscendMap {
 /** @throws {ArgumentError} It is no such map: a layer, a device or an expert is missing or none. */
 export function readAscendMap(record: Fields): AscendMap {
   const layers = requireList("layer_list", record.layer_list, "of layers") as Fields[];
+  if (record.moe_layer_count === undefined)
+    throw new ArgumentError("moe_layer_count", "the number of layers", undefined);
   if (record.moe_layer_count !== layers.length) {
     throw new ShapeError("layer_list", `moe_layer_count = ${record.moe_layer_count} layers`, layers.length);
   }

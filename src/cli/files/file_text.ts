@@ -6,7 +6,7 @@ import { ArgumentError } from "../../common/errors.ts";
  * @throws {ArgumentError} It is a .pt or .npz file; the remedy makes JSON of it.
  */
 export function textOf(name: string, content: Buffer): string {
-  if (content.subarray(0, 2).toString("latin1") === "PK") throw new ArgumentError(name, ...archive(content));
+  if (content.subarray(0, 2).toString("latin1") === "PK") throw new ArgumentError(name, ...archive(name, content));
   return new TextDecoder(encodingOf(content)).decode(content); // without the mark
 }
 
@@ -15,11 +15,12 @@ function encodingOf([a, b]: Buffer): string {
   return (a === 0xfe && b === 0xff) || (a === 0 && b > 0) ? "utf-16be" : "utf-8";
 }
 
-/** A ZIP archive, as torch.save and numpy.savez make them; the first member's name tells them apart. */
-function archive(content: Buffer): [expected: string, actual: string, remedy: string] {
-  const [what, modules, read] = content.subarray(0, 200).includes(".npy")
-    ? ["an archive of numpy's", "numpy", "dict(numpy.load(sys.argv[1]))"]
-    : ["an archive of torch's", "torch", "torch.load(sys.argv[1], map_location='cpu', weights_only=True)"];
+/** A ZIP archive, as torch.save and numpy.savez make them; its name or the first member's tells them apart. */
+function archive(name: string, content: Buffer): [expected: string, actual: string, remedy: string] {
+  const [what, modules, read] =
+    /\.npz$/i.test(name) || content.subarray(0, 200).includes(".npy")
+      ? ["an archive of numpy's", "numpy", "dict(numpy.load(sys.argv[1]))"]
+      : ["an archive of torch's", "torch", "torch.load(sys.argv[1], map_location='cpu', weights_only=True)"];
   const ending = modules === "numpy" ? "npz" : "pt";
   const program = `import json, sys, ${modules}; json.dump(${read}, sys.stdout, default=lambda t: t.tolist())`;
   return ["text, JSON for example", what, `Make JSON of it: python -c "${program}" FILE.${ending} > FILE.json`];

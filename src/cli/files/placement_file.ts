@@ -91,7 +91,9 @@ function withOptionsOfCli<T>(experts: number | undefined, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof ArgumentError) {
-      error.message = error.message.replace("logicalExperts", experts === undefined ? "--experts" : "--dead");
+      error.message = error.message
+        .replace("give logicalExperts", experts === undefined ? "give --experts" : "give --dead")
+        .replace(/^json\.gpus: expected gpus =/, "gpus: expected --gpus");
     }
     throw error;
   }

@@ -51,7 +51,7 @@ function parsed(file: string, content: Buffer): unknown {
   const text = textOf(nameOf(file), content);
   if (/^\s*[[{]/.test(text) && !/\.ya?ml(\.gz)?$/i.test(file)) return parseJson(file, content);
   try {
-    return parseYaml(text);
+    return parseYaml(text, { logLevel: "error" }); // a warning would be a line of its own
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0].replaceAll(/[^ -~]+/g, " ");
     throw new ArgumentError(nameOf(file), "JSON or YAML, plain or in gzip", `${content.length} bytes`, reason);

@@ -1,4 +1,5 @@
 /** Placements as the systems read them from a file. */
+import { ArgumentError } from "../../common/errors.ts";
 import { type PlacementFormat, placementFormats, placementsToJSON } from "../../placement/conventions.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { type LoadBalancerConfig, loadBalancerConfig } from "../../placement/trtllm.ts";
@@ -21,12 +22,33 @@ export function placementFile(
   moeLayers: readonly number[],
   format: FileFormat,
 ): string {
-  const [{ gpus }] = placements;
-  const own = moeLayers.map((layer) => placements[layer]);
-  if (format === "trtllm") return yamlOf(loadBalancerConfig(own, moeLayers));
-  if (format === "vllm-ascend") return `${JSON.stringify(ascendMap(own))}\n`;
-  if (format === "sglang") return `${JSON.stringify(placementsToJSON(placements, format))}\n`;
-  return `${JSON.stringify({ ...placementsToJSON(own, format), gpus })}\n`;
+  const own = format === "sglang" ? [...placements.keys()] : [...moeLayers];
+  try {
+    return contentOf(
+      own.map((layer) => placements[layer]),
+      own,
+      format,
+    );
+  } catch (error) {
+    if (error instanceof ArgumentError) error.message = inLayersOfModel(error.message, own);
+    throw error;
+  }
+}
+
+/** @param layers  the numbers of the placements' layers. */
+function contentOf(placements: readonly Placement[], layers: readonly number[], format: FileFormat): string {
+  if (format === "vllm-ascend") return `${JSON.stringify(ascendMap(placements))}\n`;
+  const json = placementsToJSON(placements, format); // which says what the format cannot hold
+  if (format === "trtllm") return yamlOf(loadBalancerConfig(placements, layers));
+  if (format === "sglang") return `${JSON.stringify(json)}\n`;
+  return `${JSON.stringify({ ...json, gpus: placements[0].gpus })}\n`;
+}
+
+/** The library counts the placements that it was given, the reader the layers of the model. */
+function inLayersOfModel(message: string, layers: readonly number[]): string {
+  return message
+    .replace(/^placements\[(\d+)\]/, (_, i) => `the plan's layer ${layers[Number(i)]}`)
+    .replace(/\.physicalToLogical\[(\d+)\]/, ", slot $1");
 }
 
 /** A line per layer: the configuration has nothing but integers. */

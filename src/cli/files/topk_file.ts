@@ -14,6 +14,8 @@ export interface TopkHistory {
   /** The most tokens of a step. */
   maxTokens: number;
   largestId: number;
+  /** E, where the recording says it. */
+  experts?: number;
   /** [L, T, k] expert ids of a step, -1 where there is none. T may differ from step to step. */
   idsOf(step: number): Int32Array;
 }
@@ -81,7 +83,10 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
  */
 export async function readTopk(file: string): Promise<TopkHistory> {
   const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as Fields | null;
-  if (json?.records !== undefined) return historyOf(nameOf(file), recordedSteps(nameOf(file), json));
+  if (json?.records !== undefined) {
+    const { steps, experts } = recordedSteps(nameOf(file), json);
+    return { ...historyOf(nameOf(file), steps), experts };
+  }
   const name = `${nameOf(file)}: topk_ids`;
   const ids = Array.isArray(json) ? json : json?.topk_ids;
   const expected = "an array [steps][layers][T][k] or [layers][T][k] of ids";
@@ -98,7 +103,7 @@ export async function readTopk(file: string): Promise<TopkHistory> {
 }
 
 /** Of all ranks of a pass the tokens one after another, and of k, which SGLang pads, the columns that are used. */
-function recordedSteps(file: string, json: Fields): NamedStep[] {
+function recordedSteps(file: string, json: Fields): { steps: NamedStep[]; experts: number } {
   const map = readSlotMap(file, json);
   if (!map) {
     const expected = "last_physical_to_logical_map, for SGLang records the ids of physical slots";
@@ -120,7 +125,7 @@ function recordedSteps(file: string, json: Fields): NamedStep[] {
     for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) most = Math.max(most, (i % topK) + 1);
     return most;
   }, 0);
-  return passes.map((pass) => ({ name: pass[0].name, ...joined(pass, used) }));
+  return { steps: passes.map((pass) => ({ name: pass[0].name, ...joined(pass, used) })), experts: map.experts };
 }
 
 function joined(pass: readonly NamedStep[], topK: number): Step {

@@ -7,7 +7,7 @@ import { bestReplica, type ReplicaProposal } from "./best_replica.ts";
 import type { Layer } from "./layer_solvers.ts";
 import { loadsOf } from "./load_history.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
-import { type Dropped, type Placed, unionOf } from "./step_split.ts";
+import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
 
 /** A share of steps, or a multiple of the mean, for one GPU or expert. */
 export interface Ranked {
@@ -74,7 +74,7 @@ export async function analyze(
   signal: AbortSignal,
 ): Promise<Analysis> {
   const tokens = history.loads instanceof Int32Array ? "integer" : "fractional";
-  const [{ gpus, logicalExperts, physicalExperts }] = placements;
+  const [{ gpus, logicalExperts }] = placements;
   const layers: LayerAnalysis[] = [];
   const measuredSteps = unionOf(measured);
   const ofSteps = new Map(measuredSteps.map((step): [number, Record<SplitName, number>[]] => [step, []]));
@@ -96,7 +96,7 @@ export async function analyze(
     steps: history.steps,
     experts: logicalExperts,
     gpus,
-    redundant: physicalExperts - logicalExperts,
+    redundant: replicasOf(placements),
     dead: [...Array(gpus).keys()].filter((g) => active?.[g] === 0),
     tokens,
     dropped,

@@ -3,7 +3,8 @@ import type { Placement } from "../../placement/placement.ts";
 import { EMPTY } from "../../planner/arrangement.ts";
 import { type Move, movesBetween } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
-import { type OptimizedPlacements, type OptimizeOptions, optimizePlacement } from "../../planner/optimize.ts";
+import { type OptimizeOptions, optimizePlacement } from "../../planner/optimize.ts";
+import type { OptimizedPlacements } from "../../planner/optimized.ts";
 import { type Crew, improveRepair, placementOfSlots, startRepair } from "../../planner/repair_layers.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 
@@ -88,9 +89,18 @@ async function repaired(
     throw new ArgumentError("--max-moved", expected, maxMoved);
   }
   tryOut?.(starts.map(({ before, start }) => placementOfSlots(before, start)));
-  const { placements, moves, repaired, ...search } = await improveRepair(starts, history, {
+  const {
+    placements: improved,
+    moves,
+    repaired,
+    ...search
+  } = await improveRepair(starts, history, {
     ...{ objective, seed, budgetMs, ...watch },
   });
+  // A layer without experts is left as it is, so that what is written is what is printed; where GPUs are new, it must get as many slots.
+  const placements = improved.map((placement, layer) =>
+    moeLayers.includes(layer) || placed < gpus ? placement : inForce[layer],
+  );
   return {
     ...{ placements, before: repaired, lost },
     moves: moves.filter(({ layer }) => moeLayers.includes(layer)),

@@ -3,7 +3,7 @@ import { createSolver } from "../../lp/solver.ts";
 import type { Placement } from "../../placement/placement.ts";
 import type { Move } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
-import type { OptimizedPlacements } from "../../planner/optimize.ts";
+import type { OptimizedPlacements } from "../../planner/optimized.ts";
 import { requireSlotForEach } from "../../planner/repair.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 import { pause } from "../interruption.ts";
@@ -96,12 +96,12 @@ export async function plan(
 
 /** EPLB's placements on the GPUs that are alive, with as many slots on each. */
 function eplbAmongLiving(weight: readonly Float64Array[], { gpus, redundant, nodes, dead }: PlanOptions): Placement[] {
-  if (dead.length === 0) return eplbPlacements(weight, gpus, redundant, nodes);
   const [{ length: experts }] = weight;
   const living = gpus - dead.length;
   const slots = ((experts + redundant) / gpus) * living;
   requireSlotForEach(experts, slots);
-  return eplbPlacements(weight, living, Math.min(slots, experts * living) - experts);
+  const useful = Math.min(slots, experts * living); // of a placement in force more may be there
+  return eplbPlacements(weight, living, useful - experts, dead.length === 0 ? nodes : 1);
 }
 
 /** @param steps  [L] those of each layer, all with tokens. */

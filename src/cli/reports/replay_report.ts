@@ -14,7 +14,7 @@ import {
   splits,
   summarise,
 } from "./split_imbalance.ts";
-import { type Dropped, type Placed, unionOf } from "./step_split.ts";
+import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
 
 /** Everything that `replay` has to say; `replay --json` prints it as it is. */
 export interface ReplayReport extends Record<SplitName, Imbalance> {
@@ -62,7 +62,7 @@ export async function replay(
   signal: AbortSignal,
 ): Promise<ReplayReport> {
   const { layers, topK, maxTokens } = history;
-  const [{ gpus, logicalExperts: experts, physicalExperts }] = placements;
+  const [{ gpus, logicalExperts: experts }] = placements;
   const balancer = await createBalancer({ placement: placements, active, topK, maxTokens, backend });
   const living = livingGpus(gpus, active);
   const imbalances = placements.map((): Record<SplitName, number[]> => ofSplits(() => []));
@@ -98,7 +98,7 @@ export async function replay(
     placedBy,
     gpus,
     experts,
-    redundant: physicalExperts - experts,
+    redundant: replicasOf(placements),
     dead: [...Array(gpus).keys()].filter((g) => !living.includes(g)),
     layers,
     topK,

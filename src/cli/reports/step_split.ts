@@ -89,6 +89,14 @@ export interface Placed {
   dropped: Dropped;
 }
 
+/** Slots in use beyond one of each expert that has any: the most of any layer. */
+export function replicasOf(placements: readonly Placement[]): number {
+  return placements.reduce((most, { replicaCount }) => {
+    const beyond = replicaCount.reduce((sum, slots) => sum + Math.max(0, slots - 1), 0);
+    return Math.max(most, beyond);
+  }, 0);
+}
+
 /** At most `wanted` integers from first to end - 1, evenly spaced. */
 export function evenly(first: number, end: number, wanted: number): number[] {
   const count = Math.min(wanted, end - first);
