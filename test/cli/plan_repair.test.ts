@@ -128,7 +128,10 @@ describe("--dead", () => {
     writeFileSync(map, JSON.stringify({ phy2log: [[0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0]], gpus: 3 }));
     const few = join(folder, "few.json");
     writeFileSync(few, JSON.stringify([[[5, 1]], [[4, 2]], [[3, 3]]]));
-    for (const dead of [["--dead", "1"], ["--gpus", "4"]]) {
+    for (const dead of [
+      ["--dead", "1"],
+      ["--gpus", "4"],
+    ]) {
       const args = ["plan", few, "--gpus", "3", "--placement", map, "--budget", "1", "--max-moved", "1", ...dead];
       expect(await evenkeel(args, withoutSoftware)).toMatchObject({
         code: 0,

@@ -113,3 +113,16 @@ describe("expertPrice bounds what a replica is worth", () => {
     expect(shared.bottleneck[0]).toEqual([0, 1]);
   });
 });
+
+test("in the edge form an edge's token costs what it does on the cheaper of its GPUs", async () => {
+  // GPUs 0 and 1 carry 10 and cannot be relieved; GPU 2 has room, but edge 2 of capacity 0 leads there.
+  const edges: [number, number][] = [
+    [0, 1],
+    [1, 0],
+    [1, 2],
+  ];
+  const problem = { gpus: 3, edges, load: [14, 6, 1], capacity: [9, 9, 0] };
+  const solution = await solveLoadBalanceLP(problem, { backend: "cpu" });
+  expect([...solution.price]).toEqual([0.5, 0.5, 0]);
+  expect([...expertPrice(problem, solution)]).toEqual([0.5, 0.5, 0]);
+});

@@ -208,6 +208,23 @@ describe("the canonical form", () => {
     }
   });
 
+  test("does not depend on which way an edge points", () => {
+    const key = (edges: number[][]) => canonicalForm(toTopology({ gpus: 3, edges }, undefined)).key;
+    expect(
+      key([
+        [0, 1],
+        [1, 0],
+        [1, 2],
+      ]),
+    ).toBe(
+      key([
+        [1, 0],
+        [1, 0],
+        [2, 1],
+      ]),
+    );
+  });
+
   test("tells topologies apart", () => {
     const keys = Object.values(named).map((placement) => canonicalForm(toTopology(placement, undefined)).key);
     expect(new Set(keys).size).toBe(keys.length);
