@@ -13,7 +13,7 @@
 // Needs     topology, record, places, experts, wg_tokens, start_of(), gpu_of(), speed(), AT_..., WG, MAX_REPLICAS of group.wgsl; scale, wg_b of
 //           group_problem.wgsl; wg_y, wg_s, wg_share, wg_pull, t of group_newton_system.wgsl; Border, wg_p, wg_excess, eliminate(), forward(),
 //           backward() of group_elimination.wgsl; Totals, LEAST of totals.wgsl; reduce(), reduce_uniform() of workgroup_reduce.wgsl or
-//           subgroup_reduce.wgsl; MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
+//           subgroup_reduce.wgsl; is_close(), MAX_ITERATIONS, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
 // Barriers  4 S + 9 per iteration (4 S + 2 with subgroups) for S stages: before each forward sweep 1, after each backward sweep 1, S - 1 in each of
 //           the four, 3 (2) in the first reduction and 2 (0) in each of the other three. Once per LP S + 6 (S + 3): the start and the last look.
 
@@ -220,7 +220,7 @@ fn interior_point(lane: u32, stages: u32, movable: bool) -> u32 {
       best = top;
       keep_best(lane);
     }
-    if (best - bound <= TOLERANCE * max(bound, LOAD_FLOOR) || iteration == MAX_ITERATIONS) { break; }
+    if (is_close(best, bound) || iteration == MAX_ITERATIONS) { break; }
 
     border = Border(first.sums.x, first.sums.y, first.tops.x, first.tops.y, first.tops.z);
     backward(lane, stages, border, 1.0 - sum_vy);

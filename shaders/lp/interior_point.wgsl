@@ -13,7 +13,7 @@
 // Declares  interior_point(), best_x [R] in tokens.
 // Needs     gpus, experts, tokens, start_of(), gpu_of(), MAX_GPUS, MAX_REPLICAS, MAX_EXPERTS of lane.wgsl; scale, b, bound, speed(), scale_loads()
 //           of scaling.wgsl; y, s, d, inv_d, h, dy of newton_system.wgsl; sweep_cuts() of cut_sweep.wgsl; factor(), solve_bordered() of
-//           star_mesh.wgsl; MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
+//           star_mesh.wgsl; is_close(), MAX_ITERATIONS, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
 // Barriers  none.
 
 const HUGE = 1e30;
@@ -31,9 +31,6 @@ var<private> t: f32;
 var<private> dt: f32;
 var<private> best: f32;                   // value of best_x
 var<private> variables: f32;
-
-/// Certified relative gap of best_x, in scaled and shifted units.
-fn gap() -> f32 { return (best - bound) / max(bound, LOAD_FLOOR); }
 
 fn start_point() {
   variables = f32(gpus);
@@ -203,7 +200,7 @@ fn interior_point() -> u32 {
   loop {
     keep_best(carry());
     sweep_cuts();
-    if (gap() <= TOLERANCE || iteration == MAX_ITERATIONS) { break; }
+    if (is_close(best, bound) || iteration == MAX_ITERATIONS) { break; }
 
     let products = quotients();
     var rs = 1.0;

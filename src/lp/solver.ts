@@ -9,8 +9,8 @@ import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
 import type { Form } from "./form.ts";
 import { formOf } from "./forms.ts";
-import { type KernelPlan, kernelChoices } from "./kernels/choose.ts";
 import { MAX_GPUS_LANE } from "./kernels/lane.ts";
+import { type KernelPlan, kernelChoices } from "./kernels/variant.ts";
 import { type Leveller, leveller } from "./level.ts";
 import type { EdgeLoads, Graph, LoadBalanceProblem, Loads, ReplicaLoads, ReplicaProblem, Speed } from "./problem.ts";
 import {
@@ -109,7 +109,7 @@ export async function solverOn<L, A extends object>(
   const { topology } = form;
   const backend = checkBackend(options);
   if (!kernelChoices.includes(kernel)) {
-    throw new ArgumentError("kernel", `"auto", "lane", "group" or "specialised"`, kernel);
+    throw new ArgumentError("kernel", kernelChoices.map((known) => `"${known}"`).join(" or "), kernel);
   }
   if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
     throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);

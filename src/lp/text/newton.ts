@@ -3,7 +3,7 @@
  * which is data of the text: with shader values for scalars nothing of it is left but the operations that this topology needs.
  */
 import type { Topology } from "../topology.ts";
-import type { Field } from "./field.ts";
+import type { Code, Field } from "./field.ts";
 
 /** Those of shaders/lp/tolerances.wgsl; a test reads them there and compares. */
 export const constants = {
@@ -15,6 +15,13 @@ export const constants = {
   START_SLACK: 0.1,
   LEAST_FRACTION: 0.9,
 } as const;
+
+/** The stopping rule, is_close() of tolerances.wgsl: whether the best max load is farther from the best bound than that. */
+export function isOpen<S, B>(c: Code<S, B>, top: S, bound: S): B {
+  const { TOLERANCE, LOAD_FLOOR } = constants;
+  const allowed = c.mul(c.constant(TOLERANCE), c.max(bound, c.constant(LOAD_FLOOR)));
+  return c.less(allowed, c.sub(top, bound));
+}
 
 /** The part of a topology that the Newton system sees: experts with a choice, and the order in which GPUs are eliminated. */
 export interface NewtonShape {

@@ -6,11 +6,11 @@
  * The interior point stops on the dual bound, which needs no sorting.
  */
 import type { Code, Variable } from "./field.ts";
-import { constants, type Iterate, measure, type NewtonShape } from "./newton.ts";
+import { constants, type Iterate, isOpen, measure, type NewtonShape } from "./newton.ts";
 import { step } from "./predictor_corrector.ts";
 import { type CapsOf, insideOf, pushRelabel, type WholeTokens } from "./push_relabel.ts";
 
-const { MAX_ITERATIONS, TOLERANCE, LOAD_FLOOR, START_SLACK } = constants;
+const { MAX_ITERATIONS, LOAD_FLOOR, START_SLACK } = constants;
 
 /** What the text is written for: a topology without its labels. */
 export interface LpShape {
@@ -152,8 +152,7 @@ function interiorPoint<S, B>(
       });
       const bound = c.max(dual.get(), seen.bound);
       dual.set(bound);
-      const allowed = c.mul(c.constant(TOLERANCE), c.max(bound, c.constant(LOAD_FLOOR)));
-      const open = c.less(allowed, c.sub(top.get(), bound));
+      const open = isOpen(c, top.get(), bound);
       return c.and(c.and(open, some), c.less(iterations.get(), c.whole(MAX_ITERATIONS)));
     },
     () => {

@@ -1,12 +1,11 @@
 import type { Loads } from "../problem.ts";
-import { constants, newtonShape } from "../text/newton.ts";
+import { numbers } from "../text/field.ts";
+import { isOpen, newtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
 import { hottestAlone, sweepCuts } from "./cut_sweep.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
 import { readProblem, scaleLoads } from "./scaling.ts";
-
-const { TOLERANCE, LOAD_FLOOR } = constants;
 
 export interface TwinSolution {
   /** [R] whole tokens per replica. */
@@ -28,7 +27,7 @@ export function lane(topology: Topology): (loads: Loads, lp: number) => TwinSolu
     if (scaled.some) {
       const approached = interiorPoint(shape, scaled, (best, { y }) => {
         sweepCuts(shape, scaled, y, cut);
-        return (best - cut.bound) / Math.max(cut.bound, LOAD_FLOOR) <= TOLERANCE;
+        return !isOpen(numbers, best, cut.bound);
       });
       for (const [i, e] of experts.entries()) x.set(approached.x[i], topology.replicaStart[e]);
       iterations = approached.iterations;
