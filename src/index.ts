@@ -57,16 +57,10 @@ export { solveLoadBalanceLP } from "./lp/solve.ts";
 export { createSolver, type Solver, type SolverBuffers } from "./lp/solver.ts";
 export type { SolveOptions, SolverOptions } from "./lp/solver_options.ts";
 export type { Active, Activity } from "./placement/active.ts";
-export {
-  type PlacementFiles,
-  type PlacementFormat,
-  type PlacementMaps,
-  placementMaps,
-  placementsFromJSON,
-  placementsToJSON,
-  sharesFromJSON,
-} from "./placement/conventions.ts";
+export type { PlacementFiles, PlacementFormat, PlacementMaps } from "./placement/conventions.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
+export { placementsFromJSON, sharesFromJSON } from "./placement/placements_from_json.ts";
+export { placementMaps, placementsToJSON } from "./placement/placements_to_json.ts";
 export { type ExpertMaps, type RebalanceOptions, rebalanceExperts } from "./placement/rebalance.ts";
 export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";

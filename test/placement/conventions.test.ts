@@ -15,7 +15,7 @@ import {
   sharesFromJSON,
   topologies,
 } from "../../src/index.ts";
-import { placementFormats } from "../../src/placement/conventions.ts";
+import { placementFormats } from "../../src/placement/placements_to_json.ts";
 import { errorOf, expectError } from "../helpers/bad_input.ts";
 import { layerPlacements } from "../helpers/batches.ts";
 import { needsRecordedData, recordedDataPresent, recordedJson } from "../helpers/recorded.ts";

@@ -1,6 +1,6 @@
 import { ArgumentError, PlacementError, ShapeError } from "../../common/errors.ts";
-import { placementsFromJSON } from "../../placement/conventions.ts";
 import { EMPTY, type Placement } from "../../placement/placement.ts";
+import { placementsFromJSON } from "../../placement/placements_from_json.ts";
 import { warn } from "../print/warning.ts";
 import { plural, ranges } from "../print/words.ts";
 import { nameOf, readBytes } from "./json_file.ts";

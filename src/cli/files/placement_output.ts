@@ -1,7 +1,8 @@
 /** Placements as the systems read them from a file. */
 import { ArgumentError } from "../../common/errors.ts";
-import { type PlacementFormat, placementFormats, placementsToJSON } from "../../placement/conventions.ts";
+import type { PlacementFormat } from "../../placement/conventions.ts";
 import type { Placement } from "../../placement/placement.ts";
+import { placementFormats, placementsToJSON } from "../../placement/placements_to_json.ts";
 import { type LoadBalancerConfig, loadBalancerConfig } from "../../placement/trtllm.ts";
 import { ascendMap } from "./ascend_file.ts";
 
