@@ -56,63 +56,34 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
  */
 export async function replay(
   history: TopkHistory,
-  { placements, placedBy, active, measured, dropped }: Placed,
+  placed: Placed,
   backend: SolverOptions["backend"],
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<ReplayReport> {
-  const { layers, topK, maxTokens } = history;
-  const [{ gpus, logicalExperts: experts }] = placements;
+  const { placements, placedBy, active, measured, dropped } = placed;
+  const { source, layers, topK, maxTokens } = history;
   const balancer = await createBalancer({ placement: placements, active, topK, maxTokens, backend });
-  const living = livingGpus(gpus, active);
-  const imbalances = placements.map((): Record<SplitName, number[]> => ofSplits(() => []));
-  const status: ReplayReport["status"] = {};
+  const tally = new Tally(placed);
   const ms: number[] = [];
-  let assignments = 0;
-  let outOfRange = 0;
-  let unserved = 0;
   const steps = unionOf(measured);
-  const isMeasured = measured.map((own) => new Set(own));
   for (const [i, step] of steps.entries()) {
     await pause(signal);
     const ids = history.idsOf(step);
     const start = performance.now();
     const balanced = await balancer.balance(ids);
     ms.push(performance.now() - start);
-    for (let layer = 0; layer < layers; layer++) {
-      outOfRange += balanced.outOfRange[layer];
-      unserved += balanced.unserved[layer];
-      if (!isMeasured[layer].has(step)) continue;
-      const verdict = balanced.status[layer];
-      status[verdict] = (status[verdict] ?? 0) + 1;
-      assignments += balanced.before.mean[layer] * living.length;
-      const ofLayer = imbalanceOf(balanced, layer, experts, gpus, active);
-      for (const name of splits) imbalances[layer][name].push(ofLayer[name]);
-    }
+    tally.add(step, balanced);
     onProgress((i + 1) / steps.length);
   }
   balancer.destroy();
   ms.sort((a, b) => a - b);
+  const [{ gpus, logicalExperts: experts }] = placements;
   return {
-    source: history.source,
-    placedBy,
-    gpus,
-    experts,
-    redundant: replicasOf(placements),
-    dead: [...Array(gpus).keys()].filter((g) => !living.includes(g)),
-    layers,
-    topK,
-    dropped,
-    replayedSteps: steps,
-    assignments: Math.round(assignments),
-    outOfRange,
-    unserved,
-    status,
-    ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
-    perLayer: imbalances.map((layer) => ({
-      ...ofSplits((name) => summarise(layer[name])),
-      batches: layer.solved.length,
-    })),
+    ...{ source, placedBy, gpus, experts, redundant: replicasOf(placements) },
+    dead: [...Array(gpus).keys()].filter((g) => active?.[g] === 0),
+    ...{ layers, topK, dropped, replayedSteps: steps },
+    ...tally.sums(),
     ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },
     backend: balancer.backend,
     reason: balancer.reason,
@@ -120,14 +91,57 @@ export async function replay(
   };
 }
 
+/** What became of the steps: stray ids of all layers of a step, all else of its measured layers alone. */
+class Tally {
+  private readonly status: ReplayReport["status"] = {};
+  private assignments = 0;
+  private outOfRange = 0;
+  private unserved = 0;
+  /** [L] one of each measured step. */
+  private readonly imbalances: Record<SplitName, number[]>[];
+  private readonly isMeasured: Set<number>[];
+
+  constructor(private readonly placed: Placed) {
+    this.imbalances = placed.placements.map(() => ofSplits(() => []));
+    this.isMeasured = placed.measured.map((own) => new Set(own));
+  }
+
+  add(step: number, balanced: Balanced): void {
+    const { placements, active } = this.placed;
+    const living = livingGpus(placements[0].gpus, active).length;
+    for (const [layer, own] of this.imbalances.entries()) {
+      this.outOfRange += balanced.outOfRange[layer];
+      this.unserved += balanced.unserved[layer];
+      if (!this.isMeasured[layer].has(step)) continue;
+      const status = balanced.status[layer];
+      this.status[status] = (this.status[status] ?? 0) + 1;
+      this.assignments += balanced.before.mean[layer] * living;
+      const imbalance = imbalanceOf(balanced, layer, this.placed);
+      for (const name of splits) own[name].push(imbalance[name]);
+    }
+  }
+
+  /** Its part of the report. */
+  sums() {
+    const { assignments, outOfRange, unserved, status, imbalances } = this;
+    return {
+      ...{ assignments: Math.round(assignments), outOfRange, unserved, status },
+      ...ofSplits((name) => summarise(imbalances.flatMap((layer) => layer[name]))),
+      perLayer: imbalances.map((layer) => ({
+        ...ofSplits((name) => summarise(layer[name])),
+        batches: layer.solved.length,
+      })),
+    };
+  }
+}
+
 /** Of the loads, which are exact: the balancer's own ratios are f32 on WebGPU. */
 function imbalanceOf(
   { counts, before, after, lost }: Balanced,
   layer: number,
-  experts: number,
-  gpus: number,
-  active: Uint8Array | undefined,
+  { placements, active }: Placed,
 ): Record<SplitName, number> {
+  const { gpus, logicalExperts: experts } = placements[layer];
   const own = counts.slice(layer * experts, (layer + 1) * experts);
   for (const e of lost[layer]) own[e] = 0;
   const mean = before.mean[layer];
