@@ -1,119 +1,79 @@
 /** GPU work on resident inputs as a benchmark runs it: encode, submit once, read every output back. */
-import { bufferUsage, MAP_READ_MODE } from "../src/gpu/constants.ts";
-import { type CompiledKernel, foldGrid } from "../src/gpu/pipeline.ts";
-import { type PassTimer, passTimer } from "../src/gpu/timing.ts";
+import { createJob, type Job, type Words } from "../src/gpu/job.ts";
+import { bind, type CompiledKernel, foldGrid } from "../src/gpu/pipeline.ts";
+import type { PassTimer } from "../src/gpu/timing.ts";
 
-export interface GpuJob {
-  encode(encoder: GPUCommandEncoder): void;
-  /** What is read back. */
-  outputs: readonly GPUBuffer[];
-  destroy(): void;
+/** The one pair of timestamps, around whatever a run records. */
+export const RUN = "run";
+
+/** Buffers of a benchmark by name, those of `contents` uploaded, and a pair of timestamps where the device has them. */
+export function benchJob<Name extends string, Out extends Name>(
+  device: GPUDevice,
+  contents: Readonly<Record<Name, number | Words>>,
+  outputs: readonly Out[],
+): Job<Name, Out> {
+  return createJob(device, contents, { label: "bench", remedy: "Start the benchmark again.", outputs, passes: [RUN] });
 }
 
-export interface RunningJob {
+/** The same work again and again. */
+export interface RunningJob<Out extends string> {
   run(): Promise<void>;
-  /** [outputs] words of the last run. */
-  words(): readonly Uint32Array[];
+  /** Words of an output of the last run. */
+  words(name: Out): Uint32Array;
   /** Between the start and the end of the last run's passes; undefined without timestamps. */
   gpuUs: (() => number) | undefined;
   destroy(): void;
 }
 
-const MARKS = ["before", "after"] as const;
-const PAIR_BYTES = 16;
-
-/** One submit and one map per run. Timestamps come from empty passes around the job, since the job records passes of its own. */
-export function runningJob(device: GPUDevice, job: GpuJob): RunningJob {
-  const timer: PassTimer | undefined = device.features.has("timestamp-query") ? passTimer(device, MARKS) : undefined;
-  const bytes = job.outputs.map(({ size }) => size);
-  const stampBytes = timer?.bytes ?? 0;
-  const total = stampBytes + bytes.reduce((a, b) => a + b, 0);
-  const readback = device.createBuffer({
-    label: "readback",
-    size: Math.max(PAIR_BYTES, total),
-    usage: bufferUsage.MAP_READ | bufferUsage.COPY_DST,
-  });
-  let mapped = new ArrayBuffer(0);
-
-  function mark(encoder: GPUCommandEncoder, name: (typeof MARKS)[number]): void {
-    if (timer) encoder.beginComputePass({ timestampWrites: timer.writes(name) }).end();
-  }
-
-  async function run(): Promise<void> {
-    const encoder = device.createCommandEncoder();
-    mark(encoder, "before");
-    job.encode(encoder);
-    mark(encoder, "after");
-    if (timer) {
-      timer.resolve(encoder);
-      encoder.copyBufferToBuffer(timer.buffer, 0, readback, 0, timer.bytes);
-    }
-    let at = stampBytes;
-    for (const [i, output] of job.outputs.entries()) {
-      encoder.copyBufferToBuffer(output, 0, readback, at, bytes[i]);
-      at += bytes[i];
-    }
-    device.queue.submit([encoder.finish()]);
-    await readback.mapAsync(MAP_READ_MODE); // right after submit: Dawn polls from here
-    mapped = readback.getMappedRange().slice(0);
-    readback.unmap();
-  }
-
-  function words(): Uint32Array[] {
-    let at = stampBytes;
-    return bytes.map((size) => {
-      const part = new Uint32Array(mapped, at, size / 4);
-      at += size;
-      return part;
-    });
-  }
-
-  function gpuUs(): number {
-    const stamps = new BigUint64Array(mapped, 0, 2 * MARKS.length);
-    return Number(stamps[2 * MARKS.length - 1] - stamps[0]) / 1e3;
-  }
-
-  function destroy(): void {
-    readback.destroy();
-    timer?.destroy();
-    job.destroy();
-  }
-  return { run, words, gpuUs: timer ? gpuUs : undefined, destroy };
-}
-
-/** Buffers of one job by binding name: typed arrays are uploaded, numbers are bytes of an output. */
-export function jobBuffers<Name extends string>(
-  device: GPUDevice,
-  contents: Record<Name, Uint32Array | Int32Array | Float32Array | number>,
-  uniforms: readonly Name[] = ["params" as Name],
-): { buffers: Record<Name, GPUBuffer>; bindings: Record<Name, GPUBufferBinding>; destroy(): void } {
-  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = bufferUsage;
-  const buffers = {} as Record<Name, GPUBuffer>;
-  const bindings = {} as Record<Name, GPUBufferBinding>;
-  for (const [name, content] of Object.entries(contents) as [Name, (typeof contents)[Name]][]) {
-    const size = Math.max(16, typeof content === "number" ? content : content.byteLength);
-    const usage = (uniforms.includes(name) ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST;
-    buffers[name] = device.createBuffer({ label: name, size, usage });
-    bindings[name] = { buffer: buffers[name] };
-    if (typeof content !== "number") device.queue.writeBuffer(buffers[name], 0, content as Uint32Array<ArrayBuffer>);
-  }
-  const destroy = () => {
-    for (const buffer of Object.values<GPUBuffer>(buffers)) buffer.destroy();
+export function runningJob<Name extends string, Out extends Name>(
+  job: Job<Name, Out>,
+  encode: (encoder: GPUCommandEncoder) => void,
+): RunningJob<Out> {
+  const { timer } = job;
+  let kept = {} as Record<Out, Uint32Array>;
+  let gpuUs = Number.NaN;
+  const record = (encoder: GPUCommandEncoder) => (timer ? encodeTimed(encoder, timer, encode) : encode(encoder));
+  return {
+    run: () =>
+      job.run({ record, timed: true }, (words, us) => {
+        const copies = Object.entries<Uint32Array>(words).map(([name, mapped]) => [name, mapped.slice()]);
+        kept = Object.fromEntries(copies);
+        if (us) gpuUs = us[RUN];
+      }),
+    words: (name) => kept[name],
+    gpuUs: timer ? () => gpuUs : undefined,
+    destroy: () => job.destroy(),
   };
-  return { buffers, bindings, destroy };
 }
 
-/** Records one pass with one dispatch, folded past the limit of a dimension. */
-export function encodeDispatch(
-  device: GPUDevice,
+/** Records work that has passes of its own: its timestamps come from an empty pass before it and one after it. */
+export function encodeTimed(
   encoder: GPUCommandEncoder,
-  { label, pipeline }: CompiledKernel,
-  group: GPUBindGroup,
-  workgroups: number,
+  timer: PassTimer,
+  encode: (encoder: GPUCommandEncoder) => void,
 ): void {
-  const pass = encoder.beginComputePass({ label });
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...foldGrid(device, workgroups));
-  pass.end();
+  const { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } = timer.writes(RUN);
+  encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex } }).end();
+  encode(encoder);
+  encoder.beginComputePass({ timestampWrites: { querySet, endOfPassWriteIndex } }).end();
+  timer.resolve(encoder);
+}
+
+/** One dispatch of a kernel again and again, folded past the limit of a dimension. `contents` are by the names of its bindings. */
+export function runningKernel<Name extends string, Out extends Name>(
+  device: GPUDevice,
+  kernel: CompiledKernel,
+  contents: Readonly<Record<Name, number | Words>>,
+  outputs: readonly Out[],
+  workgroups: number,
+): RunningJob<Out> {
+  const job = benchJob(device, contents, outputs);
+  const group = bind(device, kernel, job.bindings);
+  return runningJob(job, (encoder) => {
+    const pass = encoder.beginComputePass({ label: kernel.label });
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...foldGrid(device, workgroups));
+    pass.end();
+  });
 }

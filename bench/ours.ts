@@ -6,7 +6,7 @@ import type { KernelChoice } from "../src/lp/kernels/variant.ts";
 import type { EdgeLoads, ReplicaLoads, TokenMode } from "../src/lp/problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../src/lp/solution.ts";
 import type { Topology } from "../src/lp/topology.ts";
-import { jobBuffers, runningJob } from "./gpu_job.ts";
+import { benchJob, runningJob } from "./gpu_job.ts";
 import type { Answer, Method, Prepared } from "./method.ts";
 import type { Layer, Workload } from "./workloads.ts";
 
@@ -16,33 +16,36 @@ export type KernelName = Exclude<KernelChoice, "auto">;
 export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
   async function prepare(work: Workload): Promise<Prepared> {
     const { layers, gpus } = work;
-    const parts = await Promise.all(
-      layers.map(async ({ form, topology }, layer) => {
-        const solver = await solverFor(form, { backend: "webgpu", device, kernel });
-        const { batch, expertLoad, baseLoad } = loadsOf(work, layer);
-        const made = jobBuffers(device, {
-          expertLoad: expertLoad as Int32Array,
-          baseLoad: (baseLoad as Int32Array | undefined) ?? 0,
-          quota: batch * topology.slots * 4,
-          proof: batch * proofWords(gpus) * 4,
-        });
-        const given = { batch, ...made.buffers, baseLoad: baseLoad ? made.buffers.baseLoad : undefined };
-        return { solver, given, destroy: made.destroy };
-      }),
-    );
-    const job = runningJob(device, {
-      outputs: parts.flatMap(({ given }) => [given.quota, given.proof]),
-      encode(encoder) {
-        for (const { solver, given } of parts) solver.encode(encoder, given);
-      },
-      destroy() {
-        for (const part of parts) {
-          part.destroy();
-          part.solver.destroy();
-        }
-      },
+    const solvers = await Promise.all(layers.map(({ form }) => solverFor(form, { backend: "webgpu", device, kernel })));
+    const loads = layers.map((_, layer) => loadsOf(work, layer));
+    const contents: Record<string, number | Int32Array> = {};
+    for (const [layer, { topology }] of layers.entries()) {
+      const { batch, expertLoad, baseLoad } = loads[layer];
+      contents[`expertLoad ${layer}`] = expertLoad;
+      if (baseLoad) contents[`baseLoad ${layer}`] = baseLoad;
+      contents[`quota ${layer}`] = batch * topology.slots * 4;
+      contents[`proof ${layer}`] = batch * proofWords(gpus) * 4;
+    }
+    const outputs = layers.flatMap((_, layer) => [`quota ${layer}`, `proof ${layer}`]);
+    const job = benchJob(device, contents, outputs);
+    const given = loads.map(({ batch, baseLoad }, layer) => ({
+      batch,
+      expertLoad: job.buffers[`expertLoad ${layer}`],
+      baseLoad: baseLoad && job.buffers[`baseLoad ${layer}`],
+      quota: job.buffers[`quota ${layer}`],
+      proof: job.buffers[`proof ${layer}`],
+    }));
+    const running = runningJob(job, (encoder) => {
+      for (const [layer, solver] of solvers.entries()) solver.encode(encoder, given[layer]);
     });
-    return { ...job, answer: () => answerFrom(work, (layer) => job.words()[2 * layer]) };
+    return {
+      ...running,
+      answer: () => answerFrom(work, (layer) => running.words(`quota ${layer}`)),
+      destroy() {
+        running.destroy();
+        for (const solver of solvers) solver.destroy();
+      },
+    };
   }
   return { name: `evenkeel ${kernel}`, tokens: "integer", exact: true, prepare };
 }

@@ -3,7 +3,7 @@
 import { compile } from "../src/gpu/pipeline.ts";
 import { topologies } from "../src/index.ts";
 import emptyWgsl from "./empty.wgsl";
-import { jobBuffers, runningJob } from "./gpu_job.ts";
+import { benchJob, runningJob } from "./gpu_job.ts";
 import { type Bench, factor, type Row, time } from "./harness.ts";
 import { evenkeel, evenkeelSolve } from "./ours.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
@@ -34,19 +34,14 @@ export async function solveLatency(bench: Bench): Promise<void> {
 async function roundTrip(bench: Bench, work: Workload): Promise<Row> {
   const { device } = bench;
   const kernel = await compile(device, { name: "empty", wgsl: emptyWgsl, includes: [], bindings: {} }, {}, {});
-  const { buffers, destroy } = jobBuffers(device, { output: 16 });
-  const job = runningJob(device, {
-    outputs: [buffers.output],
-    encode(encoder) {
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(kernel.pipeline);
-      pass.dispatchWorkgroups(1);
-      pass.end();
-    },
-    destroy,
+  const running = runningJob(benchJob(device, { output: 16 }, ["output"]), (encoder) => {
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(kernel.pipeline);
+    pass.dispatchWorkgroups(1);
+    pass.end();
   });
-  const row = bench.row(QUESTION, ROUND_TRIP, work, await time(job, bench.effort));
-  job.destroy();
+  const row = bench.row(QUESTION, ROUND_TRIP, work, await time(running, bench.effort));
+  running.destroy();
   return row;
 }
 

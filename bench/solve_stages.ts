@@ -1,17 +1,19 @@
 /** Where does the time of one call go: upload, encode, submit, wait (kernel and map), read? And how far is the kernel from its floor? */
 
-import { bufferUsage, MAP_READ_MODE } from "../src/gpu/constants.ts";
-import { type PassTimer, passTimer } from "../src/gpu/timing.ts";
+import { bufferUsage, MAP_READ_MODE, WORD } from "../src/gpu/constants.ts";
 import { topologies } from "../src/index.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
 import { copyTime, gpuTiming } from "./copy.ts";
-import { jobBuffers } from "./gpu_job.ts";
+import { benchJob, encodeTimed, RUN } from "./gpu_job.ts";
 import { type Bench, quantiles } from "./harness.ts";
 import { loadsOf, solverFor } from "./ours.ts";
 import { graphWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-stages";
 const WARM_UPS = 5;
+/** "kernel" is a part of "wait". */
+const STAGES = ["upload", "encode", "submit", "wait", "read", "kernel"] as const;
+type Stage = (typeof STAGES)[number];
 
 export async function solveStages(bench: Bench): Promise<void> {
   for (const batch of [1, 1024]) await stagesOf(bench, graphWorkload("cube 8x2", topologies.cube8(), 8, batch));
@@ -23,34 +25,56 @@ async function stagesOf(bench: Bench, work: Workload): Promise<void> {
     bench.note(`${QUESTION}: this device has no timestamps, so its kernels cannot be told from the wait`);
     return;
   }
+  const call = await steppedCall(device, work);
+  const samples: Record<Stage, number>[] = [];
+  for (let i = 0; i < bench.effort.samples + WARM_UPS; i++) {
+    const us = await call.run();
+    if (i >= WARM_UPS) samples.push(us);
+  }
+  call.destroy();
+  for (const stage of STAGES) {
+    const us = samples.map((sample) => sample[stage]);
+    const at = quantiles(us);
+    const wall = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
+    bench.row(QUESTION, `evenkeel specialised: ${stage}`, work, stage === "kernel" ? gpuTiming(us) : wall);
+  }
+  const floor = await copyTime(device, Math.ceil(call.words / 2), bench.effort);
+  bench.row(QUESTION, "floor: a copy of as many bytes", work, floor);
+  const ratio = quantiles(samples.map(({ kernel }) => kernel))(0.5) / floor.medianUs;
+  bench.note(
+    `${work.name}, batch ${work.batch}: the kernel takes ${ratio.toPrecision(3)} x a copy with the same traffic`,
+  );
+}
+
+/**
+ * A call whose steps are timed one by one. Of its job it has the buffers and the timestamps alone, for `Job.run` takes the steps in one go.
+ *
+ * @returns words  read and written by a call.
+ */
+async function steppedCall(device: GPUDevice, work: Workload) {
   const { form, topology } = work.layers[0];
   const { batch, expertLoad, baseLoad } = loadsOf(work, 0);
   const solver = await solverFor(form, { backend: "webgpu", device, kernel: "specialised" });
-  const made = jobBuffers(device, {
+  const contents = {
     expertLoad: expertLoad.byteLength,
-    baseLoad: batch * work.gpus * 4,
-    quota: batch * topology.slots * 4,
-    proof: batch * proofWords(work.gpus) * 4,
-  });
-  const { quota, proof } = made.buffers;
-  const timer: PassTimer = passTimer(device, ["before", "after"]);
-  const readback = device.createBuffer({
-    size: timer.bytes + quota.size + proof.size,
-    usage: bufferUsage.MAP_READ | bufferUsage.COPY_DST,
-  });
+    baseLoad: batch * work.gpus * WORD,
+    quota: batch * topology.slots * WORD,
+    proof: batch * proofWords(work.gpus) * WORD,
+  };
+  const job = benchJob(device, contents, []);
+  const { quota, proof } = job.buffers;
+  const timer = job.timer!; // the device has timestamps
+  const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
+  const readback = device.createBuffer({ size: timer.bytes + quota.size + proof.size, usage });
 
-  const samples: Record<string, number[]> = { upload: [], encode: [], submit: [], wait: [], read: [], kernel: [] };
-  for (let i = 0; i < bench.effort.samples + WARM_UPS; i++) {
+  async function run(): Promise<Record<Stage, number>> {
     const clock = [performance.now()];
     const lap = () => clock.push(performance.now());
-    device.queue.writeBuffer(made.buffers.expertLoad, 0, expertLoad);
-    if (baseLoad) device.queue.writeBuffer(made.buffers.baseLoad, 0, baseLoad);
+    device.queue.writeBuffer(job.buffers.expertLoad, 0, expertLoad);
+    if (baseLoad) device.queue.writeBuffer(job.buffers.baseLoad, 0, baseLoad);
     lap();
     const encoder = device.createCommandEncoder();
-    encoder.beginComputePass({ timestampWrites: timer.writes("before") }).end();
-    solver.encode(encoder, { batch, ...made.buffers });
-    encoder.beginComputePass({ timestampWrites: timer.writes("after") }).end();
-    timer.resolve(encoder);
+    encodeTimed(encoder, timer, () => solver.encode(encoder, { batch, ...job.buffers }));
     encoder.copyBufferToBuffer(timer.buffer, 0, readback, 0, timer.bytes);
     encoder.copyBufferToBuffer(quota, 0, readback, timer.bytes, quota.size);
     encoder.copyBufferToBuffer(proof, 0, readback, timer.bytes + quota.size, proof.size);
@@ -63,26 +87,15 @@ async function stagesOf(bench: Bench, work: Workload): Promise<void> {
     const mapped = readback.getMappedRange().slice(0);
     readback.unmap();
     lap();
-    if (i < WARM_UPS) continue;
-    for (const [stage, name] of ["upload", "encode", "submit", "wait", "read"].entries()) {
-      samples[name].push((clock[stage + 1] - clock[stage]) * 1e3);
-    }
-    const stamps = new BigUint64Array(mapped, 0, 4);
-    samples.kernel.push(Number(stamps[3] - stamps[0]) / 1e3);
+    const [upload, encode, submit, wait, read] = clock.slice(1).map((end, i) => (end - clock[i]) * 1e3);
+    return { upload, encode, submit, wait, read, kernel: timer.decode(mapped.slice(0, timer.bytes))[RUN] };
   }
 
-  for (const [stage, us] of Object.entries(samples)) {
-    const at = quantiles(us);
-    const wall = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
-    bench.row(QUESTION, `evenkeel specialised: ${stage}`, work, stage === "kernel" ? gpuTiming(us) : wall);
+  function destroy(): void {
+    readback.destroy();
+    job.destroy();
+    solver.destroy();
   }
-  const words = (expertLoad.length + (baseLoad?.length ?? 0) + (quota.size + proof.size) / 4) / 2;
-  const floor = await copyTime(device, Math.ceil(words), bench.effort);
-  bench.row(QUESTION, "floor: a copy of as many bytes", work, floor);
-  const ratio = quantiles(samples.kernel)(0.5) / floor.medianUs;
-  bench.note(`${work.name}, batch ${batch}: the kernel takes ${ratio.toPrecision(3)} x a copy with the same traffic`);
-  solver.destroy();
-  made.destroy();
-  timer.destroy();
-  readback.destroy();
+  const words = expertLoad.length + (baseLoad?.length ?? 0) + (quota.size + proof.size) / WORD;
+  return { run, words, destroy };
 }

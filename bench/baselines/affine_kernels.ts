@@ -1,6 +1,6 @@
 /** Affine scaling as GPU methods: one LP per workgroup, its own form, and one LP per lane. */
-import { bind, type CompiledKernel, compile, type Kernel } from "../../src/gpu/pipeline.ts";
-import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
+import { type CompiledKernel, compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { runningKernel } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import type { Workload } from "../workloads.ts";
 import groupWgsl from "./affine_group.wgsl";
@@ -56,22 +56,17 @@ function affineMethod(
     for (let lp = 0; lp < work.batch; lp++) {
       b.set(rightHandSide(work, lp, forms[lp % forms.length], formName), lp * maxRows);
     }
-    const { buffers, bindings, destroy } = jobBuffers(device, {
+    const contents = {
       form: packed,
       b,
       x: work.batch * maxColumns * 4,
       params: Uint32Array.of(work.batch, forms.length, stride, 0),
-    });
-    const group = bind(device, compiled, bindings);
-    const job = runningJob(device, {
-      outputs: [buffers.x],
-      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(work.batch / perWorkgroup)),
-      destroy,
-    });
+    };
+    const running = runningKernel(device, compiled, contents, ["x"], Math.ceil(work.batch / perWorkgroup));
     return {
-      ...job,
+      ...running,
       answer() {
-        const [words] = job.words();
+        const words = running.words("x");
         const x = new Float32Array(words.buffer, words.byteOffset, words.length);
         return (lp) =>
           tokensFrom(work, lp, forms[lp % forms.length], x.subarray(lp * maxColumns, (lp + 1) * maxColumns));

@@ -1,7 +1,7 @@
 /** Edge balancing, the method of LPLB's pull request 9: repeated pairwise equalising along replica edges, one colour after the other. */
-import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { compile, type Kernel } from "../../src/gpu/pipeline.ts";
 import { adjacency, type Topology } from "../../src/lp/topology.ts";
-import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
+import { runningKernel } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";
 import wgsl from "./edge_balance.wgsl";
@@ -125,23 +125,18 @@ export function edgeBalance(device: GPUDevice): Method {
     }
     const shape = { MAX_GPUS: gpus, MAX_REPLICAS: replicas, MAX_SWEEPS };
     const compiled = await compile(device, kernel, shape, { WG: LANES, TOLERANCE });
-    const { buffers, bindings, destroy } = jobBuffers(device, {
+    const contents = {
       pairs: packed,
       start,
       even,
       x: batch * replicas * 4,
       params: Uint32Array.of(batch, layers.length, stride, 0),
-    });
-    const group = bind(device, compiled, bindings);
-    const job = runningJob(device, {
-      outputs: [buffers.x],
-      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(batch / LANES)),
-      destroy,
-    });
+    };
+    const running = runningKernel(device, compiled, contents, ["x"], Math.ceil(batch / LANES));
     return {
-      ...job,
+      ...running,
       answer() {
-        const [words] = job.words();
+        const words = running.words("x");
         const x = new Float32Array(words.buffer, words.byteOffset, words.length);
         return (lp) => tokensFrom(work, lp, x.subarray(lp * replicas, (lp + 1) * replicas));
       },

@@ -1,6 +1,6 @@
 /** A threshold search after UltraEP: binary search on the max load, the excess spilling over, whole tokens. */
-import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
-import { encodeDispatch, jobBuffers, runningJob } from "../gpu_job.ts";
+import { compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { runningKernel } from "../gpu_job.ts";
 import type { Method, Prepared } from "../method.ts";
 import { choosers, fixedLoad, tokensOf, type Workload } from "../workloads.ts";
 import wgsl from "./threshold.wgsl";
@@ -84,56 +84,20 @@ function withSingles(work: Workload, lp: number, x: Int32Array): Int32Array {
 export function thresholdSearch(device: GPUDevice): Method {
   async function prepare(work: Workload): Promise<Prepared> {
     const { gpus, batch, layers } = work;
-    const severals = layers.map(({ topology }) => choosers(topology));
-    const experts = Math.max(...severals.map(({ length }) => length));
-    const replicasOf = layers.map(({ topology: { replicaStart } }, layer) =>
-      severals[layer].flatMap((e) =>
-        Array.from({ length: replicaStart[e + 1] - replicaStart[e] }, (_, k) => replicaStart[e] + k),
-      ),
-    );
-    const replicas = Math.max(...replicasOf.map(({ length }) => length));
-    const stride = 2 + experts + replicas;
-    const packed = new Uint32Array(layers.length * stride);
-    for (const [layer, { topology }] of layers.entries()) {
-      const { replicaStart, replicaGpu } = topology;
-      const at = layer * stride;
-      packed[at] = severals[layer].length;
-      let first = 0;
-      for (const [i, e] of severals[layer].entries())
-        packed[at + 2 + i] = first += replicaStart[e + 1] - replicaStart[e];
-      packed.set(
-        replicasOf[layer].map((r) => replicaGpu[r]),
-        at + 2 + experts,
-      );
-    }
-    const tokens = new Int32Array(batch * experts);
-    const fixed = new Int32Array(batch * gpus);
-    for (let lp = 0; lp < batch; lp++) {
-      tokens.set(
-        severals[lp % layers.length].map((e) => tokensOf(work, lp, e)),
-        lp * experts,
-      );
-      fixed.set(fixedLoad(work, lp), lp * gpus);
-    }
+    const { topology, stride, experts, replicas, replicasOf } = packTopologies(work);
     const shape = { MAX_GPUS: gpus, MAX_EXPERTS: experts, MAX_REPLICAS: replicas };
     const compiled = await compile(device, kernel, shape, { WG: LANES, EPSILON });
-    const { buffers, bindings, destroy } = jobBuffers(device, {
-      topology: packed,
-      tokens,
-      fixed,
+    const contents = {
+      topology,
+      ...packLoads(work, experts),
       quota: batch * replicas * 4,
       params: Uint32Array.of(batch, layers.length, stride, 0),
-    });
-    const group = bind(device, compiled, bindings);
-    const job = runningJob(device, {
-      outputs: [buffers.quota],
-      encode: (encoder) => encodeDispatch(device, encoder, compiled, group, Math.ceil(batch / LANES)),
-      destroy,
-    });
+    };
+    const running = runningKernel(device, compiled, contents, ["quota"], Math.ceil(batch / LANES));
     return {
-      ...job,
+      ...running,
       answer() {
-        const [quota] = job.words();
+        const quota = running.words("quota");
         return (lp) => {
           const layer = lp % layers.length;
           const x = new Int32Array(layers[layer].topology.replicaGpu.length);
@@ -144,4 +108,51 @@ export function thresholdSearch(device: GPUDevice): Method {
     };
   }
   return { name: "threshold search", tokens: "integer", exact: false, prepare };
+}
+
+/**
+ * The replicas that have a choice, expert by expert, as threshold.wgsl reads them: a record of `stride` words per layer.
+ *
+ * @returns experts, replicas  the most of any layer.
+ * @returns replicasOf  [L] lists: of the layer's replicas those in its record.
+ */
+function packTopologies({ layers }: Workload) {
+  const severals = layers.map(({ topology }) => choosers(topology));
+  const experts = Math.max(...severals.map(({ length }) => length));
+  const replicasOf = layers.map(({ topology: { replicaStart } }, layer) =>
+    severals[layer].flatMap((e) =>
+      Array.from({ length: replicaStart[e + 1] - replicaStart[e] }, (_, k) => replicaStart[e] + k),
+    ),
+  );
+  const replicas = Math.max(...replicasOf.map(({ length }) => length));
+  const stride = 2 + experts + replicas;
+  const packed = new Uint32Array(layers.length * stride);
+  for (const [layer, { topology }] of layers.entries()) {
+    const { replicaStart, replicaGpu } = topology;
+    const at = layer * stride;
+    packed[at] = severals[layer].length;
+    let first = 0;
+    for (const [i, e] of severals[layer].entries()) packed[at + 2 + i] = first += replicaStart[e + 1] - replicaStart[e];
+    packed.set(
+      replicasOf[layer].map((r) => replicaGpu[r]),
+      at + 2 + experts,
+    );
+  }
+  return { topology: packed, stride, experts, replicas, replicasOf };
+}
+
+/** Of each LP the tokens of the experts with a choice, in rows of `experts`, and the load of all others, [B, G]. */
+function packLoads(work: Workload, experts: number) {
+  const { gpus, batch, layers } = work;
+  const severals = layers.map(({ topology }) => choosers(topology));
+  const tokens = new Int32Array(batch * experts);
+  const fixed = new Int32Array(batch * gpus);
+  for (let lp = 0; lp < batch; lp++) {
+    tokens.set(
+      severals[lp % layers.length].map((e) => tokensOf(work, lp, e)),
+      lp * experts,
+    );
+    fixed.set(fixedLoad(work, lp), lp * gpus);
+  }
+  return { tokens, fixed };
 }
