@@ -1,8 +1,9 @@
 export const adapterChoices = ["auto", "hardware", "software"] as const;
 
-/** Which adapters a request may take; "auto" is hardware where there is any, else software. */
+/** Which adapters a request may take; "auto" is hardware where there is any, else software. @useDeclaredType */
 export type AdapterChoice = (typeof adapterChoices)[number];
 
+/** Who brought the adapter. @inline */
 export type AdapterSource = "caller" | "browser" | "host" | "dawn" | "swiftshader";
 
 /** One place that an adapter can come from, asked for one kind of adapter. @internal */

@@ -31,6 +31,7 @@ export interface AcquiredDevice {
   adapter: AdapterReport;
 }
 
+/** @inline */
 export interface DeviceOptions {
   /** Taken as it is: its features and limits are the caller's affair. */
   device?: GPUDeviceLike;

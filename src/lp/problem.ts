@@ -48,7 +48,7 @@ export const problemFields = {
 };
 
 export const tokenModes = ["integer", "fractional"] as const;
-/** Whole tokens, or the LP's own fractions. */
+/** Whole tokens, or the LP's own fractions. @useDeclaredType */
 export type TokenMode = (typeof tokenModes)[number];
 
 /** Checked loads in replica form. Int32Array for whole tokens, Float64Array for fractions. */

@@ -23,7 +23,7 @@ import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFi
  *
  *   min max_g (load_g - sum_{e from g} f_e + sum_{e to g} f_e) / v_g   s.t.   0 <= f_e <= capacity_e
  *
- * @param problem.expertLoad  [B, E] tokens, finite and >= 0. Read, never written or kept. Likewise baseLoad, load and capacity.
+ * @param problem  expertLoad: [B, E] tokens, finite and >= 0. Read, never written or kept. Likewise baseLoad, load and capacity.
  * @param options.tokens  "integer" (default when every load is an integer) is optimal to the token; one LP's loads, with the magnitudes of
  *   base loads, may then add up to 2^31 - 1. "fractional" is the LP's own optimum, within 1e-6 where status is "optimal".
  * @param options.backend  "auto" (default), "webgpu" or "cpu".

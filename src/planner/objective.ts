@@ -1,5 +1,5 @@
 export const objectives = ["mean", "p95", "cvar"] as const;
-/** Of the imbalances of many batches: their mean, their 95th percentile (nearest rank), or the mean of the worst twentieth (CVaR). */
+/** Of the imbalances of many batches: their mean, their 95th percentile (nearest rank), or the mean of the worst twentieth (CVaR). @useDeclaredType */
 export type Objective = (typeof objectives)[number];
 
 /** Batches counted as the worst. */

@@ -2,7 +2,7 @@
 
 /** Statuses by the number that the kernels write. */
 export const statuses = ["optimal", "gap"] as const;
-/** Proven (to the token, or within 1e-6 in fractions), or certified with the gap that is left. */
+/** Proven (to the token, or within 1e-6 in fractions), or certified with the gap that is left. @useDeclaredType */
 export type Status = (typeof statuses)[number];
 
 /** Words before the set. */

@@ -7,6 +7,8 @@ export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
  * subgroup, following the fill of the placement, as many GPUs as workgroup memory holds. "specialised": one LP per invocation, topology as
  * code, many times as fast, compiled for this topology alone. "auto": lane or, beyond 64 GPUs, group at first; specialised once a
  * topology has come back and its pipeline is ready.
+ *
+ * @useDeclaredType
  */
 export type KernelChoice = (typeof kernelChoices)[number];
 
