@@ -23,7 +23,7 @@ const alone = [
 const slow = [
   "test/lp/kernels/{group,group_costs,group_finish,lane,specialised}.test.ts",
   "test/lp/{whole_tokens,certify,level}.test.ts",
-  "test/{examples_balancer,readme,reference,types}.test.ts",
+  "test/{documents,examples_balancer,reference,types}.test.ts",
   "test/event_loop.test.ts",
   "test/balancer/{random_ids,plan,uneven_slots}.test.ts",
   "test/balancer/kernels/remap.test.ts",

@@ -1,4 +1,4 @@
-/** What the shaders' headers and the README state of the kernels, against the code. Barriers of *group* are counted in group_costs.test.ts. */
+/** What the shaders' headers and docs/internals.md state of the kernels, against the code. Barriers of *group* are counted in group_costs.test.ts. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { topologies } from "../src/index.ts";
@@ -12,7 +12,7 @@ import { figure, fragments, kernels, type Shader, section } from "./helpers/wgsl
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
-const readme = read("README.md");
+const internals = read("docs/internals.md");
 const cube = toTopology({ gpus: 8, edges: topologies.edges(topologies.cube8()) }, undefined);
 const programsWith = (shader: Shader) => programs.filter(({ files }) => files.includes(shader));
 
@@ -205,10 +205,12 @@ function bytesOf(type: string, values: Record<string, number>): number {
   return vector ? 4 * Number(vector[1]) : 4;
 }
 
-test("lane's private memory is what its header and the README state", () => {
+test("lane's private memory is what its header and internals.md state", () => {
   const shader = kernels.find(({ stem }) => stem === "lane")!;
   const [, formula, ofCube] = /^(.*) bytes per lane, ([\d,]+) for the cube/.exec(section(shader, "Private")!)!;
-  const row = /\| lane \|[^|]*\| (.*?) bytes of private memory, sizes rounded up: ([\d,]+) for the cube/.exec(readme)!;
+  const row = /\| lane \|[^|]*\| (.*?) bytes of private memory, sizes rounded up: ([\d,]+) for the cube/.exec(
+    internals,
+  )!;
   const code = programs.find(({ kernel }) => kernel.name === laneKernel.name)!.files.map((file) => file.code);
   const variables = [...code.join("\n").matchAll(/^var<private> \w+: (.+);/gm)];
   for (const [G, R] of [
@@ -229,7 +231,7 @@ test("lane's private memory is what its header and the README state", () => {
 test("traffic of the three kernels is what the buffers of an LP hold", () => {
   const stated = [
     ...kernels.map((shader) => section(shader, "Traffic")),
-    /Each reads and writes (.*?) bytes per LP/.exec(readme)![1],
+    /Each reads and writes (.*?) bytes per LP/.exec(internals)![1],
   ];
   const formulas = stated.filter((text) => text !== undefined).map((text) => text.replace(/ bytes per LP.*/, ""));
   expect(formulas.length).toBe(4);
@@ -242,10 +244,10 @@ test("traffic of the three kernels is what the buffers of an LP hold", () => {
   }
 });
 
-test("the README's row of group has its memory and barriers", () => {
+test("the row of group in internals.md has its memory and barriers", () => {
   const [, lanes, memory, workgroup, subgroup] =
     /\| group \| (\d+) invocations or a subgroup \| (.*?) bytes of workgroup memory \| (.*?); (.*?) with subgroups \|/.exec(
-      readme,
+      internals,
     )!;
   const sizes = { maxGpus: 64, maxReplicas: 128, maxEntries: 96 };
   const expected = groupBytes(sizes, { kernel: "workgroup", lanes: Number(lanes) });

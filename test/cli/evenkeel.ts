@@ -12,10 +12,15 @@ export interface Run {
 /** For commands whose backend does not matter: they start sooner without the software adapter. */
 export const withoutSoftware = { EVENKEEL_ADAPTER: "auto" };
 
-/** Runs the built command line as a user would, in a process of its own; `input` goes to its standard input. */
-export function evenkeel(args: string[], env: NodeJS.ProcessEnv = {}, input?: string | Buffer): Promise<Run> {
+/** Runs the built command line as a user would, in a process of its own and in folder `cwd`; `input` goes to its standard input. */
+export function evenkeel(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  input?: string | Buffer,
+  cwd?: string,
+): Promise<Run> {
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 26 };
+    const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 26, cwd };
     const child = execFile(process.execPath, [cli, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? Number.NaN) : 0, stdout, stderr });
     });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { evenkeel, withoutSoftware } from "./evenkeel.ts";
 
-/** The README's example: GPUs 0 and 2 are the bottleneck. */
+/** The quickstart's example: GPUs 0 and 2 are the bottleneck. */
 const replica = {
   placement: { gpus: 3, physicalToLogical: [0, 1, 0, 2, 1, 3] },
   expertLoad: [

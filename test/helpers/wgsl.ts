@@ -76,7 +76,7 @@ function declarations(code: string): { name: string; rest: string }[] {
   return found;
 }
 
-/** A formula as headers and the README write them, "4 (E + P) + 2,320": what stands side by side is multiplied. */
+/** A formula as headers and docs/internals.md write them, "4 (E + P) + 2,320": what stands side by side is multiplied. */
 export function figure(formula: string, values: Record<string, number>): number {
   const expression = formula
     .replaceAll(/(?<=\d),(?=\d{3})/g, "")

@@ -9,6 +9,8 @@ export interface Setting {
   /** Whether `native.ts` is compiled, too. */
   native: boolean;
   skipLibCheck?: boolean;
+  /** Other files than the consumers. */
+  files?: readonly string[];
 }
 
 /** A user's project in an empty folder: the consumers, and links to packages by name. */
@@ -29,6 +31,7 @@ export function makeProject(
 /** What a TypeScript has to say of the project, strictly and with all declarations checked: nothing, if all is well. */
 export function complaints(typescript: string, folder: string, setting: Setting): string {
   const { moduleResolution, lib, types, native, skipLibCheck = false } = setting;
+  const consumers = native ? ["consumer.ts", "native.ts"] : ["consumer.ts"];
   const compilerOptions = {
     ...{
       target: "es2022",
@@ -39,7 +42,7 @@ export function complaints(typescript: string, folder: string, setting: Setting)
     },
     ...{ strict: true, noEmit: true, noUnusedLocals: true, exactOptionalPropertyTypes: true, skipLibCheck },
   };
-  const files = native ? ["consumer.ts", "native.ts"] : ["consumer.ts"];
+  const files = setting.files ?? consumers;
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   const tsc = [join(typescript, "bin/tsc"), "-p", "."];
   const { stdout, stderr } = spawnSync(process.execPath, tsc, { cwd: folder, encoding: "utf8" });

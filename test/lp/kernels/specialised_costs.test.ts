@@ -1,4 +1,4 @@
-/** What the specialised kernel takes: the scalars that live at once in its generated text, as its header and the README have them. */
+/** What the specialised kernel takes: the scalars that live at once in its generated text, as its header and docs/internals.md have them. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
@@ -54,7 +54,7 @@ function costs(topology: Topology) {
 const graph = (r2o: number[][]): Graph => ({ gpus: r2o.length, edges: topologies.edges(r2o) });
 const cube = costs(toTopology(graph(topologies.cube8()), undefined));
 const text = section(kernels.find(({ stem }) => stem === "specialised")!, "Private")!;
-const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+const internals = readFileSync(new URL("../../../docs/internals.md", import.meta.url), "utf8");
 
 test("counts what lives, in loops too", () => {
   const lines = [
@@ -72,15 +72,15 @@ test("counts what lives, in loops too", () => {
 
 test("the cube's scalars are about as many as stated", () => {
   const [, peak, across] = /about (\d+) for the cube, of which about (\d+) live across an iteration/.exec(text)!;
-  const [, inReadme] = /\| specialised \|.* about (\d+) for the cube/.exec(readme)!;
-  expect(inReadme).toBe(peak);
+  const [, inInternals] = /\| specialised \|.* about (\d+) for the cube/.exec(internals)!;
+  expect(inInternals).toBe(peak);
   expect(Math.abs(cube.peak - Number(peak)) / cube.peak).toBeLessThan(0.02);
   expect(Math.abs(cube.acrossIteration - Number(across)) / cube.acrossIteration).toBeLessThan(0.02);
 });
 
 test("scalars per replica are at most as many as stated", () => {
   const [, most] = /up to (\d+) scalars per replica at the peak/.exec(text)!;
-  expect(readme).toContain(`up to ${most} R scalars at the peak`);
+  expect(internals).toContain(`up to ${most} R scalars at the peak`);
   const all = [
     graph(topologies.ring(8)),
     graph(topologies.hypercube16()),

@@ -1,0 +1,246 @@
+/** What the documents show is what their programs and commands print; figures are those of a command, or of a committed benchmark. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { transform } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { efforts, type Row } from "../bench/harness.ts";
+import { evenkeel, withoutSoftware } from "./cli/evenkeel.ts";
+import { commandsOf, documentAt, documents, filesOf, programs } from "./helpers/documents.ts";
+import { needsRecordedData, recordedDataPresent } from "./helpers/recorded.ts";
+import { complaints, makeProject } from "./types/compile.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-documents-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Says what is missing, rather than the whole of a document. */
+function expectIn(path: string, passage: string): void {
+  const { text } = documentAt(path);
+  expect(text.includes(passage) || text.replaceAll("\n", " ").includes(passage) ? "" : passage, path).toBe("");
+}
+
+/** Every line that is not "..." is a line of the output. */
+function expectShown(lines: readonly string[], stdout: string): void {
+  const printed = new Set(stdout.split("\n").map((line) => line.trimEnd()));
+  expect(lines.length).toBeGreaterThan(2);
+  expect(lines.filter((line) => line !== "..." && !printed.has(line))).toEqual([]);
+}
+
+describe("the programs", () => {
+  const fileOf = (i: number) => `program_${i}`;
+  const packages = ["@types/node", "@webgpu/types", "prom-client"].map((name) => [
+    name,
+    join(root, "node_modules", name),
+  ]);
+  beforeAll(() => {
+    makeProject(folder, [], { evenkeel: root, ...Object.fromEntries(packages) });
+    for (const [i, { source }] of programs.entries()) writeFileSync(join(folder, `${fileOf(i)}.ts`), source);
+  });
+
+  test("are those of all pages for who writes programs", () => {
+    const pages = new Set(programs.map(({ title }) => title.split(",")[0]));
+    expect([...pages]).toEqual(["README.md", "docs/api.md", "docs/embedding.md"]);
+  });
+
+  test("compile, strictly", () => {
+    const setting = { moduleResolution: "nodenext", lib: ["es2023", "dom"], native: false } as const;
+    const types = ["node", "@webgpu/types"];
+    const files = programs.map((_, i) => `${fileOf(i)}.ts`);
+    const found = complaints(join(root, "node_modules/typescript"), folder, {
+      ...setting,
+      types,
+      skipLibCheck: true,
+      files,
+    });
+    expect(found.replaceAll(/program_(\d+)\.ts/g, (_, i) => programs[i].title)).toBe("");
+  });
+
+  test.each(programs.map((program, i) => [program.title, program, i] as const))(
+    "%s",
+    async (_, { source, output }, i) => {
+      expect(output, "a block with what it prints").toBeDefined();
+      const { code } = await transform(source, { loader: "ts", target: "node20" });
+      const file = join(folder, `${fileOf(i)}.mjs`);
+      writeFileSync(file, code);
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
+      expect({ stdout, stderr }).toEqual({ stdout: output, stderr: "" });
+    },
+  );
+});
+
+/** What the commands printed, by their words. Later ones read the files of earlier ones, and one that two documents have is run once. */
+const outputs = new Map<string, string>();
+const seen = new Set<string>();
+const toRun = documents.flatMap((document) => {
+  const commands = commandsOf(document).filter(({ words, pattern }) => !pattern && !seen.has(words));
+  for (const { words } of commands) seen.add(words);
+  return commands.length > 0 ? [{ document, commands }] : [];
+});
+
+describe.each(toRun)("the commands of $document.path", ({ document, commands }) => {
+  const cwd = mkdtempSync(join(folder, "commands-"));
+  beforeAll(() => {
+    for (const { name, content } of filesOf(document)) writeFileSync(join(cwd, name), content);
+  });
+
+  test.each(commands)("$words", async ({ words, args, into, shown }) => {
+    const { code, stdout, stderr } = await evenkeel([...args], withoutSoftware, undefined, cwd);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    outputs.set(words, stdout);
+    if (into !== undefined) writeFileSync(join(cwd, into), stdout);
+    if (shown) expectShown(shown, stdout);
+  });
+});
+
+describe("what the documents say of it", () => {
+  const operators = "docs/operators.md";
+  const shown = commandsOf(documentAt(operators)).filter((command) => command.shown);
+  const linesOf = (name: string) => shown.find(({ args }) => args[0] === name)!.shown!;
+
+  test("operators.md shows what these print", () => {
+    expect(shown.map(({ args }) => args[0])).toEqual(["analyze", "plan", "replay", "solve", "certify"]);
+  });
+
+  test("demo", () => {
+    const demo = outputs.get("demo --save loads.json")!;
+    const all = /^all +(\d\.\d\d) +(\d\.\d\d) +(\d\.\d\d) +([\d,]+) of ([\d,]+) +0$/m.exec(demo)!;
+    const [, originals, even, solved, optimal, lps] = all;
+    expectIn(
+      "README.md",
+      `\
+| ${lps} LPs | mean imbalance | proven optimal |
+|---|---|---|
+| experts in order, no replicas | ${originals} | |
+| EPLB, replicas share evenly | ${even} | |
+| EPLB + evenkeel | ${solved} | ${optimal} |
+`,
+    );
+  });
+
+  test("analyze and plan", () => {
+    const [lp, saved] = linesOf("analyze")[3]
+      .match(/\d\.\d{3}/g)!
+      .slice(2);
+    expectIn(operators, `would lower the imbalance of ${lp} by ${saved}.`);
+    const [, eplb, , plan] = linesOf("plan")
+      .at(-1)!
+      .match(/\d\.\d{3}/g)!;
+    expectIn(operators, `EPLB's is the better one (${eplb}, not ${plan})`);
+  });
+
+  test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
+    const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
+    const shape = "tokens=292,steps=511,layers=24,k=4";
+    expectIn(operators, `\`--shape ${shape}\``);
+    const args = ["replay", recording, "--gpus", "8", "--shape", shape, "--backend", "cpu"];
+    const { code, stdout, stderr } = await evenkeel(args, withoutSoftware);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expectShown(linesOf("replay"), stdout);
+  });
+
+  test("operators.md has every command and every option", async () => {
+    const { text } = documentAt(operators);
+    const help = async (...args: string[]) => (await evenkeel([...args, "--help"], withoutSoftware)).stdout;
+    const commands = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
+    expect(commands.length).toBe(7);
+    for (const command of commands) {
+      expect(text).toContain(`| \`evenkeel ${command}`);
+      const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;
+      for (const option of options) expect(text, command).toContain(option);
+    }
+  });
+});
+
+describe("the committed benchmark", () => {
+  const page = "docs/benchmarks.md";
+  const name = "bench/results/swiftshader_quick.json";
+  const { rows }: { rows: Row[] } = JSON.parse(readFileSync(join(root, name), "utf8"));
+  const find = (question: string, topology: string, solver: string, batch?: number): Row => {
+    const found = rows.filter(
+      (row) =>
+        row.question === question &&
+        row.topology === topology &&
+        row.solver.startsWith(solver) &&
+        (batch === undefined || row.batch === batch),
+    );
+    expect(found.length, `${question}, ${topology}, ${solver}`).toBe(1);
+    return found[0];
+  };
+  /** Three figures, or one decimal. */
+  const us = (value: number) => (value < 100 ? value.toFixed(1) : Number(value.toPrecision(3)).toLocaleString("en"));
+  const topologies = ["cube 8x2", "hypercube 16x2", "EP8 R16", "EP16 R32"];
+
+  test("the table, row by row", () => {
+    const solvers: Record<string, { solver: string | string[]; gap?: true }> = {
+      "evenkeel, specialised kernel": { solver: "evenkeel specialised" },
+      "evenkeel, lane kernel": { solver: "evenkeel lane" },
+      "evenkeel, exact CPU solver": { solver: "evenkeel solve(), cpu" },
+      "LPLB's or SGLang's method in its own form": { solver: ["LPLB, workgroup", "SGLang lp, workgroup"], gap: true },
+      "the same, one LP per invocation": { solver: ["LPLB, lane", "SGLang lp, lane"], gap: true },
+      "edge balancing, no proof": { solver: "edge balancing" },
+      "threshold search": { solver: "threshold search", gap: true },
+      YALPS: { solver: "YALPS" },
+      "HiGHS, WebAssembly": { solver: "HiGHS" },
+    };
+    for (const [label, { solver, gap }] of Object.entries(solvers)) {
+      const cells = topologies.map((topology, i) => {
+        const of = typeof solver === "string" ? solver : solver[i < 2 ? 0 : 1];
+        const { usPerLp, gapMean } = find("solve-batch", topology, of);
+        return gap ? `${us(usPerLp)} (${(100 * gapMean!).toPrecision(2)} %)` : us(usPerLp);
+      });
+      expectIn(page, `| ${label} | ${cells.join(" | ")} |`);
+    }
+  });
+
+  test("the figures in the text", () => {
+    const wide = (topology: string, solver: string) => us(find("scaling-gpus", topology, solver).usPerLp);
+    const [ep144, ep320] = ["EP144 R32", "EP320 R64"];
+    expectIn(
+      page,
+      `EP144 with 32 redundant experts takes ${wide(ep144, "evenkeel group")} us per LP on the group kernel`,
+    );
+    expectIn(page, `EP320 with 64 takes ${wide(ep320, "evenkeel group")}, batch 64`);
+    const cpu = "evenkeel solve(), cpu";
+    expectIn(page, `the CPU takes ${wide(ep144, cpu)} and ${wide(ep320, cpu)}.`);
+    const ratios = topologies.slice(0, 2).map((topology) => {
+      const [theirs, ours] = ["LPLB, workgroup", "evenkeel specialised"].map((one) =>
+        find("solve-batch", topology, one),
+      );
+      return Number((theirs.usPerLp / ours.usPerLp).toPrecision(2));
+    });
+    expectIn(page, `LPLB's method takes ${ratios.join(" and ")} times as long as ours in its own form`);
+    const [bare, single] = ["bare round trip", "evenkeel specialised"].map((one) =>
+      find("solve-latency", "cube 8x2", one),
+    );
+    expectIn(page, `One cube LP alone takes ${(single.usPerLp / bare.usPerLp).toPrecision(2)} bare round trips`);
+    const levels = [...topologies, "EP64 R64"].map((topology) => {
+      const [levelled, plain] = ["evenkeel solve(), cpu, level", "evenkeel solve(), cpu"].map(
+        (solver) => rows.find((row) => row.question === "level" && row.topology === topology && row.solver === solver)!,
+      );
+      return levelled.usPerLp / plain.usPerLp;
+    });
+    const [least, most] = [Math.min(...levels), Math.max(...levels)].map((factor) => factor.toFixed(1));
+    expectIn(page, `\`level\` takes ${least} to ${most} times as long as the exact CPU solver alone`);
+  });
+
+  test("how it was taken", () => {
+    const { text } = documentAt(page);
+    const { quick, full } = efforts;
+    expectIn(
+      page,
+      `\`--quick\` takes ${quick.samples} samples in ${quick.budgetMs / 1e3} s, a full run ${full.samples} in ${full.budgetMs / 1e3} s`,
+    );
+    expectIn(page, `at least ${quick.leastSamples} and ${full.leastSamples}, where calls are longer`);
+    const [, questions] = /const questions[^{]*\{([^}]*)\}/.exec(readFileSync(join(root, "bench/main.ts"), "utf8"))!;
+    const asked = [...questions.matchAll(/^ +"?([\w-]+)"?:/gm)].map(([, question]) => question);
+    const table = text.slice(text.indexOf("| `--only` | asks |"));
+    const explained = [...table.matchAll(/^\| `([a-z][\w-]+)` \|/gm)].map(([, question]) => question);
+    expect(asked.length).toBeGreaterThan(5);
+    expect(explained).toEqual(asked);
+    expectIn(page, `\`${name}\``);
+  });
+});
