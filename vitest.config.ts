@@ -27,7 +27,7 @@ const slow = [
   "test/event_loop.test.ts",
   "test/balancer/{random_ids,plan,uneven_slots}.test.ts",
   "test/balancer/kernels/remap.test.ts",
-  "test/cli/{certify,doctor,files,plan,replay}.test.ts",
+  "test/cli/{certify,doctor,files,bad_placement_files,bad_recordings,plan,replay}.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",
   "test/oracles/*.test.ts",

@@ -6,7 +6,8 @@ const fragmentTests = ["test/common/fragments.test.ts"];
 const balancerTests = (...stems: string[]) => stems.map((stem) => `test/balancer/${stem}.test.ts`);
 const lane = kernelTests("finish", "lane");
 const group = kernelTests("group_finish", "group_costs", "group");
-const walks = balancerTests("answers", "modes", "ranks", "encode", "calls");
+const problems = ["test/lp/problem.test.ts", "test/lp/good_problem.test.ts"];
+const walks = balancerTests("answers", "modes", "ranks", "encode", "bad_buffers", "calls");
 
 /** The first pattern that fits a file counts. */
 export const targets: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
@@ -14,10 +15,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/lp\/check_solution\.ts$/, ["test/lp/check_solution.test.ts"]],
   [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
   [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
-  [
-    /^src\/common\/(?:numbers|objects)\.ts$/,
-    ["test/common/rows.test.ts", "test/unknown_fields.test.ts", "test/lp/problem.test.ts"],
-  ],
+  [/^src\/common\/(?:numbers|objects)\.ts$/, ["test/common/rows.test.ts", "test/unknown_fields.test.ts", ...problems]],
   [/^src\/balancer\/topk_ids\.ts$/, ["test/balancer/topk_ids.test.ts"]],
   [/^src\/lp\/(?:elimination|group_form)\.ts$/, ["test/lp/elimination.test.ts", ...group]],
   [
@@ -31,7 +29,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [
     /^src\/lp\/problem\.ts$/,
     [
-      "test/lp/problem.test.ts",
+      ...problems,
       "test/common/rows.test.ts",
       "test/lp/solver.test.ts",
       "test/lp/backend_auto.test.ts",
@@ -54,7 +52,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [
     /^src\/lp\/solver\.ts$/,
     [
-      "test/lp/problem.test.ts",
+      ...problems,
       "test/lp/solver.test.ts",
       "test/lp/solver_encode.test.ts",
       "test/limits.test.ts",
@@ -67,7 +65,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/balancer\/options\.ts$/, balancerTests("options", "ranks", "calls")],
   [/^src\/balancer\/(?!types)\w+\.ts$/, [...walks, ...balancerTests("loss", "options")]],
   [/^src\/gpu\/pipeline\.ts$/, ["test/gpu/pipeline.test.ts"]],
-  [/^src\/gpu\/buffers\.ts$/, ["test/lp/solver_encode.test.ts", ...balancerTests("encode")]],
+  [/^src\/gpu\/buffers\.ts$/, ["test/lp/solver_encode.test.ts", ...balancerTests("encode", "bad_buffers")]],
   [
     /^src\/lp\/kernels\/(?:canonical|choose|generate|wgsl_field|specialised)\.ts$|^shaders\/lp\/specialised\.wgsl$/,
     kernelTests("specialised_costs", "specialised"),
