@@ -140,7 +140,7 @@ describe("is one line on stderr, exit code 2:", () => {
     [
       "vllm-ascend: of other GPUs",
       ["analyze", loads, "--gpus", "5", "--placement", ascend(() => {})],
-      "gpus: expected gpus = 5, got 2.",
+      "gpus: expected --gpus 5, got 2.",
     ],
   ])("%s", expectRefused);
 
