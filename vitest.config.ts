@@ -27,9 +27,10 @@ const slow = [
   "test/event_loop.test.ts",
   "test/balancer/{random_ids,plan,uneven_slots}.test.ts",
   "test/balancer/kernels/remap.test.ts",
-  "test/cli/{certify,doctor,files,bad_placement_files,bad_recordings,plan,replay}.test.ts",
+  "test/cli/commands/{bad_input,certify,demo,doctor,interruption,plan,replay,tarball}.test.ts",
   "test/bench/**/*.test.ts",
-  "test/cli/{demo,bad_input,empty_steps,interruption,large_totals,placement_gpus,tarball}.test.ts",
+  "test/cli/files/{files,bad_placement_files,bad_recordings,placement_gpus}.test.ts",
+  "test/cli/reports/{empty_steps,large_totals}.test.ts",
   "test/oracles/*.test.ts",
   "test/planner/{optimize,optimize_recorded,optimize_shared}.test.ts",
 ];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { cli, evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { cli, evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-bad-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type LoadHistory, readLoads } from "../../src/cli/files/load_file.ts";
-import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
+import { type LoadHistory, readLoads } from "../../../src/cli/files/load_file.ts";
+import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
 
 /** What the generator is calibrated by. */
 function figures({ loads, steps, layers, experts }: LoadHistory) {

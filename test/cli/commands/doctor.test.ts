@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { version } from "../../package.json";
-import { evenkeel } from "./evenkeel.ts";
+import { version } from "../../../package.json";
+import { evenkeel } from "../evenkeel.ts";
 
 test("doctor --json describes the adapters, the one that is taken and the kernels that work on it", async () => {
   const { code, stdout } = await evenkeel(["doctor", "--json"]); // a Vulkan loader may say anything on stderr

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
-import { cli, withoutSoftware } from "./evenkeel.ts";
+import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
+import { cli, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-interrupted-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 /** Recordings of serving systems, and other files given for one, that are refused in one line. */
 import { describe, test } from "vitest";
-import { archive, ownFiles } from "./own_files.ts";
-import { expectRefused, type Refused } from "./refused.ts";
+import { archive, ownFiles } from "../own_files.ts";
+import { expectRefused, type Refused } from "../refused.ts";
 
 const { file } = ownFiles();
 const analyzed = (path: string) => ["analyze", path, "--gpus", "2"];

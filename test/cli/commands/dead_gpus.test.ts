@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Analysis } from "../../src/cli/reports/analysis.ts";
-import type { ReplayReport } from "../../src/cli/reports/replay_report.ts";
-import { seeded } from "../../src/common/random.ts";
-import { optimum } from "./by_hand.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import type { Analysis } from "../../../src/cli/reports/analysis.ts";
+import type { ReplayReport } from "../../../src/cli/reports/replay_report.ts";
+import { seeded } from "../../../src/common/random.ts";
+import { optimum } from "../by_hand.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-dead-"));
 afterAll(() => rmSync(folder, { recursive: true }));

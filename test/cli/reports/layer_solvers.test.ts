@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type LayerSolvers, requireAgreement } from "../../src/cli/reports/layer_solvers.ts";
-import type { ReplicaSolution } from "../../src/index.ts";
+import { type LayerSolvers, requireAgreement } from "../../../src/cli/reports/layer_solvers.ts";
+import type { ReplicaSolution } from "../../../src/index.ts";
 
 /** What a backend said about one layer with two LPs. */
 function said(backend: "cpu" | "webgpu", maxLoad: [number, number], gap = 0): LayerSolvers {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { bestReplica } from "../../src/cli/reports/best_replica.ts";
-import { splitOf } from "../../src/cli/reports/split_imbalance.ts";
-import { type Random, seeded } from "../../src/common/random.ts";
-import { createSolver, Placement } from "../../src/index.ts";
-import { randomPlacement } from "../helpers/instances.ts";
-import { hosts, maxLoads, optimum } from "./by_hand.ts";
+import { bestReplica } from "../../../src/cli/reports/best_replica.ts";
+import { splitOf } from "../../../src/cli/reports/split_imbalance.ts";
+import { type Random, seeded } from "../../../src/common/random.ts";
+import { createSolver, Placement } from "../../../src/index.ts";
+import { randomPlacement } from "../../helpers/instances.ts";
+import { hosts, maxLoads, optimum } from "../by_hand.ts";
 
 interface Drawn {
   placement: Placement;

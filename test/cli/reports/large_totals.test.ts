@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Analysis } from "../../src/cli/reports/analysis.ts";
-import type { BalanceReport } from "../../src/cli/reports/balance_report.ts";
-import type { PlanReport } from "../../src/cli/reports/plan_report.ts";
-import { seeded } from "../../src/common/random.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import type { Analysis } from "../../../src/cli/reports/analysis.ts";
+import type { BalanceReport } from "../../../src/cli/reports/balance_report.ts";
+import type { PlanReport } from "../../../src/cli/reports/plan_report.ts";
+import { seeded } from "../../../src/common/random.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-large-"));
 afterAll(() => rmSync(folder, { recursive: true }));

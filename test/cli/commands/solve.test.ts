@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 /** The quickstart's example: GPUs 0 and 2 are the bottleneck. */
 const replica = {

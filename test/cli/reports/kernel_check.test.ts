@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { checkKernels } from "../../src/cli/reports/kernel_check.ts";
-import { requestDevice } from "../../src/index.ts";
+import { checkKernels } from "../../../src/cli/reports/kernel_check.ts";
+import { requestDevice } from "../../../src/index.ts";
 
 test("what does not compile fails with the compiler's words, what is not optimal although the CPU mends it; the rest is ok", async () => {
   const { device } = await requestDevice({ adapter: "software" });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { droppedInWords, findTokens, placedByEplb, splitSteps } from "../../src/cli/reports/step_split.ts";
-import { LoadError } from "../../src/common/errors.ts";
+import { droppedInWords, findTokens, placedByEplb, splitSteps } from "../../../src/cli/reports/step_split.ts";
+import { LoadError } from "../../../src/common/errors.ts";
 
 const find = (tokens: number[][]) =>
   findTokens(

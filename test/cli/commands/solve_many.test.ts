@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { elements, jsonLines } from "../../src/cli/files/json_lines.ts";
-import { seeded } from "../../src/common/random.ts";
-import { certify, Placement, type ReplicaSolution } from "../../src/index.ts";
-import { cli, evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { elements, jsonLines } from "../../../src/cli/files/json_lines.ts";
+import { seeded } from "../../../src/common/random.ts";
+import { certify, Placement, type ReplicaSolution } from "../../../src/index.ts";
+import { cli, evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-many-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 /** Placements in the files of serving systems that are refused in one line. */
 import { describe, test } from "vitest";
-import { archive, ownFiles } from "./own_files.ts";
-import { expectRefused, type Refused } from "./refused.ts";
+import { archive, ownFiles } from "../own_files.ts";
+import { expectRefused, type Refused } from "../refused.ts";
 
 const { file } = ownFiles();
 const loads = file([new Array(4).fill([1, 2, 3, 4, 5, 6, 7, 8])]);

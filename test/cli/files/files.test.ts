@@ -1,12 +1,12 @@
 /** Files as serving systems write and read them. What is written is read back by readers of this file's own. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readLoads } from "../../src/cli/files/load_file.ts";
-import { readPlacements } from "../../src/cli/files/placement_file.ts";
-import { readTopk } from "../../src/cli/files/topk_file.ts";
-import { casePath, casesPresent, needsCases } from "../helpers/recorded.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
-import { ownFiles } from "./own_files.ts";
+import { readLoads } from "../../../src/cli/files/load_file.ts";
+import { readPlacements } from "../../../src/cli/files/placement_file.ts";
+import { readTopk } from "../../../src/cli/files/topk_file.ts";
+import { casePath, casesPresent, needsCases } from "../../helpers/recorded.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
+import { ownFiles } from "../own_files.ts";
 
 const { file, path } = ownFiles();
 const run = (...args: string[]) => evenkeel(args, withoutSoftware);

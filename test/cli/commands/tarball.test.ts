@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
-import { withoutSoftware } from "./evenkeel.ts";
+import { withoutSoftware } from "../evenkeel.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-tarball-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

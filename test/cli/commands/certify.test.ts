@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-certify-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -14,12 +14,12 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
-import { row } from "../../src/cli/reports/load_history.ts";
-import type { PlanReport } from "../../src/cli/reports/plan_report.ts";
-import { type Placement, placementsFromJSON, rebalanceExperts } from "../../src/index.ts";
-import { maxLoads } from "./by_hand.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
+import { row } from "../../../src/cli/reports/load_history.ts";
+import type { PlanReport } from "../../../src/cli/reports/plan_report.ts";
+import { type Placement, placementsFromJSON, rebalanceExperts } from "../../../src/index.ts";
+import { maxLoads } from "../by_hand.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-plan-"));
 afterAll(() => rmSync(folder, { recursive: true }));

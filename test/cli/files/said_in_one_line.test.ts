@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { ReplayReport } from "../../src/cli/reports/replay_report.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import type { ReplayReport } from "../../../src/cli/reports/replay_report.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-line-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -13,10 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { generateLoads } from "../../src/cli/reports/generated_loads.ts";
-import { row } from "../../src/cli/reports/load_history.ts";
-import { placementsFromJSON } from "../../src/index.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
+import { row } from "../../../src/cli/reports/load_history.ts";
+import { placementsFromJSON } from "../../../src/index.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-gpus-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { readTopk } from "../../src/cli/files/topk_file.ts";
-import type { ReplayReport } from "../../src/cli/reports/replay_report.ts";
-import { seeded } from "../../src/common/random.ts";
-import { maxLoads } from "./by_hand.ts";
-import { evenkeel, withoutSoftware } from "./evenkeel.ts";
+import { readTopk } from "../../../src/cli/files/topk_file.ts";
+import type { ReplayReport } from "../../../src/cli/reports/replay_report.ts";
+import { seeded } from "../../../src/common/random.ts";
+import { maxLoads } from "../by_hand.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-replay-"));
 afterAll(() => rmSync(folder, { recursive: true }));
