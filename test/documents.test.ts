@@ -87,13 +87,16 @@ describe.each(toRun)("the commands of $document.path", ({ document, commands }) 
     for (const { name, content } of filesOf(document)) writeFileSync(join(cwd, name), content);
   });
 
-  test.each(commands)("$words", async ({ words, args, into, shown }) => {
-    const { code, stdout, stderr } = await evenkeel([...args], withoutSoftware, undefined, cwd);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    outputs.set(words, stdout);
-    if (into !== undefined) writeFileSync(join(cwd, into), stdout);
-    if (shown) expectShown(shown, stdout);
-  });
+  test.each(commands.map((command) => [command.words, command] as const))(
+    "%s",
+    async (words, { args, into, shown }) => {
+      const { code, stdout, stderr } = await evenkeel([...args], withoutSoftware, undefined, cwd);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      outputs.set(words, stdout);
+      if (into !== undefined) writeFileSync(join(cwd, into), stdout);
+      if (shown) expectShown(shown, stdout);
+    },
+  );
 });
 
 describe("what the documents say of it", () => {
