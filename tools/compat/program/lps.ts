@@ -28,7 +28,7 @@ export interface KernelReport {
 const names = ["ring 8", "cube", "EP8 R8", "EP8, 4 replicas", "disconnected"];
 const LPS_PER_FAMILY = 5;
 const OPTIMAL = 0; // the status word of a proof
-/** Of the LPs at unequal speeds: ten times the share that the README tells of. */
+/** Of the LPs at unequal speeds: three times the share that the README tells of. */
 const MOST_LEFT = 0.015;
 
 type AnySolver = Solver<ReplicaLoads | EdgeLoads, ReplicaSolution | EdgeSolution>;
