@@ -13,6 +13,7 @@ const wgsl: Plugin = {
 const alone = [
   "test/device_loss.test.ts",
   "test/gpu/kernel_error.test.ts",
+  "test/gpu/job.test.ts",
   "test/limits.test.ts",
   "test/lp/backend_auto.test.ts",
   "test/balancer/loss.test.ts",

@@ -65,6 +65,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/balancer\/options\.ts$/, balancerTests("options", "ranks", "calls")],
   [/^src\/balancer\/(?!types)\w+\.ts$/, [...walks, ...balancerTests("loss", "options")]],
   [/^src\/gpu\/pipeline\.ts$/, ["test/gpu/pipeline.test.ts"]],
+  [/^src\/gpu\/job\.ts$/, ["test/gpu/job.test.ts"]],
   [/^src\/gpu\/buffers\.ts$/, ["test/lp/solver_encode.test.ts", ...balancerTests("encode", "bad_buffers")]],
   [
     /^src\/lp\/kernels\/(?:canonical|choose|generate|wgsl_field|specialised)\.ts$|^shaders\/lp\/specialised\.wgsl$/,
