@@ -1,8 +1,8 @@
 /** evenkeel's own solvers as methods, all through the public interface. */
 
 import { createSolver, Placement, type Solver } from "../src/index.ts";
+import type { KernelChoice } from "../src/lp/kernels/choices.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
-import type { KernelChoice } from "../src/lp/kernels/variant.ts";
 import type { EdgeLoads, ReplicaLoads, TokenMode } from "../src/lp/problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../src/lp/solution.ts";
 import type { Topology } from "../src/lp/topology.ts";

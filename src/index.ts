@@ -39,8 +39,8 @@ export type {
   NativeGPUDevice,
 } from "./gpu/types.ts";
 export { type Certificate, certify } from "./lp/certify.ts";
+export type { KernelChoice, KernelPlan } from "./lp/kernels/choices.ts";
 export type { Status } from "./lp/kernels/proof.ts";
-export type { KernelChoice, KernelPlan } from "./lp/kernels/variant.ts";
 export { expertPrice } from "./lp/prices.ts";
 export type {
   EdgeLoads,

@@ -4,7 +4,7 @@ import type { AcquiredDevice } from "../gpu/device.ts";
 import type { CpuBackend } from "./backend_cpu.ts";
 import type { WebgpuBackend } from "./backend_webgpu.ts";
 import { ExpectedTime } from "./expected_time.ts";
-import type { KernelPlan } from "./kernels/variant.ts";
+import type { KernelPlan } from "./kernels/choices.ts";
 import { type Loads, rowsOf, tiled } from "./problem.ts";
 import { type BackendName, copyRaw, emptyRaw, type RawSolution } from "./solution.ts";
 import type { Topology } from "./topology.ts";

@@ -8,15 +8,10 @@ import { lossError, watchLoss } from "../gpu/loss.ts";
 import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
 import { bind } from "../gpu/pipeline.ts";
 import type { BufferSlice, GPUCommandEncoderLike } from "../gpu/types.ts";
+import type { KernelChoice } from "./kernels/choices.ts";
 import { type ChosenKernel, chooseKernel } from "./kernels/choose.ts";
 import { decodeProofs, proofWords } from "./kernels/proof.ts";
-import {
-  encodeSolve,
-  type KernelChoice,
-  LONGEST_DISPATCH,
-  SOLVE_PARAMS_BYTES,
-  solveParams,
-} from "./kernels/variant.ts";
+import { encodeSolve, LONGEST_DISPATCH, SOLVE_PARAMS_BYTES, solveParams } from "./kernels/variant.ts";
 import { type Loads, rowsOf } from "./problem.ts";
 import { emptyRaw, type RawSolution } from "./solution.ts";
 import type { Topology } from "./topology.ts";

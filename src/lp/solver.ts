@@ -9,8 +9,8 @@ import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
 import type { Form } from "./form.ts";
 import { formOf } from "./forms.ts";
+import { type KernelPlan, kernelChoices } from "./kernels/choices.ts";
 import { MAX_GPUS_LANE } from "./kernels/lane.ts";
-import { type KernelPlan, kernelChoices } from "./kernels/variant.ts";
 import { type Leveller, leveller } from "./level.ts";
 import type { EdgeLoads, Graph, LoadBalanceProblem, Loads, ReplicaLoads, ReplicaProblem, Speed } from "./problem.ts";
 import {

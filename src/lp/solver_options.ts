@@ -9,7 +9,7 @@ import { type Activity, checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement } from "../placement/placement.ts";
 import type { Form } from "./form.ts";
 import { type AnyForm, toTopology } from "./forms.ts";
-import type { KernelChoice } from "./kernels/variant.ts";
+import type { KernelChoice } from "./kernels/choices.ts";
 import {
   type EdgeProblem,
   type Graph,

@@ -1,5 +1,5 @@
 import { certify } from "../../lp/certify.ts";
-import { type KernelChoice, kernelChoices } from "../../lp/kernels/variant.ts";
+import { type KernelChoice, kernelChoices } from "../../lp/kernels/choices.ts";
 import { createSolver } from "../../lp/solver.ts";
 import { Placement } from "../../placement/placement.ts";
 

@@ -1,9 +1,10 @@
 import { ArgumentError, DeviceError } from "../../common/errors.ts";
 import type { Topology } from "../topology.ts";
+import type { KernelChoice, KernelPlan } from "./choices.ts";
 import { group } from "./group.ts";
 import { lane, MAX_GPUS_LANE } from "./lane.ts";
 import { specialised } from "./specialised.ts";
-import type { KernelChoice, KernelPlan, LpKernel, Variant } from "./variant.ts";
+import type { LpKernel, Variant } from "./variant.ts";
 
 /** A kernel and its table on the device. @internal */
 export type BoundKernel = LpKernel & { readonly bound: GPUBufferBinding };

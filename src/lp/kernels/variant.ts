@@ -1,22 +1,6 @@
 import { type CompiledKernel, foldGrid } from "../../gpu/pipeline.ts";
 import type { Topology } from "../topology.ts";
-
-export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
-/**
- * "lane": one LP per invocation, topology as data, one pipeline for many topologies of up to 64 GPUs. "group": one LP per workgroup or
- * subgroup, following the fill of the placement, as many GPUs as workgroup memory holds. "specialised": one LP per invocation, topology as
- * code, many times as fast, compiled for this topology alone. "auto": lane or, beyond 64 GPUs, group at first; specialised once a
- * topology has come back and its pipeline is ready.
- *
- * @useDeclaredType
- */
-export type KernelChoice = (typeof kernelChoices)[number];
-
-/** Which kernel solves, and why. */
-export interface KernelPlan {
-  kernel: Exclude<KernelChoice, "auto"> | "cpu";
-  reason: string;
-}
+import type { KernelChoice } from "./choices.ts";
 
 /**
  * One way to solve LPs on a GPU. A further one is a file of this folder, its WGSL, twin and test; when it is taken is said in choose.ts. All bind buffers of

@@ -1,0 +1,17 @@
+/** What a caller may ask for, and is told: apart from what needs declarations of WebGPU. */
+export const kernelChoices = ["auto", "lane", "group", "specialised"] as const;
+/**
+ * "lane": one LP per invocation, topology as data, one pipeline for many topologies of up to 64 GPUs. "group": one LP per workgroup or
+ * subgroup, following the fill of the placement, as many GPUs as workgroup memory holds. "specialised": one LP per invocation, topology as
+ * code, many times as fast, compiled for this topology alone. "auto": lane or, beyond 64 GPUs, group at first; specialised once a
+ * topology has come back and its pipeline is ready.
+ *
+ * @useDeclaredType
+ */
+export type KernelChoice = (typeof kernelChoices)[number];
+
+/** Which kernel solves, and why. */
+export interface KernelPlan {
+  kernel: Exclude<KernelChoice, "auto"> | "cpu";
+  reason: string;
+}
