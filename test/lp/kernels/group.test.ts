@@ -37,7 +37,7 @@ describe("the group kernel and its twin", () => {
     async (unequalSpeeds) => {
       const differences: number[] = [];
       let left = 0;
-      for (const instance of instances(some, Object.keys(families), 21, 2, unequalSpeeds)) {
+      for (const instance of instances(some, Object.keys(families), 21, 1, unequalSpeeds)) {
         const { topology, loads } = await topologyAndLoads(instance);
         const answer = await solveGroup([topology], loads);
         const found = check([topology], loads, answer, instance.name);
