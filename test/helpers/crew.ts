@@ -13,63 +13,23 @@ export interface AskedOfSome {
 
 /** What is wrong with an answer to one rank's ids, late ones included. */
 export async function livingFaults(asked: AskedOfSome, balanced: Balanced): Promise<string[]> {
-  const { placements, layers, ids, active, speed } = asked;
-  const { gpus, logicalExperts: E, physicalExperts: P } = placements[0];
-  const assignments = ids.length / layers;
-  const alive = [...Array(gpus).keys()].filter((g) => active[g]);
+  const { placements, layers, active, speed } = asked;
+  const { logicalExperts: E, physicalExperts: P } = placements[0];
   const found: string[] = [];
   for (let l = 0; l < layers; l++) {
-    const expect = (what: string, actual: unknown, expected: unknown) => {
+    const expect: Expect = (what, actual, expected) => {
       if (String(actual) !== String(expected)) found.push(`layer ${l}: ${what} ${actual}, not ${expected}`);
     };
     const placement = placements[l % placements.length];
-    const { physicalToLogical, gpuOf } = placement;
-    const lives = (slot: number) => physicalToLogical[slot] >= 0 && active[gpuOf[slot]];
-    const lost = [...Array(E).keys()].filter((e) => !physicalToLogical.some((held, slot) => held === e && lives(slot)));
-    const [row, slots] = [rowOf(ids, l, assignments), rowOf(balanced.physicalIds, l, assignments)];
-    const received = new Array<number>(P).fill(0);
-    const counts = new Array<number>(E).fill(0);
-    let [unserved, outOfRange] = [0, 0];
-    for (let i = 0; i < assignments; i++) {
-      const id = row[i] | 0;
-      const expert = id >= 0 && id < E;
-      if (expert) counts[id]++;
-      if (!expert && id !== -1) outOfRange++;
-      if (lost.includes(id)) unserved++;
-      const served = expert && !lost.includes(id);
-      const right = served ? physicalToLogical[slots[i]] === id && lives(slots[i]) : slots[i] === -1;
-      if (!right) found.push(`layer ${l}: id ${id} at ${i} goes to slot ${slots[i]}`);
-      else if (served) received[slots[i]]++;
-    }
+    const { received, counts, lost, unserved, outOfRange, astray } = followed(asked, balanced, l);
+    found.push(...astray.map((id) => `layer ${l}: ${id}`));
     const quota = rowOf(balanced.quota, l, P);
     expect("quotas", [...quota], received);
     expect("counts", [...rowOf(balanced.counts, l, E)], counts);
     expect("lost", balanced.lost[l], lost);
     expect("unserved", balanced.unserved[l], unserved);
     expect("outOfRange", balanced.outOfRange[l], outOfRange);
-    const load = alive.map((g) => received.reduce((sum, tokens, slot) => sum + (gpuOf[slot] === g ? tokens : 0), 0));
-    const [max, mean] = [Math.max(...load), load.reduce((a, b) => a + b) / alive.length];
-    const all = new Array<number>(gpus).fill(0);
-    for (const [i, g] of alive.entries()) all[g] = load[i];
-    const { after, before } = balanced;
-    expect("loads", [...rowOf(after.gpuLoad, l, gpus)], all);
-    expect(
-      "max, mean, hottest",
-      [after.max[l], after.mean[l], after.hottestGpu[l]],
-      [max, mean, alive[load.indexOf(max)]],
-    );
-    expect(
-      "idle tokens",
-      after.idleTokens[l],
-      load.reduce((sum, tokens) => sum + max - tokens, 0),
-    );
-    if (mean > 0 && Math.abs((after.imbalance[l] * mean) / max - 1) > 1e-6) found.push(`layer ${l}: imbalance`);
-    for (const [g, tokens] of rowOf(before.gpuLoad, l, gpus).entries()) if (!active[g]) expect("before", tokens, 0);
-    expect(
-      "tokens before",
-      rowOf(before.gpuLoad, l, gpus).reduce((a, b) => a + b),
-      load.reduce((a, b) => a + b),
-    );
+    expectImbalance(expect, asked, balanced, l, received);
     expect("shares", shareFaults(placement, lost, counts, quota, rowsOfShares(balanced, l, placements)), "");
 
     const { problem, solution } = balanced.proof(l);
@@ -81,6 +41,66 @@ export async function livingFaults(asked: AskedOfSome, balanced: Balanced): Prom
     expect("verdict and max load", [verdict, solution.maxLoad[0]], ["optimal", optimum]);
   }
   return found;
+}
+
+type Expect = (what: string, actual: unknown, expected: unknown) => void;
+
+/**
+ * The ids of layer `l`, followed to their slots.
+ *
+ * @returns received  [P] tokens that came to each slot.
+ * @returns astray  in words, the ids that went where they should not.
+ */
+function followed({ placements, layers, ids, active }: AskedOfSome, balanced: Balanced, l: number) {
+  const { logicalExperts: E, physicalExperts: P } = placements[0];
+  const { physicalToLogical, gpuOf } = placements[l % placements.length];
+  const assignments = ids.length / layers;
+  const lives = (slot: number) => physicalToLogical[slot] >= 0 && active[gpuOf[slot]];
+  const lost = [...Array(E).keys()].filter((e) => !physicalToLogical.some((held, slot) => held === e && lives(slot)));
+  const [row, slots] = [rowOf(ids, l, assignments), rowOf(balanced.physicalIds, l, assignments)];
+  const received = new Array<number>(P).fill(0);
+  const counts = new Array<number>(E).fill(0);
+  const astray: string[] = [];
+  let [unserved, outOfRange] = [0, 0];
+  for (let i = 0; i < assignments; i++) {
+    const id = row[i] | 0;
+    const expert = id >= 0 && id < E;
+    if (expert) counts[id]++;
+    if (!expert && id !== -1) outOfRange++;
+    if (lost.includes(id)) unserved++;
+    const served = expert && !lost.includes(id);
+    const right = served ? physicalToLogical[slots[i]] === id && lives(slots[i]) : slots[i] === -1;
+    if (!right) astray.push(`id ${id} at ${i} goes to slot ${slots[i]}`);
+    else if (served) received[slots[i]]++;
+  }
+  return { received, counts, lost, unserved, outOfRange, astray };
+}
+
+/** Reports of the loads that the slots received, and of the even split before, of which less can be told. */
+function expectImbalance(
+  expect: Expect,
+  { placements, active }: AskedOfSome,
+  { before, after }: Balanced,
+  l: number,
+  received: readonly number[],
+): void {
+  const { gpus, gpuOf } = placements[l % placements.length];
+  const alive = [...Array(gpus).keys()].filter((g) => active[g]);
+  const load = alive.map((g) => received.reduce((sum, tokens, slot) => sum + (gpuOf[slot] === g ? tokens : 0), 0));
+  const total = load.reduce((a, b) => a + b);
+  const [max, mean] = [Math.max(...load), total / alive.length];
+  const all = new Array<number>(gpus).fill(0);
+  for (const [i, g] of alive.entries()) all[g] = load[i];
+  expect("loads", [...rowOf(after.gpuLoad, l, gpus)], all);
+  const hottest = alive[load.indexOf(max)];
+  expect("max, mean, hottest", [after.max[l], after.mean[l], after.hottestGpu[l]], [max, mean, hottest]);
+  const idle = load.reduce((sum, tokens) => sum + max - tokens, 0);
+  expect("idle tokens", after.idleTokens[l], idle);
+  if (mean > 0) expect("imbalance is right", Math.abs((after.imbalance[l] * mean) / max - 1) <= 1e-6, true);
+  const evenly = rowOf(before.gpuLoad, l, gpus);
+  for (const [g, tokens] of evenly.entries()) if (!active[g]) expect("before", tokens, 0);
+  const served = evenly.reduce((a, b) => a + b);
+  expect("tokens before", served, total);
 }
 
 function rowsOfShares(balanced: Balanced, layer: number, placements: readonly Placement[]): number[][] {
