@@ -1,6 +1,6 @@
 import { Pauses } from "../common/pauses.ts";
 import { type CpuBackend, cpuBackend } from "../lp/backend_cpu.ts";
-import { ofLayer } from "../placement/per_layer.ts";
+import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import type { CheckedRank } from "./gpu_balance.ts";
 import type { Living } from "./living.ts";
 import type { BalanceResult, BalanceShape } from "./result.ts";
@@ -62,8 +62,8 @@ export class CpuBalance {
   /** `quota` [L, P] in proportion to weights, evenly without. */
   private split(counts: Int32Array, weights: Int32Array | undefined, quota: Int32Array): void {
     for (let l = 0; l < this.shape.layers; l++) {
-      const given = weights && row(weights, this.slots, l);
-      apportion(ofLayer(this.living.slots, l), row(counts, this.experts, l), given, row(quota, this.slots, l));
+      const given = weights && rowOf(weights, this.slots, l);
+      apportion(ofLayer(this.living.slots, l), rowOf(counts, this.experts, l), given, rowOf(quota, this.slots, l));
     }
   }
 
@@ -74,12 +74,12 @@ export class CpuBalance {
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
       if (skipped[l]) continue;
-      const expertLoad = row(counts, this.experts, l);
+      const expertLoad = rowOf(counts, this.experts, l);
       ofLayer(this.solvers, l).solveOne({ batch: 1, tokens: "integer", expertLoad, baseLoad: undefined }, 0, {
-        quota: row(late ? this.previous : quota, this.slots, l),
-        member: member.subarray(l * gpus, (l + 1) * gpus),
-        iterations: row(iterations, 1, l),
-        moves: row(moves, 1, l),
+        quota: rowOf(late ? this.previous : quota, this.slots, l),
+        member: rowOf(member, gpus, l),
+        iterations: rowOf(iterations, 1, l),
+        moves: rowOf(moves, 1, l),
       });
     }
   }
@@ -89,10 +89,10 @@ export class CpuBalance {
     const assignments = ids.length / layers;
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
-      const quota = row(result.quota, this.slots, l);
-      const physical = row(result.physicalIds, assignments, l);
-      const own = ids.subarray(l * assignments, (l + 1) * assignments);
-      result.unserved[l] = remap(ofLayer(this.living.slots, l), own, quota, row(before, this.experts, l), physical);
+      const quota = rowOf(result.quota, this.slots, l);
+      const physical = rowOf(result.physicalIds, assignments, l);
+      const own = rowOf(ids, assignments, l);
+      result.unserved[l] = remap(ofLayer(this.living.slots, l), own, quota, rowOf(before, this.experts, l), physical);
     }
   }
 
@@ -105,8 +105,4 @@ export class CpuBalance {
       if (living.active?.[gpuOf[p % this.slots]] === 0) this.previous[p] = 0;
     }
   }
-}
-
-function row(values: Int32Array, width: number, layer: number): Int32Array {
-  return values.subarray(layer * width, (layer + 1) * width);
 }

@@ -5,7 +5,7 @@ import type { Loads } from "../lp/problem.ts";
 import { type BackendName, type Judged, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
 import type { Topology } from "../lp/topology.ts";
 import type { Slots } from "../placement/living_slots.ts";
-import { ofLayer, widestReplica } from "../placement/per_layer.ts";
+import { ofLayer, rowOf, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
@@ -85,10 +85,6 @@ class Layers {
     const { judged, judgeOne } = judge(this.topology(layer), this.loads(layer), this.raw(layer));
     return { verdict: judgeOne(0), judged };
   }
-}
-
-function rowOf<T extends Int32Array | Uint8Array>(values: T, width: number, layer: number): T {
-  return values.subarray(layer * width, (layer + 1) * width) as T;
 }
 
 /**

@@ -14,12 +14,9 @@ export interface LoadBalancerConfig {
 
 const field = "initial_global_assignments";
 
-/** @param layers  the number of each placement's layer in the model, ascending; 0 to L - 1 by default. */
-export function loadBalancerConfig(
-  placements: readonly Placement[],
-  layers: readonly number[] = [...placements.keys()],
-): LoadBalancerConfig {
-  const rows = placements.map(({ physicalToLogical }, i) => [layers[i], [...physicalToLogical]]);
+/** Layers are numbered from 0. */
+export function loadBalancerConfig(placements: readonly Placement[]): LoadBalancerConfig {
+  const rows = placements.map(({ physicalToLogical }, i) => [i, [...physicalToLogical]]);
   return {
     num_slots: placements[0].physicalExperts,
     [field]: Object.fromEntries(rows),

@@ -101,8 +101,7 @@ async function run(
   }
   const history = loadsByLayer(await readLoads(file), given);
   const moeLayers = moeLayersOf(given, tokenSteps(history).withTokens);
-  const active = activeOf(dead, gpus);
-  const shape = { ...history, gpus, moeLayers, mayGrow: true, mayLose: active !== undefined };
+  const shape = { ...history, gpus, moeLayers, mayGrow: true, mayLose: activeOf(dead, gpus) !== undefined };
   const inForce = placement === undefined ? undefined : await readPlacements(placement, shape);
   const redundant = asked ?? defaultRedundant(history.experts, options, inForce);
   if (asked !== undefined || inForce === undefined) requireSlots(history.experts, gpus, redundant);
@@ -113,7 +112,6 @@ async function run(
     gpus,
     redundant,
     dead,
-    active,
     maxMoved,
     sharedTopology,
     inForce,

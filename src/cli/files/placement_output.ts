@@ -3,7 +3,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import type { PlacementFormat } from "../../placement/conventions.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { placementFormats, placementsToJSON } from "../../placement/placements_to_json.ts";
-import { type LoadBalancerConfig, loadBalancerConfig } from "../../placement/trtllm.ts";
+import type { LoadBalancerConfig } from "../../placement/trtllm.ts";
 import { ascendMap } from "./ascend_file.ts";
 
 export type FileFormat = PlacementFormat | "vllm-ascend";
@@ -39,10 +39,9 @@ export function placementFile(
 /** @param layers  the numbers of the placements' layers. */
 function contentOf(placements: readonly Placement[], layers: readonly number[], format: FileFormat): string {
   if (format === "vllm-ascend") return `${JSON.stringify(ascendMap(placements))}\n`;
-  const json = placementsToJSON(placements, format); // which says what the format cannot hold
-  if (format === "trtllm") return yamlOf(loadBalancerConfig(placements, layers));
-  if (format === "sglang") return `${JSON.stringify(json)}\n`;
-  return `${JSON.stringify({ ...json, gpus: placements[0].gpus })}\n`;
+  if (format === "trtllm") return yamlOf(placementsToJSON(placements, format), layers);
+  const json = placementsToJSON(placements, format);
+  return `${JSON.stringify(format === "sglang" ? json : { ...json, gpus: placements[0].gpus })}\n`;
 }
 
 /** The library counts the placements that it was given, the reader the layers of the model. */
@@ -52,8 +51,11 @@ function inLayersOfModel(message: string, layers: readonly number[]): string {
     .replace(/\.physicalToLogical\[(\d+)\]/, ", slot $1");
 }
 
-/** A line per layer: the configuration has nothing but integers. */
-function yamlOf({ num_slots, initial_global_assignments, layer_updates_per_iter }: LoadBalancerConfig): string {
-  const rows = Object.entries(initial_global_assignments).map(([layer, row]) => `  ${layer}: [${row.join(", ")}]\n`);
+/** A line per layer, numbered as in the model: the configuration has nothing but integers. */
+function yamlOf(
+  { num_slots, initial_global_assignments, layer_updates_per_iter }: LoadBalancerConfig,
+  layers: readonly number[],
+): string {
+  const rows = layers.map((layer, i) => `  ${layer}: [${initial_global_assignments[i].join(", ")}]\n`);
   return `num_slots: ${num_slots}\ninitial_global_assignments:\n${rows.join("")}layer_updates_per_iter: ${layer_updates_per_iter}\n`;
 }

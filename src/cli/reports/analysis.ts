@@ -6,7 +6,7 @@ import { pause } from "../interruption.ts";
 import { bestReplica, type ReplicaProposal } from "./best_replica.ts";
 import type { Layer } from "./layer_solvers.ts";
 import { loadsOf } from "./load_history.ts";
-import { type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
+import { deadGpus, type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
 import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
 
 /** A share of steps, or a multiple of the mean, for one GPU or expert. */
@@ -97,7 +97,7 @@ export async function analyze(
     experts: logicalExperts,
     gpus,
     redundant: replicasOf(placements),
-    dead: [...Array(gpus).keys()].filter((g) => active?.[g] === 0),
+    dead: deadGpus(gpus, active),
     tokens,
     dropped,
     measuredSteps,
@@ -126,8 +126,9 @@ async function analyzeLayer(
   const zeros = () => new Array<number>(gpus).fill(0);
   const [gpuLoad, price, inBottleneck] = [ofSplits(zeros), zeros(), zeros()];
   const imbalances: Record<SplitName, number>[] = [];
+  const splitAt = splitOf(layer, solution);
   for (let lp = 0; lp < batches; lp++) {
-    const split = splitOf(layer, solution, lp);
+    const split = splitAt(lp);
     imbalances.push(split.imbalance);
     for (const g of solution.bottleneck[lp]) inBottleneck[g]++;
     for (let g = 0; g < gpus; g++) {

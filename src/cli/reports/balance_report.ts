@@ -140,7 +140,8 @@ function nothing(): Outcomes {
 }
 
 function outcomesOf(layer: Layer, solution: ReplicaSolution): Outcomes {
-  const imbalances = Array.from({ length: solution.batch }, (_, lp) => splitOf(layer, solution, lp).imbalance);
+  const splitAt = splitOf(layer, solution);
+  const imbalances = Array.from({ length: solution.batch }, (_, lp) => splitAt(lp).imbalance);
   return {
     imbalance: ofSplits((name) => imbalances.map((imbalance) => imbalance[name])),
     optimal: solution.status.filter((verdict) => verdict === "optimal").length,

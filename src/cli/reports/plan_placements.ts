@@ -18,8 +18,6 @@ export type PlanOptions = Pick<OptimizeOptions, "sharedTopology"> &
     moeLayers: readonly number[];
     /** GPUs that died. */
     dead: readonly number[];
-    /** [gpus] the same: 1 where a GPU is alive; all are, if undefined. */
-    active: Uint8Array | undefined;
     /** On `gpus`, or on fewer: then the others are new. */
     inForce?: Placement[];
     /** The most slots of a layer that may hold another expert than in force. */

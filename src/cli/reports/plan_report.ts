@@ -6,6 +6,7 @@ import type { Objective } from "../../planner/objective.ts";
 import type { OptimizedPlacements } from "../../planner/optimized.ts";
 import { requireSlotForEach } from "../../planner/repair.ts";
 import type { LoadHistory } from "../files/load_file.ts";
+import { activeOf } from "../gpu_list.ts";
 import { pause } from "../interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
 import { eplbPlacements, loadsOf, meanLoads, ofSteps, tokenSteps } from "./load_history.ts";
@@ -64,7 +65,8 @@ export async function plan(
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
-  const { gpus, redundant, nodes, objective, dead, active, inForce } = options;
+  const { gpus, redundant, nodes, objective, dead, inForce } = options;
+  const active = activeOf(dead, gpus);
   const { withTokens, dropped } = tokenSteps(history);
   const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
   const eplb = eplbAmongLiving(meanLoads(history, fitted), options);
@@ -123,7 +125,8 @@ async function measure(
     const solver = await createSolver(placement, { active });
     const solution = await solver.solve(layer, { tokens, signal });
     solver.destroy();
-    imbalances.push(steps[index].map((_, lp) => splitOf(layer, solution, lp).imbalance));
+    const splitAt = splitOf(layer, solution);
+    imbalances.push(steps[index].map((_, lp) => splitAt(lp).imbalance));
   }
   const summary = (values: Record<SplitName, number>[]) =>
     ofSplits((name) => summarise(values.map((imbalance) => imbalance[name])));

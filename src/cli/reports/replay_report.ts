@@ -5,6 +5,7 @@ import type { SolverOptions } from "../../lp/solver_options.ts";
 import type { TopkHistory } from "../files/topk_file.ts";
 import { pause } from "../interruption.ts";
 import {
+  deadGpus,
   type Imbalance,
   inOrder,
   livingGpus,
@@ -81,7 +82,7 @@ export async function replay(
   const [{ gpus, logicalExperts: experts }] = placements;
   return {
     ...{ source, placedBy, gpus, experts, redundant: replicasOf(placements) },
-    dead: [...Array(gpus).keys()].filter((g) => active?.[g] === 0),
+    dead: deadGpus(gpus, active),
     ...{ layers, topK, dropped, replayedSteps: steps },
     ...tally.sums(),
     ms: { median: ms[Math.floor(ms.length / 2)], p95: ms[Math.round(0.95 * (ms.length - 1))] },

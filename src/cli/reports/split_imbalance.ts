@@ -28,29 +28,32 @@ export interface Split {
 }
 
 /**
- * GPU loads and imbalance of LP `lp` of a layer under the three ways.
+ * GPU loads and imbalance of each LP of a layer under the three ways.
  *
  * All three are counted alike, so that the even split is never below the LP's: in whole tokens where the LP was solved in these (equal parts
  * to within a token, the balancer's even split), in fractions otherwise. The experts in order lie elsewhere, and may do better.
  */
-export function splitOf({ placement, expertLoad, active }: Layer, solution: ReplicaSolution, lp: number): Split {
+export function splitOf({ placement, expertLoad, active }: Layer, solution: ReplicaSolution): (lp: number) => Split {
   const { gpus, logicalExperts, gpuOf } = placement;
   const slots = livingSlots(placement, active);
-  const loads = expertLoad.slice(lp * logicalExperts, (lp + 1) * logicalExperts);
-  for (const e of solution.lost) loads[e] = 0;
-  const even = new Float64Array(gpus);
-  const quota = solution.tokens === "integer" ? evenQuota(slots, loads) : evenShares(slots, loads);
-  for (const [slot, tokens] of quota.entries()) even[gpuOf[slot]] += tokens;
-  const originals = inOrder(loads, gpus, active);
-  const mean = originals.reduce((a, b) => a + b) / livingGpus(gpus, active).length;
-  return {
-    gpuLoad: { originals, even, solved: solution.gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
-    imbalance: {
-      originals: ratio(Math.max(...originals), mean),
-      even: ratio(Math.max(...even), mean),
-      solved: ratio(solution.maxLoad[lp], mean),
-    },
-    mean,
+  const living = livingGpus(gpus, active).length;
+  return (lp) => {
+    const loads = expertLoad.slice(lp * logicalExperts, (lp + 1) * logicalExperts);
+    for (const e of solution.lost) loads[e] = 0;
+    const even = new Float64Array(gpus);
+    const quota = solution.tokens === "integer" ? evenQuota(slots, loads) : evenShares(slots, loads);
+    for (const [slot, tokens] of quota.entries()) even[gpuOf[slot]] += tokens;
+    const originals = inOrder(loads, gpus, active);
+    const mean = originals.reduce((a, b) => a + b) / living;
+    return {
+      gpuLoad: { originals, even, solved: solution.gpuLoad.slice(lp * gpus, (lp + 1) * gpus) },
+      imbalance: {
+        originals: ratio(Math.max(...originals), mean),
+        even: ratio(Math.max(...even), mean),
+        solved: ratio(solution.maxLoad[lp], mean),
+      },
+      mean,
+    };
   };
 }
 
@@ -64,6 +67,10 @@ export function inOrder(loads: ArrayLike<number>, gpus: number, active: Uint8Arr
 
 export function livingGpus(gpus: number, active: Uint8Array | undefined): number[] {
   return [...Array(gpus).keys()].filter((g) => active?.[g] !== 0);
+}
+
+export function deadGpus(gpus: number, active: Uint8Array | undefined): number[] {
+  return [...Array(gpus).keys()].filter((g) => active?.[g] === 0);
 }
 
 /** Imbalance; 1 where nothing is served, as nothing to do is done at once. */

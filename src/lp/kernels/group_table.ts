@@ -1,7 +1,7 @@
 import { starts } from "../elimination.ts";
 import { type GroupForm, groupForm } from "../group_form.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
-import { IDLE_SLOT, roundUp, SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
+import { IDLE_SLOT, pacesOf, roundUp, SLOWEST_PACE, type TopologyTable } from "./topology_table.ts";
 
 /** Topologies as the `group` kernel reads them. */
 export interface GroupTable extends TopologyTable {
@@ -138,12 +138,11 @@ function rowParts(topology: Topology, form: GroupForm, lists: Lists): Part[] {
   const { places, rows } = form;
   const place = new Array<number>(gpus).fill(FIXED_GPU);
   for (let k = 0; k < places; k++) if (rows[k] >= 0) place[label[rows[k]]] = k;
-  const slowest = speed.reduce((a, b) => Math.min(a, b));
-  const paceOf = (g: number) => (g < 0 ? SLOWEST_PACE : Math.max(1, Math.round((SLOWEST_PACE * slowest) / speed[g])));
+  const paces = pacesOf(speed);
   return [
     { room: gpus + 1, words: rows.map((g) => (g < 0 ? 0 : label[g])) },
     { room: gpus + 1, words: [...new Uint32Array(Float32Array.from(form.speed).buffer)] },
-    { room: gpus + 1, words: rows.map(paceOf) },
+    { room: gpus + 1, words: rows.map((g) => (g < 0 ? SLOWEST_PACE : paces[g])) },
     lists.part(gpus + 2, singleExperts(topology, form)),
     { room: gpus, words: place },
   ];

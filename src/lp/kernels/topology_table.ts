@@ -4,6 +4,12 @@ import type { TableSizes } from "./variant.ts";
 /** Speeds become integers in the kernel: the time of one token, at most this (a u32 that leaves long division a spare bit). */
 export const SLOWEST_PACE = 2 ** 31 - 1;
 
+/** The pace of each GPU: SLOWEST_PACE for the slowest, in proportion for the others. */
+export function pacesOf(speed: ArrayLike<number>): number[] {
+  const slowest = Math.min(...Array.from(speed));
+  return Array.from(speed, (v) => Math.max(1, Math.round((SLOWEST_PACE * slowest) / v)));
+}
+
 /** Parts of a record in order, as the constants AT_... of lane.wgsl place them. */
 function parts({ experts, slots }: Topology, maxGpus: number, maxReplicas: number) {
   const maxExperts = maxReplicas / 2;
@@ -85,14 +91,14 @@ function writeRecord(topology: Topology, at: Record<Part, number>, maxReplicas: 
   const put = (part: Part, i: number, value: number) => {
     record[at[part] + i] = value;
   };
-  const slowest = speed.reduce((a, b) => Math.min(a, b));
+  const paces = pacesOf(speed);
   const mean = speed.reduce((a, b) => a + b) / gpus;
   const bits = new Uint32Array(Float32Array.from(speed, (v) => v / mean).buffer);
   put("gpus", 0, gpus);
   for (let g = 0; g < gpus; g++) {
     put("label", g, topology.label[g]);
     put("speed", g, bits[g]);
-    put("pace", g, Math.max(1, Math.round((SLOWEST_PACE * slowest) / speed[g])));
+    put("pace", g, paces[g]);
   }
 
   // Replicas with a choice are renumbered without the others.

@@ -27,7 +27,7 @@ async function split({ placement, loads }: Drawn, tokens: "integer" | "fractiona
   const solver = await createSolver(placement, { backend: "cpu" });
   const layer = { placement, expertLoad: Float64Array.from(loads) };
   const solution = await solver.solve(layer, { tokens });
-  return splitOf(layer, solution, 0);
+  return splitOf(layer, solution)(0);
 }
 
 /** Every expert has a slot where "experts in order" would put it: then that is one of the splits that the LP chooses from. */
