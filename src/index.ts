@@ -52,10 +52,19 @@ export type {
   Speed,
   TokenMode,
 } from "./lp/problem.ts";
-export type { BackendName, EdgeSolution, ReplicaSolution, Solution, Survivors } from "./lp/solution.ts";
+export type {
+  BackendName,
+  EdgeSolution,
+  ReplicaSolution,
+  Solution,
+  Survivors,
+  TimedSolution,
+} from "./lp/solution.ts";
 export { solveLoadBalanceLP } from "./lp/solve.ts";
 export { createSolver, type Solver, type SolverBuffers } from "./lp/solver.ts";
 export type { SolveOptions, SolverOptions } from "./lp/solver_options.ts";
+export type { Costed, CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_cost.ts";
+export type { TimeAnswer, TimeProof } from "./lp/time/judge_time.ts";
 export type { Active, Activity } from "./placement/active.ts";
 export type { PlacementFiles, PlacementFormat, PlacementMaps } from "./placement/conventions.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";

@@ -1,9 +1,8 @@
 /** What `measureImbalance` takes, and the checks of it. */
 
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
-import { flat, type Rows } from "../common/numbers.ts";
+import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
-import { MAX_TOKENS } from "../lp/problem.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import { ofLayer, widestReplica } from "../placement/per_layer.ts";

@@ -1,8 +1,7 @@
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
-import { flat, type Rows } from "../common/numbers.ts";
+import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { toTopology } from "../lp/forms.ts";
-import { MAX_TOKENS } from "../lp/problem.ts";
 import { type backends, checkBackend } from "../lp/solver_options.ts";
 import type { Topology } from "../lp/topology.ts";
 import { checkActive } from "../placement/active.ts";

@@ -3,6 +3,9 @@ import { ArgumentError, ShapeError } from "./errors.ts";
 /** A row of numbers as users bring it: a TypedArray (not of bigints) or a plain array. Read, never written or kept. */
 export type Numbers = ArrayLike<number>;
 
+/** Whole tokens are counted in i32: the loads of one LP may add up to this much. */
+export const MAX_TOKENS = 2 ** 31 - 1;
+
 /** Rows of numbers: in one array in row-major order, or an array of rows, or of arrays of rows where there are more axes. */
 export type Rows = Numbers | readonly Rows[];
 

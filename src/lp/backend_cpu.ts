@@ -2,6 +2,7 @@ import type { Pauses } from "../common/pauses.ts";
 import { exactSolver } from "./exact.ts";
 import type { Loads } from "./problem.ts";
 import { type RawSolution, writeQuotas } from "./solution.ts";
+import { TimeSolver } from "./time/time_solver.ts";
 import type { Topology } from "./topology.ts";
 
 export interface CpuBackend {
@@ -20,14 +21,24 @@ export interface CpuBackend {
   solveOne(loads: Loads, lp: number, raw: RawSolution): void;
 }
 
-/** The exact solver, LP by LP. */
+/** The exact solver, LP by LP; or, where there is a cost, the one of time. */
 export function cpuBackend(topology: Topology): CpuBackend {
-  const { gpus, slots, replicaGpu } = topology;
+  const { gpus, slots, experts, replicaGpu, cost } = topology;
   const exact = exactSolver(topology);
+  const timely = cost && new TimeSolver(topology, cost);
   const x = new Float64Array(replicaGpu.length);
 
+  function solveTimely(solver: TimeSolver, { expertLoad, baseLoad }: Loads, lp: number, raw: RawSolution): void {
+    const load = expertLoad.subarray(lp * experts, (lp + 1) * experts);
+    const base = baseLoad?.subarray(lp * gpus, (lp + 1) * gpus);
+    const { paths, steps } = solver.solve(load, base, x, raw.member.subarray(lp * gpus, (lp + 1) * gpus));
+    raw.moves[lp] = paths;
+    raw.iterations[lp] = steps;
+  }
+
   function solveOne(loads: Loads, lp: number, raw: RawSolution): void {
-    raw.moves[lp] = exact.solve(loads, lp, x, raw.member.subarray(lp * gpus, (lp + 1) * gpus));
+    if (timely) solveTimely(timely, loads, lp, raw);
+    else raw.moves[lp] = exact.solve(loads, lp, x, raw.member.subarray(lp * gpus, (lp + 1) * gpus));
     writeQuotas(topology, loads.tokens, x, raw.quota.subarray(lp * slots, (lp + 1) * slots));
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Active } from "../placement/active.ts";
 import { Placement } from "../placement/placement.ts";
+import { certifyTime, type TimedClaims } from "./certify_time.ts";
 import { reader, requireSolution } from "./check_solution.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
@@ -20,9 +21,13 @@ export interface Certificate {
   loadsTrue: boolean;
   /** The bottleneck set, of living GPUs, proves lowerBound, and price is the dual that belongs to it: 1 / speed(S) on S, 0 elsewhere. */
   boundValid: boolean;
+  /** With a cost: time and maxTime are what the quotas give. */
+  timeTrue?: boolean;
+  /** With a cost: the bottleneck set proves timeBound, as timeProof says. */
+  timeBoundValid?: boolean;
   /** (maxLoad - lowerBound) / maxLoad, recomputed. */
   gap: number;
-  /** "optimal" and "gap" as in solution.status; "invalid" where a claim does not hold, be it the status. */
+  /** "optimal" and "gap" as in solution.status, which with a cost speaks of time; "invalid" where a claim does not hold, be it the status. */
   verdict: "optimal" | "gap" | "invalid";
   /** verdict is not "invalid". */
   valid: boolean;
@@ -38,6 +43,8 @@ interface Claims {
   alive: boolean[];
   /** inside(S) for a set of GPUs. */
   inside(member: readonly boolean[]): number;
+  /** Where there is a cost, what its times are to be checked against. */
+  timed?: (member: readonly boolean[]) => TimedClaims;
 }
 
 /** Fractions: sums of f64 carry rounding errors of this order, relative to the loads involved. */
@@ -76,7 +83,7 @@ function certificateOf(
   solution: ReplicaSolution | EdgeSolution,
   lp: number,
 ): Certificate {
-  const { conserved, withinCapacity, load, alive, inside } = claims;
+  const { conserved, withinCapacity, load, alive, inside, timed } = claims;
   const gpus = speed.length;
   const whole = solution.tokens === "integer";
   const maxLoad = solution.maxLoad[lp];
@@ -112,10 +119,16 @@ function certificateOf(
   }
 
   const gap = maxLoad === lowerBound ? 0 : (maxLoad - lowerBound) / Math.max(Math.abs(maxLoad), Math.abs(lowerBound));
-  const closed = gap <= (whole ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap";
-  const claimed = gap >= 0 && solution.gap[lp] === gap && solution.status[lp] === closed;
-  const valid = conserved && withinCapacity && loadsTrue && boundValid && claimed;
-  return { conserved, withinCapacity, loadsTrue, boundValid, gap, verdict: valid ? closed : "invalid", valid };
+  const time = timed && certifyTime(timed(member), solution as ReplicaSolution, lp);
+  const closed = time?.closed ?? (gap <= (whole ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap");
+  const claimed = gap >= 0 && solution.gap[lp] === gap && solution.status[lp] === closed && (time?.claimed ?? true);
+  const timeProven = !time || (time.timeTrue && time.timeBoundValid);
+  const valid = conserved && withinCapacity && loadsTrue && boundValid && timeProven && claimed;
+  return {
+    ...{ conserved, withinCapacity, loadsTrue, boundValid },
+    ...(time && { timeTrue: time.timeTrue, timeBoundValid: time.timeBoundValid }),
+    ...{ gap, verdict: valid ? closed : "invalid", valid },
+  };
 }
 
 /** The largest k with k / v < t; of claims beyond all loads only the order of magnitude, for counting by 1 ends at 2^53. */
@@ -128,7 +141,7 @@ function wholeTokensBefore(t: number, v: number): number {
 }
 
 function replicaClaims(
-  { placement, expertLoad, baseLoad, active }: ReplicaProblem & { placement: Placement },
+  { placement, expertLoad, baseLoad, active, speed, cost }: ReplicaProblem & { placement: Placement },
   solution: ReplicaSolution,
   lp: number,
 ): Claims {
@@ -137,7 +150,8 @@ function replicaClaims(
   const loadOf = reader(expertLoad, logicalExperts);
   const baseOf = baseLoad === undefined ? () => 0 : reader(baseLoad, gpus);
   const w = Array.from({ length: logicalExperts }, (_, e) => loadOf(lp, e));
-  const b = Array.from({ length: gpus }, (_, g) => (alive[g] ? baseOf(lp, g) : 0));
+  const given = Array.from({ length: gpus }, (_, g) => (alive[g] ? baseOf(lp, g) : 0));
+  const b = cost ? new Array<number>(gpus).fill(0) : given; // with a cost base loads are times
   const load = Float64Array.from(b);
   const lives = new Array<boolean>(logicalExperts).fill(false);
   const served = new Float64Array(logicalExperts);
@@ -162,17 +176,26 @@ function replicaClaims(
     solution.lost.length === lost.length &&
     lost.every((e, i) => solution.lost[i] === e) &&
     Math.abs(solution.unserved[lp] - unserved) <= slack * unserved;
-  const inside = (member: readonly boolean[]) => {
+  const living = [...gpuOf.keys()].filter((p) => physicalToLogical[p] >= 0 && alive[gpuOf[p]]);
+  const confinedTo = (member: readonly boolean[]) => {
     const confined = [...lives];
-    for (let p = 0; p < physicalExperts; p++) {
-      if (alive[gpuOf[p]] && !member[gpuOf[p]]) confined[physicalToLogical[p]] = false;
-    }
+    for (const p of living) if (!member[gpuOf[p]]) confined[physicalToLogical[p]] = false;
+    return [...confined.keys()].filter((e) => confined[e]);
+  };
+  const inside = (member: readonly boolean[]) => {
     let sum = 0;
     for (let g = 0; g < gpus; g++) if (member[g]) sum += b[g];
-    for (let e = 0; e < logicalExperts; e++) if (confined[e]) sum += w[e];
+    for (const e of confinedTo(member)) sum += w[e];
     return sum;
   };
-  return { conserved, withinCapacity, load, alive, inside };
+  if (!cost) return { conserved, withinCapacity, load, alive, inside };
+  const timed = (member: readonly boolean[]): TimedClaims => ({
+    ...{ cost, alive, member, base: given, tokens: w, inside: confinedTo(member) },
+    speed: given.map((_, g) => speed?.[g] ?? 1),
+    copies: w.map((_, e) => living.filter((p) => physicalToLogical[p] === e).length),
+    slots: living.map((p) => ({ gpu: gpuOf[p], tokens: solution.quota[lp * physicalExperts + p] })),
+  });
+  return { conserved, withinCapacity, load, alive, inside, timed };
 }
 
 function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solution: EdgeSolution, lp: number): Claims {

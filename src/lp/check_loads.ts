@@ -1,8 +1,8 @@
 /** Checks of loads that both forms share, before anything is computed. */
 import { LoadError } from "../common/errors.ts";
-import type { Flat, Numbers, Rows } from "../common/numbers.ts";
+import { type Flat, MAX_TOKENS, type Numbers, type Rows } from "../common/numbers.ts";
 import type { Pauses } from "../common/pauses.ts";
-import { type Loads, MAX_TOKENS, type TokenMode } from "./problem.ts";
+import type { Loads, TokenMode } from "./problem.ts";
 import type { Topology } from "./topology.ts";
 
 /** Fractions: even the slowest GPU serves this much in a time that f64 can hold. */
@@ -19,14 +19,14 @@ export function copyOf({ values, path }: Flat, given: Rows): Flat {
 export const FINITE = -Number.MAX_VALUE;
 
 /**
- * Checks values one by one; returns whether all of them are integers, as they must be where that is the mode.
+ * Checks values one by one; returns whether all of them are integers, as they must be where there is a reason.
  *
  * @param perGpu  Where values are [B, G]: whose dead GPUs may have any.
  */
 export async function checkValues(
   { values, path }: Flat,
   least: number,
-  mode: TokenMode | undefined,
+  because: string | undefined,
   pauses: Pauses,
   perGpu?: Topology,
 ): Promise<boolean> {
@@ -40,8 +40,8 @@ export async function checkValues(
         throw new LoadError(path(i), least === 0 ? "a finite number >= 0" : "a finite number", value);
       }
       if (!whole || Number.isInteger(value)) continue;
-      if (mode === "integer") {
-        throw new LoadError(path(i), `an integer, because tokens is "integer"`, value);
+      if (because !== undefined) {
+        throw new LoadError(path(i), `an integer, because ${because}`, value);
       }
       whole = false;
     }
@@ -49,13 +49,16 @@ export async function checkValues(
   return whole;
 }
 
+/** Why loads must be integers, if they must. */
+export const whyWhole = (mode: TokenMode | undefined) => (mode === "integer" ? `tokens is "integer"` : undefined);
+
 function deadGpus({ allGpus, label }: Topology): Uint8Array {
   const dead = new Uint8Array(allGpus).fill(1);
   for (const g of label) dead[g] = 0;
   return dead;
 }
 
-/** Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode. */
+/** Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode; base loads that are times stay f64. */
 export async function ofMode(
   topology: Topology,
   argument: string,
@@ -65,19 +68,30 @@ export async function ofMode(
   baseLoad: Numbers | undefined,
   pauses: Pauses,
 ): Promise<Loads> {
-  const { experts, gpus } = topology;
+  const { experts, gpus, cost } = topology;
   const limit = tokens === "integer" ? MAX_TOKENS : MAX_TOTAL;
   const array = tokens === "integer" ? Int32Array : Float64Array;
-  const typed = (values: Numbers) => (values instanceof array ? values : new array(values.length));
-  const loads = { batch, tokens, expertLoad: typed(expertLoad), baseLoad: baseLoad && typed(baseLoad) };
+  const typed = (values: Numbers, type: typeof Int32Array | typeof Float64Array) =>
+    values instanceof type ? values : new type(values.length);
+  const loads = {
+    batch,
+    tokens,
+    expertLoad: typed(expertLoad, array),
+    baseLoad: baseLoad && typed(baseLoad, cost ? Float64Array : array),
+  };
   await pauses.inPieces(batch, experts + gpus, (first, end) => {
     for (let p = first; p < end; p++) {
       let total = 0;
+      let base = 0;
       for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
-      if (baseLoad) for (let g = 0; g < gpus; g++) total += Math.abs(baseLoad[p * gpus + g]);
+      if (baseLoad) for (let g = 0; g < gpus; g++) base += Math.abs(baseLoad[p * gpus + g]);
+      if (!cost) total += base;
+      else if (!(base <= MAX_TOTAL)) {
+        throw new LoadError("baseLoad", `a total of at most ${MAX_TOTAL} in LP ${p}, by magnitude`, base);
+      }
       if (!(total <= limit)) {
         const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
-        const expected = `a total of at most ${limit} in LP ${p}, base loads included by magnitude`;
+        const expected = `a total of at most ${limit} in LP ${p}${cost ? "" : ", base loads included by magnitude"}`;
         throw new LoadError(argument, expected, total, remedy);
       }
     }

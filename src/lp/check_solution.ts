@@ -1,10 +1,18 @@
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
 import type { Numbers, Rows } from "../common/numbers.ts";
 import { requireObject } from "../common/objects.ts";
-import { checkActive, refuseActive } from "../placement/active.ts";
+import { checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement } from "../placement/placement.ts";
-import { isEdgeForm, type LoadBalanceProblem, problemFields, tokenModes } from "./problem.ts";
+import {
+  isEdgeForm,
+  type LoadBalanceProblem,
+  problemFields,
+  type ReplicaProblem,
+  refuseInEdges,
+  tokenModes,
+} from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
+import { checkCost } from "./time/expert_cost.ts";
 
 /** What a problem is of, in numbers. */
 interface Sizes {
@@ -37,6 +45,7 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
   for (const one of ["gpuLoad", "price"] as const) {
     requireLength(`solution.${one}`, solution[one], `B * gpus = ${batch} * ${gpus}`, batch * gpus);
   }
+  if ((problem as ReplicaProblem).cost !== undefined) requireTimes(answer, batch, gpus);
   if (name === "quota") {
     requireList("solution.lost", answer.lost, "experts");
     requireLength("solution.unserved", answer.unserved, "B", batch);
@@ -50,9 +59,19 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
   return sizes;
 }
 
+function requireTimes(answer: Partial<ReplicaSolution>, batch: number, gpus: number): void {
+  const remedy = "Was it solved with the cost?";
+  if (answer.time === undefined)
+    throw new ArgumentError("solution.time", "times, since the problem has a cost", undefined, remedy);
+  requireLength("solution.time", answer.time, `B * gpus = ${batch} * ${gpus}`, batch * gpus);
+  for (const one of ["maxTime", "timeBound", "timeGap", "timeProof"] as const) {
+    requireLength(`solution.${one}`, answer[one], "B", batch);
+  }
+}
+
 function sizesOf(problem: LoadBalanceProblem): Sizes {
   if (isEdgeForm<unknown, { edges: unknown }>(problem)) {
-    refuseActive(problem);
+    refuseInEdges(problem);
     requireObject("problem", problem, problemFields.edge);
     const { gpus, edges, load, capacity, speed } = problem;
     if (!Number.isInteger(gpus) || gpus < 1) throw new ArgumentError("problem.gpus", "an integer >= 1", gpus);
@@ -67,7 +86,7 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
     return { batch, gpus, served: edges.length };
   }
   requireObject("problem", problem, problemFields.replica);
-  const { placement, expertLoad, baseLoad, speed, active } = problem;
+  const { placement, expertLoad, baseLoad, speed, active, cost } = problem;
   if (!isPlacementLike(placement)) {
     throw new ArgumentError("problem.placement", "a Placement, or the fields of a graph instead", placement);
   }
@@ -78,6 +97,7 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
     requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch, alive);
   }
   requireSpeed(speed, gpus);
+  if (cost !== undefined) checkCost(cost, "problem.cost");
   return { batch, gpus, served: physicalExperts };
 }
 

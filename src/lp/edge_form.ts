@@ -2,10 +2,17 @@ import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
 import { flat, type Numbers } from "../common/numbers.ts";
 import { requireObject } from "../common/objects.ts";
 import type { Pauses } from "../common/pauses.ts";
-import { refuseActive } from "../placement/active.ts";
-import { checkValues, copyOf, ofMode } from "./check_loads.ts";
+import { checkValues, copyOf, ofMode, whyWhole } from "./check_loads.ts";
 import type { Form } from "./form.ts";
-import { checkSpeed, type EdgeLoads, type Graph, type Loads, problemFields, type TokenMode } from "./problem.ts";
+import {
+  checkSpeed,
+  type EdgeLoads,
+  type Graph,
+  type Loads,
+  problemFields,
+  refuseInEdges,
+  type TokenMode,
+} from "./problem.ts";
 import type { EdgeAnswer } from "./solution.ts";
 import { type Topology, topologyOfEdges } from "./topology.ts";
 
@@ -20,7 +27,7 @@ const MAX_GPUS = 2 ** 16;
  * @throws {ArgumentError | PlacementError | ShapeError} The graph or a speed is not as it should be.
  */
 export function edgeForm(graph: Graph, speed?: Numbers): EdgeForm {
-  refuseActive(graph);
+  refuseInEdges(graph);
   requireObject("graph", graph, problemFields.edge);
   requireGraph(graph);
   const { gpus, edges } = graph;
@@ -71,8 +78,8 @@ async function checkEdgeLoads(
   }
   const checkedLoad = copyOf(flatLoad, given.load);
   const checkedCapacity = copyOf(flatCapacity, given.capacity);
-  const wholeLoads = await checkValues(checkedLoad, 0, mode, pauses);
-  const whole = (await checkValues(checkedCapacity, 0, mode, pauses)) && wholeLoads;
+  const wholeLoads = await checkValues(checkedLoad, 0, whyWhole(mode), pauses);
+  const whole = (await checkValues(checkedCapacity, 0, whyWhole(mode), pauses)) && wholeLoads;
   const [load, capacity] = [checkedLoad.values, checkedCapacity.values];
   const tokens = mode ?? (whole ? "integer" : "fractional");
   const baseLoad = new Float64Array(load.length);

@@ -29,7 +29,7 @@ export function exactSolver(topology: Topology): ExactSolver {
 
   function solve(loads: Loads, lp: number, x: Float64Array, member: Uint8Array): number {
     flow.begin(loads, lp, x);
-    const bound = new Bound(topology, loads, lp, flow.cap, member);
+    const bound = new LoadBound(topology, loads, lp, flow.cap, member);
     bound.raise(flow.visited.fill(1));
     flow.visited.fill(0)[flow.hottest()] = 1; // {g} needs load[g] / v_g: only the worst of these cuts can be the best
     bound.raise(flow.visited);
@@ -43,8 +43,14 @@ export function exactSolver(topology: Topology): ExactSolver {
   return { solve };
 }
 
+/** The best cut so far. */
+export interface Bound {
+  /** Whether S proves more than the best cut so far: then it takes its place, and the flow's caps are what it lets every GPU hold. */
+  raise(S: Uint8Array): boolean;
+}
+
 /** Routes an expert's tokens into the caps, raised where they have to be. Returns the number of augmenting paths. */
-function route(flow: Flow, bound: Bound, e: number, tokens: number): number {
+export function route(flow: Flow, bound: Bound, e: number, tokens: number): number {
   let left = tokens;
   let paths = 0;
   while (left > flow.eps) {
@@ -60,8 +66,8 @@ function route(flow: Flow, bound: Bound, e: number, tokens: number): number {
   return paths;
 }
 
-/** The best cut so far, and what it lets every GPU hold. */
-class Bound {
+/** By loads in proportion to tokens. */
+class LoadBound implements Bound {
   private t = -Infinity;
 
   constructor(
@@ -72,7 +78,6 @@ class Bound {
     private readonly member: Uint8Array,
   ) {}
 
-  /** Whether S proves more than `member` did: then it takes its place. */
   raise(S: Uint8Array): boolean {
     const { gpus, speed } = this.topology;
     const { tokens, expertLoad, baseLoad } = this.loads;
@@ -88,7 +93,7 @@ class Bound {
 }
 
 /** Tokens on replicas and GPUs, and the paths on which more can be routed into the caps. */
-class Flow {
+export class Flow {
   readonly cap: Float64Array;
   /** [G] of the last search. */
   readonly visited: Uint8Array;

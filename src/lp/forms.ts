@@ -2,7 +2,7 @@
 import { PlacementError } from "../common/errors.ts";
 import type { Numbers } from "../common/numbers.ts";
 import { requireObject } from "../common/objects.ts";
-import { type Active, type Activity, oneActive, refuseActive } from "../placement/active.ts";
+import { type Active, type Activity, oneActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, type PlacementLike } from "../placement/placement.ts";
 import { type EdgeForm, edgeForm } from "./edge_form.ts";
 import {
@@ -13,9 +13,11 @@ import {
   oneSpeed,
   problemFields,
   type ReplicaProblem,
+  refuseInEdges,
   type Speed,
 } from "./problem.ts";
 import { type ReplicaForm, replicaForm } from "./replica_form.ts";
+import { type Costed, type ExpertCost, oneCost } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
 
 export type AnyForm = EdgeForm | ReplicaForm;
@@ -25,34 +27,45 @@ type AnyProblem = PlacementLike | (Graph & Speed) | LoadBalanceProblem;
 /**
  * The form of a placement, a graph, or the problem on one, whose loads are not read.
  *
- * @param options  speed and active, where they are not part of the problem.
+ * @param options  speed, active and cost, where they are not part of the problem.
  * @throws {PlacementError | ArgumentError | ShapeError} The topology, a speed or `active` is not as it should be.
  */
-export function formOf(given: Graph & Speed, options: Speed & Activity): EdgeForm;
-export function formOf(given: PlacementLike | ReplicaProblem, options: Speed & Activity): ReplicaForm;
-export function formOf(given: AnyProblem, options: Speed & Activity): AnyForm;
-export function formOf(given: AnyProblem, options: Speed & Activity): AnyForm {
+export function formOf(given: Graph & Speed, options: Speed & Activity & Costed): EdgeForm;
+export function formOf(given: PlacementLike | ReplicaProblem, options: Speed & Activity & Costed): ReplicaForm;
+export function formOf(given: AnyProblem, options: Speed & Activity & Costed): AnyForm;
+export function formOf(given: AnyProblem, options: Speed & Activity & Costed): AnyForm {
   const whole = isReplicaProblem(given) ? given : undefined;
   if (whole) requireObject("problem", whole, problemFields.replica);
   const speed = oneSpeed((given as Speed | undefined)?.speed, options.speed);
   const active = oneActive(whole?.active, options.active);
+  const cost = oneCost(whole?.cost, options.cost);
   if (whole) {
     if (!isPlacementLike(whole.placement)) throw neither(whole.placement);
-    return replicaForm(Placement.of("problem.placement", whole.placement), speed, active);
+    return replicaForm(Placement.of("problem.placement", whole.placement), speed, active, cost);
   }
-  return formOn(given as PlacementLike | Graph, speed, active);
+  return formOn(given as PlacementLike | Graph, speed, active, cost);
 }
 
-function formOn(given: PlacementLike | Graph, speed: Numbers | undefined, active: Active | undefined): AnyForm {
-  if (isPlacementLike(given)) return replicaForm(Placement.of("placement", given), speed, active);
+function formOn(
+  given: PlacementLike | Graph,
+  speed: Numbers | undefined,
+  active: Active | undefined,
+  cost: ExpertCost | undefined,
+): AnyForm {
+  if (isPlacementLike(given)) return replicaForm(Placement.of("placement", given), speed, active, cost);
   if (!isEdgeForm<PlacementLike, Graph>(given)) throw neither(given);
-  refuseActive({ active });
+  refuseInEdges({ active, cost });
   return edgeForm(given, speed);
 }
 
 const neither = (given: unknown) => new PlacementError("placement", "a Placement, or a graph { gpus, edges }", given);
 
-/** Checks a placement or graph, its speeds and which GPUs are alive, and brings both forms to one. */
-export function toTopology(given: PlacementLike | Graph, speed: Numbers | undefined, active?: Active): Topology {
-  return formOn(given, speed, active).topology;
+/** Checks a placement or graph, its speeds, which GPUs are alive and what tokens cost, and brings both forms to one. */
+export function toTopology(
+  given: PlacementLike | Graph,
+  speed: Numbers | undefined,
+  active?: Active,
+  cost?: ExpertCost,
+): Topology {
+  return formOn(given, speed, active, cost).topology;
 }

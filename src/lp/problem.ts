@@ -1,8 +1,9 @@
 import { ArgumentError, ShapeError } from "../common/errors.ts";
 import { type Numbers, type Rows, requireNumbers } from "../common/numbers.ts";
 import type { FieldsOf } from "../common/objects.ts";
-import type { Activity } from "../placement/active.ts";
+import { type Activity, refuseActive } from "../placement/active.ts";
 import type { PlacementLike } from "../placement/placement.ts";
+import { type Costed, refuseCost } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
 
 /** Replica graph of the edge form: edge [i, j] lets GPU j take over tokens of an expert whose original sits on GPU i. */
@@ -24,7 +25,7 @@ export interface EdgeLoads {
 export interface ReplicaLoads {
   /** [B, E] tokens per logical expert, finite and >= 0. */
   expertLoad: Rows;
-  /** [B, gpus] what each GPU does besides, finite, of any sign; 0 by default. A fixed time a_g is the base load v_g a_g. */
+  /** [B, gpus] what each GPU does besides, finite, of any sign; 0 by default. A fixed time a_g is the base load v_g a_g. With a cost in its time. */
   baseLoad?: Rows;
 }
 
@@ -34,7 +35,7 @@ export interface Speed {
 }
 
 export type EdgeProblem = Graph & EdgeLoads & Speed;
-export type ReplicaProblem = { placement: PlacementLike } & ReplicaLoads & Speed & Activity;
+export type ReplicaProblem = { placement: PlacementLike } & ReplicaLoads & Speed & Activity & Costed;
 
 /** B load-balancing LPs on one topology, in either form. */
 export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
@@ -43,7 +44,7 @@ export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
 export const problemFields = {
   edge: { gpus: true, edges: true, load: true, capacity: true, speed: true } satisfies FieldsOf<EdgeProblem>,
   replica: {
-    ...{ placement: true, expertLoad: true, baseLoad: true, speed: true, active: true },
+    ...{ placement: true, expertLoad: true, baseLoad: true, speed: true, active: true, cost: true },
   } satisfies FieldsOf<ReplicaProblem>,
 };
 
@@ -51,7 +52,13 @@ export const tokenModes = ["integer", "fractional"] as const;
 /** Whole tokens, or the LP's own fractions. @useDeclaredType */
 export type TokenMode = (typeof tokenModes)[number];
 
-/** Checked loads in replica form. Int32Array for whole tokens, Float64Array for fractions. */
+/** Throws where a graph has what only the replica form can have. */
+export function refuseInEdges(graph: object): void {
+  refuseActive(graph);
+  refuseCost(graph);
+}
+
+/** Checked loads in replica form. Int32Array for whole tokens, Float64Array for fractions and times. */
 export interface Loads {
   readonly batch: number;
   readonly tokens: TokenMode;
@@ -61,8 +68,6 @@ export interface Loads {
   readonly baseLoad: Int32Array | Float64Array | undefined;
 }
 
-/** Whole tokens are counted in i32: the loads of one LP may add up to this much. */
-export const MAX_TOKENS = 2 ** 31 - 1;
 export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {
   return typeof form === "object" && form !== null && "edges" in form;
 }

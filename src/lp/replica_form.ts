@@ -3,18 +3,20 @@ import { flat, type Numbers } from "../common/numbers.ts";
 import type { Pauses } from "../common/pauses.ts";
 import { type Active, checkActive } from "../placement/active.ts";
 import type { Placement } from "../placement/placement.ts";
-import { checkValues, copyOf, FINITE, ofMode } from "./check_loads.ts";
+import { checkValues, copyOf, FINITE, ofMode, whyWhole } from "./check_loads.ts";
 import type { Form } from "./form.ts";
 import { checkSpeed, type Loads, problemFields, type ReplicaLoads, type TokenMode } from "./problem.ts";
 import { type ReplicaAnswer, survivorsOf } from "./solution.ts";
+import { checkCost, type ExpertCost } from "./time/expert_cost.ts";
 import { ofLiving, type Topology, topologyOfPlacement } from "./topology.ts";
 
 export type ReplicaForm = Form<ReplicaLoads, ReplicaAnswer> & { readonly name: "replica" };
 
-/** Experts with slots on GPUs.  @throws {ArgumentError | ShapeError} A speed or `active` is not as it should be. */
-export function replicaForm(placement: Placement, speed?: Numbers, active?: Active): ReplicaForm {
+/** Experts with slots on GPUs.  @throws {ArgumentError | ShapeError} A speed, `active` or a cost is not as it should be. */
+export function replicaForm(placement: Placement, speed?: Numbers, active?: Active, cost?: ExpertCost): ReplicaForm {
   const { gpus } = placement;
-  const topology = topologyOfPlacement(placement, checkSpeed(speed, gpus), checkActive(active, gpus));
+  const curve = cost === undefined ? undefined : checkCost(cost);
+  const topology = topologyOfPlacement(placement, checkSpeed(speed, gpus), checkActive(active, gpus), curve);
   return {
     name: "replica",
     of: placement,
@@ -40,15 +42,17 @@ async function checkReplicaLoads(
   const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus: allGpus });
   const expertLoad = copyOf(loads, given.expertLoad);
   const baseLoad = base && copyOf(base, given.baseLoad!);
-  let whole = await checkValues(expertLoad, 0, mode, pauses);
+  const { cost } = topology;
+  let whole = await checkValues(expertLoad, 0, cost ? "cost is of whole tokens" : whyWhole(mode), pauses);
   if (baseLoad) {
     const { length } = baseLoad.values;
     if (length !== batch * allGpus) {
       throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${allGpus} = ${batch * allGpus} values`, length);
     }
-    whole = (await checkValues(baseLoad, FINITE, mode, pauses, topology)) && whole;
+    const because = cost ? undefined : whyWhole(mode); // a time is any number
+    whole = (await checkValues(baseLoad, FINITE, because, pauses, topology)) && whole;
   }
-  const tokens = mode ?? (whole ? "integer" : "fractional");
+  const tokens = mode ?? (whole || cost ? "integer" : "fractional");
   const living = baseLoad && ofLiving(topology, baseLoad.values);
   return ofMode(topology, "expertLoad", tokens, batch, expertLoad.values, living, pauses);
 }

@@ -2,6 +2,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import { cutBound, insideLoad } from "./cut.ts";
 import type { Status } from "./kernels/proof.ts";
 import type { Loads, TokenMode } from "./problem.ts";
+import { noTimes, TIME_OPTIMAL, type TimeAnswer, TimeJudge } from "./time/judge_time.ts";
 import { NO_REPLICA, type Topology } from "./topology.ts";
 
 export type BackendName = "webgpu" | "cpu";
@@ -65,7 +66,10 @@ export interface ReplicaAnswer extends Survivors {
 
 export interface EdgeSolution extends Solution, EdgeAnswer {}
 
-export interface ReplicaSolution extends Solution, ReplicaAnswer {}
+export interface ReplicaSolution extends Solution, ReplicaAnswer, Partial<TimeAnswer> {}
+
+/** The answer where there is a cost. */
+export type TimedSolution = ReplicaSolution & TimeAnswer;
 
 /** What a backend computes; everything else is recomputed from it in f64. */
 export interface RawSolution {
@@ -131,19 +135,30 @@ export function survivorsOf({ experts, lost }: Topology, expertLoad: ArrayLike<n
 }
 
 /** The parts of a solution that follow from quotas and bottleneck sets alone. */
-export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck">;
+export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck"> &
+  Partial<TimeAnswer>;
 
-/** Recomputes loads, bound, gap and price of each LP from its quotas and bottleneck set: nothing a kernel says is taken on trust. */
-export function judge(
-  topology: Topology,
-  loads: Loads,
-  raw: RawSolution,
-): { judged: Judged; judgeOne(lp: number): Status } {
-  const { gpus, allGpus, label, experts, speed } = topology;
-  const judged = noneJudged(topology, loads.batch);
+export interface Judge {
+  judged: Judged;
+  judgeOne(lp: number): Status;
+  /** Whether the exact solver would do better: not where its answer to the general cost would be a gap, too. */
+  isOpen(lp: number): boolean;
+}
+
+/**
+ * Recomputes loads, bound, gap and price of each LP from its quotas and bottleneck set: nothing a kernel says is taken on trust. Where there is a cost,
+ * base loads are times: tokens and their bound are without them, and the status speaks of time.
+ */
+export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge {
+  const { gpus, allGpus, label, experts, speed, cost } = topology;
+  const loads = cost ? { ...given, baseLoad: undefined } : given;
+  const times = cost && noTimes(topology, loads.batch);
+  const judged: Judged = { ...noneJudged(topology, loads.batch), ...times };
+  const timeJudge = cost && new TimeJudge(topology, cost);
   const load = new Float64Array(gpus);
   const unserved = new Float64Array(experts);
   const allowed = loads.tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL;
+  const broken = new Uint8Array(loads.batch);
 
   function judgeOne(lp: number): Status {
     addLoads(topology, loads, raw, lp, load);
@@ -162,11 +177,24 @@ export function judge(
     for (let g = 0; g < gpus; g++) {
       judged.price[lp * allGpus + label[g]] = raw.member[lp * gpus + g] ? 1 / cut.speed : 0;
     }
-    const closed = gap <= allowed && cut.bottleneck.length > 0 && conserved(topology, loads, raw, lp, unserved);
-    judged.status[lp] = closed ? "optimal" : "gap";
+    if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
+    const closed = times ? times.timeGap[lp] <= TIME_OPTIMAL : gap <= allowed;
+    broken[lp] = cut.bottleneck.length > 0 && conserved(topology, loads, raw, lp, unserved) ? 0 : 1;
+    judged.status[lp] = closed && !broken[lp] ? "optimal" : "gap";
     return judged.status[lp];
   }
-  return { judged, judgeOne };
+  const exact = !cost || cost.tile !== undefined;
+  const isOpen = (lp: number) => judged.status[lp] === "gap" && (exact || broken[lp] === 1);
+  return { judged, judgeOne, isOpen };
+}
+
+function rowOf({ experts, gpus, slots }: Topology, { expertLoad, baseLoad }: Loads, raw: RawSolution, lp: number) {
+  return {
+    expertLoad: expertLoad.subarray(lp * experts, (lp + 1) * experts),
+    base: baseLoad?.subarray(lp * gpus, (lp + 1) * gpus),
+    quota: raw.quota.subarray(lp * slots, (lp + 1) * slots),
+    member: raw.member.subarray(lp * gpus, (lp + 1) * gpus),
+  };
 }
 
 function noneJudged({ allGpus }: Topology, batch: number): Judged {

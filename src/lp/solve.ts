@@ -1,6 +1,5 @@
 import { requireObject } from "../common/objects.ts";
 import { Pauses } from "../common/pauses.ts";
-import { refuseActive } from "../placement/active.ts";
 import type { Form } from "./form.ts";
 import { formOf } from "./forms.ts";
 import {
@@ -9,10 +8,12 @@ import {
   type LoadBalanceProblem,
   problemFields,
   type ReplicaProblem,
+  refuseInEdges,
 } from "./problem.ts";
-import type { EdgeSolution, ReplicaSolution, Solution } from "./solution.ts";
+import type { EdgeSolution, ReplicaSolution, Solution, TimedSolution } from "./solution.ts";
 import { solverOn } from "./solver.ts";
 import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields } from "./solver_options.ts";
+import type { Costed } from "./time/expert_cost.ts";
 
 /**
  * Spreads each expert's tokens over its replicas so that the most loaded GPU is done as early as possible, for B batches at once.
@@ -34,6 +35,14 @@ import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFi
  * @see DeepSeek, LPLB (2025); S. Mehrotra, SIAM J. Optim. 2(4), 1992.
  */
 export async function solveLoadBalanceLP(
+  problem: ReplicaProblem & Required<Costed>,
+  options?: SolverOptions & SolveOptions,
+): Promise<TimedSolution>;
+export async function solveLoadBalanceLP(
+  problem: ReplicaProblem,
+  options: SolverOptions & SolveOptions & Required<Costed>,
+): Promise<TimedSolution>;
+export async function solveLoadBalanceLP(
   problem: ReplicaProblem,
   options?: SolverOptions & SolveOptions,
 ): Promise<ReplicaSolution>;
@@ -51,7 +60,7 @@ export async function solveLoadBalanceLP(
 ): Promise<ReplicaSolution | EdgeSolution> {
   requireObject("options", options, { ...solverFields, ...solveFields });
   const edges = isEdgeForm<ReplicaProblem, EdgeProblem>(problem);
-  if (edges) refuseActive(problem);
+  if (edges) refuseInEdges(problem);
   requireObject("problem", problem, edges ? problemFields.edge : problemFields.replica);
   return edges
     ? solved(formOf(problem, options), problem, options)

@@ -20,6 +20,7 @@ import {
   judge,
   type ReplicaSolution,
   type Solution,
+  type TimedSolution,
 } from "./solution.ts";
 import {
   type Call,
@@ -31,6 +32,7 @@ import {
   solveFields,
   solverFields,
 } from "./solver_options.ts";
+import type { Costed } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
@@ -80,6 +82,14 @@ export interface Solver<L, S> {
  * @throws {DeviceError} backend is "webgpu" and there is no device.  @throws {KernelError} It is, and the device's compiler refuses a kernel.
  */
 export async function createSolver(
+  problem: ReplicaProblem & Required<Costed>,
+  options?: SolverOptions,
+): Promise<Solver<ReplicaLoads, TimedSolution>>;
+export async function createSolver(
+  placement: PlacementLike | ReplicaProblem,
+  options: SolverOptions & Required<Costed>,
+): Promise<Solver<ReplicaLoads, TimedSolution>>;
+export async function createSolver(
   placement: PlacementLike | ReplicaProblem,
   options?: SolverOptions,
 ): Promise<Solver<ReplicaLoads, ReplicaSolution>>;
@@ -126,6 +136,7 @@ export async function solverOn<L, A extends object>(
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
+  if (topology.cost) throw new DeviceError(`Time is balanced on the CPU: use backend "cpu" or "auto".`);
   const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
 }
@@ -207,7 +218,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     pauses.signal?.throwIfAborted();
     const { raw, backend, acquired, reason } = await this.solveRaw(loads, pauses);
     this.last = backend;
-    const { judged, judgeOne } = judge(this.topology, loads, raw);
+    const { judged, judgeOne, isOpen } = judge(this.topology, loads, raw);
     if (level) this.leveller ??= leveller(this.topology);
     const settle = (lp: number) => {
       if (level) this.leveller!.level(loads, lp, raw);
@@ -217,7 +228,8 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     const { slots, gpus } = this.topology;
     await pauses.inPieces(loads.batch, slots + gpus, (first, end) => {
       for (let lp = first; lp < end; lp++) {
-        if (settle(lp) === "optimal" || backend === "cpu") continue;
+        settle(lp);
+        if (backend === "cpu" || !isOpen(lp)) continue;
         this.cpu.solveOne(loads, lp, raw);
         settle(lp);
         finishedOnCpu++;

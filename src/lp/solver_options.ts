@@ -20,10 +20,11 @@ import {
   type TokenMode,
   tokenModes,
 } from "./problem.ts";
+import { type Costed, requireSameCost } from "./time/expert_cost.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
 
-export interface SolverOptions extends Speed, Activity {
+export interface SolverOptions extends Speed, Activity, Costed {
   /**
    * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
    * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
@@ -39,7 +40,7 @@ export interface SolverOptions extends Speed, Activity {
 }
 
 export const solverFields = {
-  ...{ speed: true, active: true, backend: true, device: true, adapter: true, kernel: true },
+  ...{ speed: true, active: true, cost: true, backend: true, device: true, adapter: true, kernel: true },
 } satisfies FieldsOf<SolverOptions>;
 
 export interface SolveOptions {
@@ -76,7 +77,7 @@ export function requireOwnTopology(
   given: Partial<LoadBalanceProblem>,
   { of: form, topology: own }: Pick<AnyForm, "of" | "topology">,
 ): void {
-  const { placement, gpus, edges, speed, active } = given as Partial<ReplicaProblem & EdgeProblem>;
+  const { placement, gpus, edges, speed, active, cost } = given as Partial<ReplicaProblem & EdgeProblem>;
   const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
   if (other !== undefined && other !== form) {
     const given = isPlacementLike(other) ? Placement.of("loads.placement", other) : other;
@@ -93,6 +94,7 @@ export function requireOwnTopology(
   if (alive && (alive.reduce((a, b) => a + b) !== own.gpus || own.label.some((g) => alive[g] === 0))) {
     throw new ArgumentError("loads.active", "none, or the GPUs that are active in the solver", "others");
   }
+  if (cost !== undefined) requireSameCost(cost, own.cost, "loads.cost", "the solver's");
   if (speed === undefined) return;
   // A dead GPU's is not known any more, and does not matter.
   if (speed.length !== own.allGpus || own.label.some((g, i) => speed[g] !== own.speed[i])) {
@@ -121,6 +123,12 @@ export async function checkCall<L, A>(
   }
   if (tokens !== undefined && !tokenModes.includes(tokens)) {
     throw new ArgumentError("tokens", `"integer" or "fractional"`, tokens);
+  }
+  if (topology.cost && tokens === "fractional") {
+    throw new ArgumentError("tokens", `"integer" with a cost`, tokens, "An expert's time is of whole tokens.");
+  }
+  if (topology.cost && level) {
+    throw new ArgumentError("level", "false with a cost", level, "Levelling moves tokens, whatever the time.");
   }
   const loads = await check(given, tokens, pauses);
   if (level && loads.tokens !== "integer") {

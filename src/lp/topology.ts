@@ -1,8 +1,9 @@
 import type { Placement } from "../placement/placement.ts";
+import type { Curve } from "./time/expert_cost.ts";
 
 /**
  * What every solver works on: experts, each with one or more replicas on distinct GPUs (the replica form of the problem).
- * Slots of one expert on the same GPU are one replica. Immutable and free of loads.
+ * Slots of one expert on the same GPU are one replica, unless there is a cost. Immutable and free of loads.
  *
  * It is made of the GPUs that are alive, numbered without gaps; dead ones, their slots and empty slots have no replica, so that no solver can
  * meet them. Who talks to the caller (base loads in; loads, prices, sets out) goes by `label`.
@@ -36,12 +37,17 @@ export interface Topology {
   readonly speed: Float64Array;
   /** Whether all speeds are the same. */
   readonly equalSpeeds: boolean;
+  /** Where time is balanced: what the tokens in a slot cost. Base loads are times then. */
+  readonly cost: Curve | undefined;
 }
 
 export const NO_REPLICA = -1;
 const NO_GPU = -1;
 
-/** @param active  [G] 1 where a GPU is alive; all are, if undefined. */
+/**
+ * @param active  [G] 1 where a GPU is alive; all are, if undefined.
+ * @param cost  Of tokens in a slot: then slots of one expert on the same GPU are replicas of their own.
+ */
 function withSlots(
   allGpus: number,
   slotExpert: Int32Array,
@@ -49,17 +55,19 @@ function withSlots(
   experts: number,
   speeds: Float64Array,
   active?: Uint8Array,
+  cost?: Curve,
 ): Topology {
   const slots = slotExpert.length;
   const label = Int32Array.from([...Array(allGpus).keys()].filter((g) => active?.[g] !== 0));
   const numberOf = new Int32Array(allGpus).fill(NO_GPU);
   for (const [g, all] of label.entries()) numberOf[all] = g;
   const slotGpu = Int32Array.from(slotExpert, (e, p) => (e < 0 ? NO_GPU : numberOf[gpuOf[p]]));
-  const replicasOf: Map<number, number>[] = Array.from({ length: experts }, () => new Map()); // gpu -> ordinal
+  const placeOf = (p: number) => (cost ? p : slotGpu[p]);
+  const replicasOf: Map<number, number>[] = Array.from({ length: experts }, () => new Map()); // place -> ordinal
   for (let p = 0; p < slots; p++) {
     if (slotGpu[p] === NO_GPU) continue;
     const known = replicasOf[slotExpert[p]];
-    if (!known.has(slotGpu[p])) known.set(slotGpu[p], known.size);
+    if (!known.has(placeOf(p))) known.set(placeOf(p), known.size);
   }
   const replicaStart = new Int32Array(experts + 1);
   for (let e = 0; e < experts; e++) replicaStart[e + 1] = replicaStart[e] + replicasOf[e].size;
@@ -71,7 +79,7 @@ function withSlots(
   for (let p = 0; p < slots; p++) {
     if (slotGpu[p] === NO_GPU) continue;
     const e = slotExpert[p];
-    const r = replicaStart[e] + replicasOf[e].get(slotGpu[p])!;
+    const r = replicaStart[e] + replicasOf[e].get(placeOf(p))!;
     replicaGpu[r] = slotGpu[p];
     slotReplica[p] = r;
     slotOrdinal[p] = replicaSlots[r]++;
@@ -82,13 +90,22 @@ function withSlots(
     lost: replicasOf.flatMap((on, e) => (on.size === 0 ? [e] : [])),
     ...{ slotExpert, slotReplica, slotOrdinal, replicaSlots, speed },
     equalSpeeds: speed.every((v) => v === speed[0]),
+    cost,
   };
 }
 
-/** @param active  [G] 1 where a GPU is alive; all are, if undefined. */
-export function topologyOfPlacement(placement: Placement, speed: Float64Array, active?: Uint8Array): Topology {
+/**
+ * @param active  [G] 1 where a GPU is alive; all are, if undefined.
+ * @param cost  What the tokens in a slot cost, where that is not in proportion to their number: then each slot is a replica of its own.
+ */
+export function topologyOfPlacement(
+  placement: Placement,
+  speed: Float64Array,
+  active?: Uint8Array,
+  cost?: Curve,
+): Topology {
   const { gpus, logicalExperts, physicalToLogical, gpuOf } = placement;
-  return withSlots(gpus, physicalToLogical, gpuOf, logicalExperts, speed, active);
+  return withSlots(gpus, physicalToLogical, gpuOf, logicalExperts, speed, active, cost);
 }
 
 /** Edge i -> j of capacity c is an expert of load c with replicas on i (slot 2e) and j (slot 2e + 1). */

@@ -15,6 +15,8 @@ import {
   type BufferSlice,
   type Certificate,
   type Comparison,
+  type Costed,
+  type CurveCost,
   certify,
   createBalancer,
   createSolver,
@@ -23,6 +25,7 @@ import {
   type EdgeProblem,
   type EdgeSolution,
   EvenkeelError,
+  type ExpertCost,
   type ExpertMaps,
   expertPrice,
   type GPUBufferBindingLike,
@@ -45,6 +48,7 @@ import {
   LoadError,
   type LoadHistory,
   type MeasuredImbalance,
+  type ModelCost,
   measureImbalance,
   type NativeGPUDevice,
   type Numbers,
@@ -88,6 +92,9 @@ import {
   type Survivors,
   sharesFromJSON,
   solveLoadBalanceLP,
+  type TimeAnswer,
+  type TimedSolution,
+  type TimeProof,
   type TokenMode,
   type TopkIds,
   topologies,
@@ -157,6 +164,21 @@ export async function solve(placement: Placement, tokens: TokenMode, signal: Abo
   await onReplicas.ready;
   console.log(prices, quota, flow, kernel);
   return certificates;
+}
+
+export async function inTime(placement: Placement): Promise<TimeAnswer> {
+  const roofline: ModelCost = { model: "roofline", perExpert: 6.3, perToken: 0.035, tile: 64 };
+  const curve: CurveCost = { tokens: [1, 128, 1024], time: new Float64Array([6.3, 8.3, 36.6]) };
+  const cost: ExpertCost = placement.gpus > 2 ? roofline : curve;
+  const costed: Costed = { cost };
+  const problem = { placement, expertLoad: [60, 200, 20, 10], cost };
+  const solution: TimedSolution = await solveLoadBalanceLP(problem);
+  const proof: TimeProof = solution.timeProof[0];
+  const certificates: Certificate[] = certify(problem, solution);
+  console.log(proof.rule, proof.unit, certificates[0].timeTrue, certificates[0].timeBoundValid);
+  const solver: Solver<ReplicaLoads, TimedSolution> = await createSolver(placement, { ...costed, cost });
+  const { time, maxTime, timeBound, timeGap, timeProof } = await solver.solve({ expertLoad: [60, 200, 20, 10] });
+  return { time, maxTime, timeBound, timeGap, timeProof };
 }
 
 export async function acquire(adapter: AdapterChoice): Promise<NativeGPUDevice> {

@@ -1,5 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
-import { MAX_TOKENS } from "../../lp/problem.ts";
+import { MAX_TOKENS } from "../../common/numbers.ts";
 import { MAX_LOAD, type LoadHistory as RecordedLoads } from "../../planner/history.ts";
 import { fieldsFound } from "./fields.ts";
 import { nameOf, readJson } from "./json_file.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
-import { MAX_TOKENS } from "../../lp/problem.ts";
+import { MAX_TOKENS } from "../../common/numbers.ts";
 import { fieldsFound } from "./fields.ts";
 import { nameOf, readBytes, readJson } from "./json_file.ts";
 import { byPass, expertsOfIds, type Fields, readSlotMap } from "./physical_slots.ts";

@@ -3,9 +3,8 @@
  * any, computes in whole tiles, and does both at once. Sources: LPLB's README, "Limitations"; METRO, arXiv 2512.09277; arXiv 2605.01280.
  */
 import { ArgumentError, ShapeError } from "../../common/errors.ts";
-import { type Numbers, requireNumbers } from "../../common/numbers.ts";
+import { MAX_TOKENS, type Numbers, requireNumbers } from "../../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
-import { MAX_TOKENS } from "../problem.ts";
 
 /** max(perExpert, perToken x'), or perExpert + perToken x', of x tokens in whole tiles, x' = tile * ceil(x / tile); 0 of none. */
 export interface ModelCost {
@@ -39,6 +38,8 @@ export interface Costed {
 
 /** A checked cost. */
 export interface Curve {
+  /** A copy. */
+  readonly given: ExpertCost;
   /** c(x), x whole. */
   time(x: number): number;
   /**
@@ -72,21 +73,29 @@ export function checkCost(cost: ExpertCost, argument = "cost"): Curve {
   return "model" in cost ? checkModel(cost, argument) : checkCurve(cost, argument);
 }
 
-/** The same cost wherever it is given: with the problem, as an option, or in both.  @throws {ArgumentError} They differ. */
+/** The cost given with a problem, or as an option: in both places only if it is the same.  @throws {ArgumentError} They differ. */
 export function oneCost(given: ExpertCost | undefined, option: ExpertCost | undefined): ExpertCost | undefined {
   if (given === undefined || option === undefined) return given ?? option;
-  checkCost(given);
-  checkCost(option, "options.cost");
-  const plain = (cost: ExpertCost) =>
-    JSON.stringify(
-      "model" in cost
-        ? [cost.model, cost.perExpert, cost.perToken, cost.tile ?? 1]
-        : [Array.from(cost.tokens), Array.from(cost.time)],
-    );
-  if (plain(given) !== plain(option)) {
-    throw new ArgumentError("options.cost", "none, or the same cost as with the problem", "another");
-  }
+  requireSameCost(option, checkCost(given), "options.cost", "with the problem");
   return given;
+}
+
+/** @throws {ArgumentError} It is another cost, or none. */
+export function requireSameCost(cost: ExpertCost, known: Curve | undefined, argument: string, where: string): void {
+  const points = ({ given }: Curve) =>
+    "model" in given
+      ? [given.model, given.perExpert, given.perToken, given.tile ?? 1]
+      : [...Array.from(given.tokens), ...Array.from(given.time)];
+  const checked = points(checkCost(cost, argument));
+  if (known && String(checked) === String(points(known))) return;
+  throw new ArgumentError(argument, `none, or the same cost as ${where}`, "another");
+}
+
+/** A graph does not say what a slot holds.  @throws {ArgumentError} It has a cost all the same. */
+export function refuseCost(graph: object): void {
+  const { cost } = graph as Costed;
+  if (cost === undefined) return;
+  throw new ArgumentError("cost", "none in the edge form", cost, "The replica form says what each slot holds.");
 }
 
 function checkModel(cost: ModelCost, argument: string): Curve {
@@ -106,16 +115,19 @@ function checkModel(cost: ModelCost, argument: string): Curve {
     throw new ArgumentError(`${argument}.tile`, `an integer from 1 to ${MAX_TOKENS}`, tile);
   }
   const affine = model === "affine";
-  const line = affine ? (x: number) => perExpert + perToken * x : (x: number) => Math.max(perExpert, perToken * x);
-  const time = (x: number) => (x > 0 ? line(tile * Math.ceil(x / tile)) : 0);
+  const plain = affine
+    ? (x: number) => (x > 0 ? perExpert + perToken * x : 0)
+    : (x: number) => (x > 0 ? Math.max(perExpert, perToken * x) : 0);
+  const time = tile === 1 ? plain : (x: number) => plain(tile * Math.ceil(x / tile));
   // A roofline turns between two whole numbers of tokens.
   const turn = affine || perToken === 0 ? 1 : Math.min(MAX_TOKENS, Math.ceil(perExpert / perToken));
   const onlyTiles = affine ? perExpert === 0 : perExpert <= perToken * tile;
   return {
+    given: { model, perExpert, perToken, tile },
     time,
     unit: time(1),
     tile: perToken === 0 ? Infinity : onlyTiles ? tile : undefined,
-    points: ascending([1, turn - 1, turn]).map((x) => [x, line(x)]),
+    points: ascending([1, turn - 1, turn]).map((x) => [x, plain(x)]),
     slope: perToken,
     rounding: tile,
     subadditive: true,
@@ -149,6 +161,7 @@ function checkCurve(cost: CurveCost, argument: string): Curve {
   const unit = time(1);
   const flat = unit > 0 && points.every((x) => time(x) === unit) && measured[last] === measured[last - 1];
   return {
+    given: { tokens: Array.from(tokens), time: Array.from(measured) },
     time,
     unit,
     tile: linear ? 1 : flat ? Infinity : undefined,

@@ -1,0 +1,239 @@
+/**
+ * From a split of tokens to one whose last GPU is done sooner. A step is the move that ends the hottest GPU's work soonest, of tokens of one expert
+ * from there to another replica; where none helps, a chain of two: onwards from the GPU that the first one went to. Until neither is left.
+ *
+ * Moved is what makes the two GPUs end together: the giver's time falls with every token and the taker's rises, so a search for where they
+ * cross finds the best amount.
+ */
+import { adjacency, type Topology } from "../topology.ts";
+
+/** Steps at most; ordinary instances take some tens. */
+export const STEP_LIMIT = 256;
+/** Gains below this share of the time are rounding. */
+const LEAST_GAIN = 1e-12;
+
+/** Loads and costs of one split, in time. */
+export class Descent {
+  /** [A] time of each GPU, speeds aside. */
+  readonly load: Float64Array;
+  /** [R] c(x_r) */
+  private readonly cost: Float64Array;
+  private x: Float64Array = new Float64Array(0);
+  private readonly around: ReturnType<typeof adjacency>;
+  /** When the later of two GPUs is done after the best split between them. */
+  private meeting = 0;
+
+  /**
+   * @param topology  of experts with a choice.  @param time  c(x).
+   * @param leastGain  Gains below this share of the time do not count.
+   */
+  constructor(
+    private readonly topology: Topology,
+    private readonly time: (x: number) => number,
+    private readonly leastGain = LEAST_GAIN,
+  ) {
+    this.load = new Float64Array(topology.gpus);
+    this.cost = new Float64Array(topology.replicaGpu.length);
+    this.around = adjacency(topology);
+  }
+
+  /** @param alone  [A] time of what has no choice.  @param x  [R] tokens; written from here on.  @returns when the last GPU is done. */
+  begin(alone: Float64Array, x: Float64Array): number {
+    const { load, cost } = this;
+    const { replicaGpu } = this.topology;
+    this.x = x;
+    load.set(alone);
+    for (let r = 0; r < replicaGpu.length; r++) {
+      cost[r] = this.time(x[r]);
+      load[replicaGpu[r]] += cost[r];
+    }
+    return this.doneAt(this.hottest());
+  }
+
+  /** Descends until the last GPU is done by `goal`, or no step is left.  @returns the steps made. */
+  run(goal: number): number {
+    for (let step = 0; step < STEP_LIMIT; step++) {
+      const hottest = this.hottest();
+      if (this.doneAt(hottest) <= goal) return step;
+      if (!this.moveOne(hottest) && !this.moveTwo(hottest, goal)) return step;
+    }
+    return STEP_LIMIT;
+  }
+
+  hottest(): number {
+    let hottest = 0;
+    for (let g = 1; g < this.load.length; g++) if (this.doneAt(g) > this.doneAt(hottest)) hottest = g;
+    return hottest;
+  }
+
+  doneAt(g: number): number {
+    return this.load[g] / this.topology.speed[g];
+  }
+
+  /** The best move off the hottest GPU, if one gains. */
+  private moveOne(hottest: number): boolean {
+    const { x, cost, load, around, time } = this;
+    const { replicaStart, replicaGpu, speed } = this.topology;
+    let best = this.doneAt(hottest) * (1 - this.leastGain);
+    let [from, to, amount] = [-1, -1, 0];
+    for (let i = around.gpuStart[hottest]; i < around.gpuStart[hottest + 1]; i++) {
+      const r = around.gpuReplica[i];
+      if (!(x[r] > 0)) continue;
+      const e = around.replicaExpert[r];
+      const left = load[hottest] - cost[r];
+      if (left / speed[hottest] >= best) continue;
+      for (let k = replicaStart[e]; k < replicaStart[e + 1]; k++) {
+        const g = replicaGpu[k];
+        if (k === r || (load[g] - cost[k] + time(x[k] + 1)) / speed[g] >= best) continue;
+        const tokens = g === hottest ? this.merge(r, k) : this.split(r, k, left, load[g] - cost[k]);
+        if (this.meeting >= best) continue;
+        best = this.meeting;
+        [from, to, amount] = [r, k, tokens];
+      }
+    }
+    if (from < 0) return false;
+    this.move(from, to, amount);
+    return true;
+  }
+
+  /**
+   * The first chain of two moves that gains: of all tokens of a replica, or of as many as bring the hottest GPU halfway to the goal; then onwards, to a
+   * third GPU or, of another expert, back.
+   */
+  private moveTwo(hottest: number, goal: number): boolean {
+    const { x, cost, load, around, time } = this;
+    const { replicaStart, replicaGpu, speed } = this.topology;
+    const now = this.doneAt(hottest);
+    const limit = now * (1 - this.leastGain);
+    for (let i = around.gpuStart[hottest]; i < around.gpuStart[hottest + 1]; i++) {
+      const r = around.gpuReplica[i];
+      const left = load[hottest] - cost[r];
+      if (!(x[r] > 0) || left / speed[hottest] >= limit) continue;
+      const half = this.least(r, left, ((now + goal) / 2) * speed[hottest]);
+      const e = around.replicaExpert[r];
+      for (let k = replicaStart[e]; k < replicaStart[e + 1]; k++) {
+        const g = replicaGpu[k];
+        if (g === hottest) continue;
+        for (const amount of half < x[r] ? [half, x[r]] : [half]) {
+          const loadLeft = left + time(x[r] - amount);
+          if (loadLeft / speed[hottest] >= limit) continue;
+          const loadThere = load[g] - cost[k] + time(x[k] + amount);
+          if (this.onwards(hottest, loadLeft, r, g, loadThere, k, limit)) {
+            this.move(r, k, amount);
+            this.move(this.next[0], this.next[1], this.next[2]);
+            return true;
+          }
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Of the second move: from, to and how much. */
+  private readonly next: [from: number, to: number, amount: number] = [-1, -1, 0];
+
+  /** Finds a move from GPU g, which holds `loadThere` after tokens came from r to k, that leaves all three GPUs done before `limit`. */
+  private onwards(
+    hottest: number,
+    loadLeft: number,
+    r: number,
+    g: number,
+    loadThere: number,
+    k: number,
+    limit: number,
+  ) {
+    const { x, cost, load, around, time } = this;
+    const { replicaStart, replicaGpu, speed } = this.topology;
+    for (let i = around.gpuStart[g]; i < around.gpuStart[g + 1]; i++) {
+      const s = around.gpuReplica[i];
+      if (s === k || !(x[s] > 0) || (loadThere - cost[s]) / speed[g] >= limit) continue;
+      const e = around.replicaExpert[s];
+      for (let to = replicaStart[e]; to < replicaStart[e + 1]; to++) {
+        const there = replicaGpu[to];
+        if (there === g || to === r) continue;
+        const before = (there === hottest ? loadLeft : load[there]) - cost[to];
+        if ((before + time(x[to] + 1)) / speed[there] >= limit) continue;
+        const amount = this.split(s, to, loadThere - cost[s], before);
+        if (this.meeting >= limit) continue;
+        this.next[0] = s;
+        this.next[1] = to;
+        this.next[2] = amount;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The fewest tokens that r must give for its GPU, `left` aside, to come to `goal`; all of them where that does not do. */
+  private least(r: number, left: number, goal: number): number {
+    const { x, time } = this;
+    if (left > goal) return x[r];
+    let [low, high] = [0, x[r]];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (left + time(x[r] - middle) <= goal) high = middle;
+      else low = middle;
+    }
+    return high;
+  }
+
+  /**
+   * How many tokens of r to give to k for the later of the two GPUs to be done soonest, which is then `meeting`.
+   *
+   * @param left, there  What else the two GPUs hold.
+   */
+  private split(r: number, k: number, left: number, there: number): number {
+    const { x, time } = this;
+    const { replicaGpu, speed } = this.topology;
+    const [giver, taker] = [speed[replicaGpu[r]], speed[replicaGpu[k]]];
+    const [own, other] = [x[r], x[k]];
+    // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
+    let [low, lowGiver, lowTaker] = [0, (left + time(own)) / giver, (there + time(other)) / taker];
+    let [high, highGiver, highTaker] = [own, left / giver, (there + time(other + own)) / taker];
+    if (highGiver > highTaker) {
+      this.meeting = highGiver;
+      return own;
+    }
+    for (let straight = true; high - low > 1; straight = !straight) {
+      const excess = lowGiver - lowTaker;
+      const share = straight ? excess / (excess + highTaker - highGiver) : 0.5;
+      const middle = Math.min(high - 1, Math.max(low + 1, Math.ceil(low + share * (high - low))));
+      const atGiver = (left + time(own - middle)) / giver;
+      const atTaker = (there + time(other + middle)) / taker;
+      if (atGiver <= atTaker) [high, highGiver, highTaker] = [middle, atGiver, atTaker];
+      else [low, lowGiver, lowTaker] = [middle, atGiver, atTaker];
+    }
+    if (low > 0 && lowGiver <= highTaker) {
+      this.meeting = lowGiver;
+      return low;
+    }
+    this.meeting = highTaker;
+    return high;
+  }
+
+  /** The same of two slots on one GPU: all tokens in one, or as even as can be. */
+  private merge(r: number, k: number): number {
+    const { x, cost, load, time } = this;
+    const { replicaGpu, speed } = this.topology;
+    const g = replicaGpu[r];
+    const after = (d: number) => (load[g] - cost[r] - cost[k] + time(x[r] - d) + time(x[k] + d)) / speed[g];
+    const even = Math.max(1, Math.floor((x[r] - x[k]) / 2));
+    const amount = after(even) < after(x[r]) ? even : x[r];
+    this.meeting = after(amount);
+    return amount;
+  }
+
+  private move(from: number, to: number, amount: number): void {
+    const { x } = this;
+    this.set(from, x[from] - amount);
+    this.set(to, x[to] + amount);
+  }
+
+  private set(r: number, tokens: number): void {
+    const { x, cost, load } = this;
+    const now = this.time(tokens);
+    load[this.topology.replicaGpu[r]] += now - cost[r];
+    x[r] = tokens;
+    cost[r] = now;
+  }
+}
