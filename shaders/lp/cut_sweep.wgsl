@@ -4,7 +4,7 @@
 // ranks value all prefixes. Loads count as given, without their floor. Usually exact several iterations before x is.
 //
 // Declares  sweep_cuts(). It improves bound and member.
-// Needs     gpus, experts, tokens, member, start_of(), gpu_of(), MAX_GPUS of lane.wgsl; y of newton_system.wgsl; scale, b, bound, speed() of
+// Needs     gpus, experts, start_of(), gpu_of() of topology_record.wgsl; tokens, member, MAX_GPUS of lane.wgsl; y of newton_system.wgsl; scale, b, bound, speed() of
 //           scaling.wgsl.
 // Barriers  none.
 

@@ -7,8 +7,8 @@
 // step either moves a token closer or raises an integer bound, so it ends, and it ends with every load within the bound.
 //
 // Declares  round_to_tokens(), finish(), kept [R] tokens.
-// Needs     topology, record, gpus, experts, tokens, alone, member, cap, start_of(), gpu_of(), AT_..., EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of
-//           lane.wgsl; best_x of interior_point.wgsl; start_caps(), raise_caps() of whole_time.wgsl; MOVE_LIMIT of solve_params.wgsl.
+// Needs     record, gpus, experts, start_of(), gpu_of(), AT_... of topology_record.wgsl; topology, tokens, alone, member, cap, EQUAL_SPEEDS, MAX_GPUS,
+//           MAX_REPLICAS of lane.wgsl; best_x of interior_point.wgsl; start_caps(), raise_caps() of whole_time.wgsl; MOVE_LIMIT of solve_params.wgsl.
 // Barriers  none.
 
 var<private> kept: array<i32, MAX_REPLICAS>;

@@ -11,7 +11,7 @@
 // mean of the bounds of the swept cuts (the Lovasz extension), hence never better than the best.
 //
 // Declares  interior_point(), best_x [R] in tokens.
-// Needs     gpus, experts, tokens, start_of(), gpu_of(), MAX_GPUS, MAX_REPLICAS, MAX_EXPERTS of lane.wgsl; scale, b, bound, speed(), scale_loads()
+// Needs     tokens, MAX_GPUS, MAX_REPLICAS of lane.wgsl; gpus, experts, start_of(), gpu_of(), MAX_EXPERTS of topology_record.wgsl; scale, b, bound, speed(), scale_loads()
 //           of scaling.wgsl; y, s, d, inv_d, h, dy of newton_system.wgsl; sweep_cuts() of cut_sweep.wgsl; factor(), solve_bordered() of
 //           star_mesh.wgsl; is_close(), MAX_ITERATIONS, LOAD_FLOOR, PRIMAL_FLOOR, DUAL_FLOOR, START_SLACK, LEAST_FRACTION of tolerances.wgsl.
 // Barriers  none.

@@ -21,8 +21,6 @@
 override EQUAL_SPEEDS: bool;  // every v_g is 1: times are token counts
 override WG: u32;             // invocations per workgroup
 
-const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or more are variables
-
 @group(0) @binding(0) var<storage, read> topology: array<u32>;
 @group(0) @binding(1) var<storage, read> load: array<i32>;
 @group(0) @binding(2) var<storage, read> base: array<i32>;
@@ -31,41 +29,13 @@ const MAX_EXPERTS = MAX_REPLICAS / 2u;  // only experts with two replicas or mor
 @group(0) @binding(5) var<storage, read_write> proof: array<u32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-// Parts of a topology record. The last four depend on E and P.
-const AT_EXPERTS = 0u;                                // number of experts with a choice of replica
-const AT_SINGLES = 1u;                                // number of experts without
-const AT_GPUS = 2u;                                   // A, the GPUs that are alive
-const AT_LABEL = 3u;                                  // the caller's GPU of each
-const AT_SPEED = AT_LABEL + MAX_GPUS;                 // f32 bits, mean 1
-const AT_PACE = AT_SPEED + MAX_GPUS;                  // time of one token, u32
-const AT_EXPERT = AT_PACE + MAX_GPUS;                 // load column of each expert with a choice
-const AT_START = AT_EXPERT + MAX_EXPERTS;             // its first replica
-const AT_GPU = AT_START + MAX_EXPERTS + 1u;           // GPU of each replica
-const AT_OWNER = AT_GPU + MAX_REPLICAS;               // expert of each replica
-const AT_GPU_START = AT_OWNER + MAX_REPLICAS;         // first of each GPU's replicas in the list that follows
-const AT_GPU_REPLICA = AT_GPU_START + MAX_GPUS + 1u;  // replicas by GPU
-const AT_SINGLE = AT_GPU_REPLICA + MAX_REPLICAS;      // load column of each expert without a choice
-fn at_single_gpu() -> u32 { return AT_SINGLE + params.experts; }
-fn at_slot() -> u32 { return AT_SINGLE + 2u * params.experts; }  // replica of each slot, MAX_REPLICAS + single, or IDLE_SLOT
-fn at_share() -> u32 { return at_slot() + params.slots; }        // ordinal among the replica's slots, their number << 16
-
-var<private> record: u32;                        // where this LP's topology record starts
-var<private> gpus: u32;                          // A: dead GPUs take no part
-var<private> experts: u32;                       // experts with a choice of replica
-var<private> tokens: array<i32, MAX_EXPERTS>;    // their loads
+var<private> tokens: array<i32, MAX_EXPERTS>;    // loads of the experts with a choice
 var<private> alone: array<i32, MAX_GPUS>;        // tokens that have no choice: base loads and experts with one replica
 var<private> member: array<bool, MAX_GPUS>;      // S, the best cut so far
 var<private> cap: array<i32, MAX_GPUS>;          // tokens that each GPU may hold by the time that S proves to be needed
 
-fn start_of(e: u32) -> u32 { return topology[record + AT_START + e]; }
-fn gpu_of(r: u32) -> u32 { return topology[record + AT_GPU + r]; }
-fn label(g: u32) -> u32 { return topology[record + AT_LABEL + g]; }
-fn pace(g: u32) -> u32 { return topology[record + AT_PACE + g]; }
-
 fn read_problem(p: u32) {
-  record = (p % params.topologies) * params.stride;
-  gpus = topology[record + AT_GPUS];
-  experts = topology[record + AT_EXPERTS];
+  find_record(p);
   for (var g = 0u; g < gpus; g++) {
     alone[g] = 0;
     if (params.has_base != 0u) { alone[g] = base[p * params.gpus + label(g)]; }
@@ -112,18 +82,5 @@ fn lane(
   let moves = finish();
 
   write_quotas(p);
-  let words = (params.gpus + 31u) / 32u;
-  let first = p * (3u + words);
-  proof[first] = select(GAP, OPTIMAL, moves <= MOVE_LIMIT);
-  proof[first + 1u] = iterations;
-  proof[first + 2u] = moves;
-  var next = 0u;  // labels ascend
-  for (var word = 0u; word < words; word++) {
-    var bits = 0u;
-    while (next < gpus && label(next) / 32u == word) {
-      bits |= select(0u, 1u << (label(next) % 32u), member[next]);
-      next++;
-    }
-    proof[first + 3u + word] = bits;
-  }
+  write_proof(p, select(GAP, OPTIMAL, moves <= MOVE_LIMIT), iterations, moves);
 }

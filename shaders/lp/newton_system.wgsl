@@ -3,7 +3,7 @@
 //   M = diag(s / y) + sum_e (diag(d) - d d' / D_e),   d_r = x_r / z_r,   D_e = sum_{r of e} d_r
 //
 // Declares  y [G] prices, s [G] slacks, d [R], inv_d, h [G], dy [G].
-// Needs     MAX_GPUS, MAX_REPLICAS, MAX_EXPERTS of lane.wgsl.
+// Needs     MAX_GPUS, MAX_REPLICAS of lane.wgsl; MAX_EXPERTS of topology_record.wgsl.
 // Barriers  none.
 
 var<private> y: array<f32, MAX_GPUS>;

@@ -1,7 +1,7 @@
 // scaling: one LP's loads in the units of the interior point: shifted so that none is negative, scaled so that sum(load) = sum(v) = G.
 //
 // Declares  scale_loads(), scale, b, bound, speed().
-// Needs     topology, record, gpus, experts, tokens, alone, member, AT_..., EQUAL_SPEEDS, MAX_GPUS of lane.wgsl.
+// Needs     record, gpus, experts, AT_... of topology_record.wgsl; topology, tokens, alone, member, EQUAL_SPEEDS, MAX_GPUS of lane.wgsl.
 // Barriers  none.
 
 const LEAST = -1e30;  // below any bound

@@ -8,7 +8,7 @@
 // The border v is eliminated last, as a 2 x 2 pivot together with the last node.
 //
 // Declares  factor(), solve_bordered().
-// Needs     gpus, experts, start_of(), gpu_of(), MAX_GPUS of lane.wgsl; d, inv_d, s, y, h, dy of newton_system.wgsl; speed() of scaling.wgsl.
+// Needs     gpus, experts, start_of(), gpu_of() of topology_record.wgsl; MAX_GPUS of lane.wgsl; d, inv_d, s, y, h, dy of newton_system.wgsl; speed() of scaling.wgsl.
 // Barriers  none.
 
 const TRIANGLE = MAX_GPUS * (MAX_GPUS - 1u) / 2u;

@@ -9,8 +9,9 @@
 // Times are not negative: an LP whose bound is (base loads below zero) is given up, and left to the host as well.
 //
 // Declares  start_caps(), raise_caps().
-// Needs     gpus, member, cap, pace(), EQUAL_SPEEDS of lane.wgsl, or of specialised.wgsl with the text generated for it; tokens_each(),
-//           units_per_token(), skip_ahead() of token_time.wgsl; MAX_I32, less64(), multiply64(), divide64() of u64.wgsl.
+// Needs     gpus, pace() of topology_record.wgsl, or of specialised.wgsl with the text generated for it; member, cap, EQUAL_SPEEDS of lane.wgsl, or of
+//           specialised.wgsl with the text generated for it; tokens_each(), units_per_token(), skip_ahead() of token_time.wgsl; MAX_I32, less64(),
+//           multiply64(), divide64() of u64.wgsl.
 // Barriers  none.
 
 var<private> tau: vec2u;  // the current time

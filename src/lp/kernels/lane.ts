@@ -9,7 +9,9 @@ import params from "../../../shaders/lp/solve_params.wgsl";
 import starMesh from "../../../shaders/lp/star_mesh.wgsl";
 import tokenTime from "../../../shaders/lp/token_time.wgsl";
 import tolerances from "../../../shaders/lp/tolerances.wgsl";
+import record from "../../../shaders/lp/topology_record.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
+import writeProof from "../../../shaders/lp/write_proof.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import { type TopologyTable, topologyTable } from "./topology_table.ts";
 import type { Variant } from "./variant.ts";
@@ -20,6 +22,7 @@ export const laneKernel = {
   wgsl,
   includes: [
     params,
+    record,
     scaling,
     tolerances,
     newtonSystem,
@@ -30,6 +33,7 @@ export const laneKernel = {
     wholeTime,
     tokenTime,
     u64,
+    writeProof,
   ],
   bindings: {
     topology: "read-only-storage",

@@ -10,7 +10,7 @@ export function pacesOf(speed: ArrayLike<number>): number[] {
   return Array.from(speed, (v) => Math.max(1, Math.round((SLOWEST_PACE * slowest) / v)));
 }
 
-/** Parts of a record in order, as the constants AT_... of lane.wgsl place them. */
+/** Parts of a record in order, as the constants AT_... of topology_record.wgsl place them. */
 function parts({ experts, slots }: Topology, maxGpus: number, maxReplicas: number) {
   const maxExperts = maxReplicas / 2;
   return {
