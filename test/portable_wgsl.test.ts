@@ -96,6 +96,8 @@ test("Tint has nothing to say about any module, no warning of code out of reach 
       expect(solver.plan.kernel).toBe(kernel);
       solver.destroy();
     }
+    const cost = { model: "roofline", perExpert: 6.3, perToken: 0.035 } as const;
+    (await createSolver(shared.placement[0], { backend: "webgpu", speed, cost, device })).destroy();
     const table = groupTable([toTopology(shared.placement[0], speed)]);
     for (const kernel of ["workgroup", "subgroup"] as const) {
       await compileGroup(device, table, speed === undefined, { kernel, lanes: 64 });

@@ -1,6 +1,6 @@
 // u64: the little 64-bit arithmetic that exact times and shares need, on vec2u(lo, hi). All of it is exact.
 //
-// Declares  add64(), less64(), larger64(), multiply64(), divide64(), MAX_I32.
+// Declares  add64(), subtract64(), less64(), larger64(), multiply64(), divide64(), length64(), rounded64(), MAX_I32.
 // Barriers  none.
 
 const MAX_I32 = 0x7fffffffu;
@@ -9,6 +9,9 @@ fn add64(a: vec2u, b: vec2u) -> vec2u {
   let lo = a.x + b.x;
   return vec2u(lo, a.y + b.y + select(0u, 1u, lo < a.x));
 }
+
+/// a - b for a >= b.
+fn subtract64(a: vec2u, b: vec2u) -> vec2u { return vec2u(a.x - b.x, a.y - b.y - select(0u, 1u, a.x < b.x)); }
 
 fn less64(a: vec2u, b: vec2u) -> bool { return a.y < b.y || (a.y == b.y && a.x < b.x); }
 
@@ -37,4 +40,19 @@ fn divide64(a: vec2u, b: u32) -> u32 {
     }
   }
   return min(quotient, MAX_I32);
+}
+
+/// How many bits a has.
+fn length64(a: vec2u) -> u32 {
+  if (a.y > 0u) { return 64u - countLeadingZeros(a.y); }
+  return 32u - countLeadingZeros(a.x);
+}
+
+/// round(a / 2^bits) for bits < 64, where it fits a u32.
+fn rounded64(a: vec2u, bits: u32) -> u32 {
+  if (bits == 0u) { return a.x; }
+  let half = bits - 1u;
+  let sum = add64(a, vec2u(select(0u, 1u << (half % 32u), half < 32u), select(0u, 1u << (half % 32u), half >= 32u)));
+  if (bits >= 32u) { return sum.y >> (bits - 32u); }
+  return (sum.x >> bits) | (sum.y << (32u - bits));
 }

@@ -27,11 +27,14 @@ export interface SolverBuffers {
   batch: number;
   /** [B, E] i32 >= 0; with the magnitudes of base loads, an LP's sum must stay below 2^31. Not checked. */
   expertLoad: BufferSlice;
-  /** [B, gpus] i32; of dead GPUs not read. */
+  /** [B, gpus] i32, with a cost f32 in its time, at unequal speeds >= 0; of dead GPUs not read. */
   baseLoad?: BufferSlice;
   /** [B, P] i32, written. */
   quota: BufferSlice;
-  /** [B, 3 + ceil(gpus / 32)] u32, written: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits. */
+  /**
+   * [B, 3 + ceil(gpus / 32)] u32, written: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits. With a cost "optimal" is written only
+   * where it comes in whole units, or no expert costs more than the least.
+   */
   proof: BufferSlice;
 }
 
@@ -146,7 +149,8 @@ class DeviceSolver implements WebgpuBackend {
     const job = this.jobFor(count);
     const { params, ...parts } = job.bindings;
     const { current } = this.kernel;
-    const group = this.remembered([current.bound, ...Object.values(parts)], () => this.bindAll(parts, params.buffer));
+    const made = [...Object.values(current.bound), ...Object.values(parts)];
+    const group = this.remembered(made, () => this.bindAll(parts, params.buffer));
     const flags = { hasBase: baseLoad !== undefined, hasSkip: false };
     const work = {
       upload: { params: solveParams(count, current.sizes, flags), load: expertLoad, base: baseLoad },
@@ -185,8 +189,8 @@ class DeviceSolver implements WebgpuBackend {
   }
 
   private bindAll(parts: Parts, params: GPUBuffer): GPUBindGroup {
-    const { compiled, table, bound } = this.kernel.current;
-    const own = { [table.name]: bound, params: { buffer: params } };
+    const { compiled, bound } = this.kernel.current;
+    const own = { ...bound, params: { buffer: params } };
     return bind(this.device, compiled, { ...own, ...parts, skip: parts.load }); // skip is not read
   }
 
@@ -211,7 +215,7 @@ class DeviceSolver implements WebgpuBackend {
       this.paramsOf.set(sizes, params);
     }
     const sized = params;
-    const made = [sizes, this.kernel.current.bound, ...Object.values(parts)];
+    const made = [sizes, ...Object.values(this.kernel.current.bound), ...Object.values(parts)];
     const group = this.remembered(made, () => this.bindAll(parts, sized));
     this.record(encoder, "solve", group, batch);
   }

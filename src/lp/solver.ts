@@ -121,6 +121,9 @@ export async function solverOn<L, A extends object>(
   if (!kernelChoices.includes(kernel)) {
     throw new ArgumentError("kernel", kernelChoices.map((known) => `"${known}"`).join(" or "), kernel);
   }
+  if (topology.cost && kernel !== "auto") {
+    throw new ArgumentError("kernel", `"auto" with a cost`, kernel, "One kernel balances time.");
+  }
   if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
     throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
   }
@@ -136,7 +139,6 @@ export async function solverOn<L, A extends object>(
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
-  if (topology.cost) throw new DeviceError(`Time is balanced on the CPU: use backend "cpu" or "auto".`);
   const acquired = await findDevice(options);
   return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
 }

@@ -7,15 +7,16 @@ import { NO_REPLICA, type Topology } from "./topology.ts";
 export const UNITS = 2 ** 30;
 
 /** [B, living GPUs] as the kernels read base loads: [B, all GPUs]. */
-function ofAll({ gpus, allGpus, label }: Topology, living: Int32Array): Int32Array<ArrayBuffer> {
-  if (gpus === allGpus) return living as Int32Array<ArrayBuffer>;
-  const all = new Int32Array((living.length / gpus) * allGpus);
+function ofAll<T extends Int32Array | Float32Array>({ gpus, allGpus, label }: Topology, living: T): T {
+  if (gpus === allGpus) return living;
+  const length = (living.length / gpus) * allGpus;
+  const all = (living instanceof Int32Array ? new Int32Array(length) : new Float32Array(length)) as T;
   for (const [i, load] of living.entries()) all[Math.floor(i / gpus) * allGpus + label[i % gpus]] = load;
   return all;
 }
 
 /**
- * Loads as the kernel reads them: whole tokens as they are; fractions in units of their LP's total / UNITS,
+ * Loads as the kernel reads them: whole tokens as they are, times as f32; fractions in units of their LP's total / UNITS,
  * base loads counted by magnitude. Any f64 range fits, and the exact finish closes the gap that f32 would leave.
  */
 export async function uploadable(
@@ -25,7 +26,11 @@ export async function uploadable(
 ) {
   const { experts, gpus, lost } = topology;
   if (tokens === "integer") {
-    return { expertLoad: load as Int32Array<ArrayBuffer>, baseLoad: base && ofAll(topology, base as Int32Array) };
+    const expertLoad = load as Int32Array<ArrayBuffer>;
+    return {
+      expertLoad,
+      baseLoad: base && ofAll(topology, topology.cost ? Float32Array.from(base) : (base as Int32Array)),
+    };
   }
   const wholeLoad = new Int32Array(load.length);
   const wholeBase = base && new Int32Array(base.length);

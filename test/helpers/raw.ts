@@ -42,13 +42,19 @@ export async function runSolve(
   table: TopologyTable,
   { batch, expertLoad, baseLoad }: Loads,
   lpsPerWorkgroup: number,
-  { labels, skip, grid }: { labels?: Uint32Array; skip?: Uint32Array; grid?: [number, number] } = {},
+  {
+    labels,
+    curve,
+    skip,
+    grid,
+  }: { labels?: Uint32Array; curve?: Uint32Array; skip?: Uint32Array; grid?: [number, number] } = {},
 ): Promise<RawAnswer> {
   const words = proofWords(table.gpus);
   const unread = new Uint32Array(1);
   const arrays = {
     topology: table.data,
     labels: labels ?? unread,
+    curve: curve ?? unread,
     load: expertLoad as Int32Array,
     base: (baseLoad as Int32Array | undefined) ?? unread,
     skip: skip ?? unread,

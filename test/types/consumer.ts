@@ -160,7 +160,7 @@ export async function solve(placement: Placement, tokens: TokenMode, signal: Abo
   const { quota } = await onReplicas.solve(loads);
   const { flow } = await onEdges.solve(moves);
   const plan: KernelPlan = onReplicas.plan;
-  const kernel: KernelChoice | "cpu" = plan.kernel;
+  const kernel: KernelChoice | "time" | "cpu" = plan.kernel;
   await onReplicas.ready;
   console.log(prices, quota, flow, kernel);
   return certificates;

@@ -12,6 +12,7 @@ export type KernelChoice = (typeof kernelChoices)[number];
 
 /** Which kernel solves, and why. */
 export interface KernelPlan {
-  kernel: Exclude<KernelChoice, "auto"> | "cpu";
+  /** "time": where there is a cost; one LP per invocation, topology and cost as data. */
+  kernel: Exclude<KernelChoice, "auto"> | "time" | "cpu";
   reason: string;
 }

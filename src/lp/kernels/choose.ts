@@ -4,10 +4,11 @@ import type { KernelChoice, KernelPlan } from "./choices.ts";
 import { group } from "./group.ts";
 import { lane, MAX_GPUS_LANE } from "./lane.ts";
 import { specialised } from "./specialised.ts";
+import { time } from "./time.ts";
 import type { LpKernel, Variant } from "./variant.ts";
 
-/** A kernel and its table on the device. @internal */
-export type BoundKernel = LpKernel & { readonly bound: GPUBufferBinding };
+/** A kernel and its tables on the device, by the names of their bindings. @internal */
+export type BoundKernel = LpKernel & { readonly bound: Readonly<Record<string, GPUBufferBinding>> };
 
 /** @internal */
 export interface ChosenKernel {
@@ -26,13 +27,14 @@ const SOLVES_BEFORE = 8;
 type Upload = (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer;
 
 /**
- * The variant for topologies as data, which may come and go: *lane*, and beyond what it takes *group*.
+ * The variant for topologies as data, which may come and go: *lane*, and beyond what it takes *group*; *time* where there is a cost.
  *
  * @throws {DeviceError} Neither takes them on this device.
  *
  * @internal
  */
 export function variantFor(device: GPUDevice, topologies: readonly Topology[]): Variant {
+  if (time.refuses(device, topologies) === undefined) return time;
   return lane.refuses(device, topologies) === undefined ? lane : groupFor(device, topologies);
 }
 
@@ -64,7 +66,11 @@ export async function chooseKernel(
   }
   const bind = async (variant: Variant): Promise<BoundKernel> => {
     const kernel = await variant.compile(device, topologies);
-    return { ...kernel, bound: { buffer: upload(kernel.table.name, kernel.table.data) } };
+    const curve = kernel.curve && { curve: { buffer: upload("curve", kernel.curve) } };
+    return {
+      ...kernel,
+      bound: { [kernel.table.name]: { buffer: upload(kernel.table.name, kernel.table.data) }, ...curve },
+    };
   };
   const chosen = new Chosen(device, topologies, choice, first.name, bind, await bind(first));
   if (choice === "specialised") chosen.ready;
@@ -85,7 +91,7 @@ class Chosen implements ChosenKernel {
     public current: BoundKernel,
   ) {
     const wide = first === "group" ? ` It has more than ${MAX_GPUS_LANE} GPUs.` : "";
-    const notYet = `This topology has not come back yet.${wide}`;
+    const notYet = first === "time" ? "There is a cost." : `This topology has not come back yet.${wide}`;
     this.plan = { kernel: first, reason: choice === "auto" ? notYet : "The caller asked for it." };
   }
 
@@ -99,7 +105,7 @@ class Chosen implements ChosenKernel {
   }
 
   private async compileText(): Promise<void> {
-    if (this.choice === "lane" || this.choice === "group") return;
+    if (this.choice === "lane" || this.choice === "group" || this.first === "time") return;
     const refused = specialised.refuses(this.device, this.topologies);
     if (refused) {
       this.plan = { kernel: this.first, reason: `No specialised pipeline: ${refused}.` };

@@ -1,6 +1,6 @@
 import { type CompiledKernel, foldGrid } from "../../gpu/pipeline.ts";
 import type { Topology } from "../topology.ts";
-import type { KernelChoice } from "./choices.ts";
+import type { KernelPlan } from "./choices.ts";
 
 /**
  * One way to solve LPs on a GPU. A further one is a file of this folder, its WGSL, twin and test; when it is taken is said in choose.ts. All bind buffers of
@@ -8,7 +8,7 @@ import type { KernelChoice } from "./choices.ts";
  */
 export interface Variant {
   /** The stem of its files. */
-  readonly name: Exclude<KernelChoice, "auto">;
+  readonly name: Exclude<KernelPlan["kernel"], "cpu">;
   /** Why it does not take topologies of equal G, E and P on this device; undefined where it does. Compiles nothing. */
   refuses(device: GPUDevice, topologies: readonly Topology[]): string | undefined;
   /** The kernel for topologies that it does not refuse.  @throws {KernelError} The device's compiler refuses it. */
@@ -22,6 +22,8 @@ export interface LpKernel {
   readonly sizes: TableSizes;
   /** What it reads of the topologies, by the name of its binding. */
   readonly table: { readonly name: "topology" | "labels"; readonly data: Uint32Array<ArrayBuffer> };
+  /** What tokens cost, where that is data, too. */
+  readonly curve?: Uint32Array<ArrayBuffer>;
   /** The table, as long, of the same topologies where fewer GPUs are alive; undefined where the kernel has no room for it, and another must be compiled. */
   tableOf(living: readonly Topology[]): Uint32Array<ArrayBuffer> | undefined;
   /** What a reader of the plan may want to know of it. */

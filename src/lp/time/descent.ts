@@ -196,7 +196,7 @@ export class Descent {
     }
     for (let straight = true; high - low > 1; straight = !straight) {
       const excess = lowGiver - lowTaker;
-      const share = straight ? excess / (excess + highTaker - highGiver) : 0.5;
+      const share = straight && excess > 0 ? excess / (excess + highTaker - highGiver) : 0.5;
       const middle = Math.min(high - 1, Math.max(low + 1, Math.ceil(low + share * (high - low))));
       const atGiver = (left + time(own - middle)) / giver;
       const atTaker = (there + time(other + middle)) / taker;

@@ -44,9 +44,11 @@ export class TimeSolver {
   private expertLoad: ArrayLike<number> = [];
   private base: ArrayLike<number> | undefined;
 
+  /** @param whole  Whether times are whole numbers, too, as in the twin of the kernel. */
   constructor(
     topology: Topology,
     private readonly curve: Curve,
+    private readonly whole = false,
   ) {
     this.choosers = choosersOf(topology);
     const { topology: own, expert, replica } = this.choosers;
@@ -54,7 +56,7 @@ export class TimeSolver {
     const perGpu = () => new Float64Array(own.gpus);
     this.units = new UnitFlow(own);
     this.exact = exactSolver(own);
-    this.descent = new Descent(own, curve.time);
+    this.descent = new Descent(own, curve.time, whole ? 0 : undefined);
     this.tokens = new Float64Array(expert.length);
     this.weight = new Float64Array(expert.length);
     [this.alone, this.aloneTime, this.work] = [perGpu(), perGpu(), perGpu()];
@@ -142,7 +144,8 @@ export class TimeSolver {
     for (let e = 0; e < tokens.length; e++) {
       weight[e] = leastWork(curve, tokens[e], replicaStart[e + 1] - replicaStart[e]);
     }
-    const loads = { batch: 1, tokens: "fractional", expertLoad: weight, baseLoad: aloneTime } as const;
+    const mode = this.whole ? "integer" : "fractional";
+    const loads = { batch: 1, tokens: mode, expertLoad: weight, baseLoad: aloneTime } as const;
     const paths = this.exact.solve(loads, 0, shares, cut);
     work.set(aloneTime);
     for (let r = 0; r < replicaGpu.length; r++) work[replicaGpu[r]] += shares[r];

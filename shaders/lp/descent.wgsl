@@ -1,0 +1,210 @@
+// descent: from a split of tokens to one whose last GPU is done sooner. A step is the move that ends the hottest GPU's work soonest, of tokens of one expert from
+// there to another replica; where none helps, a chain of two: onwards from the GPU that the first one went to. Until neither is left.
+//
+// Moved is what makes the two GPUs end together: the giver's time falls with every token and the taker's rises, so a search for where they cross finds
+// the best amount. Loads are in ticks; times are ticks at equal speeds, else ticks times paces, u64.
+//
+// Declares  begin_split(), descend(), done_time(), hottest(), x [R], ticks [G].
+// Needs     topology, start, EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of time.wgsl; record, gpus, experts, start_of(), gpu_of(), pace(), AT_... of topology_record.wgsl;
+//           ticks_of() of cost_curve.wgsl; add64(), less64(), multiply64(), divide64() of u64.wgsl.
+// Barriers  none.
+
+var<private> x: array<i32, MAX_REPLICAS>;       // tokens
+var<private> cost: array<i32, MAX_REPLICAS>;    // of them
+var<private> ticks: array<i32, MAX_GPUS>;       // of each GPU
+var<private> meeting: vec2u;                    // when the later of two GPUs is done after the best split between them
+var<private> second: vec3u;                     // the second move of a chain: from, to, how much
+
+const STEP_LIMIT = 256u;
+const TWO_TO_32 = 4294967296.0;
+
+fn done_time(g: u32, load: i32) -> vec2u {
+  if (EQUAL_SPEEDS) { return vec2u(u32(load), 0u); }
+  return multiply64(u32(load), pace(g));
+}
+
+/// Takes x as it is.
+fn begin_split() {
+  for (var g = 0u; g < gpus; g++) { ticks[g] = start[g]; }
+  for (var r = 0u; r < start_of(experts); r++) {
+    cost[r] = ticks_of(x[r]);
+    ticks[gpu_of(r)] += cost[r];
+  }
+}
+
+/// The GPU that is done last.
+fn hottest() -> u32 {
+  var last = 0u;
+  for (var g = 1u; g < gpus; g++) { if (less64(done_time(last, ticks[last]), done_time(g, ticks[g]))) { last = g; } }
+  return last;
+}
+
+fn set_tokens(r: u32, tokens_now: i32) {
+  let after = ticks_of(tokens_now);
+  ticks[gpu_of(r)] += after - cost[r];
+  x[r] = tokens_now;
+  cost[r] = after;
+}
+
+fn move_tokens(source: u32, target_replica: u32, amount: i32) {
+  set_tokens(source, x[source] - amount);
+  set_tokens(target_replica, x[target_replica] + amount);
+}
+
+fn difference(a: vec2u, b: vec2u) -> f32 { return (f32(a.y) - f32(b.y)) * TWO_TO_32 + (f32(a.x) - f32(b.x)); }
+
+/// How many tokens of r to give to k for the later of their GPUs to be done soonest, which is then `meeting`. The GPUs hold `left` and `there` besides.
+fn split_between(r: u32, k: u32, left: i32, there: i32) -> i32 {
+  let giver = gpu_of(r);
+  let taker = gpu_of(k);
+  let own = x[r];
+  let other = x[k];
+  // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
+  var low = 0;
+  var low_giver = done_time(giver, left + ticks_of(own));
+  var low_taker = done_time(taker, there + ticks_of(other));
+  var high = own;
+  var high_giver = done_time(giver, left);
+  var high_taker = done_time(taker, there + ticks_of(other + own));
+  if (less64(high_taker, high_giver)) {
+    meeting = high_giver;
+    return own;
+  }
+  for (var straight = true; high - low > 1; straight = !straight) {
+    var middle = low + (high - low) / 2;
+    let excess = difference(low_giver, low_taker);
+    if (straight && excess > 0.0) {
+      let share = excess / (excess + difference(high_taker, high_giver));
+      middle = clamp(low + i32(ceil(share * f32(high - low))), low + 1, high - 1);
+    }
+    let at_giver = done_time(giver, left + ticks_of(own - middle));
+    let at_taker = done_time(taker, there + ticks_of(other + middle));
+    if (less64(at_taker, at_giver)) {
+      low = middle;
+      low_giver = at_giver;
+      low_taker = at_taker;
+    } else {
+      high = middle;
+      high_giver = at_giver;
+      high_taker = at_taker;
+    }
+  }
+  if (low > 0 && !less64(high_taker, low_giver)) {
+    meeting = low_giver;
+    return low;
+  }
+  meeting = high_taker;
+  return high;
+}
+
+/// The same of two slots on one GPU: all tokens in one, or as even as can be.
+fn merge(r: u32, k: u32) -> i32 {
+  let g = gpu_of(r);
+  let others = ticks[g] - cost[r] - cost[k];
+  let half = max(1, (x[r] - x[k]) / 2);
+  let even = others + ticks_of(x[r] - half) + ticks_of(x[k] + half);
+  let one = others + ticks_of(x[k] + x[r]);
+  meeting = done_time(g, min(even, one));
+  return select(x[r], half, even < one);
+}
+
+/// The best move off the hottest GPU, if one gains.
+fn move_one(hot: u32) -> bool {
+  var best = done_time(hot, ticks[hot]);
+  var found = false;
+  var best_move = vec2u(0u);
+  var amount = 0;
+  for (var i = topology[record + AT_GPU_START + hot]; i < topology[record + AT_GPU_START + hot + 1u]; i++) {
+    let r = topology[record + AT_GPU_REPLICA + i];
+    let left = ticks[hot] - cost[r];
+    if (x[r] == 0 || !less64(done_time(hot, left), best)) { continue; }
+    let e = topology[record + AT_OWNER + r];
+    for (var k = start_of(e); k < start_of(e + 1u); k++) {
+      let g = gpu_of(k);
+      if (k == r || !less64(done_time(g, ticks[g] - cost[k] + ticks_of(x[k] + 1)), best)) { continue; }
+      var moved: i32;
+      if (g == hot) { moved = merge(r, k); } else { moved = split_between(r, k, left, ticks[g] - cost[k]); }
+      if (!less64(meeting, best)) { continue; }
+      best = meeting;
+      found = true;
+      best_move = vec2u(r, k);
+      amount = moved;
+    }
+  }
+  if (found) { move_tokens(best_move.x, best_move.y, amount); }
+  return found;
+}
+
+/// The fewest tokens that r must give for its GPU, `left` aside, to come to `goal` ticks; all of them where that does not do.
+fn least_given(r: u32, left: i32, goal: i32) -> i32 {
+  if (left > goal) { return x[r]; }
+  var low = 0;
+  var high = x[r];
+  while (high - low > 1) {
+    let middle = low + (high - low) / 2;
+    if (left + ticks_of(x[r] - middle) <= goal) { high = middle; } else { low = middle; }
+  }
+  return high;
+}
+
+/// Finds a move from GPU g, which holds `load_there` after tokens came from r to k, that leaves all three GPUs done before `limit`.
+fn onwards(hot: u32, load_left: i32, r: u32, g: u32, load_there: i32, k: u32, limit: vec2u) -> bool {
+  for (var i = topology[record + AT_GPU_START + g]; i < topology[record + AT_GPU_START + g + 1u]; i++) {
+    let s = topology[record + AT_GPU_REPLICA + i];
+    if (s == k || x[s] == 0 || !less64(done_time(g, load_there - cost[s]), limit)) { continue; }
+    let e = topology[record + AT_OWNER + s];
+    for (var to = start_of(e); to < start_of(e + 1u); to++) {
+      let there = gpu_of(to);
+      if (there == g || to == r) { continue; }
+      let before = select(ticks[there], load_left, there == hot) - cost[to];
+      if (!less64(done_time(there, before + ticks_of(x[to] + 1)), limit)) { continue; }
+      let amount = split_between(s, to, load_there - cost[s], before);
+      if (!less64(meeting, limit)) { continue; }
+      second = vec3u(s, to, u32(amount));
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The first chain of two moves that gains: of all tokens of a replica, or of as many as bring the hottest GPU halfway to the goal; then onwards, to a
+/// third GPU or, of another expert, back.
+fn move_two(hot: u32, goal: vec2u) -> bool {
+  let limit = done_time(hot, ticks[hot]);
+  let both = add64(limit, goal);
+  var halfway = i32(both.x / 2u);
+  if (!EQUAL_SPEEDS) { halfway = i32(divide64(vec2u((both.x >> 1u) | (both.y << 31u), both.y >> 1u), pace(hot))); }
+  for (var i = topology[record + AT_GPU_START + hot]; i < topology[record + AT_GPU_START + hot + 1u]; i++) {
+    let r = topology[record + AT_GPU_REPLICA + i];
+    let left = ticks[hot] - cost[r];
+    if (x[r] == 0 || !less64(done_time(hot, left), limit)) { continue; }
+    let half = least_given(r, left, halfway);
+    let e = topology[record + AT_OWNER + r];
+    for (var k = start_of(e); k < start_of(e + 1u); k++) {
+      let g = gpu_of(k);
+      if (g == hot) { continue; }
+      for (var attempt = 0u; attempt < 2u; attempt++) {
+        let amount = select(x[r], half, attempt == 0u);
+        if (attempt == 1u && half == x[r]) { break; }
+        let load_left = left + ticks_of(x[r] - amount);
+        if (!less64(done_time(hot, load_left), limit)) { continue; }
+        let load_there = ticks[g] - cost[k] + ticks_of(x[k] + amount);
+        if (!onwards(hot, load_left, r, g, load_there, k, limit)) { continue; }
+        move_tokens(r, k, amount);
+        move_tokens(second.x, second.y, i32(second.z));
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Descends until the last GPU is done by `goal`, or no step is left. Returns the steps.
+fn descend(goal: vec2u) -> u32 {
+  for (var steps = 0u; steps < STEP_LIMIT; steps++) {
+    let hot = hottest();
+    if (!less64(goal, done_time(hot, ticks[hot]))) { return steps; }
+    if (!move_one(hot) && !move_two(hot, goal)) { return steps; }
+  }
+  return STEP_LIMIT;
+}
