@@ -64,6 +64,8 @@ export { solveLoadBalanceLP } from "./lp/solve.ts";
 export { createSolver, type Solver, type SolverBuffers } from "./lp/solver.ts";
 export type { SolveOptions, SolverOptions } from "./lp/solver_options.ts";
 export type { Costed, CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_cost.ts";
+export { type CostTableOptions, expertCostRows } from "./lp/time/expert_cost_rows.ts";
+export { type CostRow, type FittedCost, fitExpertCost } from "./lp/time/fit_expert_cost.ts";
 export type { TimeAnswer, TimeProof } from "./lp/time/judge_time.ts";
 export type { Active, Activity } from "./placement/active.ts";
 export type { PlacementFiles, PlacementFormat, PlacementMaps } from "./placement/conventions.ts";

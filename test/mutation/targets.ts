@@ -16,6 +16,10 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
   [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
   [/^src\/common\/(?:numbers|objects)\.ts$/, ["test/common/rows.test.ts", "test/unknown_fields.test.ts", ...problems]],
+  [
+    /^src\/lp\/time\/(?:expert_cost_rows|fit_expert_cost|subadditive_hull)\.ts$/,
+    ["expert_cost_rows", "fit_expert_cost", "subadditive_hull"].map((stem) => `test/lp/time/${stem}.test.ts`),
+  ],
   [/^src\/balancer\/topk_ids\.ts$/, ["test/balancer/topk_ids.test.ts"]],
   [/^src\/lp\/(?:elimination|group_form)\.ts$/, ["test/lp/elimination.test.ts", ...group]],
   [

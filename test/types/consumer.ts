@@ -16,6 +16,8 @@ import {
   type Certificate,
   type Comparison,
   type Costed,
+  type CostRow,
+  type CostTableOptions,
   type CurveCost,
   certify,
   createBalancer,
@@ -27,7 +29,10 @@ import {
   EvenkeelError,
   type ExpertCost,
   type ExpertMaps,
+  expertCostRows,
   expertPrice,
+  type FittedCost,
+  fitExpertCost,
   type GPUBufferBindingLike,
   type GPUBufferLike,
   type GPUCommandBufferLike,
@@ -252,6 +257,13 @@ export async function plan(objective: Objective): Promise<Placement[]> {
   const shared: SharedGraph | undefined = optimized.sharedTopology;
   console.log(recorded.after, shared?.roles);
   return optimized.placements;
+}
+
+export function cost(csv: string, ep: number): ExpertCost[] {
+  const options: CostTableOptions = { topK: 8, experts: 256, ep };
+  const rows: CostRow[] = expertCostRows(csv, options);
+  const { cost, hull, error }: FittedCost = fitExpertCost(rows);
+  return error < 0.1 ? [cost, hull] : [];
 }
 
 export function remedy(error: unknown): string {

@@ -190,7 +190,8 @@ function requirePoints(tokens: Numbers, time: Numbers, argument: string): void {
   }
 }
 
-function interpolated(xs: Float64Array, times: Float64Array, x: number): number {
+/** Linear between ascending points, at least two, and beyond them. */
+export function interpolated(xs: Numbers, times: Numbers, x: number): number {
   let low = 0;
   let high = xs.length - 1; // beyond the end: the last two points
   while (high - low > 1) {
