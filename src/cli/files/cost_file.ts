@@ -1,0 +1,72 @@
+import { ArgumentError } from "../../common/errors.ts";
+import { checkCost, type ExpertCost } from "../../lp/time/expert_cost.ts";
+import { expertCostRows } from "../../lp/time/expert_cost_rows.ts";
+import { fitExpertCost } from "../../lp/time/fit_expert_cost.ts";
+import { fieldsFound } from "./fields.ts";
+import { textOf } from "./file_text.ts";
+import { nameOf, parseJson, readBytes } from "./json_file.ts";
+
+/** What an expert's tokens cost, as a file says. */
+export interface CostFile {
+  source: string;
+  /** In the file's unit of time, microseconds where it is a table. */
+  cost: ExpertCost;
+  /** The most tokens of an expert that a curve has a time for; Infinity where it is no curve. */
+  last: number;
+  /** How well a table is met. */
+  fit?: { rows: number; error: number };
+}
+
+/**
+ * Reads a cost: JSON `{ model, perExpert, perToken, tile? }`, `{ tokens, time }` or what `fitExpertCost` returns, `{ cost, hull, error }`; or
+ * a table of measured times in CSV, as `expertCostRows` takes it, to which a curve is fitted. Plain or in gzip; "-" is standard input.
+ *
+ * @param topK  experts of a token, which a table may leave out.
+ * @throws {ArgumentError} The file cannot be read, is none of these, or says what cannot be; field, or line and column are named.
+ */
+export async function readCost(file: string, topK?: number): Promise<CostFile> {
+  const content = await readBytes(file);
+  const text = textOf(nameOf(file), content);
+  if (!/^\s*[{[]/.test(text)) return fittedTo(file, text, topK);
+  if (topK !== undefined) throw new ArgumentError("--cost-top-k", `none, as ${nameOf(file)} is no table`, topK);
+  return jsonCost(file, parseJson(file, content));
+}
+
+function jsonCost(file: string, json: unknown): CostFile {
+  const source = nameOf(file);
+  const given = typeof json === "object" && json !== null && "cost" in json ? json.cost : json;
+  const isCost = typeof given === "object" && given !== null && ("model" in given || "tokens" in given);
+  if (!isCost) {
+    const expected = "{ model, perExpert, perToken } or { tokens, time }, or a table with a header";
+    throw new ArgumentError(source, expected, given, fieldsFound(given));
+  }
+  const cost = given as ExpertCost;
+  checkCost(cost, `${source}: cost`);
+  return { source, cost, last: "model" in cost ? Infinity : cost.tokens[cost.tokens.length - 1] };
+}
+
+function fittedTo(file: string, csv: string, topK: number | undefined): CostFile {
+  const source = nameOf(file);
+  try {
+    const rows = expertCostRows(csv, { topK });
+    const { cost, error } = fitExpertCost(rows);
+    return { source, cost, last: cost.tokens[cost.tokens.length - 1], fit: { rows: rows.length, error } };
+  } catch (error) {
+    if (error instanceof ArgumentError) error.message = inWordsOfCli(source, error.message);
+    throw error;
+  }
+}
+
+/** The library's message with the names that the reader knows. */
+function inWordsOfCli(source: string, message: string): string {
+  if (message.startsWith("options.topK: ")) return message.replace("options.topK", "--cost-top-k");
+  const own = message.replace(/^(?:csv|rows): /, "").replace("; topK, experts and ep pick theirs", "");
+  return `${source}: ${own.replace(/^options\.experts: expected/, "expected a column num_experts,")}`;
+}
+
+/** A sentence for a legend. */
+export function costInWords({ source, fit }: CostFile): string {
+  if (!fit) return `Cost of an expert's tokens: ${source}.`;
+  const error = `${(100 * fit.error).toPrecision(2)} %`;
+  return `Cost of an expert's tokens: fitted to ${fit.rows} measured times of ${source}, each ${error} from what the others predict, on average.`;
+}
