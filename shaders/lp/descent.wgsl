@@ -12,6 +12,7 @@
 var<private> x: array<i32, MAX_REPLICAS>;       // tokens
 var<private> cost: array<i32, MAX_REPLICAS>;    // of them
 var<private> ticks: array<i32, MAX_GPUS>;       // of each GPU
+var<private> one: i32;                          // c(1)
 var<private> meeting: vec2u;                    // when the later of two GPUs is done after the best split between them
 var<private> second: vec3u;                     // the second move of a chain: from, to, how much
 
@@ -25,6 +26,7 @@ fn done_time(g: u32, load: i32) -> vec2u {
 
 /// Takes x as it is.
 fn begin_split() {
+  one = ticks_of(1);
   for (var g = 0u; g < gpus; g++) { ticks[g] = start[g]; }
   for (var r = 0u; r < start_of(experts); r++) {
     cost[r] = ticks_of(x[r]);
@@ -61,8 +63,8 @@ fn split_between(r: u32, k: u32, left: i32, there: i32) -> i32 {
   let other = x[k];
   // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
   var low = 0;
-  var low_giver = done_time(giver, left + ticks_of(own));
-  var low_taker = done_time(taker, there + ticks_of(other));
+  var low_giver = done_time(giver, left + cost[r]);
+  var low_taker = done_time(taker, there + cost[k]);
   var high = own;
   var high_giver = done_time(giver, left);
   var high_taker = done_time(taker, there + ticks_of(other + own));
@@ -108,6 +110,14 @@ fn merge(r: u32, k: u32) -> i32 {
   return select(x[r], half, even < one);
 }
 
+/// Whether some of r's tokens, if given to k, may leave both GPUs done before `limit`: `left` and `there` is what they hold besides.
+fn may_give(r: u32, k: u32, left: i32, there: i32, limit: vec2u) -> bool {
+  let taker = gpu_of(k);
+  if (!less64(done_time(taker, there + ticks_of(x[k] + 1)), limit)) { return false; }
+  // All of them, or one that stays costs as much as any.
+  return less64(done_time(gpu_of(r), left + one), limit) || less64(done_time(taker, there + ticks_of(x[k] + x[r])), limit);
+}
+
 /// The best move off the hottest GPU, if one gains.
 fn move_one(hot: u32) -> bool {
   var best = done_time(hot, ticks[hot]);
@@ -121,9 +131,11 @@ fn move_one(hot: u32) -> bool {
     let e = topology[record + AT_OWNER + r];
     for (var k = start_of(e); k < start_of(e + 1u); k++) {
       let g = gpu_of(k);
-      if (k == r || !less64(done_time(g, ticks[g] - cost[k] + ticks_of(x[k] + 1)), best)) { continue; }
+      let there = ticks[g] - cost[k];
+      if (k == r) { continue; }
+      if (g != hot && !may_give(r, k, left, there, best)) { continue; }
       var moved: i32;
-      if (g == hot) { moved = merge(r, k); } else { moved = split_between(r, k, left, ticks[g] - cost[k]); }
+      if (g == hot) { moved = merge(r, k); } else { moved = split_between(r, k, left, there); }
       if (!less64(meeting, best)) { continue; }
       best = meeting;
       found = true;
@@ -137,7 +149,7 @@ fn move_one(hot: u32) -> bool {
 
 /// The fewest tokens that r must give for its GPU, `left` aside, to come to `goal` ticks; all of them where that does not do.
 fn least_given(r: u32, left: i32, goal: i32) -> i32 {
-  if (left > goal) { return x[r]; }
+  if (left + one > goal) { return x[r]; }
   var low = 0;
   var high = x[r];
   while (high - low > 1) {
@@ -157,7 +169,7 @@ fn onwards(hot: u32, load_left: i32, r: u32, g: u32, load_there: i32, k: u32, li
       let there = gpu_of(to);
       if (there == g || to == r) { continue; }
       let before = select(ticks[there], load_left, there == hot) - cost[to];
-      if (!less64(done_time(there, before + ticks_of(x[to] + 1)), limit)) { continue; }
+      if (!may_give(s, to, load_there - cost[s], before, limit)) { continue; }
       let amount = split_between(s, to, load_there - cost[s], before);
       if (!less64(meeting, limit)) { continue; }
       second = vec3u(s, to, u32(amount));

@@ -20,6 +20,8 @@ export class Descent {
   private readonly cost: Float64Array;
   private x: Float64Array = new Float64Array(0);
   private readonly around: ReturnType<typeof adjacency>;
+  /** c(1) */
+  private readonly one: number;
   /** When the later of two GPUs is done after the best split between them. */
   private meeting = 0;
 
@@ -35,6 +37,7 @@ export class Descent {
     this.load = new Float64Array(topology.gpus);
     this.cost = new Float64Array(topology.replicaGpu.length);
     this.around = adjacency(topology);
+    this.one = time(1);
   }
 
   /** @param alone  [A] time of what has no choice.  @param x  [R] tokens; written from here on.  @returns when the last GPU is done. */
@@ -72,10 +75,12 @@ export class Descent {
 
   /** The best move off the hottest GPU, if one gains. */
   private moveOne(hottest: number): boolean {
-    const { x, cost, load, around, time } = this;
+    const { x, cost, load, around } = this;
     const { replicaStart, replicaGpu, speed } = this.topology;
     let best = this.doneAt(hottest) * (1 - this.leastGain);
-    let [from, to, amount] = [-1, -1, 0];
+    let from = -1;
+    let to = -1;
+    let amount = 0;
     for (let i = around.gpuStart[hottest]; i < around.gpuStart[hottest + 1]; i++) {
       const r = around.gpuReplica[i];
       if (!(x[r] > 0)) continue;
@@ -84,11 +89,15 @@ export class Descent {
       if (left / speed[hottest] >= best) continue;
       for (let k = replicaStart[e]; k < replicaStart[e + 1]; k++) {
         const g = replicaGpu[k];
-        if (k === r || (load[g] - cost[k] + time(x[k] + 1)) / speed[g] >= best) continue;
-        const tokens = g === hottest ? this.merge(r, k) : this.split(r, k, left, load[g] - cost[k]);
+        const there = load[g] - cost[k];
+        if (k === r) continue;
+        if (g !== hottest && !this.mayGive(r, k, left, there, best)) continue;
+        const tokens = g === hottest ? this.merge(r, k) : this.split(r, k, left, there);
         if (this.meeting >= best) continue;
         best = this.meeting;
-        [from, to, amount] = [r, k, tokens];
+        from = r;
+        to = k;
+        amount = tokens;
       }
     }
     if (from < 0) return false;
@@ -142,7 +151,7 @@ export class Descent {
     k: number,
     limit: number,
   ) {
-    const { x, cost, load, around, time } = this;
+    const { x, cost, load, around } = this;
     const { replicaStart, replicaGpu, speed } = this.topology;
     for (let i = around.gpuStart[g]; i < around.gpuStart[g + 1]; i++) {
       const s = around.gpuReplica[i];
@@ -152,7 +161,7 @@ export class Descent {
         const there = replicaGpu[to];
         if (there === g || to === r) continue;
         const before = (there === hottest ? loadLeft : load[there]) - cost[to];
-        if ((before + time(x[to] + 1)) / speed[there] >= limit) continue;
+        if (!this.mayGive(s, to, loadThere - cost[s], before, limit)) continue;
         const amount = this.split(s, to, loadThere - cost[s], before);
         if (this.meeting >= limit) continue;
         this.next[0] = s;
@@ -164,11 +173,22 @@ export class Descent {
     return false;
   }
 
+  /** Whether some of r's tokens, if given to k, may leave both GPUs done before `limit`: `left` and `there` is what they hold besides. */
+  private mayGive(r: number, k: number, left: number, there: number, limit: number): boolean {
+    const { x, time, one } = this;
+    const { replicaGpu, speed } = this.topology;
+    const taker = speed[replicaGpu[k]];
+    if ((there + time(x[k] + 1)) / taker >= limit) return false;
+    // All of them, or one that stays costs as much as any.
+    return (left + one) / speed[replicaGpu[r]] < limit || (there + time(x[k] + x[r])) / taker < limit;
+  }
+
   /** The fewest tokens that r must give for its GPU, `left` aside, to come to `goal`; all of them where that does not do. */
   private least(r: number, left: number, goal: number): number {
     const { x, time } = this;
-    if (left > goal) return x[r];
-    let [low, high] = [0, x[r]];
+    if (left + this.one > goal) return x[r];
+    let low = 0;
+    let high = x[r];
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2);
       if (left + time(x[r] - middle) <= goal) high = middle;
@@ -185,11 +205,17 @@ export class Descent {
   private split(r: number, k: number, left: number, there: number): number {
     const { x, time } = this;
     const { replicaGpu, speed } = this.topology;
-    const [giver, taker] = [speed[replicaGpu[r]], speed[replicaGpu[k]]];
-    const [own, other] = [x[r], x[k]];
+    const giver = speed[replicaGpu[r]];
+    const taker = speed[replicaGpu[k]];
+    const own = x[r];
+    const other = x[k];
     // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
-    let [low, lowGiver, lowTaker] = [0, (left + time(own)) / giver, (there + time(other)) / taker];
-    let [high, highGiver, highTaker] = [own, left / giver, (there + time(other + own)) / taker];
+    let low = 0;
+    let lowGiver = (left + this.cost[r]) / giver;
+    let lowTaker = (there + this.cost[k]) / taker;
+    let high = own;
+    let highGiver = left / giver;
+    let highTaker = (there + time(other + own)) / taker;
     if (highGiver > highTaker) {
       this.meeting = highGiver;
       return own;
@@ -200,8 +226,15 @@ export class Descent {
       const middle = Math.min(high - 1, Math.max(low + 1, Math.ceil(low + share * (high - low))));
       const atGiver = (left + time(own - middle)) / giver;
       const atTaker = (there + time(other + middle)) / taker;
-      if (atGiver <= atTaker) [high, highGiver, highTaker] = [middle, atGiver, atTaker];
-      else [low, lowGiver, lowTaker] = [middle, atGiver, atTaker];
+      if (atGiver <= atTaker) {
+        high = middle;
+        highGiver = atGiver;
+        highTaker = atTaker;
+      } else {
+        low = middle;
+        lowGiver = atGiver;
+        lowTaker = atTaker;
+      }
     }
     if (low > 0 && lowGiver <= highTaker) {
       this.meeting = lowGiver;

@@ -1,5 +1,4 @@
 /** What an answer's quotas and bottleneck set say of its time, recomputed in f64: nothing a solver says is taken on trust. */
-import { insideLoad } from "../cut.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 import type { Curve } from "./expert_cost.ts";
 import { baseBound, unitBound } from "./unit_bound.ts";
@@ -58,14 +57,15 @@ export interface Judged {
 
 /** The judge of one topology that has a cost. */
 export class TimeJudge {
-  private readonly weight: Float64Array;
   private readonly load: Float64Array;
+  /** Experts that live only in the bottleneck set, and its GPUs. */
+  private readonly inside: number[] = [];
+  private readonly members: number[] = [];
 
   constructor(
     private readonly topology: Topology,
     private readonly curve: Curve,
   ) {
-    this.weight = new Float64Array(topology.experts);
     this.load = new Float64Array(topology.gpus);
   }
 
@@ -79,8 +79,10 @@ export class TimeJudge {
       answer.time[lp * allGpus + label[g]] = time;
       maxTime = Math.max(maxTime, time);
     }
-    const byWork = this.workBound(one);
+    this.confine(one.member);
     const byUnits = this.unitsBound(one);
+    // Where units close it, nothing else need be known.
+    const byWork = byUnits * (1 + TIME_OPTIMAL) < maxTime ? this.workBound(one) : -Infinity;
     answer.timeProof[lp] = byUnits > byWork ? { rule: "units", unit: this.curve.unit } : { rule: "work" };
     const bound = Math.min(Math.max(byWork, byUnits), maxTime); // above maxTime only by rounding
     answer.maxTime[lp] = maxTime;
@@ -97,30 +99,40 @@ export class TimeJudge {
     }
   }
 
-  private workBound({ expertLoad, base, member }: Judged): number {
-    const { experts, gpus, speed, replicaStart } = this.topology;
-    const { weight, curve } = this;
+  private confine(member: Uint8Array): void {
+    const { experts, gpus, replicaStart, replicaGpu } = this.topology;
+    const { inside, members } = this;
+    inside.length = 0;
+    members.length = 0;
+    for (let g = 0; g < gpus; g++) if (member[g]) members.push(g);
     for (let e = 0; e < experts; e++) {
-      weight[e] = leastWork(curve, expertLoad[e], replicaStart[e + 1] - replicaStart[e]);
+      let r = replicaStart[e];
+      while (r < replicaStart[e + 1] && member[replicaGpu[r]]) r++;
+      if (r === replicaStart[e + 1] && r > replicaStart[e]) inside.push(e);
     }
-    let rate = 0;
-    for (let g = 0; g < gpus; g++) if (member[g]) rate += speed[g];
-    return insideLoad(this.topology, weight, base, 0, member) / rate;
   }
 
-  private unitsBound({ expertLoad, base, member }: Judged): number {
-    const { experts, gpus, speed } = this.topology;
-    const { weight, curve } = this;
-    if (!(curve.unit > 0)) return -Infinity;
-    for (let e = 0; e < experts; e++) weight[e] = unitsOf(curve.tile ?? Infinity, expertLoad[e]);
-    const members: number[] = [];
-    for (let g = 0; g < gpus; g++) if (member[g]) members.push(g);
-    const work = { speed, base, unit: curve.unit };
-    return unitBound(
-      work,
-      members,
-      insideLoad(this.topology, weight, undefined, 0, member),
-      baseBound(work, gpus).time,
-    );
+  private workBound({ expertLoad, base }: Judged): number {
+    const { speed, replicaStart } = this.topology;
+    const { inside, members, curve } = this;
+    let rate = 0;
+    let work = 0;
+    for (const e of inside) work += leastWork(curve, expertLoad[e], replicaStart[e + 1] - replicaStart[e]);
+    for (const g of members) {
+      rate += speed[g];
+      if (base) work += base[g];
+    }
+    return work / rate;
+  }
+
+  private unitsBound({ expertLoad, base }: Judged): number {
+    const { gpus, speed } = this.topology;
+    const { inside, members, curve } = this;
+    const { unit, tile = Infinity } = curve;
+    if (!(unit > 0)) return -Infinity;
+    let units = 0;
+    for (const e of inside) units += unitsOf(tile, expertLoad[e]);
+    const work = { speed, base, unit };
+    return unitBound(work, members, units, baseBound(work, gpus).time);
   }
 }
