@@ -1,43 +1,16 @@
-// cost_curve: what the tokens in a slot cost, in ticks: c(x) as a table of src/lp/kernels/cost_table.ts, in whole numbers, so that all devices have the same.
-//
-// A time is up to 2^62 in the table. An LP counts in ticks of 2^tick_bits of that, so coarse that all its slots together, each with all tokens of its
-// expert, and what the GPUs do besides, stay below 2^30.
+// cost_curve: what the tokens in a slot cost, in ticks of one LP and in units. A tick is 2^tick_bits of the table's time, so coarse that all slots of the LP
+// together, each with all tokens of its expert, and what the GPUs do besides, stay below 2^30.
 //
 // Declares  ticks_of(), set_ticks(), base_ticks(), base_units(), units_of(), tokens_of(), weighs_one(), unit_ticks(), is_exact(), work_of().
 // Needs     topology, load, base, curve, params, tokens of time.wgsl; record, gpus, experts, start_of(), label(), AT_... of topology_record.wgsl;
-//           add64(), multiply64(), length64(), rounded64() of u64.wgsl.
+//           table_cost(), ANY, CURVE_TILE, CURVE_SPLITS, CURVE_MANTISSA, CURVE_EXPONENT, CURVE_PACE of curve_table.wgsl; add64(), multiply64(), length64(),
+//           rounded64() of u64.wgsl.
 // Barriers  none.
 
-// Words of the table.
-const CURVE_POINTS = 0u;    // how many points
-const CURVE_ROUNDING = 1u;  // tokens are rounded up to so many
-const CURVE_TILE = 2u;      // tokens of a unit where c comes in units of c(1); ANY where only activated experts count; 0 where it is no such case
-const CURVE_SPLITS = 3u;    // 1 where a split may make an expert cheaper
-const CURVE_MANTISSA = 4u;  // f32 in [1, 2): of one unit of the caller's time in the table's,
-const CURVE_EXPONENT = 5u;  // and its power of two, i32
-const CURVE_PACE = 6u;      // f32: units of c(1) in one of the caller's time
-const CURVE_FIRST = 7u;     // points: x, c(x) as u64 (lo, hi), and what each token beyond costs
-
-const ANY = 0xffffffffu;
 const TICK_LENGTH = 30u;  // bits of the largest sum of ticks
 const DROPPED = 32u;      // bits of each term that the sum is estimated without, so that it cannot overflow
 
 var<private> tick_bits: u32;
-
-/// c(x) in the table's time.
-fn table_cost(x: u32) -> vec2u {
-  if (x == 0u) { return vec2u(0u); }
-  let rounding = curve[CURVE_ROUNDING];
-  let whole = (x + rounding - 1u) / rounding * rounding;
-  var low = 0u;
-  var high = curve[CURVE_POINTS];
-  while (high - low > 1u) {
-    let middle = (low + high) / 2u;
-    if (curve[CURVE_FIRST + 4u * middle] <= whole) { low = middle; } else { high = middle; }
-  }
-  let at = CURVE_FIRST + 4u * low;
-  return add64(vec2u(curve[at + 1u], curve[at + 2u]), multiply64(whole - curve[at], curve[at + 3u]));
-}
 
 fn ticks_of(x: i32) -> i32 { return i32(rounded64(table_cost(u32(x)), tick_bits)); }
 

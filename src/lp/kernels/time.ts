@@ -1,3 +1,4 @@
+import curveTable from "../../../shaders/common/curve_table.wgsl";
 import u64 from "../../../shaders/common/u64.wgsl";
 import costCurve from "../../../shaders/lp/cost_curve.wgsl";
 import descent from "../../../shaders/lp/descent.wgsl";
@@ -17,7 +18,7 @@ import type { Variant } from "./variant.ts";
 export const timeKernel = {
   name: "time",
   wgsl,
-  includes: [params, record, costCurve, unitFlow, descent, writeProof, tokenTime, u64],
+  includes: [params, record, curveTable, costCurve, unitFlow, descent, writeProof, tokenTime, u64],
   bindings: {
     topology: "read-only-storage",
     load: "read-only-storage",
