@@ -7,7 +7,7 @@
 // Time is u64: at equal speeds units and, below, their 2^-32; else paces of 2^-31 of the slowest GPU's unit, as in whole_time.wgsl.
 //
 // Declares  route_all(), need [E], alone [G], free_at [G], held [G], flow [R], NONE.
-// Needs     topology, params, member, EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of time.wgsl; record, gpus, experts, start_of(), gpu_of(), pace(), MAX_EXPERTS,
+// Needs     topology, member, EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of time.wgsl; record, gpus, experts, start_of(), gpu_of(), pace(), MAX_EXPERTS,
 //           AT_... of topology_record.wgsl; units_per_token(), skip_ahead() of token_time.wgsl; add64(), subtract64(), less64(), larger64(), multiply64(),
 //           divide64(), MAX_I32 of u64.wgsl; MOVE_LIMIT of solve_params.wgsl.
 // Barriers  none.
@@ -19,6 +19,7 @@ var<private> flow: array<i32, MAX_REPLICAS>;
 var<private> held: array<i32, MAX_GPUS>;
 var<private> room: array<i32, MAX_GPUS>;         // units that each GPU can do by `now`
 var<private> now: vec2u;
+var<private> together: bool;                     // GPUs of equal speed that are free at the same time
 var<private> queue: array<u32, MAX_GPUS>;
 var<private> arrives: array<u32, MAX_GPUS>;      // the replica that the path's units arrive at
 var<private> leaves: array<u32, MAX_GPUS>;       // the replica of the same expert that they leave, NONE for units not yet routed
@@ -63,8 +64,8 @@ fn raise_time() {
   let inside = inside_visited();
   let units = units_per_token(rate);
   var later = false;
-  if (EQUAL_SPEEDS && params.has_base == 0u) {
-    let least = vec2u(0u, u32(inside / size));
+  if (together) {
+    let least = add64(free_at[0], vec2u(0u, u32(inside / size)));
     later = less64(now, least);
     now = larger64(now, least);
   }
@@ -139,9 +140,11 @@ fn augment(end: u32, amount: i32) -> i32 {
 /// Routes need[e] units of every expert. Returns the paths, or more than MOVE_LIMIT when it gave up.
 fn route_all() -> u32 {
   now = free_at[0];
+  together = EQUAL_SPEEDS;
   var last = 0u;
   for (var g = 0u; g < gpus; g++) {
     held[g] = alone[g];
+    together = together && all(free_at[g] == free_at[0]);
     visited[g] = true;
     if (less64(now, free_at[g])) {
       now = free_at[g];
