@@ -61,7 +61,8 @@ fn split_between(r: u32, k: u32, left: i32, there: i32) -> i32 {
   let taker = gpu_of(k);
   let own = x[r];
   let other = x[k];
-  // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
+  // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet,
+  // next to it, and halfway, by turns.
   var low = 0;
   var low_giver = done_time(giver, left + cost[r]);
   var low_taker = done_time(taker, there + cost[k]);
@@ -72,13 +73,17 @@ fn split_between(r: u32, k: u32, left: i32, there: i32) -> i32 {
     meeting = high_giver;
     return own;
   }
-  for (var straight = true; high - low > 1; straight = !straight) {
-    var middle = low + (high - low) / 2;
+  var middle = 0;
+  for (var round = 0u; high - low > 1; round++) {
     let excess = difference(low_giver, low_taker);
-    if (straight && excess > 0.0) {
-      let share = excess / (excess + difference(high_taker, high_giver));
-      middle = clamp(low + i32(ceil(share * f32(high - low))), low + 1, high - 1);
+    if (round % 3u == 0u && excess > 0.0) {
+      middle = low + i32(ceil(excess / (excess + difference(high_taker, high_giver)) * f32(high - low)));
+    } else if (round % 3u == 1u) {
+      middle = select(low + 1, high - 1, middle == high);  // where lines are straight, it is done
+    } else {
+      middle = low + (high - low) / 2;
     }
+    middle = clamp(middle, low + 1, high - 1);
     let at_giver = done_time(giver, left + ticks_of(own - middle));
     let at_taker = done_time(taker, there + ticks_of(other + middle));
     if (less64(at_taker, at_giver)) {

@@ -29,7 +29,7 @@ override WG: u32;             // invocations per workgroup
 @group(0) @binding(7) var<uniform> params: Params;
 
 const SPLITS = 5u;    // units, whole work, shares of work, token-optimal, even
-const DESCENTS = 3u;  // from so many of the best
+const DESCENTS = 2u;  // from so many of the best
 
 var<private> tokens: array<i32, MAX_EXPERTS>;  // loads of the experts with a choice
 var<private> member: array<bool, MAX_GPUS>;    // S

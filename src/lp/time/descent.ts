@@ -209,7 +209,8 @@ export class Descent {
     const taker = speed[replicaGpu[k]];
     const own = x[r];
     const other = x[k];
-    // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet.
+    // Fewer than `low` leave the giver later, `high` or more the taker. The search closes in from where straight lines would meet,
+    // next to it, and halfway, by turns.
     let low = 0;
     let lowGiver = (left + this.cost[r]) / giver;
     let lowTaker = (there + this.cost[k]) / taker;
@@ -220,10 +221,16 @@ export class Descent {
       this.meeting = highGiver;
       return own;
     }
-    for (let straight = true; high - low > 1; straight = !straight) {
+    for (let round = 0, middle = 0; high - low > 1; round++) {
       const excess = lowGiver - lowTaker;
-      const share = straight && excess > 0 ? excess / (excess + highTaker - highGiver) : 0.5;
-      const middle = Math.min(high - 1, Math.max(low + 1, Math.ceil(low + share * (high - low))));
+      if (round % 3 === 0 && excess > 0) {
+        middle = low + Math.ceil((excess / (excess + highTaker - highGiver)) * (high - low));
+      } else if (round % 3 === 1) {
+        middle = middle === high ? high - 1 : low + 1; // where lines are straight, it is done
+      } else {
+        middle = Math.floor((low + high) / 2);
+      }
+      middle = Math.min(high - 1, Math.max(low + 1, middle));
       const atGiver = (left + time(own - middle)) / giver;
       const atTaker = (there + time(other + middle)) / taker;
       if (atGiver <= atTaker) {

@@ -18,7 +18,7 @@ import { leastWork, unitsOf } from "./work.ts";
 /** A time within this share of the bound has reached it. */
 const AT_BOUND = 1e-12;
 /** So many of the best splits are descended from: the rest would gain a tenth of a percent at twice the time. */
-const DESCENTS = 3;
+const DESCENTS = 2;
 
 /** Scratch for one topology, whose slots are replicas of their own, and one cost. Experts with a choice are e; E of them have R replicas. */
 export class TimeSolver {
