@@ -16,6 +16,7 @@ export type {
   BalancerOptions,
   LayerStatus,
   RankCounts,
+  RankLoads,
 } from "./balancer/types.ts";
 export {
   ArgumentError,

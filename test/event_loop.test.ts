@@ -103,7 +103,7 @@ describe("every stage looks at the clock and at the signal", () => {
     "checking the edge form": (pauses: Pauses) => {
       return edges.check({ load: expertLoad, capacity: expertLoad }, undefined, pauses);
     },
-    "a balancer's layers": async (pauses: Pauses) => new CpuBalance(layers, 0).balance(ids, undefined, pauses),
+    "a balancer's layers": async (pauses: Pauses) => new CpuBalance(layers, 0).balance({ ids }, pauses),
     "fractions on WebGPU": async (pauses: Pauses) => {
       gpu ??= requestDevice({ adapter: "software" }).then(({ device }) =>
         webgpuBackend(device, replicas.topology, "lane"),

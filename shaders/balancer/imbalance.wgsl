@@ -1,14 +1,15 @@
 // imbalance: load and active experts per GPU under given quotas, and per layer how far from even they are.
 //
-//   load_g = sum of the quotas of GPU g's slots   busy_g = how many of them are not 0
+//   load_g = base_g + sum of the quotas of GPU g's slots   busy_g = how many of those quotas are not 0
 //   imbalance = max / mean   balancedness = mean / max   idle = sum_g (max - load_g)   variation = sqrt(mean((load_g - mean)^2)) / mean
 //
-// Loads are tokens, whatever the GPUs' speeds. Dead GPUs are out of it: their slots have no quota. Integers are exact. A layer without tokens has imbalance and balancedness 1, idle and variation 0.
+// Loads are tokens, whatever the GPUs' speeds. Dead GPUs are out of it: their slots have no quota, and their base loads are not read. Integers are exact.
+// A layer without load has imbalance and balancedness 1, idle and variation 0.
 //
-// Shapes    placement: records as in balance.wgsl.   quota: [L, P] u32.   gpu_load, busy: [L, G] u32.   skip: [L] u32, 1 where
-//           imbalance < skip_below.   metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two
+// Shapes    placement: records as in balance.wgsl.   quota: [L, P] u32.   base, gpu_load, busy: [L, G] u32.   skip: [L] u32, 1
+//           where imbalance < skip_below.   metrics: [L, 9] u32: max, sum, hottest GPU (the first of equals), most active experts, idle as two
 //           words (lo, hi), and imbalance, balancedness, variation as f32 bits.
-// Bindings  group 0:  0 placement   1 quota   2 gpu_load (out)   3 busy (out)   4 metrics (out)   5 skip (out)   6 params.
+// Bindings  group 0:  0 placement   1 quota   2 base   3 gpu_load (out)   4 busy (out)   5 metrics (out)   6 skip (out)   7 params.
 // Launch    one layer per workgroup of WG; grid [L, 1, 1]. 7 words of workgroup memory per invocation. 2 log2(WG) + 4 barriers, the two
 //           inside workgroupUniformLoad included.
 // Requires  a layer's sum below 2^32, and for variation every load within 2^31 of the mean: both hold of sums below 2^31, which callers
@@ -18,11 +19,12 @@ override WG: u32;  // a power of two
 
 @group(0) @binding(0) var<storage, read> placement: array<u32>;
 @group(0) @binding(1) var<storage, read> quota: array<u32>;
-@group(0) @binding(2) var<storage, read_write> gpu_load: array<u32>;
-@group(0) @binding(3) var<storage, read_write> busy: array<u32>;
-@group(0) @binding(4) var<storage, read_write> metrics: array<u32>;
-@group(0) @binding(5) var<storage, read_write> skip: array<u32>;
-@group(0) @binding(6) var<uniform> params: BalanceParams;
+@group(0) @binding(2) var<storage, read> base: array<u32>;
+@group(0) @binding(3) var<storage, read_write> gpu_load: array<u32>;
+@group(0) @binding(4) var<storage, read_write> busy: array<u32>;
+@group(0) @binding(5) var<storage, read_write> metrics: array<u32>;
+@group(0) @binding(6) var<storage, read_write> skip: array<u32>;
+@group(0) @binding(7) var<uniform> params: BalanceParams;
 
 const METRICS = 9u;
 
@@ -58,6 +60,7 @@ fn imbalance(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) 
       tokens += here;
       with_tokens += select(0u, 1u, here > 0u);
     }
+    if (first_slot < DEAD) { tokens += base[layer * params.gpus + g]; }
     gpu_load[layer * params.gpus + g] = tokens;
     busy[layer * params.gpus + g] = with_tokens;
     if (first_slot < DEAD) { mine = merge(mine, Summary(tokens, g, tokens, with_tokens)); }

@@ -1,24 +1,21 @@
 import { ArgumentError, DeviceError, whyNotWebgpu } from "../common/errors.ts";
-import { type FieldsOf, requireObject } from "../common/objects.ts";
-import { bindingOf, copyTarget, requireAlive, requireDistinct, storage, type Usage } from "../gpu/buffers.ts";
-import { WORD } from "../gpu/constants.ts";
+import { requireAlive } from "../gpu/buffers.ts";
 import { encoderOf, requireOwnEncoder } from "../gpu/origin.ts";
-import type { BufferSlice, GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
+import type { GPUCommandEncoderLike, NativeGPUDevice } from "../gpu/types.ts";
 import { acquireDevice } from "../lp/device_choice.ts";
 import type { KernelPlan } from "../lp/kernels/choices.ts";
-import { proofWords } from "../lp/kernels/proof.ts";
 import type { BackendName } from "../lp/solution.ts";
 import { type Active, requireActive } from "../placement/active.ts";
-import { widestReplica } from "../placement/per_layer.ts";
+import { readBaseLoad, requireTotals } from "./base_load.ts";
+import { bindingsOf } from "./caller_buffers.ts";
 import { CpuBalance } from "./cpu_balance.ts";
-import { type CheckedRank, GpuBalance } from "./gpu_balance.ts";
+import { GpuBalance } from "./gpu_balance.ts";
 import { livingOf } from "./living.ts";
 import { type BalancerMetrics, createMetrics } from "./metrics.ts";
-import { type CheckedOptions, checkIds, checkOptions, checkRank, checkTokens, rankFields } from "./options.ts";
+import { type CheckedOptions, checkBatch, checkIds, checkOptions, countOf, type GivenBatch } from "./options.ts";
 import { judgeBalance } from "./result.ts";
 import type { TopkIds } from "./topk_ids.ts";
-import { count } from "./twins/count.ts";
-import type { Balanced, BalancerBuffers, BalancerOptions, RankCounts } from "./types.ts";
+import type { Balanced, BalancerBuffers, BalancerOptions, RankLoads } from "./types.ts";
 
 /** Top-k expert ids in, physical slot ids out, so that the most loaded GPU is as light as it can be. */
 export interface Balancer {
@@ -27,11 +24,12 @@ export interface Balancer {
    * of their position. Overlapping calls wait for each other.
    *
    * @param topkIds  [L, T, k], T <= maxTokens; -1 is padding; ids out of range are counted, left -1, and take no part. Read only.
-   * @param rank  where several ranks balance together: then quotas are for all of them, and the union of their ids meets the quotas.
-   * @throws {ShapeError | ArgumentError | LoadError} The ids or counts are not of the balancer's shape.
+   * @param rank  where several ranks balance together: then quotas are for all of them, and the union of their ids meets the quotas. And the base loads
+   *   of this batch, where they are not the option's.
+   * @throws {ShapeError | ArgumentError | LoadError} The ids, counts or base loads are not as they should be.
    * @throws {DeviceError} The device was lost. With `recover` the next call works again.
    */
-  balance(topkIds: TopkIds, rank?: RankCounts): Promise<Balanced>;
+  balance(topkIds: TopkIds, rank?: RankLoads): Promise<Balanced>;
   /**
    * Records the same for buffers on the GPU into the caller's encoder: no submit, no map, no compilation, and no allocation but a small
    * uniform buffer for a T, and bind groups for buffers, not seen before. Results are there when the caller's submit is done. The encodings
@@ -55,7 +53,8 @@ export interface Balancer {
    * meant: that is `recover`'s. Several ranks say it before the same batch.
    *
    * @param active  [gpus] true or 1: alive; false or 0: gets nothing. Read, never kept.
-   * @throws {ArgumentError | ShapeError} It is not that, or no GPU is alive.  @throws {DeviceError} The balancer was destroyed.
+   * @throws {ArgumentError | ShapeError} It is not that, or no GPU is alive.  @throws {LoadError} The options' base load of one that is alive again is
+   *   not as it should be.  @throws {DeviceError} The balancer was destroyed.
    */
   setActive(active: Active): Promise<void>;
   /** [L, E] tokens per expert of ids [L, T, k]: what ranks exchange before they balance together. */
@@ -128,35 +127,44 @@ class TopkBalancer implements Balancer {
     return this.gpu?.device;
   }
 
-  async balance(topkIds: TopkIds, rank?: RankCounts): Promise<Balanced> {
+  async balance(topkIds: TopkIds, rank?: RankLoads): Promise<Balanced> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
     // Checked and copied now, not when the turn comes: the caller may reuse its arrays at once.
-    const checked = checkIds(topkIds, this.options);
-    const checkedRank = rank === undefined ? undefined : checkRank(rank, this.countOf(checked), this.options);
-    const ids = checked === topkIds ? checked.slice() : checked;
-    const answer = this.previous.then(() => this.balanceNow(ids, checkedRank));
+    const batch = checkBatch(topkIds, rank, this.options);
+    const answer = this.previous.then(() => this.balanceNow(batch));
     this.previous = answer.catch(() => {});
     return answer;
   }
 
-  private async balanceNow(topkIds: Int32Array | Uint32Array, checkedRank: CheckedRank | undefined): Promise<Balanced> {
+  private async balanceNow(given: GivenBatch): Promise<Balanced> {
     const { options } = this;
+    const batch = { ...given, baseLoad: this.baseLoadOf(given) };
     await this.replaceLostDevice();
     const result = this.gpu
-      ? await this.gpu.balance(topkIds, checkedRank, options.timestamps === true)
-      : await this.onCpu().balance(topkIds, checkedRank);
-    const before = checkedRank?.before ?? new Int32Array(result.counts.length);
-    const { balanced, finishedOnCpu } = judgeBalance(options, topkIds, before, result, this.backend);
+      ? await this.gpu.balance(batch, options.timestamps === true)
+      : await this.onCpu().balance(batch);
+    const { balanced, finishedOnCpu } = judgeBalance(options, batch, result, this.backend);
     this.measured.record(balanced, finishedOnCpu, result.stageUs);
     return balanced;
   }
 
+  /** The batch's, or else the option's: of the GPUs that are alive when its turn has come. */
+  private baseLoadOf({ ids, rank, baseLoad: own }: GivenBatch): Int32Array<ArrayBuffer> | undefined {
+    const { living, layers, baseLoad: option } = this.options;
+    const baseLoad = own ? readBaseLoad(own, living.active) : living.baseLoad;
+    const given = own ?? option;
+    if (!given || !baseLoad) return undefined;
+    const most = rank ? Infinity : ids.length / layers;
+    requireTotals(given, baseLoad, most, () => rank?.counts ?? countOf(ids, this.options));
+    return baseLoad;
+  }
+
   async setActive(active: Active): Promise<void> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
-    const { placements, speeds } = this.options;
+    const { placements, speeds, baseLoad } = this.options;
     const checked = requireActive(active, placements[0].gpus);
     const applied = this.previous.then(async () => {
-      const living = livingOf(placements, speeds, checked);
+      const living = livingOf(placements, speeds, checked, baseLoad);
       await this.gpu?.setLiving(living);
       this.cpu?.setLiving(living);
       this.options = { ...this.options, living };
@@ -192,11 +200,11 @@ class TopkBalancer implements Balancer {
   encode(given: GPUCommandEncoderLike, buffers: BalancerBuffers): void {
     const { device, stages } = this.requireGpu();
     const encoder = encoderOf(device, given);
-    const { assignments, bindings } = this.bindings(buffers);
-    const { topkIds, physicalIds, shares, quota, outOfRange, unserved, proof } = bindings;
+    const { assignments, bindings } = bindingsOf(device, buffers, this.options);
+    const { topkIds, physicalIds, baseLoad, shares, quota, outOfRange, unserved, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
     const rank = counts && before && { counts, before };
-    stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, shares }, assignments, false);
+    stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, baseLoad, shares }, assignments, false);
     for (const [source, target] of [
       [stages.job.buffers.quota, quota],
       [stages.job.buffers.outOfRange, outOfRange],
@@ -209,7 +217,7 @@ class TopkBalancer implements Balancer {
 
   async checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
     const { device, stages } = this.requireGpu();
-    const { quota, outOfRange, unserved, proof, ...bindings } = this.bindings(buffers).bindings;
+    const { quota, outOfRange, unserved, proof, ...bindings } = bindingsOf(device, buffers, this.options).bindings;
     const uses: Parameters<typeof requireAlive>[1] = {};
     for (const [name, binding] of Object.entries(bindings)) {
       if (binding)
@@ -232,43 +240,8 @@ class TopkBalancer implements Balancer {
     return this.gpu;
   }
 
-  /** The caller's buffers, checked, by the names they have in messages. */
-  private bindings(buffers: BalancerBuffers) {
-    requireObject("buffers", buffers, bufferFields);
-    const { tokens, topkIds, physicalIds, rankCounts, quota, shares, outOfRange, unserved, proof } = buffers;
-    if (rankCounts !== undefined) requireObject("rankCounts", rankCounts, rankFields);
-    const { device } = this.requireGpu();
-    const { layers, topK, placements } = this.options;
-    const { gpus, logicalExperts, physicalExperts } = placements[0];
-    const assignments = checkTokens(tokens, this.options) * topK;
-    const idBytes = layers * assignments * WORD;
-    const countBytes = layers * logicalExperts * WORD;
-    const quotaBytes = layers * physicalExperts * WORD;
-    const width = widestReplica(placements);
-    const wanted = (name: string, slice: BufferSlice | undefined, bytes: number, usage: Usage) =>
-      slice === undefined ? undefined : bindingOf(device, name, slice, bytes, usage);
-    const bindings = {
-      topkIds: bindingOf(device, "topkIds", topkIds, idBytes, storage),
-      physicalIds: bindingOf(device, "physicalIds", physicalIds, idBytes, storage),
-      "rankCounts.counts": rankCounts && bindingOf(device, "rankCounts.counts", rankCounts.counts, countBytes, storage),
-      "rankCounts.before": rankCounts && bindingOf(device, "rankCounts.before", rankCounts.before, countBytes, storage),
-      shares: wanted("shares", shares, countBytes * width, storage),
-      quota: wanted("quota", quota, quotaBytes, copyTarget),
-      outOfRange: wanted("outOfRange", outOfRange, layers * WORD, copyTarget),
-      unserved: wanted("unserved", unserved, layers * WORD, copyTarget),
-      proof: wanted("proof", proof, layers * proofWords(gpus) * WORD, copyTarget),
-    };
-    requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
-    requireDistinct("shares", bindings.shares, "rankCounts.counts", bindings["rankCounts.counts"]);
-    return { assignments, bindings };
-  }
-
   count(topkIds: TopkIds): Int32Array {
-    return this.countOf(checkIds(topkIds, this.options));
-  }
-
-  private countOf(ids: Int32Array | Uint32Array): Int32Array {
-    return count(ids, this.options.layers, this.options.placements[0].logicalExperts).counts;
+    return countOf(checkIds(topkIds, this.options), this.options);
   }
 
   metrics(): BalancerMetrics {
@@ -280,11 +253,6 @@ class TopkBalancer implements Balancer {
     this.previous.then(() => this.gpu?.destroy());
   }
 }
-
-const bufferFields = {
-  ...{ tokens: true, topkIds: true, physicalIds: true, rankCounts: true },
-  ...{ quota: true, shares: true, outOfRange: true, unserved: true, proof: true },
-} satisfies FieldsOf<BalancerBuffers>;
 
 const AS_DATA = "One dispatch solves all layers, whose placements may differ, with the topology as data.";
 const DESTROYED = "This balancer was destroyed. Create a new one.";

@@ -1,9 +1,9 @@
 import { Pauses } from "../common/pauses.ts";
 import { type CpuBackend, cpuBackend } from "../lp/backend_cpu.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
-import type { CheckedRank } from "./gpu_balance.ts";
+import { loadsOf } from "./base_load.ts";
 import type { Living } from "./living.ts";
-import type { BalanceResult, BalanceShape } from "./result.ts";
+import type { BalanceResult, BalanceShape, CheckedBatch } from "./result.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
 import { imbalance } from "./twins/imbalance.ts";
@@ -30,11 +30,7 @@ export class CpuBalance {
     this.previous = new Int32Array(layers * this.slots);
   }
 
-  async balance(
-    ids: Int32Array | Uint32Array,
-    rank: CheckedRank | undefined,
-    pauses = new Pauses(),
-  ): Promise<BalanceResult> {
+  async balance({ ids, rank, baseLoad }: CheckedBatch, pauses = new Pauses()): Promise<BalanceResult> {
     const { experts, slots, living } = this;
     const { layers, late } = this.shape;
     const { gpus } = living.topologies[0];
@@ -42,7 +38,7 @@ export class CpuBalance {
     const counts = rank ? rank.counts.slice() : own.counts;
     const quota = new Int32Array(layers * slots);
     this.split(counts, undefined, quota);
-    const before = imbalance(living.slots, layers, quota, living.active);
+    const before = imbalance(living.slots, layers, quota, living.active, baseLoad);
     const result: BalanceResult = {
       ...{ counts, outOfRange: own.outOfRange, quota, before, after: before, stageUs: undefined },
       physicalIds: new Int32Array(ids.length),
@@ -53,8 +49,8 @@ export class CpuBalance {
       moves: new Int32Array(layers),
     };
     if (late) this.split(counts, this.previous, quota);
-    await this.solve(result, pauses);
-    result.after = imbalance(living.slots, layers, quota, living.active);
+    await this.solve(result, baseLoad, pauses);
+    result.after = imbalance(living.slots, layers, quota, living.active, baseLoad);
     await this.remap(ids, rank?.before ?? new Int32Array(layers * experts), result, pauses);
     return result;
   }
@@ -68,16 +64,16 @@ export class CpuBalance {
   }
 
   /** Into the quotas, or late into what the next batch goes by. */
-  private async solve({ counts, skipped, quota, member, iterations, moves }: BalanceResult, pauses: Pauses) {
-    const { gpus } = this.living.topologies[0];
+  private async solve(result: BalanceResult, baseLoad: Int32Array | undefined, pauses: Pauses) {
+    const { counts, skipped, quota, member, iterations, moves } = result;
     const { layers, late } = this.shape;
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
       if (skipped[l]) continue;
-      const expertLoad = rowOf(counts, this.experts, l);
-      ofLayer(this.solvers, l).solveOne({ batch: 1, tokens: "integer", expertLoad, baseLoad: undefined }, 0, {
+      const topology = ofLayer(this.living.topologies, l);
+      ofLayer(this.solvers, l).solveOne(loadsOf(topology, counts, baseLoad, l), 0, {
         quota: rowOf(late ? this.previous : quota, this.slots, l),
-        member: rowOf(member, gpus, l),
+        member: rowOf(member, topology.gpus, l),
         iterations: rowOf(iterations, 1, l),
         moves: rowOf(moves, 1, l),
       });

@@ -4,15 +4,9 @@ import { decodeProofs } from "../lp/kernels/proof.ts";
 import { CHUNK, tooLargeFor } from "./kernels/balance_params.ts";
 import { decodeImbalance } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
-import type { BalanceResult } from "./result.ts";
+import type { BalanceResult, CheckedBatch } from "./result.ts";
 import { outputBytes, type StageOptions } from "./stage_buffers.ts";
 import { createStages, STAGES, type Stages } from "./stages.ts";
-
-/** [L, E] each. */
-export interface CheckedRank {
-  counts: Int32Array<ArrayBuffer>;
-  before: Int32Array<ArrayBuffer>;
-}
 
 /** The stages on a device. Calls must not overlap. */
 export class GpuBalance {
@@ -30,18 +24,20 @@ export class GpuBalance {
   }
 
   /**
-   * Upload, one submit, one map. `rank` as in RankCounts, checked.
+   * Upload, one submit, one map.
    *
    * @throws {DeviceError} The device was lost.
    */
-  balance(ids: Int32Array | Uint32Array, rank: CheckedRank | undefined, timed: boolean): Promise<BalanceResult> {
+  balance({ ids, rank, baseLoad }: CheckedBatch, timed: boolean): Promise<BalanceResult> {
     const { layers, placements } = this.options;
     const { job } = this.stages;
-    const { ids: own, physical, rankCounts, rankBefore } = job.bindings;
-    const buffers = { ids: own, physical, rank: rank && { counts: rankCounts, before: rankBefore } };
+    const { ids: own, physical, rankCounts, rankBefore, batchBaseLoad } = job.bindings;
+    const told = rank && { counts: rankCounts, before: rankBefore };
+    const besides = baseLoad === this.living?.baseLoad ? undefined : baseLoad; // those of the options are there already
+    const buffers = { ids: own, physical, rank: told, baseLoad: besides && batchBaseLoad };
     const label = this.living?.topologies[0].label;
     const work = {
-      upload: { ids, rankCounts: rank?.counts, rankBefore: rank?.before },
+      upload: { ids, rankCounts: rank?.counts, rankBefore: rank?.before, batchBaseLoad: besides },
       record: (encoder: GPUCommandEncoder) => this.stages.encode(encoder, buffers, ids.length / layers, timed),
       bytes: { physical: ids.length * WORD },
       timed,

@@ -1,6 +1,7 @@
 import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import type { Placement } from "../placement/placement.ts";
+import { type GivenBaseLoad, readBaseLoad } from "./base_load.ts";
 
 /** What changes in a balancer with the GPUs that are alive: one, or one per layer, of each. */
 export interface Living {
@@ -8,17 +9,22 @@ export interface Living {
   active: Uint8Array | undefined;
   slots: readonly Slots[];
   topologies: readonly Topology[];
+  /** [L, G] of the options, 0 on dead GPUs; undefined: none. */
+  baseLoad: Int32Array<ArrayBuffer> | undefined;
 }
 
+/** @throws {LoadError} A base load of a GPU that is alive is not as it should be. */
 export function livingOf(
   placements: readonly Placement[],
   speed: Float64Array,
   active: Uint8Array | undefined,
+  baseLoad?: GivenBaseLoad,
 ): Living {
   const some = active?.includes(0) ? active : undefined;
   return {
     active: some,
     slots: placements.map((one) => livingSlots(one, some)),
     topologies: placements.map((one) => topologyOfPlacement(one, speed, some)),
+    baseLoad: baseLoad && readBaseLoad(baseLoad, some),
   };
 }

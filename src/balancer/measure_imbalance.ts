@@ -106,6 +106,7 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
     counts: counts ?? bytes(experts),
     weights: WORD, // not read
     quota: quota ?? bytes(slots),
+    base: bytes(gpus), // none
     skip: bytes(1),
     gpuLoad: bytes(gpus),
     busy: bytes(gpus),

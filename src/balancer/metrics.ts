@@ -27,7 +27,7 @@ export interface BalancerMetrics {
   unserved: number;
   /** Times that a lost device was replaced. */
   recoveries: number;
-  /** Imbalance per layer with tokens under the even split, and as balanced. */
+  /** Imbalance per layer with load under the even split, and as balanced. */
   imbalanceBefore: Histogram;
   imbalanceAfter: Histogram;
   /** GPU microseconds per stage, added up over the calls that were timed; undefined without timestamps. */
@@ -41,7 +41,7 @@ const BOUNDS = [1.001, 1.003, 1.01, 1.03, 1.1, 1.2, 1.3, 1.5, 2, 3];
 
 const emptyHistogram = (): Histogram => ({ bounds: BOUNDS, counts: BOUNDS.map(() => 0), sum: 0, count: 0 });
 
-/** Layers without tokens are left out: their 1 would flatter the others. */
+/** Layers without load are left out: their 1 would flatter the others. */
 function observe(histogram: Histogram, { imbalance: values, max }: ImbalanceReport): void {
   for (let i = 0; i < values.length; i++) {
     if (max[i] === 0) continue;

@@ -6,13 +6,15 @@ import { type backends, checkBackend } from "../lp/solver_options.ts";
 import type { Topology } from "../lp/topology.ts";
 import { checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
-import type { CheckedRank } from "./gpu_balance.ts";
+import { copyBaseLoad, type GivenBaseLoad } from "./base_load.ts";
 import { MAX_EXPERTS } from "./kernels/balance_params.ts";
 import { type Living, livingOf } from "./living.ts";
+import type { CheckedBatch } from "./result.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
-import type { BalancerOptions, RankCounts } from "./types.ts";
+import { count } from "./twins/count.ts";
+import type { BalancerOptions, RankCounts, RankLoads } from "./types.ts";
 
-export interface CheckedOptions extends BalancerOptions {
+export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad"> {
   backend: (typeof backends)[number];
   layers: number;
   skipBelow: number;
@@ -22,12 +24,13 @@ export interface CheckedOptions extends BalancerOptions {
   topologies: readonly Topology[];
   /** [G] */
   speeds: Float64Array;
+  baseLoad: GivenBaseLoad | undefined;
   living: Living;
 }
 
 const balancerFields = {
   ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, device: true, adapter: true },
-  ...{ speed: true, active: true, skipBelow: true, late: true, recover: true, timestamps: true },
+  ...{ speed: true, active: true, baseLoad: true, skipBelow: true, late: true, recover: true, timestamps: true },
 } satisfies FieldsOf<BalancerOptions>;
 
 /** Checks everything about a balancer that can be checked before there is a device. */
@@ -64,8 +67,9 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   }
   const topologies = placements.map((one) => toTopology(one, options.speed));
   const { gpus, speed: speeds } = topologies[0];
-  const living = livingOf(placements, speeds, checkActive(options.active, gpus));
-  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, living };
+  const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus);
+  const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad);
+  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, baseLoad, living };
 }
 
 function requireCount(argument: string, value: unknown): number {
@@ -90,11 +94,32 @@ export function checkTokens(tokens: unknown, { maxTokens }: CheckedOptions): num
   throw new ArgumentError("tokens", `an integer from 0 to maxTokens = ${maxTokens}`, tokens);
 }
 
+/** [L, E] tokens per expert of checked ids. */
+export function countOf(ids: Int32Array | Uint32Array, { layers, placements }: CheckedOptions): Int32Array {
+  return count(ids, layers, placements[0].logicalExperts).counts;
+}
+
 export const rankFields = { counts: true, before: true } satisfies FieldsOf<RankCounts>;
+const rankLoadFields = { ...rankFields, baseLoad: true } satisfies FieldsOf<RankLoads>;
+
+/** A batch whose base loads, if it has its own, wait until its turn: who is alive then is not known yet. */
+export type GivenBatch = Omit<CheckedBatch, "baseLoad"> & { baseLoad: GivenBaseLoad | undefined };
+
+/** Checks a call, and copies all of it. */
+export function checkBatch(topkIds: TopkIds, told: RankLoads | undefined, options: CheckedOptions): GivenBatch {
+  const checked = checkIds(topkIds, options);
+  const ids = checked === topkIds ? checked.slice() : checked;
+  if (told === undefined) return { ids, baseLoad: undefined };
+  requireObject("rank", told, rankLoadFields);
+  // Counts that came to undefined are refused: a rank that is taken for the only one would not meet the others' quotas.
+  const several = "counts" in told || "before" in told;
+  const rank = several ? checkRank(told as RankCounts, countOf(ids, options), options) : undefined;
+  const { layers, placements } = options;
+  return { ids, rank, baseLoad: copyBaseLoad("rank.baseLoad", told.baseLoad, layers, placements[0].gpus) };
+}
 
 /** Checks what a rank was told of the others, against its own counts. */
-export function checkRank(rank: RankCounts, own: Int32Array, { layers, placements }: CheckedOptions): CheckedRank {
-  requireObject("rank", rank, rankFields);
+function checkRank(rank: RankCounts, own: Int32Array, { layers, placements }: CheckedOptions) {
   const experts = placements[0].logicalExperts;
   const length = layers * experts;
   const whole = (argument: string, given: Rows): Int32Array<ArrayBuffer> => {

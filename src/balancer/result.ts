@@ -7,12 +7,23 @@ import type { Topology } from "../lp/topology.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
+import { loadsOf } from "./base_load.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
 import { imbalance } from "./twins/imbalance.ts";
 import { remap } from "./twins/remap.ts";
 import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
+
+/** A batch as both backends take it, checked and copied. */
+export interface CheckedBatch {
+  /** [L, T, k] */
+  ids: Int32Array | Uint32Array;
+  /** [L, E] each, of all ranks and of those before; undefined: this rank is the only one. */
+  rank?: { counts: Int32Array<ArrayBuffer>; before: Int32Array<ArrayBuffer> };
+  /** [L, G] of this batch, or of the options; 0 on dead GPUs. None, if undefined. */
+  baseLoad?: Int32Array<ArrayBuffer>;
+}
 
 /** What either backend computes of a batch of ids, before it is judged. */
 export interface BalanceResult {
@@ -50,6 +61,7 @@ class Layers {
   constructor(
     readonly shape: BalanceShape,
     readonly result: BalanceResult,
+    readonly baseLoad: Int32Array | undefined,
   ) {
     this.experts = shape.placements[0].logicalExperts;
   }
@@ -67,7 +79,7 @@ class Layers {
   }
 
   loads(layer: number): Loads {
-    return { batch: 1, tokens: "integer", expertLoad: this.expertLoad(layer), baseLoad: undefined };
+    return loadsOf(this.topology(layer), this.result.counts, this.baseLoad, layer);
   }
 
   raw(layer: number): RawSolution & { quota: Int32Array } {
@@ -95,13 +107,13 @@ class Layers {
  */
 export function judgeBalance(
   shape: BalanceShape,
-  ids: Int32Array | Uint32Array,
-  before: ArrayLike<number>,
+  { ids, rank, baseLoad }: CheckedBatch,
   result: BalanceResult,
   backend: BackendName,
 ): { balanced: Balanced; finishedOnCpu: number } {
   const { living, layers: count, late } = shape;
-  const layers = new Layers(shape, result);
+  const layers = new Layers(shape, result, baseLoad);
+  const before = rank?.before ?? new Int32Array(result.counts.length);
   const assignments = ids.length / count;
   requireMapped(ids, result.physicalIds, assignments, (layer) => layers.slots(layer));
   const finished = new Set<number>();
@@ -110,14 +122,15 @@ export function judgeBalance(
     const { verdict } = layers.judged(layer);
     if (verdict !== "gap") return verdict;
     cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
-    const offsets = Array.from({ length: layers.experts }, (__, e) => before[layer * layers.experts + e]);
+    const offsets = rowOf(before, layers.experts, layer);
     const row = [layer * assignments, (layer + 1) * assignments] as const;
     const physical = result.physicalIds.subarray(...row);
     remap(layers.slots(layer), ids.subarray(...row), layers.raw(layer).quota, offsets, physical);
     finished.add(layer);
     return layers.judged(layer).verdict;
   });
-  const after = finished.size > 0 ? imbalance(living.slots, count, result.quota, living.active) : result.after;
+  const measure = () => imbalance(living.slots, count, result.quota, living.active, baseLoad);
+  const after = finished.size > 0 ? measure() : result.after;
   const { physicalIds, counts, quota, outOfRange, unserved } = result;
   const balanced: Balanced = {
     ...{ physicalIds, counts, quota, before: result.before, after, status, outOfRange, unserved, backend },
@@ -146,11 +159,13 @@ function proofOf(
     throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${status.length - 1}`, layer);
   }
   const { placements, speeds, living } = layers.shape;
+  const placement = ofLayer(placements, layer);
   const { active } = living;
   const expertLoad = layers.expertLoad(layer);
+  const baseLoad = layers.baseLoad && rowOf(layers.baseLoad, placement.gpus, layer).slice(); // the caller's to keep
   const { quota, iterations, moves } = layers.raw(layer);
   return {
-    problem: { placement: ofLayer(placements, layer), expertLoad, speed: speeds, ...(active && { active }) },
+    problem: { placement, expertLoad, ...(baseLoad && { baseLoad }), speed: speeds, ...(active && { active }) },
     solution: {
       batch: 1,
       tokens: "integer",

@@ -45,15 +45,17 @@ export function outputBytes({ placements, layers, maxAssignments }: Sizes) {
 export type StageOutput = keyof ReturnType<typeof outputBytes>;
 
 /** Bytes or words of the balancer's own buffers, for the largest batch. */
-export function stageContents(options: Sizes) {
-  const { placements, layers, maxAssignments } = options;
-  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+export function stageContents(options: StageOptions) {
+  const { placements, layers, maxAssignments, living } = options;
+  const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const perLayer = (words: number) => layers * words * WORD;
   return {
     ...outputBytes(options),
     ids: perLayer(maxAssignments),
     rankCounts: perLayer(experts),
     rankBefore: perLayer(experts),
+    baseLoad: living?.baseLoad ?? perLayer(gpus), // of the options; zero where there is none
+    batchBaseLoad: perLayer(gpus),
     noneBefore: perLayer(experts), // tokens of earlier ranks: zero
     chunkCounts: perLayer(chunksOf(maxAssignments) * experts),
     previous: perLayer(slots), // late: the last batch's solution; zero at first: an even split

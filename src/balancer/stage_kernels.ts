@@ -57,7 +57,7 @@ export class StageSolver {
 
   private paramsOf({ sizes }: LpKernel): Uint32Array<ArrayBuffer> {
     const { layers, skipBelow } = this.options;
-    return solveParams(layers, sizes, { hasBase: false, hasSkip: skipBelow > 0 });
+    return solveParams(layers, sizes, { hasBase: true, hasSkip: skipBelow > 0 }); // zeros where there is none
   }
 
   private upload(label: string, data: Uint32Array<ArrayBuffer>, usage: number): GPUBuffer {

@@ -1,4 +1,4 @@
-import { bindCache } from "../gpu/buffers.ts";
+import { bindCache, write } from "../gpu/buffers.ts";
 import { bufferUsage, WORD } from "../gpu/constants.ts";
 import { createJob } from "../gpu/job.ts";
 import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
@@ -22,6 +22,8 @@ export interface StageBuffers {
   ids: GPUBufferBinding;
   physical: GPUBufferBinding;
   rank?: { counts: GPUBufferBinding; before: GPUBufferBinding };
+  /** [L, G]; that of the options, if undefined. */
+  baseLoad?: GPUBufferBinding;
   shares?: GPUBufferBinding;
 }
 
@@ -96,8 +98,8 @@ export class Stages {
   private recorder(buffers: StageBuffers, assignments: number): Record<Stage, (pass: GPUComputePassEncoder) => void> {
     const { kernels, solver, device } = this;
     const { layers, late } = this.options;
-    const { ids, physical, rank, shares } = buffers;
-    const parts = [assignments, { buffer: solver.table }, ids, physical, rank?.counts, rank?.before, shares];
+    const { ids, physical, rank, baseLoad, shares } = buffers;
+    const parts = [assignments, { buffer: solver.table }, ids, physical, rank?.counts, rank?.before, baseLoad, shares];
     const groups = this.remembered(parts, () => this.bindAll(buffers, assignments));
     const perExpert = [Math.ceil(this.table.experts / LANES), layers] as const;
     const perChunk = [chunksOf(assignments), layers] as const;
@@ -129,12 +131,13 @@ export class Stages {
     };
   }
 
-  private bindAll({ ids, physical, rank, shares }: StageBuffers, assignments: number) {
+  private bindAll({ ids, physical, rank, baseLoad, shares }: StageBuffers, assignments: number) {
     const { device, kernels, solver } = this;
     const own = this.job.bindings;
     const counts = rank?.counts ?? own.counts;
     const { params, placement, quota, chunkCounts } = { ...own, params: { buffer: this.paramsFor(assignments) } };
-    const shared = { params, placement, counts, quota, chunkCounts };
+    const base = baseLoad ?? own.baseLoad;
+    const shared = { params, placement, counts, base, quota, chunkCounts };
     const bindStage = (kernel: StageKernel, more: Record<string, GPUBufferBinding>) =>
       bind(device, kernels[kernel], { ...shared, ...more });
     return {
@@ -148,7 +151,7 @@ export class Stages {
       solve: bind(device, solver.kernel.compiled, {
         [solver.kernel.table.name]: { buffer: solver.table },
         load: counts,
-        base: counts, // not read
+        base,
         skip: own.skip,
         quota: this.options.late ? own.previous : quota,
         proof: own.proof,
@@ -174,10 +177,11 @@ export class Stages {
   }
 
   /** What is submitted from now on is for the GPUs that are alive: tables are written anew, and the quotas of dead slots cleared. */
-  async setLiving({ active, slots: livingSlots, topologies }: Living): Promise<void> {
+  async setLiving({ active, slots: livingSlots, topologies, baseLoad }: Living): Promise<void> {
     const { device, options, job, table } = this;
     await this.solver.setLiving(topologies);
     device.queue.writeBuffer(job.buffers.placement, 0, placementTable(livingSlots, active).data);
+    if (baseLoad) write(device, job.buffers.baseLoad, baseLoad);
     const encoder = device.createCommandEncoder({ label: "balancer living" });
     for (let layer = 0; layer < options.layers; layer++) {
       const { gpuOf, slotsPerGpu } = ofLayer(options.placements, layer);

@@ -28,7 +28,12 @@ export interface BalancerOptions extends Speed, Activity {
   device?: GPUDeviceLike;
   /** Which adapters may be taken where the caller brings no device. */
   adapter?: AdapterChoice;
-  /** Layers whose imbalance (of tokens, speeds aside) under the even split is already below this keep it; 0 (none) by default. */
+  /**
+   * [G] for every layer, or [L, G]: tokens of each GPU besides its experts (shared experts, attention), whole and >= 0, none by default; with a layer's
+   * counts below 2^31 in all. A fixed time a_g is speed_g a_g tokens. Of dead GPUs not read. A copy is kept.
+   */
+  baseLoad?: Rows;
+  /** Layers whose imbalance (of tokens and base loads, speeds aside) under the even split is already below this keep it; 0 (none) by default. */
   skipBelow?: number;
   /**
    * One step late: a batch is remapped by the previous batch's solution, scaled to this batch's counts, and its own solution serves
@@ -50,6 +55,12 @@ export interface RankCounts {
   counts: Rows;
   /** The counts of the ranks before this one added up. */
   before: Rows;
+}
+
+/** What is said of a batch besides its ids. `counts` and `before` both or neither: without them this rank is the only one. */
+export interface RankLoads extends Partial<RankCounts> {
+  /** For this batch in place of the option, as there. The same on all ranks. */
+  baseLoad?: Rows;
 }
 
 /** "optimal" or "gap" as for a solution; "skipped": even split kept; "late": the previous batch's solution, scaled. */
@@ -105,6 +116,11 @@ export interface BalancerBuffers {
   physicalIds: BufferSlice;
   /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. Not checked: a layer's counts must add up to less than 2^31. */
   rankCounts?: { counts: BufferSlice; before: BufferSlice };
+  /**
+   * [L, G] i32, read, in place of the option. Not of the buffer that physicalIds or shares is of. Not checked: >= 0, and with a layer's counts below
+   * 2^31 in all. Of dead GPUs not read. The same on all ranks.
+   */
+  baseLoad?: BufferSlice;
   /** [L, P] i32, written, where wanted. Copied to; usage COPY_DST. */
   quota?: BufferSlice;
   /** [L, E, X] f32, written, where wanted. Not of the buffer that rankCounts.counts is of. */

@@ -31,6 +31,15 @@ describe("bad buffers", () => {
     ["shares: expected at least", () => ({ shares: bufferOf(L * E * width - 1) })],
     ["rankCounts.counts: expected at least 384 bytes", () => ({ rankCounts: { ...rank, counts: bufferOf(95) } })],
     ["rankCounts.before: expected at least 384 bytes", () => ({ rankCounts: { ...rank, before: bufferOf(95) } })],
+    ["baseLoad: expected at least 96 bytes from offset 0, got 92.", () => ({ baseLoad: bufferOf(23) })],
+    ["baseLoad: expected at least 96 bytes", () => ({ baseLoad: bufferOf(8) })], // not [G] for all layers
+    ["baseLoad.usage: expected GPUBufferUsage.STORAGE", () => ({ baseLoad: uniform(good.baseLoad) })],
+    [
+      "baseLoad.offset: expected a multiple of 256 bytes, got 12.",
+      () => ({ baseLoad: { buffer: good.baseLoad, offset: 12 } }),
+    ],
+    ["baseLoad: expected a GPUBuffer", () => ({ baseLoad: [1, 2, 3] })],
+    ["baseLoad: expected a GPUBuffer", () => ({ baseLoad: null })],
     ["topkIds.usage: expected GPUBufferUsage.STORAGE", () => ({ topkIds: uniform(good.topkIds) })],
     ["physicalIds.usage: expected GPUBufferUsage.STORAGE", () => ({ physicalIds: uniform(good.physicalIds) })],
     ["shares.usage: expected GPUBufferUsage.STORAGE", () => ({ shares: uniform(good.shares) })],
@@ -80,6 +89,21 @@ describe("bad buffers", () => {
         return { shares: { buffer, offset: 1024 }, rankCounts: { counts: buffer, before: rank.before } };
       },
     ],
+    // Late, the solve comes after what writes these.
+    [
+      "physicalIds: expected a part of another buffer than baseLoad",
+      () => {
+        const buffer = bufferOf(64 + ids.length);
+        return { physicalIds: { buffer, offset: 256 }, baseLoad: buffer };
+      },
+    ],
+    [
+      "shares: expected a part of another buffer than baseLoad",
+      () => {
+        const buffer = bufferOf(9999);
+        return { shares: buffer, baseLoad: { buffer, offset: 9984 * 4 - 256 } };
+      },
+    ],
   ];
 
   test.each(bad)("%s", async (message, change) => {
@@ -118,7 +142,10 @@ describe("checkBuffers", () => {
     expect(difference(await read(buffers.topkIds), ids)).toBeUndefined();
   });
 
-  const parts = ["topkIds", "physicalIds", "quota", "shares", "outOfRange", "rankCounts.counts", "rankCounts.before"];
+  const parts = [
+    ...["topkIds", "physicalIds", "quota", "shares", "outOfRange", "baseLoad"],
+    ...["rankCounts.counts", "rankCounts.before"],
+  ];
   const partOf = (buffers: ReturnType<typeof buffersFor>, name: string) =>
     name.startsWith("rankCounts.")
       ? buffers.rankCounts[name.slice("rankCounts.".length) as "counts"]

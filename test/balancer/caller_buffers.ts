@@ -5,7 +5,7 @@ import { plainDevice } from "../helpers/devices.ts";
 
 export const device = await plainDevice();
 export const balancer = await createBalancer({ ...shared, device });
-export const [L, E, P] = [3, 32, shared.placement[0].physicalExperts];
+export const [L, E, P, G] = [3, 32, shared.placement[0].physicalExperts, 8];
 export const width = Math.max(...shared.placement.map(({ maxReplicas }) => maxReplicas));
 const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
 
@@ -24,6 +24,7 @@ export function buffersFor(ids: Int32Array | Uint32Array) {
     topkIds: bufferOf(ids),
     physicalIds: junk(ids.length),
     rankCounts: { counts: bufferOf(balancer.count(ids)), before: bufferOf(new Int32Array(L * E)) },
+    baseLoad: bufferOf(new Int32Array(L * G)),
     quota: junk(L * P),
     shares: junk(L * E * width),
     outOfRange: junk(L),

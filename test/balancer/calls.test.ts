@@ -55,6 +55,34 @@ describe("a call", () => {
     expect(since()).toEqual({ ...oneCall, "queue.writeBuffer": 3 });
     balancer.destroy();
   });
+
+  test("uploads base loads of its own, and not those of the options", async () => {
+    const balancer = await createBalancer({ ...shared, baseLoad: [1, 2, 3, 4, 5, 6, 7, 8], device });
+    const ids = sharedIds(197);
+    const baseLoad = [8, 7, 6, 5, 4, 3, 2, 1];
+    for (const rank of [undefined, { baseLoad }]) await balancer.balance(ids, rank);
+    since();
+    await balancer.balance(ids);
+    expect(since()).toEqual(oneCall);
+    await balancer.balance(ids, { baseLoad });
+    expect(since()).toEqual({ ...oneCall, "queue.writeBuffer": 2 });
+    balancer.destroy();
+  });
+
+  test("of encode asks for nothing once it has seen the buffers, base loads among them", async () => {
+    const balancer = await createBalancer({ ...shared, device });
+    const tokens = 20;
+    const buffer = (words: number) => device.createBuffer({ size: 4 * words, usage: GPUBufferUsage.STORAGE });
+    const ids = { topkIds: buffer(3 * tokens * 4), physicalIds: buffer(3 * tokens * 4) };
+    const steps = [buffer(3 * 8), buffer(3 * 8)].map((baseLoad) => ({ tokens, ...ids, baseLoad }));
+    const encoder = device.createCommandEncoder();
+    for (const buffers of steps) balancer.encode(encoder, buffers);
+    since();
+    for (const buffers of [...steps, ...steps]) balancer.encode(encoder, buffers);
+    expect(since()).toEqual({});
+    device.queue.submit([encoder.finish()]);
+    balancer.destroy();
+  });
 });
 
 describe("a device of the caller's without features or raised limits", async () => {

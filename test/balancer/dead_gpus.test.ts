@@ -15,6 +15,9 @@ const without = (...dead: number[]) => all.map((_, g) => !dead.includes(g));
 /** Who is alive at each batch: one dies, another with it, one comes back, then all are there again. */
 const replay = [all, all, without(3), without(3), without(3, 6), without(6), without(6), all, all];
 
+/** [L][G], a third of it 0. */
+const baseLoads = Array.from({ length: L }, (_, l) => all.map((__, g) => ((g + l) % 3) * (40 * l + 25)));
+
 describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
   const options = { ...shared, backend, device };
 
@@ -23,6 +26,8 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
     ["skipping layers", { skipBelow: 1.3 }],
     ["late", { late: true }],
     ["at unequal speeds", { speed: randomSpeeds(seeded(401), G) }],
+    ["with base loads", { baseLoad: baseLoads }],
+    ["late, with base loads", { late: true, baseLoad: baseLoads }],
   ])("a replay in which GPUs die and come back, %s", async (_, extra) => {
     const balancer = await createBalancer({ ...options, ...extra });
     const { plan } = balancer;
@@ -32,7 +37,7 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
       const ids = sharedIds(410 + i);
       const balanced = await balancer.balance(ids);
       const asked: AskedOfSome = { placements: shared.placement, layers: L, ids, active };
-      expect(await livingFaults({ ...asked, ...("speed" in extra && extra) }, balanced), `batch ${i}`).toEqual([]);
+      expect(await livingFaults({ ...asked, ...extra }, balanced), `batch ${i}`).toEqual([]);
       if (active === all) expect(balanced.lost.flat()).toEqual([]);
       batches++;
       layers += L;

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { ArgumentError, type BalancerOptions, createBalancer, Placement, ShapeError } from "../../src/index.ts";
+import {
+  ArgumentError,
+  type BalancerOptions,
+  createBalancer,
+  LoadError,
+  Placement,
+  ShapeError,
+} from "../../src/index.ts";
 import type { Kind } from "../helpers/bad_input.ts";
 
 const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
@@ -7,6 +14,13 @@ const other = Placement.fromPhysicalToLogical([0, 1, 1, 0], { gpus: 2 });
 const wide = Placement.fromPhysicalToLogical([...new Array(1025).keys()], { gpus: 1 });
 const good = { placement, topK: 2, maxTokens: 10, backend: "cpu" } as const;
 const most = 2 ** 31 - 1;
+const oneMissing = {
+  layers: 2,
+  baseLoad: [
+    [1, 2],
+    [undefined, 4],
+  ],
+};
 
 describe("bad options name themselves", () => {
   test.each<[string, Kind, Partial<Record<keyof BalancerOptions, unknown>>]>([
@@ -49,6 +63,20 @@ describe("bad options name themselves", () => {
     ],
     ["speed: expected gpus = 2 values, got 1.", ShapeError, { speed: [1] }],
     ["speed[1]: expected a number > 0", ArgumentError, { speed: [1, 0] }],
+    ["baseLoad: expected an array or TypedArray of numbers, got 3.", ArgumentError, { baseLoad: 3 }],
+    ["baseLoad: expected an array or TypedArray of numbers, got null.", ArgumentError, { baseLoad: null }],
+    ["baseLoad: expected numbers rather than bigints", ArgumentError, { baseLoad: BigInt64Array.of(1n, 2n) }],
+    ["baseLoad: expected G = 2 or L * G = 1 * 2 = 2 values, got 3.", ShapeError, { baseLoad: [1, 2, 3] }],
+    ["baseLoad: expected G = 2 or L * G = 3 * 2 = 6 values, got 4.", ShapeError, { layers: 3, baseLoad: [1, 2, 3, 4] }],
+    ["baseLoad[1]: expected G = 2 values, got 1.", ShapeError, { layers: 2, baseLoad: [[1, 2], [3]] }],
+    [`baseLoad[1]: expected an integer from 0 to ${most}, got -1.`, LoadError, { baseLoad: [0, -1] }],
+    [`baseLoad[0]: expected an integer from 0 to ${most}, got 0.5.`, LoadError, { baseLoad: [0.5, 1] }],
+    [`baseLoad[1]: expected an integer from 0 to ${most}, got NaN.`, LoadError, { baseLoad: [1, Number.NaN] }],
+    [`baseLoad[1]: expected an integer from 0 to ${most}, got Infinity.`, LoadError, { baseLoad: [1, Infinity] }],
+    [`baseLoad[0]: expected an integer from 0 to ${most}, got "1".`, LoadError, { baseLoad: ["1", 1] }],
+    [`baseLoad[1][0]: expected an integer from 0 to ${most}, got undefined.`, LoadError, oneMissing],
+    [`baseLoad[1]: expected an integer from 0 to ${most}, got ${2 ** 31}.`, LoadError, { baseLoad: [0, 2 ** 31] }],
+    [`baseLoad: expected a total of at most ${most} in layer 0, got ${2 ** 31}.`, LoadError, { baseLoad: [most, 1] }],
   ])("%s", async (message, kind, change) => {
     const created = createBalancer({ ...good, ...change } as BalancerOptions);
     await expect(created).rejects.toThrow(kind);

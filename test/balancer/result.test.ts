@@ -11,11 +11,10 @@ const { layers, placements } = options;
 const { gpus, logicalExperts: E, physicalExperts: P } = placements[0];
 const ids = sharedIds(161);
 const perLayer = ids.length / layers;
-const nobodyBefore = new Int32Array(layers * E);
 
 /** The stages' answer to the batch, and what the balancer makes of it. */
-const raw = (): Promise<BalanceResult> => new CpuBalance(options, 0).balance(ids, undefined);
-const judged = (result: BalanceResult) => judgeBalance(options, ids, nobodyBefore, result, "cpu");
+const raw = (): Promise<BalanceResult> => new CpuBalance(options, 0).balance({ ids });
+const judged = (result: BalanceResult) => judgeBalance(options, { ids }, result, "cpu");
 
 test("a right answer is taken as it is", async () => {
   const result = await raw();
@@ -72,7 +71,7 @@ describe("physical ids that are not slots of their experts are refused", () => {
     result.physicalIds.copyWithin(perLayer, 0, perLayer);
     const sameIds = ids.slice();
     sameIds.copyWithin(perLayer, 0, perLayer);
-    expect(() => judgeBalance(options, sameIds, nobodyBefore, result, "cpu")).toThrow(DeviceError);
+    expect(() => judgeBalance(options, { ids: sameIds }, result, "cpu")).toThrow(DeviceError);
   });
 });
 
@@ -101,5 +100,16 @@ describe("quotas and bottleneck sets that prove nothing leave their layer, and n
     expect(balanced.status).toEqual(["optimal", "optimal", "optimal"]);
     expect([0, 1, 2].map((l) => balanced.proof(l).solution.finishedOnCpu)).toEqual([0, 1, 0]);
     expect(sharedFaults(ids, balanced)).toEqual([]); // remapped, and measured anew
+  });
+
+  test("with base loads, which the CPU counts in", async () => {
+    const batch = { ids, baseLoad: Int32Array.from({ length: layers * gpus }, (_, i) => 37 * (i % 5)) };
+    const result = await new CpuBalance(options, 0).balance(batch);
+    const { after } = judgeBalance(options, batch, structuredClone(result), "cpu").balanced;
+    result.quota.subarray(layer * P, (layer + 1) * P).fill(0);
+    const { balanced, finishedOnCpu } = judgeBalance(options, batch, result, "cpu");
+    expect(finishedOnCpu).toBe(1);
+    expect(balanced.status).toEqual(["optimal", "optimal", "optimal"]);
+    expect(balanced.after).toEqual(after);
   });
 });

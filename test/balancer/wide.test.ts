@@ -46,6 +46,28 @@ test.each([
   for (const one of [balancer, onCpu]) one.destroy();
 });
 
+test("base loads on 72 GPUs enter the group kernel: exact, certified, also with some of them dead", async () => {
+  const random = seeded(72);
+  const [layers, gpus] = [2, 72];
+  const placements = placedByEplb(random, layers, gpus, 32);
+  const baseLoad = Array.from({ length: layers }, () => Array.from({ length: gpus }, () => random.below(30)));
+  const options = { placement: placements, topK: 8, maxTokens: 300, baseLoad };
+  const balancer = await createBalancer({ ...options, backend: "webgpu", device });
+  expect(balancer.plan).toMatchObject({ kernel: "group" });
+  const all = new Array<boolean>(gpus).fill(true);
+  for (const active of [all, all.map((_, g) => g % 9 !== 4)]) {
+    await balancer.setActive(active);
+    const ids = randomIds(random, layers, 300 * 8, E);
+    const asked = { placements, layers, ids, active };
+    expect(await livingFaults({ ...asked, baseLoad }, await balancer.balance(ids))).toEqual([]);
+    const turned = baseLoad.map((row) => row.toReversed());
+    const own = await balancer.balance(ids, { baseLoad: turned });
+    expect(await livingFaults({ ...asked, baseLoad: turned }, own)).toEqual([]);
+  }
+  expect(balancer.metrics()).toMatchObject({ batches: 4, finishedOnCpu: 0 });
+  balancer.destroy();
+});
+
 // Fill grows with the loss of a GPU so rarely that no instance was found: here the kernel says that it has no room.
 test.each([
   ["lane", 8],
@@ -70,7 +92,7 @@ test.each([
       Uint8Array.from(speeds, (_, g) => (g === dead ? 0 : 1)),
     );
     await Promise.all([full.setLiving(living), roomy.setLiving(living)]);
-    const [a, b] = [await full.balance(ids, undefined, false), await roomy.balance(ids, undefined, false)];
+    const [a, b] = [await full.balance({ ids }, false), await roomy.balance({ ids }, false)];
     expect(difference(a.physicalIds, b.physicalIds)).toBeUndefined();
     expect(difference(a.quota, b.quota)).toBeUndefined();
     expect(a.after).toEqual(b.after);

@@ -9,11 +9,13 @@ export interface AskedOfSome {
   ids: Int32Array | Uint32Array;
   active: readonly boolean[];
   speed?: readonly number[];
+  /** [L][G], of dead GPUs whatever it is. */
+  baseLoad?: readonly (readonly number[])[];
 }
 
 /** What is wrong with an answer to one rank's ids, late ones included. */
 export async function livingFaults(asked: AskedOfSome, balanced: Balanced): Promise<string[]> {
-  const { placements, layers, active, speed } = asked;
+  const { placements, layers, active, speed, baseLoad } = asked;
   const { logicalExperts: E, physicalExperts: P } = placements[0];
   const found: string[] = [];
   for (let l = 0; l < layers; l++) {
@@ -36,7 +38,10 @@ export async function livingFaults(asked: AskedOfSome, balanced: Balanced): Prom
     const { verdict, valid } = certify(problem, solution)[0];
     if (!valid) found.push(`layer ${l}: not certified`);
     if (balanced.status[l] === "late" || balanced.status[l] === "skipped") continue;
-    const whole = { placement, active, expertLoad: counts, ...(speed && { speed }) };
+    const whole = {
+      ...{ placement, active, expertLoad: counts, ...(speed && { speed }) },
+      ...(baseLoad && { baseLoad: baseLoad[l] }),
+    };
     const [optimum] = await optimaOf(survivorsOf(whole), whole);
     expect("verdict and max load", [verdict, solution.maxLoad[0]], ["optimal", optimum]);
   }
@@ -79,14 +84,16 @@ function followed({ placements, layers, ids, active }: AskedOfSome, balanced: Ba
 /** Reports of the loads that the slots received, and of the even split before, of which less can be told. */
 function expectImbalance(
   expect: Expect,
-  { placements, active }: AskedOfSome,
+  { placements, active, baseLoad }: AskedOfSome,
   { before, after }: Balanced,
   l: number,
   received: readonly number[],
 ): void {
   const { gpus, gpuOf } = placements[l % placements.length];
   const alive = [...Array(gpus).keys()].filter((g) => active[g]);
-  const load = alive.map((g) => received.reduce((sum, tokens, slot) => sum + (gpuOf[slot] === g ? tokens : 0), 0));
+  const load = alive.map((g) =>
+    received.reduce((sum, tokens, slot) => sum + (gpuOf[slot] === g ? tokens : 0), baseLoad?.[l][g] ?? 0),
+  );
   const total = load.reduce((a, b) => a + b);
   const [max, mean] = [Math.max(...load), total / alive.length];
   const all = new Array<number>(gpus).fill(0);

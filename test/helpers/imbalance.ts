@@ -2,11 +2,16 @@
 import { expect } from "vitest";
 import type { ImbalanceReport, Placement } from "../../src/index.ts";
 
-/** All that a report says, recomputed slot by slot from counts [L][E] or quotas [L][P]. */
-export function recomputed(placements: readonly Placement[], counts: number[][], quota?: number[][]) {
+/** All that a report says, recomputed slot by slot from counts [L][E] or quotas [L][P], and base loads [L][G]. */
+export function recomputed(
+  placements: readonly Placement[],
+  counts: number[][],
+  quota?: number[][],
+  baseLoad?: readonly (readonly number[])[],
+) {
   return counts.map((row, l) => {
     const { gpus, physicalToLogical, replicaCount, gpuOf } = placements[l % placements.length];
-    const load = new Array<number>(gpus).fill(0);
+    const load = Array.from({ length: gpus }, (_, g) => baseLoad?.[l][g] ?? 0);
     const active = new Array<number>(gpus).fill(0);
     const passed = new Array<number>(row.length).fill(0);
     physicalToLogical.forEach((e, slot) => {

@@ -67,6 +67,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/balancer\/(?:metrics|prometheus)\.ts$/, ["test/balancer/prometheus.test.ts", ...balancerTests("modes")]],
   [/^src\/balancer\/result\.ts$/, balancerTests("result", "modes", "ranks", "answers")],
   [/^src\/balancer\/options\.ts$/, balancerTests("options", "ranks", "calls")],
+  [/^src\/balancer\/base_load\.ts$/, balancerTests("base_load", "options", "base_load_encode")],
   [/^src\/balancer\/(?!types)\w+\.ts$/, [...walks, ...balancerTests("loss", "options")]],
   [/^src\/gpu\/pipeline\.ts$/, ["test/gpu/pipeline.test.ts"]],
   [/^src\/gpu\/job\.ts$/, ["test/gpu/job.test.ts"]],

@@ -75,6 +75,7 @@ import {
   placementsToJSON,
   quotaToShares,
   type RankCounts,
+  type RankLoads,
   type RebalanceOptions,
   type RedundantToOriginal,
   type ReplicaLoads,
@@ -209,11 +210,13 @@ export async function encode(placement: Placement, device: GPUDeviceLike): Promi
   await solver.checkBuffers(solverBuffers, device.createCommandEncoder());
   solver.encode(encoder, solverBuffers);
 
-  const options: BalancerOptions = { placement, topK: 2, maxTokens: 8, device, backend: "webgpu", ...speed };
+  const work = { ...speed, baseLoad: [0, 1] };
+  const options: BalancerOptions = { placement, topK: 2, maxTokens: 8, device, backend: "webgpu", ...work };
   const balancer: Balancer = await createBalancer(options);
   const rankCounts = { counts: buffer(16, STORAGE), before: buffer(16, STORAGE) };
   const ids = { topkIds: buffer(64, STORAGE), physicalIds: buffer(64, STORAGE) };
-  const balancerBuffers: BalancerBuffers = { tokens: 8, ...ids, rankCounts, quota: buffer(1024, COPY_DST) };
+  const loads = { rankCounts, baseLoad: buffer(64, STORAGE) };
+  const balancerBuffers: BalancerBuffers = { tokens: 8, ...ids, ...loads, quota: buffer(1024, COPY_DST) };
   await balancer.checkBuffers(balancerBuffers, device.createCommandEncoder());
   balancer.encode(encoder, balancerBuffers);
   const balancersOwn: NativeGPUDevice | undefined = balancer.device;
@@ -234,6 +237,9 @@ export async function encode(placement: Placement, device: GPUDeviceLike): Promi
 export async function balance(balancer: Balancer, registry: PrometheusRegistry): Promise<MeasuredImbalance> {
   const topkIds: TopkIds = new BigInt64Array(16);
   const rank: RankCounts = { counts: [8, 8, 0, 0], before: balancer.count(topkIds) };
+  const besides: RankLoads = { ...rank, baseLoad: [[0, 0, 3, 0]] };
+  await balancer.balance(topkIds, besides);
+  await balancer.balance(topkIds, { baseLoad: new Int32Array(4) });
   const balanced: Balanced = await balancer.balance(topkIds, rank);
   await balancer.setActive([1, 1, 1, balanced.lost[0].length + balanced.unserved[0]]);
   const after: ImbalanceReport = balanced.after;

@@ -10,6 +10,7 @@ export const imbalanceKernel = {
   bindings: {
     placement: "read-only-storage",
     quota: "read-only-storage",
+    base: "read-only-storage",
     gpuLoad: "storage",
     busy: "storage",
     metrics: "storage",
@@ -33,13 +34,13 @@ export function compileImbalance(device: GPUDevice): Promise<CompiledKernel> {
  * is done first is not the one of least imbalance.
  */
 export interface ImbalanceReport {
-  /** [L, G] tokens per GPU; 0 on dead ones, which none of the others counts. */
+  /** [L, G] tokens per GPU, a balancer's base loads included; 0 on dead ones, which none of the others counts. */
   gpuLoad: Int32Array;
   /** [L] largest load. */
   max: Int32Array;
   /** [L] */
   mean: Float64Array;
-  /** [L] max / mean, >= 1; 1 for a layer without tokens. */
+  /** [L] max / mean, >= 1; 1 for a layer without load. */
   imbalance: Float64Array;
   /** [L] mean / max, <= 1. */
   balancedness: Float64Array;

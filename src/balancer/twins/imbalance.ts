@@ -6,12 +6,14 @@ import type { ImbalanceReport } from "../kernels/imbalance.ts";
  * f64 twin of shaders/balancer/imbalance.wgsl: loads, active experts and metrics of L layers, a placement for each or one for all, under `quota` [L, P].
  *
  * @param active  [G] 1 where a GPU is alive: others are out of it. All are, if undefined.
+ * @param base  [L, G] tokens besides, of which those of dead GPUs are not read. None, if undefined.
  */
 export function imbalance(
   placements: readonly Slots[],
   layers: number,
   quota: ArrayLike<number>,
   active?: Uint8Array,
+  base?: ArrayLike<number>,
 ): ImbalanceReport {
   const { gpus, physicalExperts: slots } = placements[0];
   const report: ImbalanceReport = {
@@ -35,6 +37,7 @@ export function imbalance(
       load[gpuOf[slot]] += tokens;
       if (tokens > 0) busy[gpuOf[slot]]++;
     }
+    for (let g = 0; base && g < gpus; g++) if (active?.[g] !== 0) load[g] += base[layer * gpus + g];
     const living = load.filter((_, g) => active?.[g] !== 0);
     const max = living.reduce((a, b) => Math.max(a, b));
     const sum = living.reduce((a, b) => a + b);

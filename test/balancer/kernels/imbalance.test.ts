@@ -32,12 +32,14 @@ async function run(
   quota: Uint32Array,
   skipBelow = 0,
   kernel: Promise<CompiledKernel> = compileImbalance(device),
+  { base, active }: { base?: Uint32Array; active?: Uint8Array } = {},
 ) {
-  const table = placementTable(placements);
+  const table = placementTable(placements, active);
   const { gpus } = table;
   const arrays = {
     placement: table.data,
     quota,
+    base: base ?? new Uint32Array(layers * gpus),
     gpuLoad: unwritten(layers * gpus),
     busy: unwritten(layers * gpus),
     metrics: unwritten(layers * METRICS_WORDS),
@@ -101,13 +103,27 @@ describe.each([1, 2, 8, 63, 64, 65, 200])("%i GPUs", (gpus) => {
   });
 });
 
-/** Holds the kernel against its twin, and its loads against the sums of each GPU's quotas. */
-async function compare(placements: Placement[], names: string[], quota: number[]) {
+/**
+ * Holds the kernel against its twin, and its loads against the sums of each GPU's quotas, and base loads.
+ *
+ * @param base  [L, G], of dead GPUs anything.  @param active  [G]; the dead have no quotas.
+ */
+async function compare(placements: Placement[], names: string[], quota: number[], base?: number[], active?: number[]) {
   const layers = names.length;
-  const { report } = await imbalance(placements, layers, Uint32Array.from(quota));
-  const twin = reference.imbalance(placements, layers, quota);
   const { gpus, physicalExperts: slots } = placements[0];
-  const load = new Array<number>(layers * gpus).fill(0);
+  const alive = Uint8Array.from({ length: gpus }, (_, g) => active?.[g] ?? 1);
+  const raw = await run(placements, layers, Uint32Array.from(quota), 0, compileImbalance(device), {
+    base: base && Uint32Array.from(base),
+    active: alive,
+  });
+  const report = decodeImbalance(
+    raw.gpuLoad,
+    raw.busy,
+    raw.metrics,
+    alive.reduce((a, b) => a + b),
+  );
+  const twin = reference.imbalance(placements, layers, quota, alive, base);
+  const load = Array.from({ length: layers * gpus }, (_, i) => (base && alive[i % gpus] ? base[i] : 0));
   for (const [i, tokens] of quota.entries()) {
     const layer = Math.floor(i / slots);
     load[layer * gpus + placements[layer % placements.length].gpuOf[i % slots]] += tokens;
@@ -121,6 +137,38 @@ async function compare(placements: Placement[], names: string[], quota: number[]
     }
   }
 }
+
+describe.each([2, 65])("base loads on %i GPUs", (gpus) => {
+  const all = [...new Array(gpus).keys()];
+  const random = seeded(63);
+  /** Quotas [G] and base loads [G] of a layer; together none adds up to 2^31. */
+  const layers: Record<string, [quota: number[], base: number[]]> = {
+    none: [all.map(() => random.below(1000)), all.map(() => 0)],
+    "of some": [all.map(() => random.below(1000)), all.map((g) => (g % 2) * random.below(1000))],
+    "and nothing else": [all.map(() => 0), all.map(() => 1 + random.below(1000))],
+    "that make it even": [all.map((g) => g), all.map((g) => gpus - g)],
+    "near 2^31": [all.map((g) => (g === 0 ? 1000 : 0)), all.map((g) => (g === gpus - 1 ? most - 1000 : 0))],
+  };
+  const placements = [slotsOn(gpus, gpus)];
+  const [quotas, bases] = [0, 1].map((i) => Object.values(layers).map((layer) => layer[i]));
+
+  test("count as load, and activate nothing", async () => {
+    await compare(placements, Object.keys(layers), quotas.flat(), bases.flat());
+    const raw = await run(placements, 5, Uint32Array.from(quotas.flat()), 0, compileImbalance(device), {
+      base: Uint32Array.from(bases.flat()),
+    });
+    expect([...raw.busy]).toEqual(quotas.flat().map((tokens) => (tokens > 0 ? 1 : 0)));
+    expect([0, 1, 2, 3, 4].map((l) => raw.metrics[l * METRICS_WORDS])).toEqual(
+      quotas.map((row, l) => Math.max(...row.map((tokens, g) => tokens + bases[l][g]))),
+    );
+  });
+
+  test("of dead ones, whatever they are, are not counted", async () => {
+    const active = all.map((g) => (g % 3 === 1 ? 0 : 1));
+    const living = (rows: number[][], dead: number) => rows.flatMap((row) => row.map((x, g) => (active[g] ? x : dead)));
+    await compare(placements, Object.keys(layers), living(quotas, 0), living(bases, 2 ** 32 - 1), active);
+  });
+});
 
 test("planted: 63 GPUs idle while one serves 2^31 - 1 tokens", async () => {
   const quota = new Uint32Array(2 * 64);
