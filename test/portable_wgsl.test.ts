@@ -104,6 +104,8 @@ test("Tint has nothing to say about any module, no warning of code out of reach 
     }
   }
   for (const late of [false, true]) (await createBalancer({ ...shared, late, device })).destroy();
+  const cost = { model: "affine", perExpert: 6.3, perToken: 0.035 } as const;
+  (await createBalancer({ ...shared, cost, device })).destroy();
   const modules = made.mock.results.map(({ value }) => value as GPUShaderModule);
   const infos = await Promise.all(modules.map((module) => module.getCompilationInfo()));
   expect(infos.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([]);

@@ -6,7 +6,7 @@ import { acquireDevice } from "../lp/device_choice.ts";
 import type { KernelPlan } from "../lp/kernels/choices.ts";
 import type { BackendName } from "../lp/solution.ts";
 import { type Active, requireActive } from "../placement/active.ts";
-import { readBaseLoad, requireTotals } from "./base_load.ts";
+import { type BaseLoad, readBaseLoad, requireTotals } from "./base_load.ts";
 import { bindingsOf } from "./caller_buffers.ts";
 import { CpuBalance } from "./cpu_balance.ts";
 import { GpuBalance } from "./gpu_balance.ts";
@@ -149,7 +149,7 @@ class TopkBalancer implements Balancer {
   }
 
   /** The batch's, or else the option's: of the GPUs that are alive when its turn has come. */
-  private baseLoadOf({ ids, rank, baseLoad: own }: GivenBatch): Int32Array<ArrayBuffer> | undefined {
+  private baseLoadOf({ ids, rank, baseLoad: own }: GivenBatch): BaseLoad | undefined {
     const { living, layers, baseLoad: option } = this.options;
     const baseLoad = own ? readBaseLoad(own, living.active) : living.baseLoad;
     const given = own ?? option;
@@ -161,10 +161,10 @@ class TopkBalancer implements Balancer {
 
   async setActive(active: Active): Promise<void> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
-    const { placements, speeds, baseLoad } = this.options;
+    const { placements, speeds, baseLoad, cost } = this.options;
     const checked = requireActive(active, placements[0].gpus);
     const applied = this.previous.then(async () => {
-      const living = livingOf(placements, speeds, checked, baseLoad);
+      const living = livingOf(placements, speeds, checked, baseLoad, cost);
       await this.gpu?.setLiving(living);
       this.cpu?.setLiving(living);
       this.options = { ...this.options, living };

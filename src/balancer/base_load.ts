@@ -1,4 +1,4 @@
-/** What GPUs do besides their experts, in whole tokens: as callers give it, and as stages read it. */
+/** What GPUs do besides their experts, in whole tokens or, with a cost, in its time: as callers give it, and as stages read it. */
 import { LoadError, ShapeError } from "../common/errors.ts";
 import { type Flat, flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { copyOf } from "../lp/check_loads.ts";
@@ -13,7 +13,15 @@ export interface GivenBaseLoad {
   readonly flat: Flat;
   readonly layers: number;
   readonly gpus: number;
+  /** Whether it is times. */
+  readonly timed: boolean;
 }
+
+/** [L, G] tokens, or times. */
+export type BaseLoad = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+
+/** The largest time: f32 holds sums of it. */
+const MAX_TIME = 1e30;
 
 /** @throws {ShapeError | ArgumentError} It is neither [G] nor [L, G]. */
 export function copyBaseLoad(
@@ -21,6 +29,7 @@ export function copyBaseLoad(
   given: Rows | undefined,
   layers: number,
   gpus: number,
+  timed: boolean,
 ): GivenBaseLoad | undefined {
   if (given === undefined) return undefined;
   const all = flat(argument, given, { G: gpus });
@@ -28,29 +37,32 @@ export function copyBaseLoad(
   if (length !== gpus && length !== layers * gpus) {
     throw new ShapeError(argument, `G = ${gpus} or L * G = ${layers} * ${gpus} = ${layers * gpus} values`, length);
   }
-  return { argument, flat: copyOf(all, given), layers, gpus };
+  return { argument, flat: copyOf(all, given), layers, gpus, timed };
 }
 
 /**
  * [L, G], 0 on dead GPUs.
  *
  * @param active  [G] 1 where a GPU is alive; all are, if undefined.
- * @throws {LoadError} A value is no whole token, or a layer's do not fit i32.
+ * @throws {LoadError} A value is no whole token, or no time; or a layer's tokens do not fit i32.
  */
 export function readBaseLoad(
-  { argument, flat: { values, path }, layers, gpus }: GivenBaseLoad,
+  { argument, flat: { values, path }, layers, gpus, timed }: GivenBaseLoad,
   active: Uint8Array | undefined,
-): Int32Array<ArrayBuffer> {
-  const read = new Int32Array(layers * gpus);
+): BaseLoad {
+  const read = timed ? new Float64Array(layers * gpus) : new Int32Array(layers * gpus);
   for (let i = 0; i < values.length; i++) {
     if (active?.[i % gpus] === 0) continue;
-    if (!Number.isInteger(values[i]) || values[i] < 0 || values[i] > MAX_TOKENS) {
+    if (timed && !(typeof values[i] === "number" && values[i] >= 0 && values[i] <= MAX_TIME)) {
+      throw new LoadError(path(i), `a time from 0 to ${MAX_TIME}`, values[i]);
+    }
+    if (!timed && (!Number.isInteger(values[i]) || values[i] < 0 || values[i] > MAX_TOKENS)) {
       throw new LoadError(path(i), `an integer from 0 to ${MAX_TOKENS}`, values[i]);
     }
     read[i] = values[i];
   }
   for (let first = values.length; first < read.length; first += gpus) read.copyWithin(first, 0, gpus); // the same in all
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = 0; !timed && layer < layers; layer++) {
     const total = sum(rowOf(read, gpus, layer));
     if (total > MAX_TOKENS) throw tooMuch(argument, "", layer, total);
   }
@@ -58,18 +70,18 @@ export function readBaseLoad(
 }
 
 /**
- * Throws unless each layer's counts and base loads together fit i32.
+ * Throws unless each layer's counts and base loads, where they are tokens, together fit i32.
  *
  * @param most  the assignments of a layer: counts, which takes a pass over the ids, is not asked where not even these are too many.
  * @param counts  [L, E]
  */
 export function requireTotals(
-  { argument, layers, gpus }: GivenBaseLoad,
-  baseLoad: Int32Array,
+  { argument, layers, gpus, timed }: GivenBaseLoad,
+  baseLoad: BaseLoad,
   most: number,
   counts: () => Int32Array,
 ): void {
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = 0; !timed && layer < layers; layer++) {
     const besides = sum(rowOf(baseLoad, gpus, layer));
     if (besides + most <= MAX_TOKENS) continue;
     const all = counts();
@@ -81,19 +93,19 @@ export function requireTotals(
 const tooMuch = (argument: string, included: string, layer: number, total: number) =>
   new LoadError(argument, `a total of at most ${MAX_TOKENS} in layer ${layer}${included}`, total);
 
-const sum = (values: Int32Array) => values.reduce((a, b) => a + b, 0);
+const sum = (values: Int32Array | Float64Array) => (values as Int32Array).reduce((a, b) => a + b, 0);
 
 /**
  * A layer's LP.
  *
  * @param counts  [L, E]  @param baseLoad  [L, G] of all GPUs; none, if undefined.
  */
-export function loadsOf(
-  topology: Topology,
-  counts: Int32Array,
-  baseLoad: Int32Array | undefined,
-  layer: number,
-): Loads {
+export function loadsOf(topology: Topology, counts: Int32Array, baseLoad: BaseLoad | undefined, layer: number): Loads {
   const base = baseLoad && ofLiving(topology, rowOf(baseLoad, topology.allGpus, layer));
   return { batch: 1, tokens: "integer", expertLoad: rowOf(counts, topology.experts, layer), baseLoad: base };
+}
+
+/** As kernels read it: i32 tokens, f32 times. */
+export function wordsOf(baseLoad: BaseLoad): Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
+  return baseLoad instanceof Int32Array ? baseLoad : Float32Array.from(baseLoad);
 }

@@ -1,12 +1,12 @@
 import { Pauses } from "../common/pauses.ts";
 import { type CpuBackend, cpuBackend } from "../lp/backend_cpu.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
-import { loadsOf } from "./base_load.ts";
+import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { Living } from "./living.ts";
+import { reportOf } from "./report.ts";
 import type { BalanceResult, BalanceShape, CheckedBatch } from "./result.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
-import { imbalance } from "./twins/imbalance.ts";
 import { remap } from "./twins/remap.ts";
 
 /** The same stages in plain TypeScript, with the exact solver. Calls must not overlap. */
@@ -32,25 +32,27 @@ export class CpuBalance {
 
   async balance({ ids, rank, baseLoad }: CheckedBatch, pauses = new Pauses()): Promise<BalanceResult> {
     const { experts, slots, living } = this;
-    const { layers, late } = this.shape;
+    const { layers, late, cost, speeds } = this.shape;
     const { gpus } = living.topologies[0];
+    const timed = { cost, speeds, base: baseLoad, active: living.active };
     const own = count(ids, layers, experts);
     const counts = rank ? rank.counts.slice() : own.counts;
     const quota = new Int32Array(layers * slots);
     this.split(counts, undefined, quota);
-    const before = imbalance(living.slots, layers, quota, living.active, baseLoad);
+    const before = reportOf(living.slots, layers, quota, timed);
+    const { timeImbalance = before.imbalance } = before;
     const result: BalanceResult = {
       ...{ counts, outOfRange: own.outOfRange, quota, before, after: before, stageUs: undefined },
       physicalIds: new Int32Array(ids.length),
       unserved: new Int32Array(layers),
-      skipped: Uint8Array.from(before.imbalance, (ratio) => (ratio < this.skipBelow ? 1 : 0)),
+      skipped: Uint8Array.from(timeImbalance, (ratio) => (ratio < this.skipBelow ? 1 : 0)),
       member: new Uint8Array(layers * gpus),
       iterations: new Int32Array(layers),
       moves: new Int32Array(layers),
     };
     if (late) this.split(counts, this.previous, quota);
     await this.solve(result, baseLoad, pauses);
-    result.after = imbalance(living.slots, layers, quota, living.active, baseLoad);
+    result.after = reportOf(living.slots, layers, quota, timed);
     await this.remap(ids, rank?.before ?? new Int32Array(layers * experts), result, pauses);
     return result;
   }
@@ -64,7 +66,7 @@ export class CpuBalance {
   }
 
   /** Into the quotas, or late into what the next batch goes by. */
-  private async solve(result: BalanceResult, baseLoad: Int32Array | undefined, pauses: Pauses) {
+  private async solve(result: BalanceResult, baseLoad: BaseLoad | undefined, pauses: Pauses) {
     const { counts, skipped, quota, member, iterations, moves } = result;
     const { layers, late } = this.shape;
     for (let l = 0; l < layers; l++) {

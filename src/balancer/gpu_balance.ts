@@ -1,8 +1,10 @@
 import { ArgumentError } from "../common/errors.ts";
 import { WORD } from "../gpu/constants.ts";
 import { decodeProofs } from "../lp/kernels/proof.ts";
+import { wordsOf } from "./base_load.ts";
 import { CHUNK, tooLargeFor } from "./kernels/balance_params.ts";
 import { decodeImbalance } from "./kernels/imbalance.ts";
+import { decodeTimes } from "./kernels/time_imbalance.ts";
 import type { Living } from "./living.ts";
 import type { BalanceResult, CheckedBatch } from "./result.ts";
 import { outputBytes, type StageOptions } from "./stage_buffers.ts";
@@ -29,7 +31,8 @@ export class GpuBalance {
    * @throws {DeviceError} The device was lost.
    */
   balance({ ids, rank, baseLoad }: CheckedBatch, timed: boolean): Promise<BalanceResult> {
-    const { layers, placements } = this.options;
+    const { layers, placements, topologies } = this.options;
+    const { cost } = topologies[0];
     const { job } = this.stages;
     const { ids: own, physical, rankCounts, rankBefore, batchBaseLoad } = job.bindings;
     const told = rank && { counts: rankCounts, before: rankBefore };
@@ -37,7 +40,7 @@ export class GpuBalance {
     const buffers = { ids: own, physical, rank: told, baseLoad: besides && batchBaseLoad };
     const label = this.living?.topologies[0].label;
     const work = {
-      upload: { ids, rankCounts: rank?.counts, rankBefore: rank?.before, batchBaseLoad: besides },
+      upload: { ids, rankCounts: rank?.counts, rankBefore: rank?.before, batchBaseLoad: besides && wordsOf(besides) },
       record: (encoder: GPUCommandEncoder) => this.stages.encode(encoder, buffers, ids.length / layers, timed),
       bytes: { physical: ids.length * WORD },
       timed,
@@ -48,8 +51,14 @@ export class GpuBalance {
       outOfRange: Int32Array.from(words.outOfRange),
       unserved: Int32Array.from(words.unserved),
       quota: Int32Array.from(words.quota),
-      before: decodeImbalance(words.gpuLoadBefore, words.busyBefore, words.metricsBefore, label?.length),
-      after: decodeImbalance(words.gpuLoadAfter, words.busyAfter, words.metricsAfter, label?.length),
+      before: {
+        ...decodeImbalance(words.gpuLoadBefore, words.busyBefore, words.metricsBefore, label?.length),
+        ...(cost && decodeTimes(words.timeBefore, words.timeMetricsBefore)),
+      },
+      after: {
+        ...decodeImbalance(words.gpuLoadAfter, words.busyAfter, words.metricsAfter, label?.length),
+        ...(cost && decodeTimes(words.timeAfter, words.timeMetricsAfter)),
+      },
       skipped: Uint8Array.from(words.skip),
       ...decodeProofs(words.proof, layers, placements[0].gpus, label),
       stageUs,

@@ -1,8 +1,10 @@
 /** What `measureImbalance` takes, and the checks of it. */
 
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
-import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
+import { flat, MAX_TOKENS, type Numbers, type Rows } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
+import { checkSpeed } from "../lp/problem.ts";
+import { type Costed, type Curve, checkCost } from "../lp/time/expert_cost.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import { ofLayer, widestReplica } from "../placement/per_layer.ts";
@@ -10,7 +12,7 @@ import { isPlacementLike, Placement, type PlacementLike } from "../placement/pla
 import { type TopkIds, toIds } from "./topk_ids.ts";
 import { count } from "./twins/count.ts";
 
-export interface ImbalanceInput extends Activity {
+export interface ImbalanceInput extends Activity, Costed {
   /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
   placement: PlacementLike | readonly PlacementLike[];
   /** [L, E] tokens per expert, integers >= 0, flat or in rows as all numbers here. Or topkIds. */
@@ -31,6 +33,8 @@ export interface ImbalanceInput extends Activity {
    * unit (SGLang's and vLLM's dispatch shares). Every slot gets its share of the tokens, to within one; those of dead slots are left out.
    */
   shares?: Rows;
+  /** [gpus] with a cost: of the times, as for a solver; 1 by default. Loads are tokens whatever the speeds. */
+  speed?: Numbers;
 }
 
 const inputFields = {
@@ -43,6 +47,8 @@ const inputFields = {
     layers: true,
     quota: true,
     shares: true,
+    cost: true,
+    speed: true,
   },
 } satisfies FieldsOf<ImbalanceInput>;
 
@@ -52,6 +58,9 @@ export interface Checked {
   placements: readonly Slots[];
   /** [G] 1 where a GPU is alive; undefined: all are. */
   active: Uint8Array | undefined;
+  /** Of times, if they are to be told, and [G] speeds for them. */
+  cost: Curve | undefined;
+  speeds: Float64Array;
   layers: number;
   /** Exactly one of ids, counts and quota decides the loads. */
   ids?: Int32Array | Uint32Array;
@@ -80,6 +89,11 @@ export function checkInput(input: ImbalanceInput): Checked {
       );
     }
   }
+  const cost = input.cost === undefined ? undefined : checkCost(input.cost);
+  if (!cost && input.speed !== undefined) {
+    throw new ArgumentError("speed", "none without a cost", input.speed, "Loads are tokens whatever the speeds.");
+  }
+  const shared = { placements, active, cost, speeds: checkSpeed(input.speed, gpus) };
   if ((counts === undefined) === (topkIds === undefined)) {
     throw new ArgumentError("counts", "either counts or topkIds", counts === undefined ? "neither" : "both");
   }
@@ -93,7 +107,7 @@ export function checkInput(input: ImbalanceInput): Checked {
     const found = wholeTokens("counts", counts, { E: experts }, placements.length);
     const rows = found.length / experts;
     if (layers !== undefined && layers !== rows) throw new ArgumentError("layers", `${rows} as in counts`, layers);
-    return decide({ placements, active, layers: rows, counts: found });
+    return decide({ ...shared, layers: rows, counts: found });
   }
   const ids = toIds(topkIds!);
   if (!Number.isInteger(topK) || topK! < 1) throw new ArgumentError("topK", "an integer >= 1", topK);
@@ -104,10 +118,10 @@ export function checkInput(input: ImbalanceInput): Checked {
   if (ids.length % (rows * topK!) !== 0) {
     throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, ids.length);
   }
-  if (!decided) return { placements, active, layers: rows, ids };
+  if (!decided) return { ...shared, layers: rows, ids };
   const counted = count(ids, rows, experts);
   const found = counted.counts as Int32Array<ArrayBuffer>;
-  return decide({ placements, active, layers: rows, counts: found, outOfRange: counted.outOfRange });
+  return decide({ ...shared, layers: rows, counts: found, outOfRange: counted.outOfRange });
 }
 
 /** Rounds the running sums of an expert's shares, which leaves every slot within one token of its due and the sum exact. */

@@ -1,7 +1,8 @@
+import type { Curve } from "../lp/time/expert_cost.ts";
 import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import type { Placement } from "../placement/placement.ts";
-import { type GivenBaseLoad, readBaseLoad } from "./base_load.ts";
+import { type BaseLoad, type GivenBaseLoad, readBaseLoad } from "./base_load.ts";
 
 /** What changes in a balancer with the GPUs that are alive: one, or one per layer, of each. */
 export interface Living {
@@ -10,7 +11,7 @@ export interface Living {
   slots: readonly Slots[];
   topologies: readonly Topology[];
   /** [L, G] of the options, 0 on dead GPUs; undefined: none. */
-  baseLoad: Int32Array<ArrayBuffer> | undefined;
+  baseLoad: BaseLoad | undefined;
 }
 
 /** @throws {LoadError} A base load of a GPU that is alive is not as it should be. */
@@ -19,12 +20,13 @@ export function livingOf(
   speed: Float64Array,
   active: Uint8Array | undefined,
   baseLoad?: GivenBaseLoad,
+  cost?: Curve,
 ): Living {
   const some = active?.includes(0) ? active : undefined;
   return {
     active: some,
     slots: placements.map((one) => livingSlots(one, some)),
-    topologies: placements.map((one) => topologyOfPlacement(one, speed, some)),
+    topologies: placements.map((one) => topologyOfPlacement(one, speed, some, cost)),
     baseLoad: baseLoad && readBaseLoad(baseLoad, some),
   };
 }

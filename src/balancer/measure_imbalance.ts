@@ -4,6 +4,7 @@ import { WORD } from "../gpu/constants.ts";
 import { createJob } from "../gpu/job.ts";
 import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
 import { acquireDevice } from "../lp/device_choice.ts";
+import { costTable } from "../lp/kernels/cost_table.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
 import { ofLayer } from "../placement/per_layer.ts";
 import { type Checked, checkInput, type ImbalanceInput } from "./imbalance_input.ts";
@@ -19,9 +20,10 @@ import {
 } from "./kernels/balance_params.ts";
 import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
+import { compileTimeImbalance, decodeTimes, TIME_METRICS_WORDS } from "./kernels/time_imbalance.ts";
+import { reportOf } from "./report.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
-import { imbalance } from "./twins/imbalance.ts";
 
 /** The options of `createSolver` that apply here; "auto" is the caller's device or a hardware adapter where there is one, else the CPU. */
 export type ImbalanceOptions = Pick<SolverOptions, "backend" | "device" | "adapter">;
@@ -35,7 +37,8 @@ export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32
  *   imbalance = max / mean   balancedness = mean / max   idleTokens = sum_g (max - load_g)   variation = std / mean
  *
  * Loads are whole tokens and exact; ratios are f32 on WebGPU, f64 on the CPU. A layer without tokens has imbalance 1 and idleTokens 0. Dead GPUs are out
- * of it, and so are the tokens of experts without a living slot, which nobody serves.
+ * of it, and so are the tokens of experts without a living slot, which nobody serves. With a cost, also when each GPU is done, and how even that is:
+ * f32 on WebGPU.
  *
  * @param input  read, never written or kept.
  * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
@@ -62,11 +65,11 @@ export async function measureImbalance(
 }
 
 /** What is too much for a device, if anything: WebGPU itself would answer zeros. */
-function excessOn({ limits }: GPUDevice, { placements, layers, ids }: Checked): ArgumentError | undefined {
+function excessOn({ limits }: GPUDevice, { placements, layers, ids, cost }: Checked): ArgumentError | undefined {
   const { maxComputeWorkgroupsPerDimension: workgroups, maxStorageBufferBindingSize: bytes } = limits;
   const { gpus, logicalExperts } = placements[0];
   const remedy = `Use backend "cpu" or "auto".`;
-  const readBack = 2 * gpus + METRICS_WORDS + 1;
+  const readBack = 2 * gpus + METRICS_WORDS + 1 + (cost ? gpus + TIME_METRICS_WORDS : 0);
   const tooLarge = tooLargeFor(limits, placements, layers, ids ? ids.length / layers : 0, readBack);
   if (tooLarge || !ids) return tooLarge;
   if (logicalExperts > MAX_EXPERTS) {
@@ -77,7 +80,8 @@ function excessOn({ limits }: GPUDevice, { placements, layers, ids }: Checked): 
   return undefined;
 }
 
-function onCpu({ placements, active, layers, ids, counts, quota, outOfRange }: Checked): MeasuredImbalance {
+function onCpu(checked: Checked): MeasuredImbalance {
+  const { placements, layers, ids, counts, quota, outOfRange } = checked;
   const { logicalExperts: experts, physicalExperts: slots } = placements[0];
   const counted = ids
     ? count(ids, layers, experts)
@@ -89,11 +93,11 @@ function onCpu({ placements, active, layers, ids, counts, quota, outOfRange }: C
       apportion(ofLayer(placements, l), row, undefined, split.subarray(l * slots, (l + 1) * slots));
     }
   }
-  return { ...imbalance(placements, layers, split, active), outOfRange: counted.outOfRange };
+  return { ...reportOf(placements, layers, split, { ...checked, base: undefined }), outOfRange: counted.outOfRange };
 }
 
 async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbalance> {
-  const { placements, active, layers, ids, counts, quota } = checked;
+  const { placements, active, layers, ids, counts, quota, cost, speeds } = checked;
   const table = placementTable(placements, active);
   const { gpus, experts, slots } = table;
   const assignments = ids ? ids.length / layers : 0;
@@ -111,28 +115,36 @@ async function onGpu(device: GPUDevice, checked: Checked): Promise<MeasuredImbal
     gpuLoad: bytes(gpus),
     busy: bytes(gpus),
     metrics: bytes(METRICS_WORDS),
+    curve: cost ? costTable(cost) : WORD,
+    rate: Float32Array.from(speeds, (v) => 1 / v),
+    time: bytes(cost ? gpus : 0),
+    timeMetrics: bytes(cost ? TIME_METRICS_WORDS : 0),
     outOfRange: bytes(1),
   };
   const steps: [CompiledKernel, number, number][] = [];
   if (ids) steps.push([await compileCount(device, experts), chunksOf(assignments), layers]);
   if (!quota) steps.push([await compileApportion(device, true), Math.ceil(experts / LANES), layers]);
   steps.push([await compileImbalance(device), layers, 1]);
+  const timed = cost && (await compileTimeImbalance(device));
 
-  const outputs = ["gpuLoad", "busy", "metrics", "outOfRange"] as const;
+  const outputs = ["gpuLoad", "busy", "metrics", "time", "timeMetrics", "outOfRange"] as const;
   const job = createJob(device, contents, { label: "measureImbalance", remedy: REMEDY, outputs });
   const record = (encoder: GPUCommandEncoder) => {
     const pass = encoder.beginComputePass({ label: "measureImbalance" });
-    for (const [kernel, x, y] of steps) {
+    const run = (kernel: CompiledKernel, bindings: typeof job.bindings, x: number, y: number) => {
       pass.setPipeline(kernel.pipeline);
-      pass.setBindGroup(0, bind(device, kernel, job.bindings));
+      pass.setBindGroup(0, bind(device, kernel, bindings));
       pass.dispatchWorkgroups(x, y);
-    }
+    };
+    for (const [kernel, x, y] of steps) run(kernel, job.bindings, x, y);
+    if (timed) run(timed, { ...job.bindings, metrics: job.bindings.timeMetrics }, layers, 1);
     pass.end();
   };
   const living = active?.reduce((a, b) => a + b);
   try {
-    return await job.run({ record }, ({ gpuLoad, busy, metrics, outOfRange }) => ({
+    return await job.run({ record }, ({ gpuLoad, busy, metrics, time, timeMetrics, outOfRange }) => ({
       ...decodeImbalance(gpuLoad, busy, metrics, living),
+      ...(cost && decodeTimes(time, timeMetrics)),
       outOfRange: checked.outOfRange ?? Int32Array.from(outOfRange),
     }));
   } finally {

@@ -3,6 +3,7 @@ import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { toTopology } from "../lp/forms.ts";
 import { type backends, checkBackend } from "../lp/solver_options.ts";
+import { type Curve, checkCost } from "../lp/time/expert_cost.ts";
 import type { Topology } from "../lp/topology.ts";
 import { checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
@@ -14,7 +15,7 @@ import { type TopkIds, toIds } from "./topk_ids.ts";
 import { count } from "./twins/count.ts";
 import type { BalancerOptions, RankCounts, RankLoads } from "./types.ts";
 
-export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad"> {
+export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost"> {
   backend: (typeof backends)[number];
   layers: number;
   skipBelow: number;
@@ -24,13 +25,23 @@ export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad"> {
   topologies: readonly Topology[];
   /** [G] */
   speeds: Float64Array;
+  cost: Curve | undefined;
   baseLoad: GivenBaseLoad | undefined;
   living: Living;
 }
 
 const balancerFields = {
   ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, device: true, adapter: true },
-  ...{ speed: true, active: true, baseLoad: true, skipBelow: true, late: true, recover: true, timestamps: true },
+  ...{
+    speed: true,
+    active: true,
+    cost: true,
+    baseLoad: true,
+    skipBelow: true,
+    late: true,
+    recover: true,
+    timestamps: true,
+  },
 } satisfies FieldsOf<BalancerOptions>;
 
 /** Checks everything about a balancer that can be checked before there is a device. */
@@ -65,11 +76,12 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   if (late && skipBelow > 0) {
     throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
   }
-  const topologies = placements.map((one) => toTopology(one, options.speed));
+  const cost = options.cost === undefined ? undefined : checkCost(options.cost);
+  const topologies = placements.map((one) => toTopology(one, options.speed, undefined, options.cost));
   const { gpus, speed: speeds } = topologies[0];
-  const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus);
-  const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad);
-  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, baseLoad, living };
+  const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus, cost !== undefined);
+  const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad, cost);
+  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, cost, baseLoad, living };
 }
 
 function requireCount(argument: string, value: unknown): number {
@@ -114,8 +126,9 @@ export function checkBatch(topkIds: TopkIds, told: RankLoads | undefined, option
   // Counts that came to undefined are refused: a rank that is taken for the only one would not meet the others' quotas.
   const several = "counts" in told || "before" in told;
   const rank = several ? checkRank(told as RankCounts, countOf(ids, options), options) : undefined;
-  const { layers, placements } = options;
-  return { ids, rank, baseLoad: copyBaseLoad("rank.baseLoad", told.baseLoad, layers, placements[0].gpus) };
+  const { layers, placements, cost } = options;
+  const { gpus } = placements[0];
+  return { ids, rank, baseLoad: copyBaseLoad("rank.baseLoad", told.baseLoad, layers, gpus, cost !== undefined) };
 }
 
 /** Checks what a rank was told of the others, against its own counts. */

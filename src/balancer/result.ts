@@ -3,14 +3,15 @@ import { cpuBackend } from "../lp/backend_cpu.ts";
 import type { Status } from "../lp/kernels/proof.ts";
 import type { Loads } from "../lp/problem.ts";
 import { type BackendName, type Judged, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
+import type { Curve } from "../lp/time/expert_cost.ts";
 import type { Topology } from "../lp/topology.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
-import { loadsOf } from "./base_load.ts";
+import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
-import { imbalance } from "./twins/imbalance.ts";
+import { reportOf } from "./report.ts";
 import { remap } from "./twins/remap.ts";
 import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
@@ -22,7 +23,7 @@ export interface CheckedBatch {
   /** [L, E] each, of all ranks and of those before; undefined: this rank is the only one. */
   rank?: { counts: Int32Array<ArrayBuffer>; before: Int32Array<ArrayBuffer> };
   /** [L, G] of this batch, or of the options; 0 on dead GPUs. None, if undefined. */
-  baseLoad?: Int32Array<ArrayBuffer>;
+  baseLoad?: BaseLoad;
 }
 
 /** What either backend computes of a batch of ids, before it is judged. */
@@ -49,6 +50,8 @@ export interface BalanceShape {
   placements: readonly Placement[];
   /** [G] */
   speeds: Float64Array;
+  /** What the tokens in a slot cost, where time is balanced. */
+  cost: Curve | undefined;
   living: Living;
   layers: number;
   late: boolean;
@@ -61,7 +64,7 @@ class Layers {
   constructor(
     readonly shape: BalanceShape,
     readonly result: BalanceResult,
-    readonly baseLoad: Int32Array | undefined,
+    readonly baseLoad: BaseLoad | undefined,
   ) {
     this.experts = shape.placements[0].logicalExperts;
   }
@@ -92,10 +95,10 @@ class Layers {
     };
   }
 
-  /** The layer's verdict, and what follows from its quotas and bottleneck set alone. */
-  judged(layer: number): { verdict: Status; judged: Judged } {
-    const { judged, judgeOne } = judge(this.topology(layer), this.loads(layer), this.raw(layer));
-    return { verdict: judgeOne(0), judged };
+  /** The layer's verdict, what follows from its quotas and bottleneck set alone, and whether the CPU can do better. */
+  judged(layer: number): { verdict: Status; judged: Judged; open: boolean } {
+    const { judged, judgeOne, isOpen } = judge(this.topology(layer), this.loads(layer), this.raw(layer));
+    return { verdict: judgeOne(0), judged, open: isOpen(0) };
   }
 }
 
@@ -119,8 +122,8 @@ export function judgeBalance(
   const finished = new Set<number>();
   const status = Array.from({ length: count }, (_, layer): LayerStatus => {
     if (late || result.skipped[layer]) return evenOrLate(layers.raw(layer), late);
-    const { verdict } = layers.judged(layer);
-    if (verdict !== "gap") return verdict;
+    const { verdict, open } = layers.judged(layer);
+    if (!open) return verdict;
     cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
     const offsets = rowOf(before, layers.experts, layer);
     const row = [layer * assignments, (layer + 1) * assignments] as const;
@@ -129,16 +132,27 @@ export function judgeBalance(
     finished.add(layer);
     return layers.judged(layer).verdict;
   });
-  const measure = () => imbalance(living.slots, count, result.quota, living.active, baseLoad);
-  const after = finished.size > 0 ? measure() : result.after;
+  const { cost, speeds } = shape;
+  const timed = { cost, speeds, base: baseLoad, active: living.active };
+  const after = finished.size > 0 ? reportOf(living.slots, count, result.quota, timed) : result.after;
   const { physicalIds, counts, quota, outOfRange, unserved } = result;
   const balanced: Balanced = {
     ...{ physicalIds, counts, quota, before: result.before, after, status, outOfRange, unserved, backend },
+    ...(cost && timeBounds(layers, count)),
     lost: status.map((_, layer) => [...layers.topology(layer).lost]),
     proof: (layer) => proofOf(layers, layer, { status, finished, backend }),
     shares: () => sharesOf(layers),
   };
   return { balanced, finishedOnCpu: finished.size };
+}
+
+/** [L] what is proven of each layer's time, and how far it is from that. */
+function timeBounds(layers: Layers, count: number) {
+  const judged = Array.from({ length: count }, (_, layer) => layers.judged(layer).judged);
+  return {
+    timeBound: Float64Array.from(judged, ({ timeBound }) => timeBound![0]),
+    timeGap: Float64Array.from(judged, ({ timeGap }) => timeGap![0]),
+  };
 }
 
 /** Where nothing was solved, all GPUs together prove the mean. */
@@ -158,14 +172,19 @@ function proofOf(
   if (!Number.isInteger(layer) || layer < 0 || layer >= status.length) {
     throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${status.length - 1}`, layer);
   }
-  const { placements, speeds, living } = layers.shape;
+  const { placements, speeds, living, cost } = layers.shape;
   const placement = ofLayer(placements, layer);
   const { active } = living;
   const expertLoad = layers.expertLoad(layer);
   const baseLoad = layers.baseLoad && rowOf(layers.baseLoad, placement.gpus, layer).slice(); // the caller's to keep
   const { quota, iterations, moves } = layers.raw(layer);
   return {
-    problem: { placement, expertLoad, ...(baseLoad && { baseLoad }), speed: speeds, ...(active && { active }) },
+    problem: {
+      ...{ placement, expertLoad, speed: speeds },
+      ...(baseLoad && { baseLoad }),
+      ...(active && { active }),
+      ...(cost && { cost: cost.given }),
+    },
     solution: {
       batch: 1,
       tokens: "integer",

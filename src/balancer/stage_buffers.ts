@@ -1,10 +1,13 @@
 import { WORD } from "../gpu/constants.ts";
 import type { Job } from "../gpu/job.ts";
+import { costTable } from "../lp/kernels/cost_table.ts";
 import { proofWords } from "../lp/kernels/proof.ts";
 import type { Topology } from "../lp/topology.ts";
 import type { Placement } from "../placement/placement.ts";
+import { wordsOf } from "./base_load.ts";
 import { BALANCE_PARAMS_BYTES, chunksOf, placementTable } from "./kernels/balance_params.ts";
 import { METRICS_WORDS } from "./kernels/imbalance.ts";
+import { TIME_METRICS_WORDS } from "./kernels/time_imbalance.ts";
 import type { Living } from "./living.ts";
 
 export interface StageOptions {
@@ -20,12 +23,13 @@ export interface StageOptions {
   late: boolean;
 }
 
-type Sizes = Pick<StageOptions, "placements" | "layers" | "maxAssignments">;
+type Sizes = Pick<StageOptions, "placements" | "topologies" | "layers" | "maxAssignments">;
 
 /** Bytes of what a batch is answered from. */
-export function outputBytes({ placements, layers, maxAssignments }: Sizes) {
+export function outputBytes({ placements, topologies, layers, maxAssignments }: Sizes) {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const perLayer = (words: number) => layers * words * WORD;
+  const timed = (words: number) => (topologies[0].cost ? perLayer(words) : 0);
   return {
     physical: perLayer(maxAssignments),
     outOfRange: perLayer(1),
@@ -37,6 +41,10 @@ export function outputBytes({ placements, layers, maxAssignments }: Sizes) {
     gpuLoadAfter: perLayer(gpus),
     busyAfter: perLayer(gpus),
     metricsAfter: perLayer(METRICS_WORDS),
+    timeBefore: timed(gpus),
+    timeMetricsBefore: timed(TIME_METRICS_WORDS),
+    timeAfter: timed(gpus),
+    timeMetricsAfter: timed(TIME_METRICS_WORDS),
     skip: perLayer(1),
     proof: perLayer(proofWords(gpus)),
     counts: perLayer(experts),
@@ -46,7 +54,8 @@ export type StageOutput = keyof ReturnType<typeof outputBytes>;
 
 /** Bytes or words of the balancer's own buffers, for the largest batch. */
 export function stageContents(options: StageOptions) {
-  const { placements, layers, maxAssignments, living } = options;
+  const { placements, topologies, layers, maxAssignments, living } = options;
+  const { cost, speed } = topologies[0];
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const perLayer = (words: number) => layers * words * WORD;
   return {
@@ -54,7 +63,10 @@ export function stageContents(options: StageOptions) {
     ids: perLayer(maxAssignments),
     rankCounts: perLayer(experts),
     rankBefore: perLayer(experts),
-    baseLoad: living?.baseLoad ?? perLayer(gpus), // of the options; zero where there is none
+    baseLoad: living?.baseLoad ? wordsOf(living.baseLoad) : perLayer(gpus), // of the options; zero where there is none
+    noTokens: cost ? perLayer(gpus) : 0, // base loads of reports on tokens, where those given are times: zero
+    curve: cost ? costTable(cost) : 0,
+    rate: cost ? Float32Array.from(speed, (v) => 1 / v) : 0,
     batchBaseLoad: perLayer(gpus),
     noneBefore: perLayer(experts), // tokens of earlier ranks: zero
     chunkCounts: perLayer(chunksOf(maxAssignments) * experts),

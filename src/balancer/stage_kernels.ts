@@ -8,12 +8,17 @@ import { compileImbalance } from "./kernels/imbalance.ts";
 import { compileOffsets } from "./kernels/offsets.ts";
 import { compileRemap } from "./kernels/remap.ts";
 import { compileShares } from "./kernels/shares.ts";
+import { compileTimeImbalance } from "./kernels/time_imbalance.ts";
 import type { StageOptions } from "./stage_buffers.ts";
 
 export type StageKernel = "count" | "offsets" | "evenSplit" | "scaled" | "imbalance" | "shares" | "remap";
 
+/** Of the stages, and what tells times where there is a cost. */
+export type StageKernels = Record<StageKernel, CompiledKernel> & { timeImbalance?: CompiledKernel };
+
 /** Compiles every stage but the solver.  @throws {KernelError} The device's compiler refuses one. */
-export async function compileStages(device: GPUDevice, experts: number): Promise<Record<StageKernel, CompiledKernel>> {
+export async function compileStages(device: GPUDevice, experts: number, timed: boolean): Promise<StageKernels> {
+  const timeImbalance = timed ? await compileTimeImbalance(device) : undefined;
   const [count, offsets, evenSplit, scaled, imbalance, shares, remap] = await Promise.all([
     compileCount(device, experts),
     compileOffsets(device),
@@ -23,7 +28,7 @@ export async function compileStages(device: GPUDevice, experts: number): Promise
     compileShares(device),
     compileRemap(device, experts),
   ]);
-  return { count, offsets, evenSplit, scaled, imbalance, shares, remap };
+  return { count, offsets, evenSplit, scaled, imbalance, timeImbalance, shares, remap };
 }
 
 /** The solver of all layers in one dispatch, and what it reads. The variant is chosen once, for the topologies of all GPUs. */

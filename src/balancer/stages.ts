@@ -1,10 +1,11 @@
 import { bindCache, write } from "../gpu/buffers.ts";
 import { bufferUsage, WORD } from "../gpu/constants.ts";
 import { createJob } from "../gpu/job.ts";
-import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
+import { bind } from "../gpu/pipeline.ts";
 import { variantFor } from "../lp/kernels/choose.ts";
 import { encodeSolve } from "../lp/kernels/variant.ts";
 import { ofLayer } from "../placement/per_layer.ts";
+import { wordsOf } from "./base_load.ts";
 import {
   BALANCE_PARAMS_BYTES,
   balanceParams,
@@ -15,7 +16,7 @@ import {
 } from "./kernels/balance_params.ts";
 import type { Living } from "./living.ts";
 import { outputBytes, type StageJob, type StageOptions, type StageOutput, stageContents } from "./stage_buffers.ts";
-import { compileStages, type StageKernel, StageSolver } from "./stage_kernels.ts";
+import { compileStages, type StageKernel, type StageKernels, StageSolver } from "./stage_kernels.ts";
 
 /** What one recording works on. The parts that a caller may bring are bindings; everything else is the stages' own. */
 export interface StageBuffers {
@@ -41,7 +42,7 @@ export const REMEDY = "Make a new balancer, or one with recover: true.";
 export async function createStages(device: GPUDevice, options: StageOptions): Promise<Stages> {
   const variant = variantFor(device, options.topologies);
   const [kernels, kernel] = await Promise.all([
-    compileStages(device, options.placements[0].logicalExperts),
+    compileStages(device, options.placements[0].logicalExperts, options.topologies[0].cost !== undefined),
     variant.compile(device, options.topologies),
   ]);
   const solver = new StageSolver(device, options, variant, kernel);
@@ -62,7 +63,7 @@ export class Stages {
   constructor(
     private readonly device: GPUDevice,
     private readonly options: StageOptions,
-    private readonly kernels: Record<StageKernel, CompiledKernel>,
+    private readonly kernels: StageKernels,
     readonly solver: StageSolver,
     readonly job: StageJob,
   ) {
@@ -108,6 +109,12 @@ export class Stages {
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(x, y);
     };
+    const tellTimes = (pass: GPUComputePassEncoder, group: GPUBindGroup | undefined) => {
+      if (!kernels.timeImbalance || !group) return;
+      pass.setPipeline(kernels.timeImbalance.pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(layers);
+    };
     const solve = (pass: GPUComputePassEncoder) => encodeSolve(device, pass, solver.kernel, groups.solve, layers);
     return {
       count(pass) {
@@ -117,11 +124,13 @@ export class Stages {
       imbalance(pass) {
         run(pass, "evenSplit", groups.evenSplit, ...perExpert);
         run(pass, "imbalance", groups.imbalanceBefore, layers);
+        tellTimes(pass, groups.timesBefore);
       },
       solve(pass) {
         if (late) run(pass, "scaled", groups.scaled, ...perExpert);
         else solve(pass);
         run(pass, "imbalance", groups.imbalanceAfter, layers);
+        tellTimes(pass, groups.timesAfter);
         if (groups.shares) run(pass, "shares", groups.shares, ...perExpert);
       },
       remap(pass) {
@@ -136,8 +145,13 @@ export class Stages {
     const own = this.job.bindings;
     const counts = rank?.counts ?? own.counts;
     const { params, placement, quota, chunkCounts } = { ...own, params: { buffer: this.paramsFor(assignments) } };
+    const { noTokens, curve, rate } = own;
     const base = baseLoad ?? own.baseLoad;
-    const shared = { params, placement, counts, base, quota, chunkCounts };
+    const { timeImbalance } = kernels;
+    const tokens = timeImbalance ? noTokens : base;
+    const shared = { params, placement, counts, base: tokens, quota, chunkCounts };
+    const times = (more: Record<string, GPUBufferBinding>) =>
+      timeImbalance && bind(device, timeImbalance, { ...shared, base, curve, rate, ...more });
     const bindStage = (kernel: StageKernel, more: Record<string, GPUBufferBinding>) =>
       bind(device, kernels[kernel], { ...shared, ...more });
     return {
@@ -147,11 +161,14 @@ export class Stages {
       imbalanceBefore: bindStage("imbalance", {
         ...{ gpuLoad: own.gpuLoadBefore, busy: own.busyBefore, metrics: own.metricsBefore, skip: own.skip },
       }),
+      timesBefore: times({ time: own.timeBefore, metrics: own.timeMetricsBefore, skip: own.skip }),
+      timesAfter: times({ time: own.timeAfter, metrics: own.timeMetricsAfter, skip: own.skipAfter }),
       scaled: bindStage("scaled", { weights: own.previous }),
       solve: bind(device, solver.kernel.compiled, {
         [solver.kernel.table.name]: { buffer: solver.table },
         load: counts,
         base,
+        curve,
         skip: own.skip,
         quota: this.options.late ? own.previous : quota,
         proof: own.proof,
@@ -181,7 +198,7 @@ export class Stages {
     const { device, options, job, table } = this;
     await this.solver.setLiving(topologies);
     device.queue.writeBuffer(job.buffers.placement, 0, placementTable(livingSlots, active).data);
-    if (baseLoad) write(device, job.buffers.baseLoad, baseLoad);
+    if (baseLoad) write(device, job.buffers.baseLoad, wordsOf(baseLoad));
     const encoder = device.createCommandEncoder({ label: "balancer living" });
     for (let layer = 0; layer < options.layers; layer++) {
       const { gpuOf, slotsPerGpu } = ofLayer(options.placements, layer);

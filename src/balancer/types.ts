@@ -4,11 +4,12 @@ import type { BufferSlice, GPUDeviceLike } from "../gpu/types.ts";
 import type { ReplicaProblem, Speed } from "../lp/problem.ts";
 import type { BackendName, ReplicaSolution } from "../lp/solution.ts";
 import type { backends } from "../lp/solver_options.ts";
+import type { Costed } from "../lp/time/expert_cost.ts";
 import type { Activity } from "../placement/active.ts";
 import type { Placement, PlacementLike } from "../placement/placement.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 
-export interface BalancerOptions extends Speed, Activity {
+export interface BalancerOptions extends Speed, Activity, Costed {
   /**
    * One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ.
    */
@@ -30,10 +31,10 @@ export interface BalancerOptions extends Speed, Activity {
   adapter?: AdapterChoice;
   /**
    * [G] for every layer, or [L, G]: tokens of each GPU besides its experts (shared experts, attention), whole and >= 0, none by default; with a layer's
-   * counts below 2^31 in all. A fixed time a_g is speed_g a_g tokens. Of dead GPUs not read. A copy is kept.
+   * counts below 2^31 in all. A fixed time a_g is speed_g a_g tokens. With a cost it is in its time, finite and >= 0. Of dead GPUs not read. A copy is kept.
    */
   baseLoad?: Rows;
-  /** Layers whose imbalance (of tokens and base loads, speeds aside) under the even split is already below this keep it; 0 (none) by default. */
+  /** Layers whose imbalance (of tokens and base loads, speeds aside; with a cost, of time) under the even split is already below this keep it; 0 (none) by default. */
   skipBelow?: number;
   /**
    * One step late: a batch is remapped by the previous batch's solution, scaled to this batch's counts, and its own solution serves
@@ -80,6 +81,10 @@ export interface Balanced {
   after: ImbalanceReport;
   /** [L] */
   status: LayerStatus[];
+  /** [L] with a cost: no split of the layer is done sooner. */
+  timeBound?: Float64Array;
+  /** [L] with a cost: (maxTime - timeBound) / maxTime, of late and skipped layers, too. */
+  timeGap?: Float64Array;
   /** [L] ids that were neither an expert nor -1. */
   outOfRange: Int32Array;
   /** [L] experts without a slot on a living GPU, ascending. */
@@ -117,7 +122,7 @@ export interface BalancerBuffers {
   /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. Not checked: a layer's counts must add up to less than 2^31. */
   rankCounts?: { counts: BufferSlice; before: BufferSlice };
   /**
-   * [L, G] i32, read, in place of the option. Not of the buffer that physicalIds or shares is of. Not checked: >= 0, and with a layer's counts below
+   * [L, G] i32, with a cost f32 in its time, read, in place of the option. Not of the buffer that physicalIds or shares is of. Not checked: >= 0, and with a layer's counts below
    * 2^31 in all. Of dead GPUs not read. The same on all ranks.
    */
   baseLoad?: BufferSlice;
@@ -131,7 +136,8 @@ export interface BalancerBuffers {
   unserved?: BufferSlice;
   /**
    * [L, 3 + ceil(G / 32)] u32, written, where wanted: status (0 optimal, 1 gap), iterations, moves, bottleneck set as bits; of skipped layers
-   * what an earlier batch left. Copied to; usage COPY_DST. A gap, possible with unequal speeds, is not closed as `balance` closes it.
+   * what an earlier batch left. Copied to; usage COPY_DST. A gap, possible with unequal speeds, is not closed as `balance` closes it. With a cost "optimal" is written only where it
+   * comes in whole units, or no expert costs more than the least.
    */
   proof?: BufferSlice;
 }

@@ -67,7 +67,7 @@ function workProves({ cost, speed, base, tokens, copies, inside, member }: Timed
   return time * rate <= work + ROUNDING * Math.abs(work);
 }
 
-/** By `time` some GPU is not done with what it does besides, or those of S have done fewer units than they must. */
+/** Before `time` some GPU is not done with what it does besides, or those of S have done fewer units than they must. */
 function unitsProve(
   { cost, speed, alive, base, tokens, inside, member }: TimedClaims,
   unit: unknown,
@@ -76,7 +76,7 @@ function unitsProve(
   if (typeof unit !== "number" || !(unit > 0)) return false;
   const unitsOf = unitCounts(cost, unit);
   if (!unitsOf) return false;
-  if (speed.some((v, g) => alive[g] && v * time < base[g])) return true;
+  if (speed.some((v, g) => alive[g] && v * time <= base[g])) return true;
   let done = 0;
   for (let g = 0; g < speed.length; g++) if (member[g]) done += Math.floor((speed[g] * time - base[g]) / unit);
   return done < inside.reduce((sum, e) => sum + unitsOf(tokens[e]), 0);

@@ -4,7 +4,11 @@ export function ofLayer<T>(list: readonly T[], layer: number): T {
 }
 
 /** The row of a layer of values [L, width], as a view. */
-export function rowOf<T extends Int32Array | Uint32Array | Uint8Array>(values: T, width: number, layer: number): T {
+export function rowOf<T extends Int32Array | Uint32Array | Uint8Array | Float64Array>(
+  values: T,
+  width: number,
+  layer: number,
+): T {
   return values.subarray(layer * width, (layer + 1) * width) as T;
 }
 

@@ -2,12 +2,13 @@
 import { SingleBar } from "cli-progress";
 import { levelled } from "./level.ts";
 import { survivors } from "./survivors.ts";
+import { timed } from "./time.ts";
 import { wholeTokens } from "./whole_tokens.ts";
 
 /** Checks about so many seeded instances, prints figures, and returns whether all of them are as they should be. */
 export type Exhaustive = (instances: number, onProgress: (done: number, total: number) => void) => Promise<boolean>;
 
-const bars: Record<string, Exhaustive> = { "whole-tokens": wholeTokens, level: levelled, survivors };
+const bars: Record<string, Exhaustive> = { "whole-tokens": wholeTokens, level: levelled, survivors, time: timed };
 const DEFAULT_INSTANCES = 100_000;
 
 const [name, given] = process.argv.slice(2);

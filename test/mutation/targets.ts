@@ -7,11 +7,18 @@ const balancerTests = (...stems: string[]) => stems.map((stem) => `test/balancer
 const lane = kernelTests("finish", "lane");
 const group = kernelTests("group_finish", "group_costs", "group");
 const problems = ["test/lp/problem.test.ts", "test/lp/good_problem.test.ts"];
+const times = ["test/lp/time/brute_force.test.ts"];
 const walks = balancerTests("answers", "modes", "ranks", "encode", "bad_buffers", "calls");
 
 /** The first pattern that fits a file counts. */
 export const targets: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
   [/^src\/lp\/certify\.ts$/, ["test/lp/certify.test.ts"]],
+  [/^src\/lp\/time\/expert_cost\.ts$/, [...times, "test/lp/time/errors.test.ts"]],
+  [/^src\/lp\/(?:time\/\w+|certify_time)\.ts$/, times],
+  [
+    /^shaders\/(?:lp\/(?:time|unit_flow|descent|cost_curve)|common\/curve_table)\.wgsl$|^src\/lp\/kernels\/(?:time|cost_table)\.ts$/,
+    [...kernelTests("time"), ...times],
+  ],
   [/^src\/lp\/check_solution\.ts$/, ["test/lp/check_solution.test.ts"]],
   [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
   [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
@@ -86,7 +93,10 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^shaders\/common\/u64\.wgsl$/, fragmentTests],
   [/^shaders\/lp\/(?!group|workgroup|subgroup|totals)/, lane],
   [/^shaders\/lp\//, group],
-  [/^(?:src\/balancer\/kernels|shaders\/balancer)\/(?:apportion|count|imbalance|offsets|remap|shares)\./, []], // the kernel's own test, see testsOf
+  [
+    /^(?:src\/balancer\/kernels|shaders\/balancer)\/(?:apportion|count|imbalance|time_imbalance|offsets|remap|shares)\./,
+    [],
+  ], // the kernel's own test, see testsOf
 ];
 
 export const isTarget = (file: string) => targets.some(([pattern]) => pattern.test(file));

@@ -2,6 +2,7 @@ import balance from "../../../shaders/balancer/balance.wgsl";
 import wgsl from "../../../shaders/balancer/imbalance.wgsl";
 import u64 from "../../../shaders/common/u64.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
+import type { TimeReport } from "./time_imbalance.ts";
 
 export const imbalanceKernel = {
   name: "imbalance",
@@ -33,7 +34,7 @@ export function compileImbalance(device: GPUDevice): Promise<CompiledKernel> {
  * Load per GPU and what follows from it, for L layers. All of it counts tokens, whatever the GPUs' speeds: where these differ, the split that
  * is done first is not the one of least imbalance.
  */
-export interface ImbalanceReport {
+export interface ImbalanceReport extends Partial<TimeReport> {
   /** [L, G] tokens per GPU, a balancer's base loads included; 0 on dead ones, which none of the others counts. */
   gpuLoad: Int32Array;
   /** [L] largest load. */

@@ -75,7 +75,8 @@ export function checkCost(cost: ExpertCost, argument = "cost"): Curve {
 
 /** The cost given with a problem, or as an option: in both places only if it is the same.  @throws {ArgumentError} They differ. */
 export function oneCost(given: ExpertCost | undefined, option: ExpertCost | undefined): ExpertCost | undefined {
-  if (given === undefined || option === undefined) return given ?? option;
+  if (given === undefined) return option;
+  if (option === undefined) return given;
   requireSameCost(option, checkCost(given), "options.cost", "with the problem");
   return given;
 }
