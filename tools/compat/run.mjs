@@ -68,6 +68,7 @@ function shortcomings(host, report) {
   }
   const modes = Object.values(report.balancer).filter((batches) => batches > 0).length;
   if (modes < MODES) found.push(`${modes} modes of the balancer, expected ${MODES}`);
+  if (!(report.times > 0)) found.push("no time was balanced");
   if (!(report.imbalance > 0)) found.push("measureImbalance measured nothing");
   if (!report.quickstart || !readme.includes(`\n\`\`\`\n${report.quickstart}\`\`\`\n`)) {
     found.push(`the quickstart prints what the README does not show:\n${report.quickstart}`);
@@ -75,9 +76,9 @@ function shortcomings(host, report) {
   return found;
 }
 
-function inWords({ runtime, adapter, kernels, balancer }) {
+function inWords({ runtime, adapter, kernels, balancer, times }) {
   const solved = Object.entries(kernels).map(([name, { lps, certified }]) => `${name} ${certified} of ${lps}`);
   const batches = Object.values(balancer).reduce((a, b) => a + b, 0);
   const modes = `${batches} batches in ${Object.keys(balancer).length} modes`;
-  return `${runtime} on ${adapter}; LPs certified: ${solved.join(", ")}; balancer: ${modes}`;
+  return `${runtime} on ${adapter}; LPs certified: ${solved.join(", ")}, time ${times}; balancer: ${modes}`;
 }

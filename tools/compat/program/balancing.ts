@@ -219,11 +219,12 @@ export async function measureOnBoth(device: GPUDevice, fail: (what: string) => v
     { placement, topkIds: ids, topK },
     { placement, topkIds: new Int32Array(0), topK },
     { placement, counts },
+    { placement, counts, cost: { model: "roofline", perExpert: 6.3, perToken: 0.035, tile: 16 } as const },
   ]) {
     const gpu = await measureImbalance(input, { backend: "webgpu", device });
     const cpu = await measureImbalance(input, { backend: "cpu" });
     for (const [name, expected] of Object.entries(cpu)) {
-      const found = gpu[name as keyof typeof gpu];
+      const found = gpu[name as keyof typeof gpu]!;
       const near = (i: number) => Math.abs(found[i] - expected[i]) <= 1e-5 * Math.max(1, Math.abs(expected[i]));
       const wrong = expected.findIndex((_: number, i: number) => !near(i));
       if (found.length !== expected.length || wrong >= 0)

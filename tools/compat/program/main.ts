@@ -2,6 +2,7 @@
 import { requestDevice } from "evenkeel";
 import { balanceInEveryMode, measureOnBoth } from "./balancing.ts";
 import { type KernelReport, kernels, solveAll } from "./lps.ts";
+import { timesOnGpu } from "./times.ts";
 
 export interface Report {
   /** What the runtime says it is. */
@@ -13,6 +14,8 @@ export interface Report {
   kernels: Record<string, KernelReport>;
   /** Batches in each mode. */
   balancer: Record<string, number>;
+  /** LPs whose time was balanced. */
+  times: number;
   /** Layers measured on both backends. */
   imbalance: number;
   /** What it prints. */
@@ -31,6 +34,7 @@ export async function compat(): Promise<Report> {
     features: [],
     kernels: {},
     balancer: {},
+    times: 0,
     imbalance: 0,
     quickstart: "",
     failures: [],
@@ -58,6 +62,9 @@ export async function compat(): Promise<Report> {
     }
     await part("balancer", async (fail) => {
       report.balancer = await balanceInEveryMode(device, fail);
+    });
+    await part("time", async (fail) => {
+      report.times = await timesOnGpu(device, fail);
     });
     await part("measureImbalance", async (fail) => {
       report.imbalance = await measureOnBoth(device, fail);
