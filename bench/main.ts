@@ -14,6 +14,7 @@ import { scalingGpus } from "./scaling_gpus.ts";
 import { solveBatch } from "./solve_batch.ts";
 import { overBudget, solveLatency } from "./solve_latency.ts";
 import { solveStages } from "./solve_stages.ts";
+import { times } from "./times.ts";
 import { tokensModes } from "./tokens_modes.ts";
 
 const questions: Record<string, (bench: Bench) => Promise<void>> = {
@@ -23,6 +24,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "solve-batch": solveBatch,
   "tokens-modes": tokensModes,
   level: levelling,
+  time: times,
   "scaling-batch": scalingBatch,
   "scaling-gpus": scalingGpus,
   "balancer-stages": balancerStages,

@@ -21,7 +21,8 @@ const ANY = 0xffffffffu;
 fn table_cost(x: u32) -> vec2u {
   if (x == 0u) { return vec2u(0u); }
   let rounding = curve[CURVE_ROUNDING];
-  let whole = (x + rounding - 1u) / rounding * rounding;
+  var whole = x;
+  if (rounding > 1u) { whole = (x + rounding - 1u) / rounding * rounding; }  // divisions are slow
   var low = 0u;
   var high = curve[CURVE_POINTS];
   while (high - low > 1u) {

@@ -74,16 +74,18 @@ fn split_between(r: u32, k: u32, left: i32, there: i32) -> i32 {
     return own;
   }
   var middle = 0;
-  for (var round = 0u; high - low > 1; round++) {
+  var attempt = 0u;
+  while (high - low > 1) {
     let excess = difference(low_giver, low_taker);
-    if (round % 3u == 0u && excess > 0.0) {
+    if (attempt == 0u && excess > 0.0) {
       middle = low + i32(ceil(excess / (excess + difference(high_taker, high_giver)) * f32(high - low)));
-    } else if (round % 3u == 1u) {
+    } else if (attempt == 1u) {
       middle = select(low + 1, high - 1, middle == high);  // where lines are straight, it is done
     } else {
       middle = low + (high - low) / 2;
     }
     middle = clamp(middle, low + 1, high - 1);
+    attempt = select(attempt + 1u, 0u, attempt == 2u);
     let at_giver = done_time(giver, left + ticks_of(own - middle));
     let at_taker = done_time(taker, there + ticks_of(other + middle));
     if (less64(at_taker, at_giver)) {
