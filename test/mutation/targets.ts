@@ -7,7 +7,7 @@ const balancerTests = (...stems: string[]) => stems.map((stem) => `test/balancer
 const lane = kernelTests("finish", "lane");
 const group = kernelTests("group_finish", "group_costs", "group");
 const problems = ["test/lp/problem.test.ts", "test/lp/good_problem.test.ts"];
-const times = ["test/lp/time/brute_force.test.ts"];
+const times = ["test/lp/time/brute_force.test.ts", "test/lp/time/solver.test.ts"];
 const walks = balancerTests("answers", "modes", "ranks", "encode", "bad_buffers", "calls");
 
 /** The first pattern that fits a file counts. */

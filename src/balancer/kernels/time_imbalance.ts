@@ -4,6 +4,7 @@ import curveTable from "../../../shaders/common/curve_table.wgsl";
 import u64 from "../../../shaders/common/u64.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 
+/** @internal */
 export const timeImbalanceKernel = {
   name: "time_imbalance",
   wgsl,
@@ -26,6 +27,7 @@ export const TIME_METRICS_WORDS = 2;
 
 const WORKGROUP = 64;
 
+/** @internal */
 export function compileTimeImbalance(device: GPUDevice): Promise<CompiledKernel> {
   return compile(device, timeImbalanceKernel, {}, { WG: WORKGROUP });
 }
