@@ -24,8 +24,8 @@ export interface CpuBackend {
 /** The exact solver, LP by LP; or, where there is a cost, the one of time. */
 export function cpuBackend(topology: Topology): CpuBackend {
   const { gpus, slots, experts, replicaGpu, cost } = topology;
-  const exact = exactSolver(topology);
   const timely = cost && new TimeSolver(topology, cost);
+  const exact = cost ? undefined : exactSolver(topology);
   const x = new Float64Array(replicaGpu.length);
 
   function solveTimely(solver: TimeSolver, { expertLoad, baseLoad }: Loads, lp: number, raw: RawSolution): void {
@@ -38,7 +38,7 @@ export function cpuBackend(topology: Topology): CpuBackend {
 
   function solveOne(loads: Loads, lp: number, raw: RawSolution): void {
     if (timely) solveTimely(timely, loads, lp, raw);
-    else raw.moves[lp] = exact.solve(loads, lp, x, raw.member.subarray(lp * gpus, (lp + 1) * gpus));
+    else raw.moves[lp] = exact!.solve(loads, lp, x, raw.member.subarray(lp * gpus, (lp + 1) * gpus));
     writeQuotas(topology, loads.tokens, x, raw.quota.subarray(lp * slots, (lp + 1) * slots));
   }
 

@@ -167,7 +167,8 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
       maxLoad = Math.max(maxLoad, load[g] / speed[g]);
       judged.gpuLoad[lp * allGpus + label[g]] = load[g];
     }
-    const cut = cutOf(topology, loads, raw, lp);
+    if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
+    const cut = cutOf(topology, loads, raw, lp, timeJudge?.inside);
     const bound = Math.min(cut.bound, maxLoad); // above maxLoad only by f64 rounding of fractions
     const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
     judged.maxLoad[lp] = maxLoad;
@@ -177,13 +178,14 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
     for (let g = 0; g < gpus; g++) {
       judged.price[lp * allGpus + label[g]] = raw.member[lp * gpus + g] ? 1 / cut.speed : 0;
     }
-    if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
     const closed = times ? times.timeGap[lp] <= TIME_OPTIMAL : gap <= allowed;
     broken[lp] = cut.bottleneck.length > 0 && conserved(topology, loads, raw, lp, unserved) ? 0 : 1;
     judged.status[lp] = closed && !broken[lp] ? "optimal" : "gap";
     return judged.status[lp];
   }
-  const exact = !cost || cost.tile !== undefined;
+  // Times that the kernel cannot read: far beyond f32's, or below 0 where speeds differ.
+  const unread = cost && given.baseLoad?.some((time) => Math.abs(time) > 1e30 || (time < 0 && !topology.equalSpeeds));
+  const exact = !cost || cost.tile !== undefined || unread === true;
   const isOpen = (lp: number) => judged.status[lp] === "gap" && (exact || broken[lp] === 1);
   return { judged, judgeOne, isOpen };
 }
@@ -224,9 +226,19 @@ function addLoads(
   }
 }
 
-/** The bottleneck set by the caller's labels, its speed, and the bound that it proves. */
-function cutOf(topology: Topology, { tokens, expertLoad, baseLoad }: Loads, raw: RawSolution, lp: number) {
-  const { gpus, label, speed } = topology;
+/**
+ * The bottleneck set by the caller's labels, its speed, and the bound that it proves.
+ *
+ * @param confined  Experts that live only there, where they are known.
+ */
+function cutOf(
+  topology: Topology,
+  { tokens, expertLoad, baseLoad }: Loads,
+  raw: RawSolution,
+  lp: number,
+  confined?: readonly number[],
+) {
+  const { gpus, label, speed, experts } = topology;
   const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
   const bottleneck: number[] = [];
   const speeds: number[] = [];
@@ -235,7 +247,9 @@ function cutOf(topology: Topology, { tokens, expertLoad, baseLoad }: Loads, raw:
     bottleneck.push(label[g]);
     speeds.push(speed[g]);
   }
-  const inside = insideLoad(topology, expertLoad, baseLoad, lp, member);
+  const inside = confined
+    ? confined.reduce((sum, e) => sum + expertLoad[lp * experts + e], 0)
+    : insideLoad(topology, expertLoad, baseLoad, lp, member);
   return { bottleneck, speed: speeds.reduce((a, b) => a + b, 0), bound: cutBound(inside, speeds, tokens) };
 }
 

@@ -1,10 +1,11 @@
 import { certify } from "../../lp/certify.ts";
-import { type KernelChoice, kernelChoices } from "../../lp/kernels/choices.ts";
+import { type KernelPlan, kernelChoices } from "../../lp/kernels/choices.ts";
 import { createSolver } from "../../lp/solver.ts";
+import type { ExpertCost } from "../../lp/time/expert_cost.ts";
 import { Placement } from "../../placement/placement.ts";
 
 export interface KernelCheck {
-  kernel: Exclude<KernelChoice, "auto">;
+  kernel: Exclude<KernelPlan["kernel"], "cpu">;
   ok: boolean;
   /** Why not, in one line; undefined where it works. */
   reason?: string;
@@ -19,10 +20,13 @@ const expertLoad = [
   [12_345_677, 22_345_679, 5_000_001, 123],
 ].flat();
 
+/** Comes in units, so that what balances time must be optimal, too. */
+const cost: ExpertCost = { model: "affine", perExpert: 0, perToken: 1, tile: 64 };
+
 /** Solves a few small LPs with each kernel and certifies them: a kernel works if its own answers are optimal. */
 export async function checkKernels(device: GPUDevice): Promise<KernelCheck[]> {
   const checks: KernelCheck[] = [];
-  for (const kernel of kernelChoices) {
+  for (const kernel of [...kernelChoices, "time"] as const) {
     if (kernel === "auto") continue;
     const fault = await faultOf(kernel, device).catch((error: Error) => error.message);
     checks.push({ kernel, ok: fault === undefined, reason: fault?.replaceAll(/\s+/g, " ").trim() });
@@ -31,12 +35,17 @@ export async function checkKernels(device: GPUDevice): Promise<KernelCheck[]> {
 }
 
 async function faultOf(kernel: KernelCheck["kernel"], device: GPUDevice): Promise<string | undefined> {
-  const solver = await createSolver(placement, { backend: "webgpu", kernel, device });
+  const timed = kernel === "time" ? { cost } : undefined;
+  const solver = await createSolver(placement, {
+    backend: "webgpu",
+    device,
+    ...(kernel === "time" ? { cost } : { kernel }),
+  });
   try {
     await solver.ready;
     if (solver.plan.kernel !== kernel) return solver.plan.reason;
     const solution = await solver.solve({ expertLoad });
-    const certified = certify({ placement, expertLoad }, solution).filter(
+    const certified = certify({ placement, expertLoad, ...timed }, solution).filter(
       ({ verdict }) => verdict === "optimal",
     ).length;
     // What the CPU had to finish is certified as well, but not the kernel's.

@@ -58,8 +58,8 @@ export interface Judged {
 /** The judge of one topology that has a cost. */
 export class TimeJudge {
   private readonly load: Float64Array;
-  /** Experts that live only in the bottleneck set, and its GPUs. */
-  private readonly inside: number[] = [];
+  /** Experts that live only in the bottleneck set that was judged last, and its GPUs. */
+  readonly inside: number[] = [];
   private readonly members: number[] = [];
 
   constructor(

@@ -100,6 +100,7 @@ export class TimeSolver {
     this.bestTime = Infinity;
     this.bound = -Infinity;
     for (let e = 0; e < tokens.length; e++) tokens[e] = expertLoad[expert[e]];
+    if (curve.tile !== undefined) return; // all is in units
     if (base) aloneTime.set(base);
     else aloneTime.fill(0);
     for (let i = 0; i < single.gpu.length; i++) aloneTime[single.gpu[i]] += curve.time(expertLoad[single.expert[i]]);
@@ -125,7 +126,7 @@ export class TimeSolver {
     for (let e = 0; e < tokens.length; e++) weight[e] = unitsOf(tile, tokens[e]);
     const { time, paths } = this.units.solve({ units: weight, alone, unit: curve.unit, base }, shares, member);
     this.bound = time;
-    const { x } = splits[0];
+    const x = curve.tile === undefined ? splits[0].x : this.best;
     for (let e = 0; e < tokens.length; e++) {
       let left = tokens[e];
       for (let r = replicaStart[e]; r < replicaStart[e + 1]; r++) {
@@ -133,7 +134,7 @@ export class TimeSolver {
         left -= x[r];
       }
     }
-    this.keep(this.descent.begin(this.aloneTime, x), x);
+    if (curve.tile === undefined) this.keep(this.descent.begin(this.aloneTime, x), x);
     return paths;
   }
 

@@ -7,7 +7,7 @@ test("doctor --json describes the adapters, the one that is taken and the kernel
   expect(code).toBe(0);
   const { runtime, taken, adapters, kernels } = JSON.parse(stdout);
   expect(runtime).toBe(`Node ${process.versions.node}`);
-  expect(kernels).toEqual(["lane", "group", "specialised"].map((kernel) => ({ kernel, ok: true })));
+  expect(kernels).toEqual(["lane", "group", "specialised", "time"].map((kernel) => ({ kernel, ok: true })));
   expect(taken).toMatchObject({ software: true, reason: expect.stringMatching(/^.+ has a software adapter\./) });
   const described = adapters.find((adapter: { name?: string }) => adapter.name === taken.name);
   expect(described.limits.maxComputeInvocationsPerWorkgroup).toBeGreaterThanOrEqual(256);
@@ -22,7 +22,7 @@ test("doctor prints the same in words", async () => {
   expect(stdout).toMatch(/^timestamp-query +(yes|no)/m);
   expect(stdout).toMatch(/^maxStorageBuffersPerShaderStage +\d/m);
   expect(stdout).toMatch(/^Taken: .+ has a software adapter\./m);
-  for (const kernel of ["lane", "group", "specialised"]) {
+  for (const kernel of ["lane", "group", "specialised", "time"]) {
     expect(stdout).toMatch(new RegExp(`^kernel ${kernel} +ok$`, "m"));
   }
   for (const runtime of ["Node", "Deno", "Bun", "browsers"])
