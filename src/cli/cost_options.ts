@@ -10,16 +10,16 @@ export interface CostOptions {
   stepsPerRow?: number;
 }
 
-export function costOptions(): Option[] {
-  return [
-    new Option(
-      "--cost <file>",
-      "what an expert's tokens cost: a model, a curve (JSON) or measured times (CSV); then time is balanced",
-    ),
-    new Option("--cost-top-k <n>", "experts of a token, where the measured times do not say it").argParser(
-      integer(1, 2 ** 20),
-    ),
-  ];
+export function costOption(): Option {
+  return new Option(
+    "--cost <file>",
+    "what an expert's tokens cost: a model, a curve (JSON) or measured times (CSV); for time, not tokens alone",
+  );
+}
+
+export function costTopKOption(): Option {
+  const help = "with --cost: experts of a token, where the measured times do not say it";
+  return new Option("--cost-top-k <n>", help).argParser(integer(1, 2 ** 20));
 }
 
 /** Where loads are read. A step that is recorded by its tokens is no sum. */
@@ -33,9 +33,16 @@ export function stepsPerRowOption(): Option {
 /**
  * The cost that --cost names, if it does.
  *
+ * @param others  what else the command reads.
  * @throws {ArgumentError} It cannot be read, or another of these options is given without it.
  */
-export async function costOf({ cost, costTopK, stepsPerRow }: CostOptions): Promise<CostFile | undefined> {
+export async function costOf(
+  { cost, costTopK, stepsPerRow }: CostOptions,
+  ...others: (string | undefined)[]
+): Promise<CostFile | undefined> {
+  if (cost === "-" && others.includes("-")) {
+    throw new ArgumentError("--cost", "a file, where another is standard input", cost);
+  }
   if (cost !== undefined) return readCost(cost, costTopK);
   for (const [name, value] of Object.entries({ "cost-top-k": costTopK, "steps-per-row": stepsPerRow })) {
     if (value !== undefined) throw new ArgumentError(`--${name}`, "--cost with it", value);

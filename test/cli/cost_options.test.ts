@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { costOf, costOptions, stepsPerRowOption } from "../../src/cli/cost_options.ts";
+import { costOf, costOption, costTopKOption, stepsPerRowOption } from "../../src/cli/cost_options.ts";
 import { ownFiles } from "./own_files.ts";
 
 const { file } = ownFiles();
 
 function parsed(...args: string[]): object {
   const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
-  for (const option of [...costOptions(), stepsPerRowOption()]) command.addOption(option);
+  for (const option of [costOption(), costTopKOption(), stepsPerRowOption()]) command.addOption(option);
   return command.parse(args, { from: "user" }).opts();
 }
 

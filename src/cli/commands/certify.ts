@@ -3,6 +3,7 @@ import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
 import { type Certificate, certify } from "../../lp/certify.ts";
 import { isEdgeForm, type LoadBalanceProblem } from "../../lp/problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "../../lp/solution.ts";
+import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
 import { nameOf, readJson } from "../files/json_file.ts";
 import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
 import { problemArgument, readProblem } from "../files/problem_file.ts";
@@ -15,32 +16,46 @@ import { rowFields } from "./solve_problem.ts";
 /** LPs that the summary shows. */
 const SHOWN = 20;
 
+type Options = CostOptions & {
+  dead?: number[];
+  json?: boolean;
+};
+
 export function certifyCommand(): Command {
   return new Command("certify")
     .description("check solutions of load-balancing LPs by their proofs, without solving anything")
     .argument("<problem>", problemArgument)
     .argument("<solution>", "what `evenkeel solve PROBLEM --json` wrote, JSON or .json.gz, - for standard input")
     .addOption(deadOption())
+    .addOption(costOption())
+    .addOption(costTopKOption())
     .option("--json", "print the certificate of each LP as JSON")
     .addHelpText(
       "after",
       "\nExit code: 0 if every LP is valid, 1 if one is not, 2 for what is no solution of the problem.",
     )
-    .action(async (problemFile: string, solutionFile: string, { dead, json }: { dead?: number[]; json?: boolean }) => {
+    .action(async (problemFile: string, solutionFile: string, { dead, json, ...cost }: Options) => {
       if (problemFile === "-" && solutionFile === "-") {
         throw new ArgumentError("solution", "a file, where the problem is standard input", solutionFile);
       }
-      const problem = await readProblem(problemFile, dead);
-      const certificates = check(problem, solutionFile, await readJson(solutionFile));
+      const problem = await readProblem(problemFile, dead, await costOf(cost, problemFile, solutionFile));
+      const { certificates, timeGap } = check(problem, solutionFile, await readJson(solutionFile));
       if (certificates.some(({ valid }) => !valid)) process.exitCode = 1;
       if (json) await writeLines(jsonLines(inJson(certificates)), interrupted);
-      else console.log(inWords(certificates));
+      else console.log(inWords(certificates, timeGap));
     });
 }
 
-function check(problem: LoadBalanceProblem, file: string, json: unknown): Certificate[] {
+interface Checked {
+  certificates: Certificate[];
+  /** [B] where there is a cost: as claimed. */
+  timeGap?: ArrayLike<number>;
+}
+
+function check(problem: LoadBalanceProblem, file: string, json: unknown): Checked {
   try {
-    return certify(problem, asSolution(problem, json));
+    const solution = asSolution(problem, json);
+    return { certificates: certify(problem, solution), timeGap: solution.timeGap };
   } catch (error) {
     // Of two files on a command line, the message has to say which.
     if (error instanceof ArgumentError && /^solution\b/.test(error.message)) {
@@ -51,7 +66,20 @@ function check(problem: LoadBalanceProblem, file: string, json: unknown): Certif
 }
 
 /** Values per LP that `certify` reads besides. */
-const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap", "unserved"];
+const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap", "unserved", "maxTime", "timeBound", "timeGap"];
+/** Rows of a value per GPU, */
+const perGpu: readonly string[] = ["gpuLoad", "price", "time"];
+/** and the claims of a certificate, as columns. */
+const claims = {
+  conserved: "conserved",
+  withinCapacity: "within capacity",
+  loadsTrue: "loads true",
+  boundValid: "bound valid",
+  timeTrue: "times true",
+  timeBoundValid: "time bound valid",
+} as const;
+/** The first of them, which are made without a cost, too. */
+const TOKEN_CLAIMS = 4;
 
 /** Brings the rows of a solution back to arrays [B, columns]; what is not like that is left to `certify` to refuse. */
 function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution & EdgeSolution {
@@ -59,11 +87,15 @@ function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution
   const { gpus, served } = isEdgeForm<unknown, { edges: unknown }>(problem)
     ? { gpus: problem.gpus, served: problem.edges.length }
     : { gpus: problem.placement.gpus, served: problem.placement.physicalToLogical.length };
+  if ("maxTime" in json && !("cost" in problem)) {
+    const remedy = "--cost says what it was solved with.";
+    throw new ArgumentError("solution.maxTime", "none, since the problem has no cost", json.maxTime, remedy);
+  }
   const fields = Object.entries(json).map(([name, value]) => {
     if (!Array.isArray(value)) return [name, value];
     if (perLp.includes(name)) return [name, numbers(`solution.${name}`, value)];
     if (!rowFields.includes(name)) return [name, value];
-    return [name, rows(`solution.${name}`, value, name === "gpuLoad" || name === "price" ? gpus : served)];
+    return [name, rows(`solution.${name}`, value, perGpu.includes(name) ? gpus : served)];
   });
   return Object.fromEntries(fields);
 }
@@ -93,15 +125,17 @@ function inJson(certificates: readonly Certificate[]): Record<string, unknown> {
   return { batch, ...counts(certificates), certificates: elements(certificates, batch) };
 }
 
-function inWords(certificates: readonly Certificate[]): string {
+function inWords(certificates: readonly Certificate[], timeGap: ArrayLike<number> | undefined): string {
   const { optimal, gap, invalid } = counts(certificates);
   const lps = [...certificates.keys()].filter((lp) => invalid === 0 || !certificates[lp].valid);
-  const holds = (claim: boolean) => (claim ? "yes" : "NO");
+  const timed = certificates[0].timeTrue !== undefined;
+  const made = (Object.keys(claims) as (keyof typeof claims)[]).slice(0, timed ? undefined : TOKEN_CLAIMS);
   const table = plainTable([
-    ["LP", "conserved", "within capacity", "loads true", "bound valid", "gap", "verdict"],
+    ["LP", ...made.map((claim) => claims[claim]), timed ? "time gap" : "gap", "verdict"],
     ...lps.slice(0, SHOWN).map((lp) => {
-      const { conserved, withinCapacity, loadsTrue, boundValid, gap, verdict } = certificates[lp];
-      return [`${lp}`, ...[conserved, withinCapacity, loadsTrue, boundValid].map(holds), `${gap}`, verdict];
+      const { [lp]: certificate } = certificates;
+      const proven = timed ? (certificate.valid ? timeGap![lp] : "-") : certificate.gap;
+      return [`${lp}`, ...made.map((claim) => (certificate[claim] ? "yes" : "NO")), `${proven}`, certificate.verdict];
     }),
   ]);
   const notes = [
@@ -109,6 +143,9 @@ function inWords(certificates: readonly Certificate[]): string {
   ];
   if (lps.length > SHOWN) notes.push(`Shown are the first ${SHOWN}${invalid > 0 ? " that are invalid" : ""}.`);
   else if (invalid > 0) notes.push("Shown are those that are invalid.");
-  if (invalid > 0) notes.push("Where all four hold and it is invalid still, its status or its gap is false.");
+  if (invalid > 0) {
+    const all = timed ? "six" : "four";
+    notes.push(`Where all ${all} hold and it is invalid still, its status or its gap is false.`);
+  }
   return [table, paragraph(...notes)].join("\n\n");
 }

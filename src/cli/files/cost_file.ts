@@ -64,6 +64,11 @@ function inWordsOfCli(source: string, message: string): string {
   return `${source}: ${own.replace(/^options\.experts: expected/, "expected a column num_experts,")}`;
 }
 
+/** Of its times; a cost without a table has its own, whatever it is. */
+export function unitOf(cost: CostFile | undefined): string {
+  return cost?.fit ? "us" : "the unit of the cost";
+}
+
 /** A sentence for a legend. */
 export function costInWords({ source, fit }: CostFile): string {
   if (!fit) return `Cost of an expert's tokens: ${source}.`;

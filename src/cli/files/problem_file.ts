@@ -1,29 +1,36 @@
 import { ArgumentError } from "../../common/errors.ts";
 import type { Numbers, Rows } from "../../common/numbers.ts";
 import type { LoadBalanceProblem, ReplicaProblem } from "../../lp/problem.ts";
+import { checkCost, type ExpertCost, requireSameCost } from "../../lp/time/expert_cost.ts";
 import { type Active, oneActive } from "../../placement/active.ts";
 import { Placement, type PlacementLike } from "../../placement/placement.ts";
 import { activeOf } from "../gpu_list.ts";
+import type { CostFile } from "./cost_file.ts";
 import { nameOf, readJson } from "./json_file.ts";
 
 type Fields = Record<string, unknown>;
 
 const forms = {
-  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed", "active"] },
+  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed", "active", "cost"] },
   edge: { required: ["gpus", "edges", "load", "capacity"], optional: ["speed"] },
 };
 
 export const problemArgument =
-  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active? } or " +
+  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active?, cost? } or " +
   "{ gpus, edges, load, capacity, speed? }";
 
 /**
  * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
  *
  * @param dead  GPUs that died, besides or instead of `active` in the file, with which it must agree.
+ * @param cost  likewise instead of `cost` in the file, or the same.
  * @throws {ArgumentError} The file cannot be read, is neither form, or has a field besides: a misspelt one would change the problem.
  */
-export async function readProblem(file: string, dead?: readonly number[]): Promise<LoadBalanceProblem> {
+export async function readProblem(
+  file: string,
+  dead?: readonly number[],
+  cost?: CostFile,
+): Promise<LoadBalanceProblem> {
   const json = await readJson(file);
   const fields = (typeof json === "object" && json !== null ? json : {}) as Fields;
   const { required, optional } = "edges" in fields ? forms.edge : forms.replica;
@@ -36,23 +43,32 @@ export async function readProblem(file: string, dead?: readonly number[]): Promi
   if (stray !== undefined) {
     throw new ArgumentError(nameOf(file), `no fields but ${[...required, ...optional].join(", ")}`, stray);
   }
-  if (!("edges" in fields)) return replicaProblem(fields, dead);
+  if (!("edges" in fields)) return replicaProblem(fields, dead, cost?.cost);
   if (dead) throw new ArgumentError("--dead", "none in the edge form", dead.join(","));
+  if (cost) throw new ArgumentError("--cost", "none in the edge form", cost.source);
   return edgeProblem(fields);
 }
 
-function replicaProblem({ placement, expertLoad, baseLoad, speed, active }: Fields, dead?: readonly number[]) {
+function replicaProblem(
+  { placement, expertLoad, baseLoad, speed, active, cost }: Fields,
+  dead?: readonly number[],
+  asked?: ExpertCost,
+) {
   if (!Array.isArray((placement as Partial<PlacementLike> | undefined)?.physicalToLogical)) {
     throw new ArgumentError("placement", "{ gpus, physicalToLogical: [the expert in each slot] }", placement);
   }
   const placed = Placement.of("placement", placement as PlacementLike);
   const alive = dead && activeOf(dead, placed.gpus);
+  const given = cost as ExpertCost | undefined;
+  const known = given === undefined ? undefined : checkCost(given);
+  if (known && asked) requireSameCost(asked, known, "--cost", "in the file");
   const problem: ReplicaProblem = {
     placement: placed,
     expertLoad: expertLoad as Rows,
     ...(baseLoad === undefined ? {} : { baseLoad: baseLoad as Rows }),
     ...(speed === undefined ? {} : { speed: speed as Numbers }),
     ...(active === undefined && alive === undefined ? {} : { active: oneActive(active as Active, alive, "--dead") }),
+    ...(given === undefined && asked === undefined ? {} : { cost: given === undefined ? asked : given }),
   };
   return problem;
 }

@@ -6,6 +6,8 @@ import type { LoadHistory } from "../files/load_file.ts";
 import { count, plural } from "../print/words.ts";
 import { row } from "./load_history.ts";
 
+type Loads = Pick<LoadHistory, "loads">;
+
 /**
  * What one step has, where a row is the sum of several: loads / stepsPerRow in whole tokens, of a row whose tokens are those of the quotient, rounded.
  * All are rounded down, and the tokens left go to the largest remainders, of equal ones to the first (Hamilton's rule).
@@ -40,16 +42,27 @@ function wholeParts(values: readonly number[], divisor: number, total: number): 
 }
 
 /** How many loads of experts there are, of those that are not 0, and how many are above `last` tokens. */
-export function loadsBeyond({ loads }: LoadHistory, last: number): { beyond: number; loads: number } {
+export function loadsBeyond({ loads }: Loads, last: number): { beyond: number; loads: number } {
   const some = loads.filter((load) => load > 0);
   return { beyond: some.filter((load) => load > last).length, loads: some.length };
 }
 
-/** A warning, where loads are beyond what was measured: there a curve is a guess. */
-export function beyondInWords(history: LoadHistory, { source, last }: CostFile): string | undefined {
-  const { beyond, loads } = loadsBeyond(history, last);
+/**
+ * A warning, where loads are beyond what was measured: there a curve is a guess. Where they are on average, it is no single step, likely.
+ *
+ * @param rows  They are a recording's, of which a row may be the sum of steps.
+ */
+export function beyondInWords(given: Loads, { source, last }: CostFile, rows: boolean): string | undefined {
+  const { beyond, loads } = loadsBeyond(given, last);
   if (beyond === 0) return undefined;
   const some = `${count(beyond)} of ${plural(loads, "expert load")}`;
   const end = `${source} ends at ${count(last)} tokens of an expert, and ${some} ${beyond === 1 ? "is" : "are"} larger`;
-  return `${end}: their cost is a guess. If a row of the recording is a sum of steps, --steps-per-row says of how many.`;
+  const guess = `${end}: their cost is a guess.`;
+  if (!rows) return guess;
+  const mean = Float64Array.from(given.loads).reduce((a, b) => a + b, 0) / loads;
+  if (mean <= last) return `${guess} If a row of the recording is a sum of steps, --steps-per-row says of how many.`;
+  return (
+    `${guess} On average they have ${count(Math.round(mean))} tokens, many for one step. Sums of steps show the wrong regime, as if all tokens ` +
+    "had come at once: --steps-per-row says of how many steps a row is the sum."
+  );
 }

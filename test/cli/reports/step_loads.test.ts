@@ -84,12 +84,24 @@ describe("loads beyond what was measured", () => {
   test("in words", () => {
     const cost = { source: "rtx.csv", cost: { tokens: [1, 100], time: [6, 8] }, last: 100 };
     const end = "their cost is a guess. If a row of the recording is a sum of steps, --steps-per-row says of how many.";
-    expect(beyondInWords(recorded, cost)).toBe(
-      `rtx.csv ends at 100 tokens of an expert, and 2 of 6 expert loads are larger: ${end}`,
-    );
-    expect(beyondInWords(recorded, { ...cost, last: 2047 })).toBe(
+    expect(beyondInWords(recorded, { ...cost, last: 2047 }, true)).toBe(
       `rtx.csv ends at 2,047 tokens of an expert, and 1 of 6 expert loads is larger: ${end}`,
     );
-    expect(beyondInWords(recorded, { ...cost, last: Infinity })).toBeUndefined();
+    expect(beyondInWords(recorded, { ...cost, last: 2047 }, false)).toBe(
+      "rtx.csv ends at 2,047 tokens of an expert, and 1 of 6 expert loads is larger: their cost is a guess.",
+    );
+    expect(beyondInWords(recorded, { ...cost, last: Infinity }, true)).toBeUndefined();
+  });
+
+  test("that are beyond on average, as sums of steps are", () => {
+    const cost = { source: "rtx.csv", cost: { tokens: [1, 100], time: [6, 8] }, last: 100 };
+    expect(beyondInWords(recorded, cost, true)).toBe(
+      "rtx.csv ends at 100 tokens of an expert, and 2 of 6 expert loads are larger: their cost is a guess. " +
+        "On average they have 409 tokens, many for one step. Sums of steps show the wrong regime, as if all tokens had come at once: " +
+        "--steps-per-row says of how many steps a row is the sum.",
+    );
+    const mean = (100 + 101 + 5 + 2048 + 99 + 100) / 6;
+    expect(beyondInWords(recorded, { ...cost, last: mean }, true)).not.toContain("On average");
+    expect(beyondInWords(recorded, cost, false)).not.toContain("On average");
   });
 });
