@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { type CostOptions, costOf, costOption, costTopKOption, stepsPerRowOption } from "../cost_options.ts";
 import { type LoadHistory, readLoads } from "../files/load_file.ts";
 import { readPlacements } from "../files/placement_file.ts";
 import { requireWritable, writeWhole } from "../files/write_file.ts";
@@ -8,13 +9,16 @@ import { gpusOption, loadsArgument, placementOption, redundantOption } from "../
 import { columns, legend, rowOf } from "../print/analysis_words.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
+import { timeLegend, timeTable } from "../print/time_words.ts";
 import { paragraph } from "../print/words.ts";
 import { type Analysis, analyze } from "../reports/analysis.ts";
 import { eplbPlacements, fewestReplicas, meanLoads, tokenSteps } from "../reports/load_history.ts";
 import { loadsByLayer, moeLayersOf, moeLayersOption } from "../reports/moe_layers.ts";
+import { TimeTally } from "../reports/split_times.ts";
+import { costedSteps } from "../reports/step_loads.ts";
 import { type Placed, placedByEplb, splitSteps } from "../reports/step_split.ts";
 
-interface AnalyzeOptions {
+interface AnalyzeOptions extends CostOptions {
   gpus: number;
   moeLayers?: number[];
   placement?: string;
@@ -33,6 +37,9 @@ export function analyzeCommand(): Command {
     .addOption(placementOption().conflicts("redundant"))
     .addOption(deadOption())
     .addOption(redundantOption())
+    .addOption(costOption())
+    .addOption(costTopKOption())
+    .addOption(stepsPerRowOption())
     .option("--html <file>", "write a report with plots, one file without scripts")
     .option("--json", "print JSON")
     .addHelpText(
@@ -41,10 +48,13 @@ export function analyzeCommand(): Command {
     )
     .action(async (loads: string, options: AnalyzeOptions) => {
       if (options.html !== undefined) requireWritable("--html", options.html);
-      const history = loadsByLayer(await readLoads(loads), options.moeLayers);
+      const { stepsPerRow = 1 } = options;
+      const cost = await costOf(options, loads, options.placement);
+      const recorded = loadsByLayer(await readLoads(loads), options.moeLayers);
+      const history = cost ? costedSteps(recorded, cost, stepsPerRow) : recorded;
       const placed = await place(history, options);
       const analysis = await withProgress("analyzing", (onProgress) =>
-        analyze(history, placed, onProgress, interrupted),
+        analyze(history, placed, cost && new TimeTally(cost, stepsPerRow), onProgress, interrupted),
       );
       if (options.html !== undefined) {
         const { analysisPage } = await import("../print/analysis_page.ts"); // with the plotting library, which takes its time to load
@@ -72,8 +82,9 @@ async function place(
 }
 
 function inWords(analysis: Analysis): string {
-  const { layers, all } = analysis;
+  const { layers, all, time } = analysis;
   const total = ["all", ...[all.originals, all.even, all.solved].map(({ mean }) => mean.toFixed(3)), "", "", ""];
   const table = plainTable([columns, ...layers.map(rowOf), total]);
-  return [table, paragraph(...legend(analysis))].join("\n\n");
+  if (!time) return [table, paragraph(...legend(analysis))].join("\n\n");
+  return [table, timeTable(time), paragraph(...legend(analysis)), paragraph(...timeLegend(time))].join("\n\n");
 }

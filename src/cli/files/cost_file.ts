@@ -65,12 +65,12 @@ function inWordsOfCli(source: string, message: string): string {
 }
 
 /** Of its times; a cost without a table has its own, whatever it is. */
-export function unitOf(cost: CostFile | undefined): string {
+export function unitOf(cost: Pick<CostFile, "fit"> | undefined): string {
   return cost?.fit ? "us" : "the unit of the cost";
 }
 
 /** A sentence for a legend. */
-export function costInWords({ source, fit }: CostFile): string {
+export function costInWords({ source, fit }: Pick<CostFile, "source" | "fit">): string {
   if (!fit) return `Cost of an expert's tokens: ${source}.`;
   const error = `${(100 * fit.error).toPrecision(2)} %`;
   return `Cost of an expert's tokens: fitted to ${fit.rows} measured times of ${source}, each ${error} from what the others predict, on average.`;

@@ -1,8 +1,10 @@
 import type { Analysis } from "../reports/analysis.ts";
 import { type SplitName, splits } from "../reports/split_imbalance.ts";
+import type { TimeReport } from "../reports/split_times.ts";
 import { columns, legend, rowOf } from "./analysis_words.ts";
 import { barChart, heatMap, lineChart } from "./charts.ts";
 import { escapeHtml, figure, htmlPage, htmlTable } from "./html_page.ts";
+import { timeHeading, timeLegend, timeRows } from "./time_words.ts";
 
 const labels: Record<SplitName, string> = { originals: "no replicas", even: "even split", solved: "LP" };
 /** Layers whose GPU loads are drawn: those with the largest imbalance under the even split. */
@@ -13,7 +15,7 @@ const AROUND = 90;
 
 /** The report that `analyze --html` writes. */
 export function analysisPage(analysis: Analysis): string {
-  const { gpus, layers, source, overTime, measuredSteps } = analysis;
+  const { gpus, layers, source, overTime, measuredSteps, time } = analysis;
   const gpuNames = Array.from({ length: gpus }, (_, g) => `${g}`);
   const withTokens = layers.filter(({ batches }) => batches > 0);
   const worst = withTokens.sort((a, b) => b.even.mean - a.even.mean).slice(0, DRAWN);
@@ -70,5 +72,15 @@ export function analysisPage(analysis: Analysis): string {
     prices,
     "<h2>Layers</h2>",
     htmlTable([columns, ...layers.map(rowOf)]),
+    ...(time ? timeSection(time) : []),
   ]);
+}
+
+function timeSection(time: TimeReport): string[] {
+  return [
+    "<h2>Time</h2>",
+    `<p>${escapeHtml(`${timeHeading(time)}.`)}</p>`,
+    htmlTable(timeRows(time)),
+    `<p>${escapeHtml(timeLegend(time).join(" "))}</p>`,
+  ];
 }

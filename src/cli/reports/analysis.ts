@@ -1,4 +1,5 @@
 import type { TokenMode } from "../../lp/problem.ts";
+import type { ReplicaSolution } from "../../lp/solution.ts";
 import { createSolver } from "../../lp/solver.ts";
 import { livingSlots } from "../../placement/living_slots.ts";
 import type { LoadHistory } from "../files/load_file.ts";
@@ -7,6 +8,7 @@ import { bestReplica, type ReplicaProposal } from "./best_replica.ts";
 import type { Layer } from "./layer_solvers.ts";
 import { loadsOf } from "./load_history.ts";
 import { deadGpus, type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
+import type { TimeReport, TimeTally } from "./split_times.ts";
 import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
 
 /** A share of steps, or a multiple of the mean, for one GPU or expert. */
@@ -58,6 +60,8 @@ export interface Analysis {
   all: Record<SplitName, Imbalance>;
   /** [measuredSteps] mean over the layers measured in the step. */
   overTime: Record<SplitName, number[]>;
+  /** With a cost. */
+  time?: TimeReport;
 }
 
 const HOTTEST = 3;
@@ -65,11 +69,13 @@ const HOTTEST = 3;
 /**
  * Solves the measured steps of every layer under its placement.
  *
+ * @param times  takes them, too, where there is a cost.
  * @param onProgress  Called with the share of the work that is done, 0 to 1.
  */
 export async function analyze(
   history: LoadHistory,
   { placements, placedBy, active, measured, dropped }: Placed,
+  times: TimeTally | undefined,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<Analysis> {
@@ -81,7 +87,8 @@ export async function analyze(
   for (const [index, placement] of placements.entries()) {
     await pause(signal);
     const layer: Layer = { placement, active, expertLoad: loadsOf(history, index, measured[index]) };
-    const { analysis, imbalances } = await analyzeLayer(index, layer, tokens, signal);
+    const { analysis, imbalances, quota } = await analyzeLayer(index, layer, tokens, signal);
+    await times?.add(layer, quota, {}, signal);
     layers.push(analysis);
     for (const [i, step] of measured[index].entries()) ofSteps.get(step)!.push(imbalances[i]);
     onProgress(layers.length / placements.length);
@@ -105,20 +112,21 @@ export async function analyze(
     layers,
     all: ofSplits(overAll),
     overTime: ofSplits(overLayers),
+    ...(times && { time: times.report() }),
   };
 }
 
-/** A layer, and the imbalances [B] of its batches. */
+/** A layer, and of its batches the imbalances [B] and the LP's quotas [B, P]. */
 async function analyzeLayer(
   index: number,
   layer: Layer,
   tokens: TokenMode,
   signal: AbortSignal,
-): Promise<{ analysis: LayerAnalysis; imbalances: Record<SplitName, number>[] }> {
+): Promise<{ analysis: LayerAnalysis; imbalances: Record<SplitName, number>[]; quota: ReplicaSolution["quota"] }> {
   const { placement, expertLoad, active } = layer;
   const { gpus, logicalExperts } = placement;
   const batches = expertLoad.length / logicalExperts;
-  if (batches === 0) return { analysis: withoutTokens(index, layer), imbalances: [] };
+  if (batches === 0) return { analysis: withoutTokens(index, layer), imbalances: [], quota: new Int32Array(0) };
   const solver = await createSolver(placement, { active });
   const solution = await solver.solve(layer, { tokens, signal });
   solver.destroy();
@@ -150,7 +158,7 @@ async function analyzeLayer(
     gpuLoad: ofSplits((name) => perBatch(gpuLoad[name])),
     price: perBatch(price),
   };
-  return { analysis, imbalances };
+  return { analysis, imbalances, quota: solution.quota };
 }
 
 const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);

@@ -79,7 +79,7 @@ export function ratio(max: number, mean: number): number {
 }
 
 /** [P] whole tokens. */
-function evenQuota(slots: Slots, loads: Float64Array): Int32Array {
+export function evenQuota(slots: Slots, loads: Float64Array): Int32Array {
   const quota = new Int32Array(slots.physicalExperts);
   apportion(slots, loads, undefined, quota);
   return quota;

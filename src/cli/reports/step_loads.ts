@@ -3,6 +3,7 @@ import { LoadError } from "../../common/errors.ts";
 import { MAX_TOKENS } from "../../common/numbers.ts";
 import type { CostFile } from "../files/cost_file.ts";
 import type { LoadHistory } from "../files/load_file.ts";
+import { warn } from "../print/warning.ts";
 import { count, plural } from "../print/words.ts";
 import { row } from "./load_history.ts";
 
@@ -39,6 +40,14 @@ function wholeParts(values: readonly number[], divisor: number, total: number): 
   const largestFirst = [...parts.keys()].sort((i, j) => remainders[j] - remainders[i] || i - j);
   for (const i of largestFirst.slice(0, left)) parts[i]++;
   return parts;
+}
+
+/** Single steps for a cost, with a warning where they are beyond what was measured. */
+export function costedSteps(history: LoadHistory, cost: CostFile, stepsPerRow: number): LoadHistory {
+  const steps = perStep(history, stepsPerRow);
+  const warning = beyondInWords(steps, cost, true);
+  if (warning !== undefined) warn(warning);
+  return steps;
 }
 
 /** How many loads of experts there are, of those that are not 0, and how many are above `last` tokens. */

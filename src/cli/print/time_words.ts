@@ -1,0 +1,91 @@
+import { costInWords } from "../files/cost_file.ts";
+import { type TimeReport, type TimeSummary, type Timing, timings } from "../reports/split_times.ts";
+import { plainTable } from "./plain_table.ts";
+import { count } from "./words.ts";
+
+const labels: Record<Timing, string> = {
+  originals: "none",
+  even: "even",
+  tokens: "by tokens",
+  time: "by time",
+  bound: "bound",
+};
+
+/** Of a row per layer, behind the layer's name. */
+export const timeColumns = [...timings.map((name) => labels[name]), "gap"];
+
+/** What stands above the table. */
+export function timeHeading({ cost }: TimeReport): string {
+  return `Time until the last GPU is done with its experts, in ${cost.unit}, mean over the steps`;
+}
+
+/** Cells of the columns; as many decimals for all rows as show four figures of the whole. */
+export function timeCells(summary: TimeSummary, { all }: TimeReport): string[] {
+  if (summary.batches === 0) return timeColumns.map(() => "-");
+  return [...timings.map((name) => summary[name].mean.toFixed(decimalsOf(all))), gapInWords(summary)];
+}
+
+/** Figures of a time that are shown. */
+const SHOWN = 4;
+
+export function decimalsOf({ time }: TimeSummary): number {
+  return time.mean > 0 ? Math.max(0, SHOWN - 1 - Math.floor(Math.log10(time.mean))) : 0;
+}
+
+const percent = (gap: number) => `${(100 * gap).toPrecision(2)} %`;
+
+function gapInWords({ gap, optimal, batches }: TimeSummary): string {
+  return optimal === batches ? "optimal" : percent(gap);
+}
+
+/** A row per layer, and one for all. */
+export function timeRows(report: TimeReport): string[][] {
+  const rows = report.layers.map((layer, i) => [`${i}`, ...timeCells(layer, report)]);
+  return [["layer", ...timeColumns], ...rows, ["all", ...timeCells(report.all, report)]];
+}
+
+export function timeTable(report: TimeReport): string {
+  return [`${timeHeading(report)}:`, plainTable(timeRows(report))].join("\n");
+}
+
+/** Sentences for below the table. */
+export function timeLegend({ cost, stepsPerRow, regime, all }: TimeReport): string[] {
+  const { batches, optimal, gap } = all;
+  return [
+    "By tokens, the LP's split; by time, the split that is done soonest of those found; bound, proven: no split is done sooner.",
+    optimal === batches
+      ? `By time is optimal in all ${count(batches)} batches.`
+      : `By time is at the bound in ${count(optimal)} of ${count(batches)} batches; the mean gap is ${percent(gap)}.`,
+    regimeInWords(regime),
+    followsInWords(all),
+    costInWords(cost),
+    ...(stepsPerRow === 1
+      ? []
+      : [`A row of the recording sums ${count(stepsPerRow)} steps; all figures are of their mean.`]),
+  ];
+}
+
+/** Which regime, and the figures that show it. */
+function regimeInWords({ kind, tokensPerExpert, turn, below, weights, arithmetic }: TimeReport["regime"]): string {
+  const figure = (n: number) => count(Number(n.toPrecision(3)));
+  const mean = `an expert that has tokens has ${figure(tokensPerExpert)} on average`;
+  const fewer = `, and ${share(below)} have fewer than ${figure(turn ?? 0)}, from where on arithmetic takes longer than reading weights`;
+  const turning = turn === undefined ? ", and any number takes as long as one" : turn > 1 ? fewer : "";
+  const single = `with one token each, experts would still take ${share(weights)} of the time`;
+  const pace = `${share(arithmetic)} of the time is in proportion to tokens`;
+  if (kind === "memory-bound") return `Memory-bound: ${mean}${turning}; ${single}. So activated experts count.`;
+  if (kind === "compute-bound") return `Compute-bound: ${mean}${turning}; ${pace}. So tokens count.`;
+  return `Between memory-bound and compute-bound: ${mean}${turning}; ${single}, and ${pace}.`;
+}
+
+/** In whole percent, but only all of them are 100 %, and none 0 %. */
+function share(part: number): string {
+  const whole = Math.round(100 * part);
+  return `${part === 1 || part === 0 ? whole : Math.min(99, Math.max(1, whole))} %`;
+}
+
+/** What it costs to balance the other thing. */
+function followsInWords({ tokens, time, even }: TimeSummary): string {
+  const times = (mean: number) => (time.mean === 0 ? 1 : mean / time.mean).toFixed(3);
+  return `Split by tokens a layer takes ${times(tokens.mean)} times as long as by time, split evenly ${times(even.mean)} times.`;
+}
