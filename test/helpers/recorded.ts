@@ -9,6 +9,8 @@ export const recordedDataPresent = existsSync(folder);
 /** For the names of tests. */
 export const needsRecordedData = recordedDataPresent ? "(recorded data)" : "(SKIPPED: ../shared/data is absent)";
 
+export const recordedPath = (path: string): string => folder + path;
+
 export function recordedBytes(path: string): Buffer {
   const bytes = readFileSync(folder + path);
   return path.endsWith(".gz") ? gunzipSync(bytes) : bytes;

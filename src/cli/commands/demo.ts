@@ -1,17 +1,22 @@
 import { Command } from "commander";
+import { ArgumentError } from "../../common/errors.ts";
+import { type CostOptions, costOf, costOption, costTopKOption, stepsPerRowOption } from "../cost_options.ts";
 import { type LoadHistory, readLoads } from "../files/load_file.ts";
 import { requireWritable, writeWhole } from "../files/write_file.ts";
 import { integer, redundantOption } from "../options.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
+import { timeCells, timeColumns, timeHeading, timeLegend } from "../print/time_words.ts";
 import { count, paragraph, range } from "../print/words.ts";
 import { type BalanceReport, balanceReport, FITTED_SHARE, type LayerGroup } from "../reports/balance_report.ts";
 import { generateLoads } from "../reports/generated_loads.ts";
 import { fewestReplicas } from "../reports/load_history.ts";
 import { fractionsInWords } from "../reports/split_imbalance.ts";
+import { type TimeReport, TimeTally } from "../reports/split_times.ts";
+import { costedSteps } from "../reports/step_loads.ts";
 import { droppedInWords } from "../reports/step_split.ts";
 
-interface DemoOptions {
+interface DemoOptions extends CostOptions {
   loads?: string;
   gpus: number;
   redundant?: number;
@@ -27,17 +32,31 @@ export function demoCommand(): Command {
     .option("--loads <file>", "JSON or .json.gz with loads [steps][layers][experts]; generated ones by default")
     .option("--gpus <n>", "GPUs that share the experts", integer(2, 1024), 8)
     .addOption(redundantOption())
+    .addOption(costOption())
+    .addOption(costTopKOption())
+    .addOption(stepsPerRowOption())
     .option("--steps <n>", "steps to solve, each in every layer", integer(1, 10_000), 100)
     .option("--seed <n>", "seed of the generated loads", integer(0, 2 ** 32 - 1), 1)
     .option("--save <file>", "write the loads as JSON, for analyze and plan")
     .option("--json", "print JSON")
     .action(async (options: DemoOptions) => {
       if (options.save !== undefined) requireWritable("--save", options.save);
-      const history = options.loads === undefined ? generate(options) : await readLoads(options.loads);
-      if (options.save !== undefined) writeWhole("--save", options.save, asJson(history));
+      const { stepsPerRow = 1 } = options;
+      if (options.stepsPerRow !== undefined && options.loads === undefined) {
+        throw new ArgumentError(
+          "--steps-per-row",
+          "--loads with it, as generated ones are of single steps",
+          stepsPerRow,
+        );
+      }
+      const cost = await costOf(options, options.loads);
+      const recorded = options.loads === undefined ? generate(options) : await readLoads(options.loads);
+      if (options.save !== undefined) writeWhole("--save", options.save, asJson(recorded));
+      const history = cost ? costedSteps(recorded, cost, stepsPerRow) : recorded;
+      const times = cost && new TimeTally(cost, stepsPerRow);
       const { gpus, steps, redundant = fewestReplicas(history.experts, gpus) } = options;
       const report = await withProgress("solving", (onProgress) =>
-        balanceReport(history, { gpus, redundant, steps }, onProgress),
+        balanceReport(history, { gpus, redundant, steps, times }, onProgress),
       );
       console.log(options.json ? JSON.stringify(report) : inWords(report));
     });
@@ -57,7 +76,9 @@ function generate({ gpus, steps, seed }: DemoOptions): LoadHistory {
 }
 
 function inWords(report: BalanceReport): string {
-  return [introduction(report), table(report), provenance(report), timing(report)].join("\n\n");
+  const parts = [introduction(report), table(report), provenance(report), timing(report)];
+  if (report.time) parts.splice(3, 0, timesOfExperts(report, report.time));
+  return parts.join("\n\n");
 }
 
 function introduction({ gpus, experts, redundant, lps, all }: BalanceReport): string {
@@ -85,6 +106,18 @@ function table({ groups, all }: BalanceReport): string {
     ...groups.map((group) => row(range(group.firstLayer, group.lastLayer), group)),
     row("all", all),
   ]);
+}
+
+/** What the cost adds: the GPUs' time, not this package's. */
+function timesOfExperts({ groups }: BalanceReport, time: TimeReport): string {
+  const rows = groups.map(({ firstLayer, lastLayer, time: own }) => [
+    range(firstLayer, lastLayer),
+    ...timeCells(own!, time),
+  ]);
+  const table = plainTable([["layers", ...timeColumns], ...rows, ["all", ...timeCells(time.all, time)]]);
+  return [`${paragraph(`${timeHeading(time)}, mean over the steps:`)}\n${table}`, paragraph(...timeLegend(time))].join(
+    "\n\n",
+  );
 }
 
 function provenance({ source, tokens, dropped, fittedTo, measuredOn }: BalanceReport): string {

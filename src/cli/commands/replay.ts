@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { MAX_EXPERTS } from "../../balancer/kernels/balance_params.ts";
 import { LoadError } from "../../common/errors.ts";
 import { backends, type SolverOptions } from "../../lp/solver_options.ts";
+import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
 import { readPlacements } from "../files/placement_file.ts";
 import { parseShape, readRawTopk, readTopk, type TopkHistory } from "../files/topk_file.ts";
 import { activeOf, deadOption } from "../gpu_list.ts";
@@ -9,6 +10,7 @@ import { interrupted } from "../interruption.ts";
 import { gpusOption, integer, placementOption, redundantOption } from "../options.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
+import { timeLegend, timeSummaryTable } from "../print/time_words.ts";
 import { count, paragraph, plural } from "../print/words.ts";
 import { eplbPlacements, fewestReplicas } from "../reports/load_history.ts";
 import { layersWithIds, moeLayersOption, topkByLayer } from "../reports/moe_layers.ts";
@@ -16,7 +18,7 @@ import { type ReplayReport, replay } from "../reports/replay_report.ts";
 import { droppedInWords, type Placed, placedByEplb, splitSteps } from "../reports/step_split.ts";
 import { countIds, surveyTopk } from "../reports/topk_survey.ts";
 
-interface ReplayOptions {
+interface ReplayOptions extends Omit<CostOptions, "stepsPerRow"> {
   gpus: number;
   moeLayers?: number[];
   shape?: string;
@@ -47,6 +49,8 @@ export function replayCommand(): Command {
     .addOption(placementOption().conflicts("redundant"))
     .addOption(deadOption())
     .addOption(redundantOption())
+    .addOption(costOption())
+    .addOption(costTopKOption())
     .option("--every <n>", "replay every n-th step", integer(1, 2 ** 31 - 1), 1)
     .addOption(new Option("--backend <name>", "who balances").choices(backends).default("auto"))
     .option("--json", "print JSON")
@@ -55,11 +59,12 @@ export function replayCommand(): Command {
       "\nWithout --placement, EPLB places the experts by the first half of the steps with tokens, with --redundant replicas.",
     )
     .action(async (file: string, options: ReplayOptions) => {
+      const cost = await costOf(options, file, options.placement);
       const read = options.shape === undefined ? readTopk(file) : readRawTopk(file, parseShape(options.shape));
       const history = topkByLayer(await read, options.moeLayers);
       const placed = await place(history, options);
       const report = await withProgress("replaying", (onProgress) =>
-        replay(history, placed, options.backend, onProgress, interrupted),
+        replay(history, placed, { backend: options.backend, cost }, onProgress, interrupted),
       );
       console.log(options.json ? JSON.stringify(report) : inWords(report));
     });
@@ -94,7 +99,8 @@ async function place(
 }
 
 function inWords(report: ReplayReport): string {
-  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter, reason } = report;
+  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter, reason, time } =
+    report;
   const table = plainTable([
     ["imbalance", "mean", "95th percentile"],
     ...Object.entries({ "no replicas": originals, "even split": even, balanced: solved }).map(
@@ -112,5 +118,7 @@ function inWords(report: ReplayReport): string {
   if (report.dead.length > 0) sentences.push(`Dead: GPU ${report.dead.join(", ")}; imbalances are among the others.`);
   if (report.unserved > 0) sentences.push(`${plural(report.unserved, "id")} of lost experts went nowhere.`);
   if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);
-  return [table, paragraph(...sentences)].join("\n\n");
+  const words = paragraph(...sentences);
+  if (!time) return [table, words].join("\n\n");
+  return [table, timeSummaryTable(time), words, paragraph(...timeLegend(time))].join("\n\n");
 }

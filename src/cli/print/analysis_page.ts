@@ -1,6 +1,5 @@
 import type { Analysis } from "../reports/analysis.ts";
 import { type SplitName, splits } from "../reports/split_imbalance.ts";
-import type { TimeReport } from "../reports/split_times.ts";
 import { columns, legend, rowOf } from "./analysis_words.ts";
 import { barChart, heatMap, lineChart } from "./charts.ts";
 import { escapeHtml, figure, htmlPage, htmlTable } from "./html_page.ts";
@@ -15,7 +14,7 @@ const AROUND = 90;
 
 /** The report that `analyze --html` writes. */
 export function analysisPage(analysis: Analysis): string {
-  const { gpus, layers, source, overTime, measuredSteps, time } = analysis;
+  const { gpus, layers, source, overTime, measuredSteps } = analysis;
   const gpuNames = Array.from({ length: gpus }, (_, g) => `${g}`);
   const withTokens = layers.filter(({ batches }) => batches > 0);
   const worst = withTokens.sort((a, b) => b.even.mean - a.even.mean).slice(0, DRAWN);
@@ -70,16 +69,17 @@ export function analysisPage(analysis: Analysis): string {
     ...loads,
     "<h2>Prices</h2>",
     prices,
-    "<h2>Layers</h2>",
-    htmlTable([columns, ...layers.map(rowOf)]),
-    ...(time ? timeSection(time) : []),
+    ...tables(analysis),
   ]);
 }
 
-function timeSection(time: TimeReport): string[] {
+function tables({ layers, time }: Analysis): string[] {
+  const ofTokens = ["<h2>Layers</h2>", htmlTable([columns, ...layers.map(rowOf)])];
+  if (!time) return ofTokens;
   return [
+    ...ofTokens,
     "<h2>Time</h2>",
-    `<p>${escapeHtml(`${timeHeading(time)}.`)}</p>`,
+    `<p>${escapeHtml(`${timeHeading(time)}, mean over the steps.`)}</p>`,
     htmlTable(timeRows(time)),
     `<p>${escapeHtml(timeLegend(time).join(" "))}</p>`,
   ];

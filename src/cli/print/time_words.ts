@@ -11,12 +11,14 @@ const labels: Record<Timing, string> = {
   bound: "bound",
 };
 
+const longLabels = { ...labels, originals: "no replicas", even: "even split" };
+
 /** Of a row per layer, behind the layer's name. */
 export const timeColumns = [...timings.map((name) => labels[name]), "gap"];
 
 /** What stands above the table. */
 export function timeHeading({ cost }: TimeReport): string {
-  return `Time until the last GPU is done with its experts, in ${cost.unit}, mean over the steps`;
+  return `Time until the last GPU is done with its experts, in ${cost.unit}`;
 }
 
 /** Cells of the columns; as many decimals for all rows as show four figures of the whole. */
@@ -28,7 +30,7 @@ export function timeCells(summary: TimeSummary, { all }: TimeReport): string[] {
 /** Figures of a time that are shown. */
 const SHOWN = 4;
 
-export function decimalsOf({ time }: TimeSummary): number {
+function decimalsOf({ time }: TimeSummary): number {
   return time.mean > 0 ? Math.max(0, SHOWN - 1 - Math.floor(Math.log10(time.mean))) : 0;
 }
 
@@ -45,7 +47,18 @@ export function timeRows(report: TimeReport): string[][] {
 }
 
 export function timeTable(report: TimeReport): string {
-  return [`${timeHeading(report)}:`, plainTable(timeRows(report))].join("\n");
+  return [`${timeHeading(report)}, mean over the steps:`, plainTable(timeRows(report))].join("\n");
+}
+
+/** A row per way to split, of all layers. */
+export function timeSummaryTable(report: TimeReport): string {
+  const { all } = report;
+  const decimals = decimalsOf(all);
+  const rows = timings.map((name) => [
+    longLabels[name],
+    ...[all[name].mean, all[name].p95].map((time) => time.toFixed(decimals)),
+  ]);
+  return [`${timeHeading(report)}:`, plainTable([["time", "mean", "95th percentile"], ...rows])].join("\n");
 }
 
 /** Sentences for below the table. */
@@ -85,7 +98,8 @@ function share(part: number): string {
 }
 
 /** What it costs to balance the other thing. */
-function followsInWords({ tokens, time, even }: TimeSummary): string {
+function followsInWords({ tokens, time, even, originals }: TimeSummary): string {
   const times = (mean: number) => (time.mean === 0 ? 1 : mean / time.mean).toFixed(3);
-  return `Split by tokens a layer takes ${times(tokens.mean)} times as long as by time, split evenly ${times(even.mean)} times.`;
+  const others = `split evenly ${times(even.mean)} times, without replicas ${times(originals.mean)} times`;
+  return `Split by tokens a layer takes ${times(tokens.mean)} times as long as by time, ${others}.`;
 }

@@ -2,10 +2,12 @@ import { whyNotWebgpu } from "../../common/errors.ts";
 import type { AdapterReport } from "../../gpu/device.ts";
 import type { TokenMode } from "../../lp/problem.ts";
 import type { ReplicaSolution } from "../../lp/solution.ts";
+import type { Placement } from "../../placement/placement.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 import { type Layer, type LayerSolvers, medianUsPerLp, RUNS, requireAgreement, solveLayers } from "./layer_solvers.ts";
 import { eplbPlacements, loadsOf, meanLoads, tokenSteps } from "./load_history.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
+import type { TimeReport, TimeSummary, TimeTally } from "./split_times.ts";
 import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
 
 export interface LayerGroup {
@@ -22,6 +24,8 @@ export interface LayerGroup {
   /** LPs proven to be solved to optimality. */
   optimal: number;
   largestGap: number;
+  /** With a cost. */
+  time?: TimeSummary;
 }
 
 /** Everything that the demo has to say; `demo --json` prints it as it is. */
@@ -43,6 +47,8 @@ export interface BalanceReport extends Pick<StepSplit, "fittedTo" | "measuredOn"
   placements: number[][];
   groups: LayerGroup[];
   all: LayerGroup;
+  /** With a cost. */
+  time?: TimeReport;
   /** Runs that the median times per LP are taken of. */
   runs: number;
   cpu: { medianUs: number };
@@ -56,6 +62,8 @@ export interface BalanceOptions {
   redundant: number;
   /** The most steps to solve. */
   steps: number;
+  /** Takes times, too, where there is a cost. */
+  times?: TimeTally;
 }
 
 /** Rows of the table: enough to see that layers differ. */
@@ -72,7 +80,7 @@ export const FITTED_SHARE = 1 / 4;
  */
 export async function balanceReport(
   history: LoadHistory,
-  { gpus, redundant, steps }: BalanceOptions,
+  { gpus, redundant, steps, times }: BalanceOptions,
   onProgress: (share: number) => void,
 ): Promise<BalanceReport> {
   const tokens = history.loads instanceof Int32Array ? "integer" : "fractional";
@@ -85,7 +93,8 @@ export async function balanceReport(
   );
 
   let done = 0;
-  const onLayer = () => onProgress(++done / (2 * (1 + RUNS) * layers.length));
+  const passes = 2 * (1 + RUNS) + (times ? 1 : 0);
+  const onLayer = () => onProgress(++done / (passes * layers.length));
   const cpu = await solveLayers(layers, "cpu", tokens, onLayer);
   let webgpu: LayerSolvers | undefined;
   let withoutWebgpu: string | undefined;
@@ -97,15 +106,16 @@ export async function balanceReport(
     if (withoutWebgpu === undefined) throw error;
   }
 
+  if (times) await takeTimes(times, placements, layers, cpu.solutions, onLayer);
   const { solutions } = webgpu ?? cpu;
   const outcomes = placements.map(nothing);
   for (const [i, index] of full.entries()) outcomes[index] = outcomesOf(layers[i], solutions[i]);
   const size = Math.ceil(outcomes.length / GROUPS);
   const groups: LayerGroup[] = [];
   for (let first = 0; first < outcomes.length; first += size) {
-    groups.push(summary(outcomes, first, Math.min(first + size, outcomes.length)));
+    groups.push(summary(outcomes, first, Math.min(first + size, outcomes.length), times));
   }
-  const all = summary(outcomes, 0, outcomes.length);
+  const all = summary(outcomes, 0, outcomes.length, times);
   return {
     source: history.source,
     layers: history.layers,
@@ -123,7 +133,28 @@ export async function balanceReport(
       adapter: webgpu.solutions[0].adapter!,
     },
     withoutWebgpu,
+    ...(times && { time: times.report() }),
   };
+}
+
+/** @param placements  [L], of which those that `layers` has have tokens. */
+async function takeTimes(
+  times: TimeTally,
+  placements: readonly Placement[],
+  layers: readonly Layer[],
+  solutions: readonly ReplicaSolution[],
+  onLayer: () => void,
+): Promise<void> {
+  const none = new Float64Array(0);
+  for (const placement of placements) {
+    const at = layers.findIndex((layer) => layer.placement === placement);
+    if (at < 0) {
+      await times.add({ placement, expertLoad: none }, none, {});
+      continue;
+    }
+    await times.add(layers[at], solutions[at].quota, { backend: "cpu" });
+    onLayer();
+  }
 }
 
 /** What became of the LPs of a layer. */
@@ -150,7 +181,7 @@ function outcomesOf(layer: Layer, solution: ReplicaSolution): Outcomes {
 }
 
 /** Layers first to end - 1. */
-function summary(layers: readonly Outcomes[], first: number, end: number): LayerGroup {
+function summary(layers: readonly Outcomes[], first: number, end: number, times: TimeTally | undefined): LayerGroup {
   const group = layers.slice(first, end);
   const imbalance = (name: SplitName) => summarise(group.flatMap(({ imbalance }) => imbalance[name]));
   return {
@@ -160,5 +191,6 @@ function summary(layers: readonly Outcomes[], first: number, end: number): Layer
     ...ofSplits(imbalance),
     optimal: group.reduce((sum, { optimal }) => sum + optimal, 0),
     largestGap: Math.max(...group.map(({ largestGap }) => largestGap)),
+    ...(times && { time: times.summary(first, end) }),
   };
 }

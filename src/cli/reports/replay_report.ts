@@ -2,8 +2,10 @@ import { createBalancer } from "../../balancer/balancer.ts";
 import type { Balanced, LayerStatus } from "../../balancer/types.ts";
 import type { BackendName } from "../../lp/solution.ts";
 import type { SolverOptions } from "../../lp/solver_options.ts";
+import type { CostFile } from "../files/cost_file.ts";
 import type { TopkHistory } from "../files/topk_file.ts";
 import { pause } from "../interruption.ts";
+import { warn } from "../print/warning.ts";
 import {
   deadGpus,
   type Imbalance,
@@ -15,6 +17,8 @@ import {
   splits,
   summarise,
 } from "./split_imbalance.ts";
+import { type TimeReport, TimeTally } from "./split_times.ts";
+import { beyondInWords } from "./step_loads.ts";
 import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
 
 /** Everything that `replay` has to say; `replay --json` prints it as it is. */
@@ -48,26 +52,30 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   /** Why this backend. */
   reason: string;
   adapter?: string;
+  /** With a cost. */
+  time?: TimeReport;
 }
 
 /**
  * Gives the recorded ids of each step to a balancer, as a runtime would.
  *
+ * @param choice.cost  then it takes times, too: once all steps are replayed, those of a layer in one batch.
  * @param onProgress  Called with the share of the steps that are done, 0 to 1.
  */
 export async function replay(
   history: TopkHistory,
   placed: Placed,
-  backend: SolverOptions["backend"],
+  { backend, cost }: { backend: SolverOptions["backend"]; cost: CostFile | undefined },
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<ReplayReport> {
   const { placements, placedBy, active, measured, dropped } = placed;
   const { source, layers, topK, maxTokens } = history;
   const balancer = await createBalancer({ placement: placements, active, topK, maxTokens, backend });
-  const tally = new Tally(placed);
+  const tally = new Tally(placed, cost !== undefined);
   const ms: number[] = [];
   const steps = unionOf(measured);
+  const work = steps.length + (cost ? placements.length : 0);
   for (const [i, step] of steps.entries()) {
     await pause(signal);
     const ids = history.idsOf(step);
@@ -75,9 +83,11 @@ export async function replay(
     const balanced = await balancer.balance(ids);
     ms.push(performance.now() - start);
     tally.add(step, balanced);
-    onProgress((i + 1) / steps.length);
+    onProgress((i + 1) / work);
   }
   balancer.destroy();
+  const time =
+    cost && (await timesOf(tally, cost, backend, (layers) => onProgress((steps.length + layers) / work), signal));
   ms.sort((a, b) => a - b);
   const [{ gpus, logicalExperts: experts }] = placements;
   return {
@@ -89,7 +99,38 @@ export async function replay(
     backend: balancer.backend,
     reason: balancer.reason,
     adapter: balancer.device?.adapterInfo.description,
+    ...(time && { time }),
   };
+}
+
+/** @param onLayer  called with the number of layers that are done. */
+async function timesOf(
+  { placed, kept }: Tally,
+  cost: CostFile,
+  backend: SolverOptions["backend"],
+  onLayer: (layers: number) => void,
+  signal: AbortSignal,
+): Promise<TimeReport> {
+  const times = new TimeTally(cost, 1);
+  const warning = beyondInWords({ loads: joined(kept.flatMap(({ counts }) => counts)) }, cost, false);
+  if (warning !== undefined) warn(warning);
+  for (const [layer, { counts, quota }] of kept.entries()) {
+    await pause(signal);
+    const own = { placement: placed.placements[layer], active: placed.active, expertLoad: joined(counts) };
+    await times.add(own, joined(quota), { backend }, signal);
+    onLayer(layer + 1);
+  }
+  return times.report();
+}
+
+function joined(rows: readonly Int32Array[]): Float64Array {
+  const all = new Float64Array(rows.reduce((sum, row) => sum + row.length, 0));
+  let at = 0;
+  for (const row of rows) {
+    all.set(row, at);
+    at += row.length;
+  }
+  return all;
 }
 
 /** What became of the steps: stray ids of all layers of a step, all else of its measured layers alone. */
@@ -101,8 +142,14 @@ class Tally {
   /** [L] one of each measured step. */
   private readonly imbalances: Record<SplitName, number[]>[];
   private readonly isMeasured: Set<number>[];
+  /** [L] counts [E] and quotas [P] of each measured step, where they are kept. */
+  readonly kept: { counts: Int32Array[]; quota: Int32Array[] }[];
 
-  constructor(private readonly placed: Placed) {
+  constructor(
+    readonly placed: Placed,
+    keeps: boolean,
+  ) {
+    this.kept = keeps ? placed.placements.map(() => ({ counts: [], quota: [] })) : [];
     this.imbalances = placed.placements.map(() => ofSplits(() => []));
     this.isMeasured = placed.measured.map((own) => new Set(own));
   }
@@ -119,6 +166,9 @@ class Tally {
       this.assignments += balanced.before.mean[layer] * living;
       const imbalance = imbalanceOf(balanced, layer, this.placed);
       for (const name of splits) own[name].push(imbalance[name]);
+      const { logicalExperts: experts, physicalExperts: slots } = placements[layer];
+      this.kept[layer]?.counts.push(balanced.counts.slice(layer * experts, (layer + 1) * experts));
+      this.kept[layer]?.quota.push(balanced.quota.slice(layer * slots, (layer + 1) * slots));
     }
   }
 

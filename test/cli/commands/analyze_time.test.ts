@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Analysis } from "../../../src/cli/reports/analysis.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { timeOn } from "../../helpers/curves.ts";
+import { needsRecordedData, recordedDataPresent, recordedPath } from "../../helpers/recorded.ts";
 import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 import { ownFiles } from "../own_files.ts";
 import { expectRefused } from "../refused.ts";
@@ -146,11 +147,11 @@ describe("in words", () => {
     expect(times).toMatch(/^3( +-){6}$/m);
     expect(stdout).toMatch(/^[\n -~]+$/);
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(105);
-    const { batches, optimal, tokens, even, time: best } = time!.all;
+    const { batches, optimal, tokens, even, originals, time: best } = time!.all;
     expect(flat(timeLegend)).toContain(`By time is at the bound in ${optimal} of ${batches} batches; the mean gap is`);
-    const [byTokens, evenly] = [tokens, even].map(({ mean }) => (mean / best.mean).toFixed(3));
+    const [byTokens, evenly, none] = [tokens, even, originals].map(({ mean }) => (mean / best.mean).toFixed(3));
     expect(flat(timeLegend)).toContain(
-      `Split by tokens a layer takes ${byTokens} times as long as by time, split evenly ${evenly} times.`,
+      `Split by tokens a layer takes ${byTokens} times as long as by time, split evenly ${evenly} times, without replicas ${none} times.`,
     );
     expect(flat(timeLegend)).toContain(`Cost of an expert's tokens: ${rooflineFile}.`);
   });
@@ -208,6 +209,30 @@ describe("in words", () => {
     }
     expect(html).toContain("<h2>Time</h2>");
     expect(flat(html).replaceAll("&#39;", "'")).toContain(flat(legend).trim());
+  });
+});
+
+describe.skipIf(!recordedDataPresent)(`gpt-oss-20b's decode steps ${needsRecordedData}`, () => {
+  const decode = recordedPath("moe/gptoss20b_decode_step_loads.json.gz");
+  const model = file({ model: "roofline", perExpert: 6.3, perToken: 0.035 });
+
+  test.each([
+    ["8", 1.1],
+    ["16", 1.42],
+  ])("%s redundant experts: split by tokens they take %f times as long, and more", async (redundant, least) => {
+    const { time } = await analysis([decode, "--gpus", "8", "--redundant", redundant, "--cost", model]);
+    const { tokens, time: best, optimal, batches } = time!.all;
+    expect(time!.regime.kind).toBe("memory-bound");
+    expect(tokens.mean / best.mean).toBeGreaterThanOrEqual(least);
+    expect(optimal / batches).toBeGreaterThanOrEqual(0.99);
+  });
+
+  test("sums of many steps seem to be another regime, and single steps of them do not", async () => {
+    const domains = recordedPath("moe/gptoss20b_domain_loads.json.gz");
+    const regime = async (args: string[]) =>
+      (await analysis([domains, "--gpus", "8", "--cost", model, ...args])).time!.regime.kind;
+    expect(await regime([])).toBe("compute-bound");
+    expect(await regime(["--steps-per-row", "500"])).toBe("memory-bound");
   });
 });
 

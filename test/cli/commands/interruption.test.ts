@@ -21,12 +21,16 @@ describe("Ctrl-C", () => {
     ),
   );
 
+  const cost = join(folder, "cost.json");
+  writeFileSync(cost, '{ "model": "affine", "perExpert": 6.3, "perToken": 0.035 }');
+
   test.each([
-    ["plan", (path: string) => [path, "--gpus", "16", "--redundant", "16", "--out"]],
-    ["analyze", (path: string) => [path, "--gpus", "32", "--html"]],
-    ["solve", () => ["-"]],
-  ])("ends %s with exit code 130, without a word or a file", async (command, args) => {
-    const there = join(folder, command);
+    ["plan", "plan", (path: string) => [path, "--gpus", "16", "--redundant", "16", "--out"]],
+    ["analyze", "analyze", (path: string) => [path, "--gpus", "32", "--html"]],
+    ["analyze with a cost", "analyze", (path: string) => [path, "--gpus", "32", "--cost", cost, "--html"]],
+    ["solve", "solve", () => ["-"]],
+  ])("ends %s with exit code 130, without a word or a file", async (name, command, args) => {
+    const there = join(folder, name);
     mkdirSync(there);
     const path = join(folder, "long.json");
     writeFileSync(path, long);
