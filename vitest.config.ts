@@ -28,7 +28,7 @@ const slow = [
   "test/event_loop.test.ts",
   "test/balancer/{dead_gpus,random_ids,plan,uneven_slots,wide}.test.ts",
   "test/balancer/kernels/remap.test.ts",
-  "test/cli/commands/{bad_input,certify,demo,doctor,interruption,plan,plan_repair,replay,tarball}.test.ts",
+  "test/cli/commands/{analyze_time,bad_input,certify,demo,doctor,interruption,plan,plan_repair,replay,solve_time,tarball}.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/files/{files,bad_placement_files,bad_recordings,placement_gpus}.test.ts",
   "test/cli/reports/{empty_steps,large_totals}.test.ts",

@@ -182,12 +182,12 @@ describe("in words", () => {
       { ...roofline.cost, perToken: 0.2 },
       /Between memory-bound and compute-bound: .* fewer than 80, .* still take \d\d % of the time, and \d\d % of the time is in proportion/,
     ],
-  ])("%s", async (_, cost, sentence) => {
+  ])("%s", async (name, cost, sentence) => {
     const stdout = flat(await words(["--cost", file(cost)]));
     expect(stdout).toMatch(sentence);
     const exact = /By time is optimal in all \d+ batches\./.test(stdout);
     expect(exact).toBe(/ all( [\d.]+){5} optimal /.test(stdout));
-    if (_ === "activated experts alone" || _ === "compute-bound") expect(exact).toBe(true);
+    if (name === "activated experts alone" || name === "compute-bound") expect(exact).toBe(true);
   });
 
   test("the unit, the fit and the sums", async () => {
