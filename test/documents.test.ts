@@ -124,6 +124,20 @@ describe("what the documents say of it", () => {
     );
   });
 
+  test("time", () => {
+    const timed = outputs.get("analyze loads.json --gpus 8 --redundant 16 --cost cost.json")!;
+    const [, even, tokens, time, bound] =
+      /^all +\d+\.\d\d +(\d+\.\d\d) +(\d+\.\d\d) +(\d+\.\d\d) +(\d+\.\d\d) +\d/m.exec(timed)!;
+    expectIn(
+      "README.md",
+      `\
+| EPLB, replicas share evenly | ${even} us |
+| EPLB + evenkeel, tokens balanced | ${tokens} us |
+| EPLB + evenkeel, time balanced | ${time} us; less than ${bound} us is impossible |
+`,
+    );
+  });
+
   test("analyze and plan", () => {
     const [lp, saved] = linesOf("analyze")[3]
       .match(/\d\.\d{3}/g)!
