@@ -6,7 +6,7 @@
 //
 // Declares  begin_split(), descend(), done_time(), hottest(), x [R], ticks [G].
 // Needs     topology, start, EQUAL_SPEEDS, MAX_GPUS, MAX_REPLICAS of time.wgsl; record, gpus, experts, start_of(), gpu_of(), pace(), AT_... of topology_record.wgsl;
-//           ticks_of() of cost_curve.wgsl; add64(), less64(), multiply64(), divide64() of u64.wgsl.
+//           NONE of unit_flow.wgsl; ticks_of() of cost_curve.wgsl; add64(), less64(), multiply64(), divide64() of u64.wgsl.
 // Barriers  none.
 
 var<private> x: array<i32, MAX_REPLICAS>;       // tokens
@@ -14,7 +14,7 @@ var<private> cost: array<i32, MAX_REPLICAS>;    // of them
 var<private> ticks: array<i32, MAX_GPUS>;       // of each GPU
 var<private> one: i32;                          // c(1)
 var<private> meeting: vec2u;                    // when the later of two GPUs is done after the best split between them
-var<private> second: vec3u;                     // the second move of a chain: from, to, how much
+var<private> moves: array<vec3u, 2>;            // of a chain, or the second alone: from, to, how much
 
 const STEP_LIMIT = 256u;
 const TWO_TO_32 = 4294967296.0;
@@ -41,16 +41,17 @@ fn hottest() -> u32 {
   return last;
 }
 
-fn set_tokens(r: u32, tokens_now: i32) {
-  let after = ticks_of(tokens_now);
-  ticks[gpu_of(r)] += after - cost[r];
-  x[r] = tokens_now;
-  cost[r] = after;
-}
-
-fn move_tokens(source: u32, target_replica: u32, amount: i32) {
-  set_tokens(source, x[source] - amount);
-  set_tokens(target_replica, x[target_replica] + amount);
+/// Makes the moves from the first one on.
+fn make_moves(first: u32) {
+  for (var end = 2u * first; end < 4u; end++) {
+    let amount = i32(moves[end / 2u].z);
+    let r = select(moves[end / 2u].x, moves[end / 2u].y, end % 2u == 1u);
+    let now_here = x[r] + select(-amount, amount, end % 2u == 1u);
+    let after = ticks_of(now_here);
+    ticks[gpu_of(r)] += after - cost[r];
+    x[r] = now_here;
+    cost[r] = after;
+  }
 }
 
 fn difference(a: vec2u, b: vec2u) -> f32 { return (f32(a.y) - f32(b.y)) * TWO_TO_32 + (f32(a.x) - f32(b.x)); }
@@ -125,35 +126,6 @@ fn may_give(r: u32, k: u32, left: i32, there: i32, limit: vec2u) -> bool {
   return less64(done_time(gpu_of(r), left + one), limit) || less64(done_time(taker, there + ticks_of(x[k] + x[r])), limit);
 }
 
-/// The best move off the hottest GPU, if one gains.
-fn move_one(hot: u32) -> bool {
-  var best = done_time(hot, ticks[hot]);
-  var found = false;
-  var best_move = vec2u(0u);
-  var amount = 0;
-  for (var i = topology[record + AT_GPU_START + hot]; i < topology[record + AT_GPU_START + hot + 1u]; i++) {
-    let r = topology[record + AT_GPU_REPLICA + i];
-    let left = ticks[hot] - cost[r];
-    if (x[r] == 0 || !less64(done_time(hot, left), best)) { continue; }
-    let e = topology[record + AT_OWNER + r];
-    for (var k = start_of(e); k < start_of(e + 1u); k++) {
-      let g = gpu_of(k);
-      let there = ticks[g] - cost[k];
-      if (k == r) { continue; }
-      if (g != hot && !may_give(r, k, left, there, best)) { continue; }
-      var moved: i32;
-      if (g == hot) { moved = merge(r, k); } else { moved = split_between(r, k, left, there); }
-      if (!less64(meeting, best)) { continue; }
-      best = meeting;
-      found = true;
-      best_move = vec2u(r, k);
-      amount = moved;
-    }
-  }
-  if (found) { move_tokens(best_move.x, best_move.y, amount); }
-  return found;
-}
-
 /// The fewest tokens that r must give for its GPU, `left` aside, to come to `goal` ticks; all of them where that does not do.
 fn least_given(r: u32, left: i32, goal: i32) -> i32 {
   if (left + one > goal) { return x[r]; }
@@ -166,51 +138,72 @@ fn least_given(r: u32, left: i32, goal: i32) -> i32 {
   return high;
 }
 
-/// Finds a move from GPU g, which holds `load_there` after tokens came from r to k, that leaves all three GPUs done before `limit`.
-fn onwards(hot: u32, load_left: i32, r: u32, g: u32, load_there: i32, k: u32, limit: vec2u) -> bool {
+/// Finds the move off GPU g, which holds `load_now`, that leaves it and the other one done soonest, before `limit`. In a chain tokens came from `origin`, on the
+/// hottest GPU, which holds `load_left` now, to `arrived`: these stay. Else both are NONE.
+fn best_move(g: u32, load_now: i32, arrived: u32, origin: u32, hot: u32, load_left: i32, limit: vec2u) -> bool {
+  var best = limit;
   for (var i = topology[record + AT_GPU_START + g]; i < topology[record + AT_GPU_START + g + 1u]; i++) {
     let s = topology[record + AT_GPU_REPLICA + i];
-    if (s == k || x[s] == 0 || !less64(done_time(g, load_there - cost[s]), limit)) { continue; }
+    let left = load_now - cost[s];
+    if (s == arrived || x[s] == 0 || !less64(done_time(g, left), best)) { continue; }
     let e = topology[record + AT_OWNER + s];
     for (var to = start_of(e); to < start_of(e + 1u); to++) {
       let there = gpu_of(to);
-      if (there == g || to == r) { continue; }
-      let before = select(ticks[there], load_left, there == hot) - cost[to];
-      if (!may_give(s, to, load_there - cost[s], before, limit)) { continue; }
-      let amount = split_between(s, to, load_there - cost[s], before);
-      if (!less64(meeting, limit)) { continue; }
-      second = vec3u(s, to, u32(amount));
-      return true;
+      if (to == s || to == origin || (there == g && arrived != NONE)) { continue; }
+      let before = select(ticks[there], load_left, arrived != NONE && there == hot) - cost[to];
+      if (there != g && !may_give(s, to, left, before, best)) { continue; }
+      var amount: i32;
+      if (there == g) { amount = merge(s, to); } else { amount = split_between(s, to, left, before); }
+      if (!less64(meeting, best)) { continue; }
+      best = meeting;
+      moves[1] = vec3u(s, to, u32(amount));
     }
   }
-  return false;
+  return less64(best, limit);
 }
 
-/// The first chain of two moves that gains: of all tokens of a replica, or of as many as bring the hottest GPU halfway to the goal; then onwards, to a
-/// third GPU or, of another expert, back.
-fn move_two(hot: u32, goal: vec2u) -> bool {
+/// The best move off the hottest GPU, or else the first chain of two that gains: of all tokens of a replica there, or of as many as bring the GPU halfway to
+/// the goal, to another one; then the best move from there. First of all, no move before the last.
+fn step_down(hot: u32, goal: vec2u) -> bool {
   let limit = done_time(hot, ticks[hot]);
   let both = add64(limit, goal);
   var halfway = i32(both.x / 2u);
   if (!EQUAL_SPEEDS) { halfway = i32(divide64(vec2u((both.x >> 1u) | (both.y << 31u), both.y >> 1u), pace(hot))); }
-  for (var i = topology[record + AT_GPU_START + hot]; i < topology[record + AT_GPU_START + hot + 1u]; i++) {
-    let r = topology[record + AT_GPU_REPLICA + i];
-    let left = ticks[hot] - cost[r];
-    if (x[r] == 0 || !less64(done_time(hot, left), limit)) { continue; }
-    let half = least_given(r, left, halfway);
-    let e = topology[record + AT_OWNER + r];
-    for (var k = start_of(e); k < start_of(e + 1u); k++) {
-      let g = gpu_of(k);
-      if (g == hot) { continue; }
+  let first = topology[record + AT_GPU_START + hot];
+  for (var i = first; i <= topology[record + AT_GPU_START + hot + 1u]; i++) {
+    let direct = i == first;
+    var r = NONE;
+    var half = 0;
+    var left = 0;
+    var others = vec2u(0u, 1u);
+    if (!direct) {
+      r = topology[record + AT_GPU_REPLICA + i - 1u];
+      left = ticks[hot] - cost[r];
+      if (x[r] == 0 || !less64(done_time(hot, left), limit)) { continue; }
+      half = least_given(r, left, halfway);
+      let e = topology[record + AT_OWNER + r];
+      others = vec2u(start_of(e), start_of(e + 1u));
+    }
+    for (var k = others.x; k < others.y; k++) {
       for (var attempt = 0u; attempt < 2u; attempt++) {
-        let amount = select(x[r], half, attempt == 0u);
-        if (attempt == 1u && half == x[r]) { break; }
-        let load_left = left + ticks_of(x[r] - amount);
-        if (!less64(done_time(hot, load_left), limit)) { continue; }
-        let load_there = ticks[g] - cost[k] + ticks_of(x[k] + amount);
-        if (!onwards(hot, load_left, r, g, load_there, k, limit)) { continue; }
-        move_tokens(r, k, amount);
-        move_tokens(second.x, second.y, i32(second.z));
+        var g = hot;
+        var arrived = NONE;
+        var load_now = ticks[hot];
+        var load_left = 0;
+        if (direct) {
+          if (attempt == 1u) { break; }
+        } else {
+          g = gpu_of(k);
+          if (g == hot || (attempt == 1u && half == x[r])) { break; }
+          let amount = select(x[r], half, attempt == 0u);
+          load_left = left + ticks_of(x[r] - amount);
+          if (!less64(done_time(hot, load_left), limit)) { continue; }
+          arrived = k;
+          load_now = ticks[g] - cost[k] + ticks_of(x[k] + amount);
+          moves[0] = vec3u(r, k, u32(amount));
+        }
+        if (!best_move(g, load_now, arrived, r, hot, load_left, limit)) { continue; }
+        make_moves(select(0u, 1u, direct));
         return true;
       }
     }
@@ -223,7 +216,7 @@ fn descend(goal: vec2u) -> u32 {
   for (var steps = 0u; steps < STEP_LIMIT; steps++) {
     let hot = hottest();
     if (!less64(goal, done_time(hot, ticks[hot]))) { return steps; }
-    if (!move_one(hot) && !move_two(hot, goal)) { return steps; }
+    if (!step_down(hot, goal)) { return steps; }
   }
   return STEP_LIMIT;
 }

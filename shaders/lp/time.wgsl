@@ -31,6 +31,15 @@ override WG: u32;             // invocations per workgroup
 const SPLITS = 5u;    // units, whole work, shares of work, token-optimal, even
 const DESCENTS = 2u;  // from so many of the best
 
+// What is done, in this order, each kind in one place, since every call is compiled into it.
+const FLOW_UNITS = 0u;
+const VALUE_UNITS = 1u;
+const FLOW_WORK = 2u;
+const FLOW_TOKENS = 3u;
+const VALUE_OTHERS = 4u;                     // four
+const DESCEND = VALUE_OTHERS + SPLITS - 1u;
+const TASKS = DESCEND + DESCENTS;
+
 var<private> tokens: array<i32, MAX_EXPERTS>;  // loads of the experts with a choice
 var<private> member: array<bool, MAX_GPUS>;    // S
 var<private> start: array<i32, MAX_GPUS>;      // ticks of what has no choice
@@ -38,13 +47,10 @@ var<private> splits: array<i32, SPLITS * MAX_REPLICAS>;
 var<private> split_time: array<vec2u, SPLITS>;
 var<private> best: array<i32, MAX_REPLICAS>;
 var<private> best_time: vec2u;
+var<private> goal: vec2u;                          // the bound
+var<private> proven: array<bool, MAX_GPUS>;        // its set
 var<private> paths: u32;
-
-fn keep(time_now: vec2u) {
-  if (!less64(time_now, best_time)) { return; }
-  best_time = time_now;
-  for (var r = 0u; r < start_of(experts); r++) { best[r] = x[r]; }
-}
+var<private> gave_up: bool;
 
 fn single_load(p: u32, i: u32) -> i32 { return load[p * params.experts + topology[record + AT_SINGLE + i]]; }
 
@@ -64,22 +70,22 @@ fn free_for_units(p: u32) {
 }
 
 /// Units of c(1): split 0, exact where c comes in them.
-fn solve_units(p: u32) {
+fn ask_units(p: u32) {
   free_for_units(p);
-  for (var g = 0u; g < gpus; g++) { alone[g] = 0; }
   for (var i = 0u; i < topology[record + AT_SINGLES]; i++) {
     alone[topology[record + at_single_gpu() + i]] += units_of(single_load(p, i));
   }
   for (var e = 0u; e < experts; e++) { need[e] = units_of(tokens[e]); }
-  paths = route_all();
+}
+
+fn take_units() {
   for (var e = 0u; e < experts; e++) {
     var left = tokens[e];
     for (var r = start_of(e); r < start_of(e + 1u); r++) {
-      x[r] = tokens_of(flow[r], left);
-      left -= x[r];
+      splits[r] = tokens_of(flow[r], left);
+      left -= splits[r];
     }
-    x[start_of(e)] += left;  // none, unless it gave up
-    for (var r = start_of(e); r < start_of(e + 1u); r++) { best[r] = x[r]; }
+    splits[start_of(e)] += left;  // none, unless it gave up
   }
 }
 
@@ -101,21 +107,20 @@ fn start_ticks(p: u32) {
   }
 }
 
-/// When the last GPU is done with `unit` ticks for each unit that it holds, and with `start`.
+/// When the last GPU is done with `unit` ticks for each unit that it holds, and with what it does besides.
 fn time_of_units(unit: i32) -> vec2u {
   var last = vec2u(0u);
   for (var g = 0u; g < gpus; g++) { last = larger64(last, done_time(g, start[g] + unit * held[g])); }
   return last;
 }
 
-/// Work had it been divisible: a bound, and its splits, 1 and 2. Returns its time; `member` is its proof.
-fn solve_work() -> vec2u {
-  for (var g = 0u; g < gpus; g++) {
-    alone[g] = start[g];
-    free_at[g] = vec2u(0u);
-  }
+/// Work had it been divisible: a bound, and splits 1 and 2 of it.
+fn ask_work() {
+  for (var g = 0u; g < gpus; g++) { alone[g] = start[g]; }
   for (var e = 0u; e < experts; e++) { need[e] = work_of(tokens[e], start_of(e + 1u) - start_of(e)); }
-  paths += route_all();
+}
+
+fn take_work() {
   for (var e = 0u; e < experts; e++) {
     let end = start_of(e + 1u);
     var most = start_of(e);
@@ -131,27 +136,25 @@ fn solve_work() -> vec2u {
       if (r + 1u < end) {
         share = 0;
         if (work > 0) {
-          let twice = add64(multiply64(u32(tokens[e]), u32(flow[r])), vec2u(u32(work) / 2u, 0u));
-          share = min(left, i32(divide64(twice, u32(work))));
+          let rounding = add64(multiply64(u32(tokens[e]), u32(flow[r])), vec2u(u32(work) / 2u, 0u));
+          share = min(left, i32(divide64(rounding, u32(work))));
         }
       }
       splits[2u * MAX_REPLICAS + r] = share;
       left -= share;
     }
   }
-  var last = vec2u(0u);
-  for (var g = 0u; g < gpus; g++) { last = larger64(last, done_time(g, held[g])); }
-  return last;
 }
 
-/// Splits 3 and 4.
-fn split_tokens(p: u32) {
-  for (var g = 0u; g < gpus; g++) { alone[g] = 0; }
+/// Tokens: splits 3, and 4 without a flow.
+fn ask_tokens(p: u32) {
   for (var i = 0u; i < topology[record + AT_SINGLES]; i++) {
     alone[topology[record + at_single_gpu() + i]] += single_load(p, i);
   }
   for (var e = 0u; e < experts; e++) { need[e] = tokens[e]; }
-  route_all();
+}
+
+fn take_tokens() {
   for (var e = 0u; e < experts; e++) {
     let first = start_of(e);
     let copies = i32(start_of(e + 1u) - first);
@@ -162,51 +165,78 @@ fn split_tokens(p: u32) {
   }
 }
 
-fn load_split(i: u32) {
-  for (var r = 0u; r < start_of(experts); r++) { x[r] = splits[i * MAX_REPLICAS + r]; }
+fn ask(p: u32, task: u32) {
+  for (var g = 0u; g < gpus; g++) {
+    alone[g] = 0;
+    free_at[g] = vec2u(0u);
+  }
+  if (task == FLOW_UNITS) { ask_units(p); } else if (task == FLOW_WORK) { ask_work(); } else { ask_tokens(p); }
 }
 
-/// The general case, from split 0, which is x. Returns the steps.
-fn improve(p: u32) -> u32 {
-  start_ticks(p);
-  var goal = time_of_units(unit_ticks());
-  for (var i = 0u; i < topology[record + AT_SINGLES]; i++) {
-    start[topology[record + at_single_gpu() + i]] += ticks_of(single_load(p, i));
+/// Makes splits of a flow, and of the first two a bound, the larger of which `proven` is the set of. Returns whether split 0 is known to be optimal.
+fn take(p: u32, task: u32) -> bool {
+  if (task == FLOW_TOKENS) {
+    take_tokens();
+    return false;
   }
-  begin_split();
-  var last = hottest();
-  split_time[0] = done_time(last, ticks[last]);
-  best_time = split_time[0];
-  if (!less64(goal, best_time)) { return 0u; }
-  for (var r = 0u; r < start_of(experts); r++) { splits[r] = x[r]; }
+  var bound = vec2u(0u);
+  if (task == FLOW_UNITS) {
+    take_units();
+    for (var g = 0u; g < gpus; g++) { proven[g] = member[g]; }
+    if (is_exact() || all_weigh_one(p)) { return true; }
+    set_ticks(p);
+    start_ticks(p);
+    goal = time_of_units(unit_ticks());
+    for (var i = 0u; i < topology[record + AT_SINGLES]; i++) {
+      start[topology[record + at_single_gpu() + i]] += ticks_of(single_load(p, i));
+    }
+    return false;
+  }
+  take_work();
+  for (var g = 0u; g < gpus; g++) { bound = larger64(bound, done_time(g, held[g])); }
+  if (less64(goal, bound)) {
+    goal = bound;
+    for (var g = 0u; g < gpus; g++) { proven[g] = member[g]; }
+  }
+  return false;
+}
 
-  var by_units: array<bool, MAX_GPUS>;
-  for (var g = 0u; g < gpus; g++) { by_units[g] = member[g]; }
-  let work = solve_work();
-  if (less64(goal, work)) {
-    goal = work;
-    for (var g = 0u; g < gpus; g++) { by_units[g] = member[g]; }
-  }
-  split_tokens(p);
-  for (var g = 0u; g < gpus; g++) { member[g] = by_units[g]; }
+/// The best split that was not descended from yet.
+fn next_split() -> u32 {
+  var i = 0u;
+  for (var k = 1u; k < SPLITS; k++) { if (less64(split_time[k], split_time[i])) { i = k; } }
+  split_time[i] = vec2u(NONE);  // taken
+  return i;
+}
 
-  for (var i = 1u; i < SPLITS; i++) {
-    load_split(i);
-    begin_split();
-    last = hottest();
-    split_time[i] = done_time(last, ticks[last]);
-    keep(split_time[i]);
-  }
+/// Returns the steps of all descents, or NONE where none was needed: the split of units is optimal.
+fn solve(p: u32) -> u32 {
   var steps = 0u;
-  for (var n = 0u; n < DESCENTS && less64(goal, best_time); n++) {
-    var i = 0u;
-    for (var k = 1u; k < SPLITS; k++) { if (less64(split_time[k], split_time[i])) { i = k; } }
-    split_time[i] = vec2u(NONE);  // taken
-    load_split(i);
+  best_time = vec2u(NONE);
+  for (var task = FLOW_UNITS; task < TASKS; task++) {
+    if (task == FLOW_UNITS || task == FLOW_WORK || task == FLOW_TOKENS) {
+      ask(p, task);
+      let routed = route_all();
+      gave_up = gave_up || (task == FLOW_UNITS && routed > MOVE_LIMIT);
+      if (task != FLOW_TOKENS) { paths += routed; }
+      if (!take(p, task)) { continue; }
+      for (var r = 0u; r < start_of(experts); r++) { best[r] = splits[r]; }
+      return NONE;
+    }
+    var split = 0u;
+    if (task >= DESCEND) { split = next_split(); } else if (task >= VALUE_OTHERS) { split = task - VALUE_OTHERS + 1u; }
+    for (var r = 0u; r < start_of(experts); r++) { x[r] = splits[split * MAX_REPLICAS + r]; }
     begin_split();
-    steps += descend(goal);
-    last = hottest();
-    keep(done_time(last, ticks[last]));
+    if (task >= DESCEND) { steps += descend(goal); }
+    let last = hottest();
+    let done = done_time(last, ticks[last]);
+    if (task < DESCEND) { split_time[split] = done; }
+    if (less64(done, best_time)) {
+      best_time = done;
+      for (var r = 0u; r < start_of(experts); r++) { best[r] = x[r]; }
+    }
+    let closed = !less64(goal, best_time);
+    if (closed && (task == VALUE_UNITS || task + 1u >= DESCEND)) { return steps; }
   }
   return steps;
 }
@@ -234,14 +264,8 @@ fn time(
 
   find_record(p);
   for (var e = 0u; e < experts; e++) { tokens[e] = load[p * params.experts + topology[record + AT_EXPERT + e]]; }
-  solve_units(p);
-  var steps = 0u;
-  let done = is_exact() || all_weigh_one(p);
-  let proven = done && paths <= MOVE_LIMIT;
-  if (!done) {
-    set_ticks(p);
-    steps = improve(p);
-  }
+  let steps = solve(p);
   write_quotas(p);
-  write_proof(p, select(GAP, OPTIMAL, proven), steps, paths);
+  for (var g = 0u; g < gpus; g++) { member[g] = proven[g]; }
+  write_proof(p, select(GAP, OPTIMAL, steps == NONE && !gave_up), select(steps, 0u, steps == NONE), paths);
 }

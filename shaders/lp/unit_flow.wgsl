@@ -156,27 +156,32 @@ fn route_all() -> u32 {
     room[g] = done_by(g, now);
   }
   for (var r = 0u; r < start_of(experts); r++) { flow[r] = 0; }
-  raise_time();
-  last = 0u;
-  for (var g = 1u; g < gpus; g++) { if (less64(done_at(last, held[last]), done_at(g, held[g]))) { last = g; } }
-  for (var g = 0u; g < gpus; g++) { visited[g] = g == last; }
-  raise_time();
 
+  // Sets are tried in one place, since every call is compiled into it: all GPUs, the last with what has no choice, and those that searches reach.
+  var tried = 0u;
   var paths = 0u;
-  var steps = 0u;
-  for (var e = 0u; e < experts; e++) {
-    var left = need[e];
-    while (left > 0) {
-      steps++;
-      if (steps > MOVE_LIMIT) { return MOVE_LIMIT + 1u; }
-      let end = search(e);
+  var e = 0u;
+  var left = 0;
+  for (var steps = 0u; steps < MOVE_LIMIT; steps++) {
+    if (tried == 1u) {
+      last = 0u;
+      for (var g = 1u; g < gpus; g++) { if (less64(done_at(last, held[last]), done_at(g, held[g]))) { last = g; } }
+      for (var g = 0u; g < gpus; g++) { visited[g] = g == last; }
+    } else if (tried > 1u) {
+      while (left == 0 && e < experts) {
+        left = need[e];
+        e++;
+      }
+      if (left == 0) { return paths; }
+      let end = search(e - 1u);
       if (end < gpus) {
         left -= augment(end, left);
         paths++;
-      } else {
-        raise_time();
+        continue;
       }
     }
+    raise_time();
+    tried++;
   }
-  return paths;
+  return MOVE_LIMIT + 1u;
 }

@@ -12,6 +12,8 @@ export const STEP_LIMIT = 256;
 /** Gains below this share of the time are rounding. */
 const LEAST_GAIN = 1e-12;
 
+const NONE = -1;
+
 /** Loads and costs of one split, in time. */
 export class Descent {
   /** [A] time of each GPU, speeds aside. */
@@ -22,6 +24,10 @@ export class Descent {
   private readonly around: ReturnType<typeof adjacency>;
   /** c(1) */
   private readonly one: number;
+  /** The best move. */
+  private from = 0;
+  private to = 0;
+  private amount = 0;
   /** When the later of two GPUs is done after the best split between them. */
   private meeting = 0;
 
@@ -58,7 +64,7 @@ export class Descent {
     for (let step = 0; step < STEP_LIMIT; step++) {
       const hottest = this.hottest();
       if (this.doneAt(hottest) <= goal) return step;
-      if (!this.moveOne(hottest) && !this.moveTwo(hottest, goal)) return step;
+      if (!this.step(hottest, goal)) return step;
     }
     return STEP_LIMIT;
   }
@@ -73,52 +79,29 @@ export class Descent {
     return this.load[g] / this.topology.speed[g];
   }
 
-  /** The best move off the hottest GPU, if one gains. */
-  private moveOne(hottest: number): boolean {
-    const { x, cost, load, around } = this;
-    const { replicaStart, replicaGpu, speed } = this.topology;
-    let best = this.doneAt(hottest) * (1 - this.leastGain);
-    let from = -1;
-    let to = -1;
-    let amount = 0;
-    for (let i = around.gpuStart[hottest]; i < around.gpuStart[hottest + 1]; i++) {
-      const r = around.gpuReplica[i];
-      if (!(x[r] > 0)) continue;
-      const e = around.replicaExpert[r];
-      const left = load[hottest] - cost[r];
-      if (left / speed[hottest] >= best) continue;
-      for (let k = replicaStart[e]; k < replicaStart[e + 1]; k++) {
-        const g = replicaGpu[k];
-        const there = load[g] - cost[k];
-        if (k === r) continue;
-        if (g !== hottest && !this.mayGive(r, k, left, there, best)) continue;
-        const tokens = g === hottest ? this.merge(r, k) : this.split(r, k, left, there);
-        if (this.meeting >= best) continue;
-        best = this.meeting;
-        from = r;
-        to = k;
-        amount = tokens;
-      }
+  /** The best move off the hottest GPU, or else the first chain of two that gains. */
+  private step(hottest: number, goal: number): boolean {
+    const now = this.doneAt(hottest);
+    const limit = now * (1 - this.leastGain);
+    if (this.bestMove(hottest, this.load[hottest], NONE, NONE, hottest, 0, limit)) {
+      this.move(this.from, this.to, this.amount);
+      return true;
     }
-    if (from < 0) return false;
-    this.move(from, to, amount);
-    return true;
+    return this.chain(hottest, ((now + goal) / 2) * this.topology.speed[hottest], limit);
   }
 
   /**
-   * The first chain of two moves that gains: of all tokens of a replica, or of as many as bring the hottest GPU halfway to the goal; then onwards, to a
-   * third GPU or, of another expert, back.
+   * Of all tokens of a replica on the hottest GPU, or of as many as bring it to `halfway`, to another; then the best move from there, to a third GPU or, of
+   * another expert, back.
    */
-  private moveTwo(hottest: number, goal: number): boolean {
+  private chain(hottest: number, halfway: number, limit: number): boolean {
     const { x, cost, load, around, time } = this;
     const { replicaStart, replicaGpu, speed } = this.topology;
-    const now = this.doneAt(hottest);
-    const limit = now * (1 - this.leastGain);
     for (let i = around.gpuStart[hottest]; i < around.gpuStart[hottest + 1]; i++) {
       const r = around.gpuReplica[i];
       const left = load[hottest] - cost[r];
       if (!(x[r] > 0) || left / speed[hottest] >= limit) continue;
-      const half = this.least(r, left, ((now + goal) / 2) * speed[hottest]);
+      const half = this.least(r, left, halfway);
       const e = around.replicaExpert[r];
       for (let k = replicaStart[e]; k < replicaStart[e + 1]; k++) {
         const g = replicaGpu[k];
@@ -127,50 +110,54 @@ export class Descent {
           const loadLeft = left + time(x[r] - amount);
           if (loadLeft / speed[hottest] >= limit) continue;
           const loadThere = load[g] - cost[k] + time(x[k] + amount);
-          if (this.onwards(hottest, loadLeft, r, g, loadThere, k, limit)) {
-            this.move(r, k, amount);
-            this.move(this.next[0], this.next[1], this.next[2]);
-            return true;
-          }
+          if (!this.bestMove(g, loadThere, k, r, hottest, loadLeft, limit)) continue;
+          this.move(r, k, amount);
+          this.move(this.from, this.to, this.amount);
+          return true;
         }
       }
     }
     return false;
   }
 
-  /** Of the second move: from, to and how much. */
-  private readonly next: [from: number, to: number, amount: number] = [-1, -1, 0];
-
-  /** Finds a move from GPU g, which holds `loadThere` after tokens came from r to k, that leaves all three GPUs done before `limit`. */
-  private onwards(
+  /**
+   * Finds the move off GPU g that leaves it and the other one done soonest, before `limit`.
+   *
+   * @param held  What g holds.
+   * @param arrived, origin  The replica that tokens of the first move of a chain came to, and from which: they stay. Else NONE.
+   * @param hottest, loadLeft  Where they came from, and what it holds now.
+   */
+  private bestMove(
+    g: number,
+    held: number,
+    arrived: number,
+    origin: number,
     hottest: number,
     loadLeft: number,
-    r: number,
-    g: number,
-    loadThere: number,
-    k: number,
     limit: number,
-  ) {
+  ): boolean {
     const { x, cost, load, around } = this;
     const { replicaStart, replicaGpu, speed } = this.topology;
+    let best = limit;
     for (let i = around.gpuStart[g]; i < around.gpuStart[g + 1]; i++) {
       const s = around.gpuReplica[i];
-      if (s === k || !(x[s] > 0) || (loadThere - cost[s]) / speed[g] >= limit) continue;
+      const left = held - cost[s];
+      if (s === arrived || !(x[s] > 0) || left / speed[g] >= best) continue;
       const e = around.replicaExpert[s];
       for (let to = replicaStart[e]; to < replicaStart[e + 1]; to++) {
         const there = replicaGpu[to];
-        if (there === g || to === r) continue;
-        const before = (there === hottest ? loadLeft : load[there]) - cost[to];
-        if (!this.mayGive(s, to, loadThere - cost[s], before, limit)) continue;
-        const amount = this.split(s, to, loadThere - cost[s], before);
-        if (this.meeting >= limit) continue;
-        this.next[0] = s;
-        this.next[1] = to;
-        this.next[2] = amount;
-        return true;
+        if (to === s || to === origin || (there === g && arrived !== NONE)) continue;
+        const before = (arrived !== NONE && there === hottest ? loadLeft : load[there]) - cost[to];
+        if (there !== g && !this.mayGive(s, to, left, before, best)) continue;
+        const amount = there === g ? this.merge(s, to) : this.split(s, to, left, before);
+        if (this.meeting >= best) continue;
+        best = this.meeting;
+        this.from = s;
+        this.to = to;
+        this.amount = amount;
       }
     }
-    return false;
+    return best < limit;
   }
 
   /** Whether some of r's tokens, if given to k, may leave both GPUs done before `limit`: `left` and `there` is what they hold besides. */
