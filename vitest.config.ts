@@ -23,11 +23,10 @@ const alone = [
 /** Many pipelines, long recordings, whole programs. */
 const slow = [
   "test/lp/kernels/{group,group_costs,group_finish,lane,specialised,time}.test.ts",
-  "test/lp/{whole_tokens,certify,level}.test.ts",
+  "test/lp/{whole_tokens,certify,level,time/brute_force,time/solver}.test.ts",
   "test/{documents,examples_balancer,reference,types}.test.ts",
   "test/event_loop.test.ts",
   "test/balancer/{dead_gpus,random_ids,plan,time,uneven_slots,wide}.test.ts",
-  "test/lp/time/solver.test.ts",
   "test/balancer/kernels/remap.test.ts",
   "test/cli/commands/{analyze_time,bad_input,certify,demo,doctor,interruption,plan,plan_repair,replay,solve_time,tarball}.test.ts",
   "test/bench/**/*.test.ts",

@@ -14,7 +14,7 @@ import {
 } from "../../src/index.ts";
 import { difference, rowOf } from "../helpers/arrays.ts";
 import { shared, sharedIds } from "../helpers/batches.ts";
-import { costOf } from "../helpers/timed.ts";
+import { costOf } from "../helpers/timed_problems.ts";
 import { bufferOf, device, E, G, L, P, read } from "./caller_buffers.ts";
 
 const ids = sharedIds(615, 24);

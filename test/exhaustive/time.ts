@@ -1,44 +1,101 @@
 import { seeded } from "../../src/common/random.ts";
-import { certify, solveLoadBalanceLP } from "../../src/index.ts";
-import { costKinds, inUnits, leastTime, proves, smallTimed } from "../helpers/timed.ts";
+import { certify, solveLoadBalanceLP, type TimedSolution } from "../../src/index.ts";
+import { leastTimeByBounds } from "../helpers/branch_and_bound_time.ts";
+import { leastTime } from "../helpers/brute_force_time.ts";
+import { falseProofs, near, spoiledTimes, timeFaults } from "../helpers/time_faults.ts";
+import { costs, exactKinds, type Sizes, timedProblem } from "../helpers/timed_problems.ts";
 
-const ROUNDING = 1e-9;
+/** LPs of a placement. */
+const BATCH = 10;
+/** Too many splits to be listed: these are for branch and bound. */
+const larger: Sizes = { gpus: 5, experts: 9, tokens: 40, splits: Infinity };
+/** Placements of tiny problems to one of larger ones. */
+const TINY = 4;
 
-/** Small problems of every kind of cost against brute force over all splits, on both backends. */
-export async function timed(instances: number, onProgress: (done: number, total: number) => void): Promise<boolean> {
-  const kinds = Object.keys(costKinds);
-  const each = Math.ceil(instances / kinds.length / 2);
-  const total = each * kinds.length * 2;
-  let done = 0;
-  let faults = 0;
-  for (const kind of kinds) {
-    let [optimal, proven, wrong, worst] = [0, 0, 0, 0];
-    for (let seed = 0; seed < each; seed++) {
-      const problem = smallTimed(seeded(seed), kind);
-      const optimum = leastTime(problem);
-      const slack = ROUNDING * Math.max(1, optimum);
-      for (const backend of ["cpu", "webgpu"] as const) {
-        const solution = await solveLoadBalanceLP(problem, { backend });
-        const [maxTime, bound, status] = [solution.maxTime[0], solution.timeBound[0], solution.status[0]];
-        const best = maxTime <= optimum + slack;
-        const right =
-          maxTime >= optimum - slack &&
-          bound <= optimum + slack &&
-          (best || (status === "gap" && !inUnits.includes(kind))) &&
-          (status === "optimal" || !inUnits.includes(kind)) &&
-          proves(problem, solution) &&
-          certify(problem, solution)[0].valid;
-        if (best) optimal++;
-        if (status === "optimal") proven++;
-        if (!right) wrong++;
-        if (optimum > 0) worst = Math.max(worst, maxTime / optimum - 1);
-        onProgress(++done, total);
+export interface KindOfCost {
+  /** Of both backends: how many there are, are the optimum, and are proven to be. */
+  answers: number;
+  reached: number;
+  proven: number;
+  /** The worst answer above the optimum, and the worst bound below it, as shares of it, of problems without base loads below 0. */
+  answer: number;
+  bound: number;
+}
+
+export interface TimeSummary {
+  instances: number;
+  /** LPs with unequal speeds, with base loads, with a dead GPU. */
+  unequal: number;
+  based: number;
+  dead: number;
+  kinds: Record<string, KindOfCost>;
+  spoiledAccepted: number;
+  falseProofs: number;
+  failures: string[];
+}
+
+/** Random problems of every kind of cost on both backends, against the least time over all their splits. */
+export async function sweepTimes(
+  instances: number,
+  firstSeed: number,
+  onProgress: (done: number) => void = () => {},
+): Promise<TimeSummary> {
+  const none = { unequal: 0, based: 0, dead: 0, spoiledAccepted: 0, falseProofs: 0 };
+  const summary: TimeSummary = { instances: 0, ...none, kinds: {}, failures: [] };
+  const kinds = Object.keys(costs);
+  for (const kind of kinds) summary.kinds[kind] = { answers: 0, reached: 0, proven: 0, answer: 0, bound: 0 };
+  for (let seed = firstSeed; summary.instances < instances; seed++) {
+    const kind = kinds[seed % kinds.length];
+    const small = Math.floor(seed / kinds.length) % (TINY + 1) < TINY;
+    const problem = timedProblem(seeded(seed), kind, BATCH, small ? undefined : larger);
+    const optima = Array.from({ length: BATCH }, (_, lp) => (small ? leastTime : leastTimeByBounds)(problem, lp));
+    const positive = !problem.baseLoad?.some((base) => base < 0);
+    for (const backend of ["cpu", "webgpu"] as const) {
+      const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
+      const found = timeFaults(problem, solution, optima, exactKinds.includes(kind));
+      summary.failures.push(...found.map((fault) => `seed ${seed}, ${kind}, ${backend}: ${fault}`));
+      tally(summary.kinds[kind], solution, optima, positive);
+      for (const spoiled of spoiledTimes(solution)) {
+        summary.spoiledAccepted += certify(problem, spoiled).filter(({ valid }) => valid).length;
       }
+      summary.falseProofs += falseProofs(problem, solution, optima);
     }
-    faults += wrong;
-    const share = (count: number) => `${((100 * count) / (2 * each)).toFixed(2)} %`;
-    const figures = `optimal ${share(optimal)}, proven ${share(proven)}, at worst ${(100 * worst).toFixed(1)} % above, wrong ${wrong}`;
-    console.log(`${kind.padEnd(18)} ${2 * each}: ${figures}`);
+    summary.instances += BATCH;
+    if (problem.speed) summary.unequal += BATCH;
+    if (problem.baseLoad) summary.based += BATCH;
+    if (problem.active?.includes(false)) summary.dead += BATCH;
+    onProgress(summary.instances);
   }
-  return faults === 0;
+  return summary;
+}
+
+function tally(kind: KindOfCost, solution: TimedSolution, optima: readonly number[], positive: boolean): void {
+  const { maxTime, timeBound, status } = solution;
+  for (const [lp, optimum] of optima.entries()) {
+    kind.answers++;
+    if (near(maxTime[lp], optimum)) kind.reached++;
+    if (status[lp] === "optimal") kind.proven++;
+    if (!positive || optimum === 0) continue;
+    kind.answer = Math.max(kind.answer, maxTime[lp] / optimum - 1);
+    kind.bound = Math.max(kind.bound, 1 - timeBound[lp] / optimum);
+  }
+}
+
+/** Every answer as it must be, no spoiled copy accepted, and nothing proven that is not so. */
+export async function timed(instances: number, onProgress: (done: number, total: number) => void): Promise<boolean> {
+  const summary = await sweepTimes(instances, 0, (done) => onProgress(done, instances));
+  for (const failure of summary.failures.slice(0, 20)) console.log(failure);
+  console.log(`instances             ${summary.instances}`);
+  console.log(`unequal speeds        ${summary.unequal}`);
+  console.log(`base loads            ${summary.based}`);
+  console.log(`a dead GPU            ${summary.dead}`);
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  for (const [kind, { answers, reached, proven, answer, bound }] of Object.entries(summary.kinds)) {
+    const worst = `worst ${percent(answer)} above it, bound ${percent(bound)} below`;
+    console.log(`${kind.padEnd(22)}${answers} answers, ${reached} the optimum, ${proven} proven; ${worst}`);
+  }
+  console.log(`spoiled, accepted     ${summary.spoiledAccepted}`);
+  console.log(`false, proven         ${summary.falseProofs}`);
+  console.log(`failures              ${summary.failures.length}`);
+  return summary.failures.length + summary.spoiledAccepted + summary.falseProofs === 0;
 }
