@@ -13,7 +13,7 @@ const walks = balancerTests("answers", "modes", "ranks", "encode", "bad_buffers"
 /** The first pattern that fits a file counts. */
 export const targets: readonly (readonly [file: RegExp, tests: readonly string[]])[] = [
   [/^src\/lp\/certify\.ts$/, ["test/lp/certify.test.ts"]],
-  [/^src\/lp\/time\/expert_cost\.ts$/, [...times, "test/lp/time/errors.test.ts"]],
+  [/^src\/lp\/time\/expert_cost\.ts$/, ["test/lp/time/expert_cost.test.ts", "test/lp/time/errors.test.ts", ...times]],
   [/^src\/lp\/(?:time\/\w+|certify_time)\.ts$/, times],
   [
     /^shaders\/(?:lp\/(?:time|unit_flow|descent|cost_curve)|common\/curve_table)\.wgsl$|^src\/lp\/kernels\/(?:time|cost_table)\.ts$/,

@@ -12,6 +12,7 @@ import {
   ShapeError,
   solveLoadBalanceLP,
 } from "../../../src/index.ts";
+import { errorOf } from "../../helpers/bad_input.ts";
 
 const placement = Placement.fromPhysicalToLogical([0, 1, 0, 2], { gpus: 2 });
 const expertLoad = [5, 2, 3];
@@ -68,7 +69,9 @@ describe.each(bad)("%s", (_, cost, argument, error = ArgumentError) => {
 
   test("is refused by certify", async () => {
     const solution = await solveLoadBalanceLP({ ...loads, cost: good }, { backend: "cpu" });
-    expect(() => certify({ ...loads, cost: cost as ExpertCost }, solution)).toThrow(error);
+    const failure = errorOf(() => certify({ ...loads, cost: cost as ExpertCost }, solution));
+    expect(failure).toBeInstanceOf(error);
+    expect((failure as ArgumentError).argument).toBe(`problem.${argument}`);
   });
 });
 
