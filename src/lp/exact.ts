@@ -160,6 +160,7 @@ export class Flow {
     let tail = 0;
     for (let r = replicaStart[e]; r < replicaStart[e + 1]; r++) {
       const g = replicaGpu[r];
+      if (visited[g]) continue; // where slots are replicas, an expert may be on a GPU several times
       visited[g] = 1;
       arrives[g] = r;
       leaves[g] = -1;

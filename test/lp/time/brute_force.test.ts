@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { Placement, solveLoadBalanceLP, type TimedSolution } from "../../../src/index.ts";
 import { sweepTimes } from "../../exhaustive/time.ts";
+import { leastTime } from "../../helpers/brute_force_time.ts";
 import { timeFaults } from "../../helpers/time_faults.ts";
 import { costs, exactKinds } from "../../helpers/timed_problems.ts";
 
@@ -28,5 +29,41 @@ test("nothing to do is done at once, and proven", async () => {
       const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
       expect(timeFaults(problem, solution, [0], true), `${kind}, ${backend}`).toEqual([]);
     }
+  }
+});
+
+test.each([
+  ["affine", 10.8, 16.5, [[0, 0, 1], [0], [1, 2, 2, 2]], [3, 7, 5]],
+  [
+    "roofline",
+    8.25,
+    2,
+    [
+      [0, 1, 1],
+      [1, 2, 2, 2],
+      [0, 0],
+    ],
+    [1, 3, 1],
+  ],
+  [
+    "affine",
+    4,
+    1,
+    [
+      [0, 2, 2, 2],
+      [0, 1],
+      [1, 1],
+    ],
+    [6, 3, 5],
+  ],
+] as const)("an expert three times on a GPU, %s %f, %f", async (model, perExpert, perToken, held, loads) => {
+  const slotsPerGpu = held.map(({ length }) => length);
+  const placement = Placement.fromPhysicalToLogical(held.flat(), { gpus: 3, slotsPerGpu });
+  const problem = { placement, cost: { model, perExpert, perToken }, expertLoad: [...loads] };
+  const optimum = leastTime(problem, 0);
+  for (const backend of ["cpu", "webgpu"] as const) {
+    const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
+    expect(timeFaults(problem, solution, [optimum], false)).toEqual([]);
+    expect(solution.maxTime[0], backend).toBeCloseTo(optimum, 9);
   }
 });
