@@ -96,6 +96,7 @@ fn search(e: u32) -> u32 {
   var tail = 0u;
   for (var r = start_of(e); r < start_of(e + 1u); r++) {
     let g = gpu_of(r);
+    if (visited[g]) { continue; }  // every slot is a replica of its own, several may be on one GPU
     visited[g] = true;
     arrives[g] = r;
     leaves[g] = NONE;

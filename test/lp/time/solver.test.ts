@@ -136,6 +136,26 @@ test("more GPUs than lane takes, and lost experts", async () => {
   }
 });
 
+test.each(["cpu", "webgpu"] as const)(
+  "more slots of an expert on one GPU than there are GPUs, on %s",
+  async (backend) => {
+    const rows = [new Array(9).fill(1), [0, 1], [0], [1]];
+    const slots = rows.map((row) => [...row, ...new Array(9 - row.length).fill(-1)]);
+    const problem = {
+      placement: { gpus: 4, physicalToLogical: slots.flat() },
+      expertLoad: [2, 3],
+      baseLoad: [1, 0.5, 0.5, 0.75],
+      cost: { model: "roofline", perExpert: 1, perToken: 0 } as const,
+    };
+    const { status, maxTime, finishedOnCpu } = await solveLoadBalanceLP(problem, { backend });
+    expect({ status, maxTime: maxTime[0], finishedOnCpu }).toEqual({
+      status: ["optimal"],
+      maxTime: 1.5,
+      finishedOnCpu: 0,
+    });
+  },
+);
+
 test("no load, and nothing but base loads", async () => {
   const two = Placement.fromPhysicalToLogical([0, 1, 0, 2], { gpus: 2 });
   for (const backend of ["cpu", "webgpu"] as const) {
