@@ -20,8 +20,11 @@ export function unitsBy(gpus: UnitGpus, g: number, t: number): number {
   const real = (gpus.speed[g] * t - (gpus.base ? gpus.base[g] : 0)) / gpus.unit;
   if (real > PLENTY) return PLENTY;
   let k = Math.max(-1, Math.floor(real));
-  while (doneAt(gpus, g, k + 1) <= t) k++;
-  while (k >= 0 && doneAt(gpus, g, k) > t) k--;
+  // Rounding puts k off by one or two; or by far, where units are lost beside what a GPU does besides.
+  let step = 1;
+  for (; k >= 0 && doneAt(gpus, g, k) > t; step *= 2) k = Math.max(-1, k - step);
+  for (; k < PLENTY && doneAt(gpus, g, k + step) <= t; step *= 2) k += step;
+  for (step /= 2; step >= 1; step /= 2) if (doneAt(gpus, g, k + step) <= t) k += step;
   return k;
 }
 

@@ -156,6 +156,23 @@ test.each(["cpu", "webgpu"] as const)(
   },
 );
 
+test("costs that vanish beside base loads end, too", async () => {
+  const two = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+  for (const perExpert of [1e-20, 1e-30]) {
+    for (const base of [
+      [1, 0.5],
+      [1, 1],
+      [0.1, 1e30],
+    ]) {
+      const cost = { model: "roofline", perExpert, perToken: 0 } as const;
+      const problem = { placement: two, expertLoad: [5, 10, 3], baseLoad: base, speed: [1, 3], cost };
+      const solution = await solveLoadBalanceLP(problem, { backend: "cpu" });
+      expect(solution.maxTime[0]).toBe(Math.max(base[0], base[1] / 3));
+      expect(certify(problem, solution)[0].verdict).toBe("optimal");
+    }
+  }
+});
+
 test("no load, and nothing but base loads", async () => {
   const two = Placement.fromPhysicalToLogical([0, 1, 0, 2], { gpus: 2 });
   for (const backend of ["cpu", "webgpu"] as const) {
