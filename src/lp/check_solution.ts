@@ -46,6 +46,10 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
     requireLength(`solution.${one}`, solution[one], `B * gpus = ${batch} * ${gpus}`, batch * gpus);
   }
   if ((problem as ReplicaProblem).cost !== undefined) requireTimes(answer, batch, gpus);
+  else if (answer.time !== undefined) {
+    const remedy = "A cost that was an option belongs to the problem, too.";
+    throw new ArgumentError("problem.cost", "the cost that the solution's times are of", undefined, remedy);
+  }
   if (name === "quota") {
     requireList("solution.lost", answer.lost, "experts");
     requireLength("solution.unserved", answer.unserved, "B", batch);

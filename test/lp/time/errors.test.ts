@@ -168,6 +168,12 @@ describe("with a cost", () => {
     expect(() => certify({ ...loads, cost: good }, short)).toThrow(/^solution\.timeGap: /);
   });
 
+  test("certify wants the cost that a solution's times are of, be it that it was an option", async () => {
+    const timed = await solveLoadBalanceLP(loads, { backend: "cpu", cost: good });
+    expect(() => certify(loads, timed)).toThrow(/^problem\.cost: expected the cost .*option belongs to the problem/);
+    expect(certify({ ...loads, cost: good }, timed)[0].valid).toBe(true);
+  });
+
   test("a balancer's base loads are times >= 0", async () => {
     const options = { placement, topK: 1, maxTokens: 4, cost: good, backend: "cpu" } as const;
     await refused(createBalancer({ ...options, baseLoad: [1, -0.5] }), LoadError, /^baseLoad\[1\]: expected a time/);
