@@ -1,13 +1,15 @@
 // cost_curve: what the tokens in a slot cost, in ticks of one LP and in units. A tick is 2^tick_bits of the table's time, so coarse that all slots of the LP
 // together, each with all tokens of its expert, and what the GPUs do besides, stay below 2^30.
 //
-// Declares  ticks_of(), set_ticks(), base_ticks(), base_units(), units_of(), tokens_of(), weighs_one(), unit_ticks(), is_exact(), work_of().
+// Declares  ticks_of(), set_ticks(), base_ticks(), base_units(), units_of(), tokens_of(), weighs_one(), unit_ticks(), is_exact(), may_split(), work_of(), MOST_UNITS.
 // Needs     topology, load, base, curve, params, tokens of time.wgsl; record, gpus, experts, start_of(), label(), AT_... of topology_record.wgsl;
 //           table_cost(), ANY, CURVE_TILE, CURVE_SPLITS, CURVE_MANTISSA, CURVE_EXPONENT, CURVE_PACE of curve_table.wgsl; add64(), multiply64(), length64(),
 //           rounded64() of u64.wgsl.
 // Barriers  none.
 
 const TICK_LENGTH = 30u;  // bits of the largest sum of ticks
+const MOST_UNITS = 1000000000;  // of what a GPU does besides; more are cut off
+const TOLD_APART = 24u;  // bits of c(1) at least, for costs to be told apart: a curve may rise too steeply for the table
 const DROPPED = 32u;      // bits of each term that the sum is estimated without, so that it cannot overflow
 
 var<private> tick_bits: u32;
@@ -46,7 +48,7 @@ fn base_ticks(p: u32, g: u32) -> i32 {
 /// The same in units of c(1): the whole part, and the rest in 2^-32, as i32 bits (lo, hi).
 fn base_units(p: u32, g: u32) -> vec2i {
   if (params.has_base == 0u) { return vec2i(0); }
-  let units = clamp(bitcast<f32>(base[p * params.gpus + label(g)]) * bitcast<f32>(curve[CURVE_PACE]), -1e9, 1e9);
+  let units = clamp(bitcast<f32>(base[p * params.gpus + label(g)]) * bitcast<f32>(curve[CURVE_PACE]), -f32(MOST_UNITS), f32(MOST_UNITS));
   let whole = floor(units);
   return vec2i(bitcast<i32>(u32((units - whole) * 4294967296.0)), i32(whole));
 }
@@ -72,13 +74,17 @@ fn unit_ticks() -> i32 { return ticks_of(1); }
 
 /// Whether x tokens cost no more than one.
 fn weighs_one(x: i32) -> bool {
+  if (length64(table_cost(1u)) < TOLD_APART) { return false; }
   return x == 0 || all(table_cost(u32(x)) == table_cost(1u));
 }
+
+/// Whether a split may make an expert cheaper.
+fn may_split() -> bool { return curve[CURVE_SPLITS] > 0u; }
 
 /// What x tokens cost at least in that many slots, in ticks; where splits may be cheaper, the best of the even ones stands for it.
 fn work_of(x: i32, slots: u32) -> i32 {
   var least = ticks_of(x);
-  if (curve[CURVE_SPLITS] == 0u) { return least; }
+  if (!may_split()) { return least; }
   for (var parts = 2; parts <= min(i32(slots), x); parts++) {
     let each = x / parts;
     let larger = x % parts;

@@ -57,7 +57,11 @@ fn single_load(p: u32, i: u32) -> i32 { return load[p * params.experts + topolog
 /// When the GPUs are free for units of c(1): after what they do besides. Below 0 they cannot be: at equal speeds all are later by as much.
 fn free_for_units(p: u32) {
   var least = 0;
-  for (var g = 0u; g < gpus; g++) { least = min(least, base_units(p, g).y); }
+  for (var g = 0u; g < gpus; g++) {
+    let whole = base_units(p, g).y;
+    least = min(least, whole);
+    if (abs(whole) >= MOST_UNITS || (!EQUAL_SPEEDS && whole < 0)) { gave_up = true; }  // a time that is not read as it is proves nothing
+  }
   for (var g = 0u; g < gpus; g++) {
     let besides = base_units(p, g);
     if (EQUAL_SPEEDS) {
@@ -158,8 +162,10 @@ fn take_tokens() {
   for (var e = 0u; e < experts; e++) {
     let first = start_of(e);
     let copies = i32(start_of(e + 1u) - first);
-    for (var i = 0; i < copies; i++) {
-      splits[3u * MAX_REPLICAS + first + u32(i)] = flow[first + u32(i)];
+    var left = tokens[e];
+    for (var i = copies - 1; i >= 0; i--) {
+      left -= flow[first + u32(i)];
+      splits[3u * MAX_REPLICAS + first + u32(i)] = flow[first + u32(i)] + select(0, left, i == 0);  // none is left, unless it gave up
       splits[4u * MAX_REPLICAS + first + u32(i)] = tokens[e] / copies + select(0, 1, i < tokens[e] % copies);
     }
   }
@@ -195,7 +201,7 @@ fn take(p: u32, task: u32) -> bool {
   take_work();
   for (var g = 0u; g < gpus; g++) { bound = larger64(bound, done_time(g, held[g])); }
   if (less64(goal, bound)) {
-    goal = bound;
+    if (!may_split()) { goal = bound; }  // else what stands for the work is no bound, and the descents go on
     for (var g = 0u; g < gpus; g++) { proven[g] = member[g]; }
   }
   return false;

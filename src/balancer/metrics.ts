@@ -27,7 +27,7 @@ export interface BalancerMetrics {
   unserved: number;
   /** Times that a lost device was replaced. */
   recoveries: number;
-  /** Imbalance per layer with load under the even split, and as balanced. */
+  /** Imbalance per layer with load under the even split, and as balanced. Of tokens, with a cost, too. */
   imbalanceBefore: Histogram;
   imbalanceAfter: Histogram;
   /** GPU microseconds per stage, added up over the calls that were timed; undefined without timestamps. */

@@ -87,7 +87,7 @@ function regimeInWords({ kind, tokensPerExpert, turn, below, weights, arithmetic
   const single = `with one token each, experts would still take ${share(weights)} of the time`;
   const pace = `${share(arithmetic)} of the time is in proportion to tokens`;
   if (kind === "memory-bound") return `Memory-bound: ${mean}${turning}; ${single}. So activated experts count.`;
-  if (kind === "compute-bound") return `Compute-bound: ${mean}${turning}; ${pace}. So tokens count.`;
+  if (kind === "compute-bound") return `Compute-bound: ${mean}${turning}; ${pace}. Tokens count most.`;
   return `Between memory-bound and compute-bound: ${mean}${turning}; ${single}, and ${pace}.`;
 }
 

@@ -29,12 +29,17 @@ type Upload = (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer;
 /**
  * The variant for topologies as data, which may come and go: *lane*, and beyond what it takes *group*; *time* where there is a cost.
  *
- * @throws {DeviceError} Neither takes them on this device.
+ * @throws {DeviceError} None takes them on this device.
  *
  * @internal
  */
 export function variantFor(device: GPUDevice, topologies: readonly Topology[]): Variant {
-  if (time.refuses(device, topologies) === undefined) return time;
+  if (topologies[0].cost) {
+    const excess = time.refuses(device, topologies);
+    if (excess)
+      throw new DeviceError(`The topology is too large for the kernel of time: ${excess}. Use backend "cpu".`);
+    return time;
+  }
   return lane.refuses(device, topologies) === undefined ? lane : groupFor(device, topologies);
 }
 

@@ -41,10 +41,16 @@ export function compileTime(
   return compile(device, timeKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
 }
 
+/** WGSL's arrays end there: five splits are kept of each LP. */
+const MAX_REPLICAS = 8192;
+
 /** For topologies with a cost, and for no others. */
 export const time: Variant = {
   name: "time",
-  refuses: (_, [{ cost }]) => (cost ? undefined : "there is no cost"),
+  refuses(_, topologies) {
+    const replicas = Math.max(...topologies.map(({ replicaGpu }) => replicaGpu.length));
+    return replicas > MAX_REPLICAS ? `it takes at most ${MAX_REPLICAS} slots` : undefined;
+  },
   async compile(device, topologies) {
     const table = topologyTable(topologies);
     const equalSpeeds = topologies.every((topology) => topology.equalSpeeds);

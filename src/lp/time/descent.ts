@@ -8,7 +8,7 @@
 import { adjacency, type Topology } from "../topology.ts";
 
 /** Steps at most; ordinary instances take some tens. */
-export const STEP_LIMIT = 256;
+const STEP_LIMIT = 256;
 /** Gains below this share of the time are rounding. */
 const LEAST_GAIN = 1e-12;
 

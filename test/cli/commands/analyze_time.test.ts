@@ -170,12 +170,12 @@ describe("in words", () => {
     [
       "compute-bound",
       { ...roofline.cost, perToken: 16 },
-      /Compute-bound: an expert that has tokens has [\d.]+ on average; 100 % of the time is in proportion to tokens\. So/,
+      /Compute-bound: an expert that has tokens has [\d.]+ on average; 100 % of the time is in proportion to tokens\. Tokens/,
     ],
     [
       "almost",
       { ...roofline.cost, perToken: 4 },
-      /Compute-bound: .* and \d+ % have fewer than 4, .*; 9\d % of the time is in proportion to tokens\. So tokens count\./,
+      /Compute-bound: .* and \d+ % have fewer than 4, .*; 9\d % of the time is in proportion to tokens\. Tokens count most\./,
     ],
     [
       "between",

@@ -113,3 +113,25 @@ test("an expert twice on a GPU is two slots: its weights are read once", async (
   expect(quota.filter((tokens) => tokens > 0).length).toBe(3);
   expect(status).toEqual(["optimal"]);
 });
+
+describe("the kernel calls nothing optimal that it cannot tell", () => {
+  test.each([
+    [
+      "base loads of more units than it counts",
+      { model: "affine", perExpert: 0, perToken: 1e-3 },
+      [1.001e6, 1e6],
+      [1000, 2e6, 1000],
+    ],
+    ["a curve that rises too steeply for its table", { tokens: [1, 2, 3], time: [1, 1.5, 1e13] }, [0, 0], [2, 2, 2]],
+  ] as const)("%s", async (_, cost, base, expertLoad) => {
+    const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2], { gpus: 2 });
+    const topology = toTopology(placement, undefined, undefined, cost as ExpertCost);
+    const loads: Loads = {
+      batch: 1,
+      tokens: "integer",
+      expertLoad: Int32Array.from(expertLoad),
+      baseLoad: Float64Array.from(base),
+    };
+    expect((await runTime(topology, loads)).status).toEqual(["gap"]);
+  });
+});
