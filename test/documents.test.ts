@@ -242,6 +242,20 @@ describe("the committed benchmark", () => {
     });
     const [least, most] = [Math.min(...levels), Math.max(...levels)].map((factor) => factor.toFixed(1));
     expectIn(page, `\`level\` takes ${least} to ${most} times as long as the exact CPU solver alone`);
+    const ofTokens = (backend: string, kinds: RegExp) => {
+      const timed = rows.filter(({ question, solver }) => question === "time" && solver.startsWith(`${backend}, by `));
+      const factors = timed
+        .filter(({ solver }) => kinds.test(solver))
+        .map(({ topology, usPerLp }) => usPerLp / find("time", topology, `${backend}, by tokens`).usPerLp);
+      return `${Math.min(...factors).toFixed(1)} to ${Math.max(...factors).toFixed(1)} times`;
+    };
+    const [units, general] = [/by (linear|activated|tiles)$/, /by (roofline|affine)/];
+    expectIn(
+      page,
+      `takes ${ofTokens("cpu", units)} as long as tokens on the CPU and ${ofTokens("webgpu", units)} as long`,
+    );
+    const [onCpu, onGpu] = ["cpu", "webgpu"].map((backend) => ofTokens(backend, general).replace(" times", ""));
+    expectIn(page, `in the general case ${onCpu} and ${onGpu} times.`);
   });
 
   test("how it was taken", () => {
