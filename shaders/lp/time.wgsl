@@ -185,7 +185,6 @@ fn take(p: u32, task: u32) -> bool {
     take_tokens();
     return false;
   }
-  var bound = vec2u(0u);
   if (task == FLOW_UNITS) {
     take_units();
     for (var g = 0u; g < gpus; g++) { proven[g] = member[g]; }
@@ -199,6 +198,7 @@ fn take(p: u32, task: u32) -> bool {
     return false;
   }
   take_work();
+  var bound = vec2u(0u);
   for (var g = 0u; g < gpus; g++) { bound = larger64(bound, done_time(g, held[g])); }
   if (less64(goal, bound)) {
     if (!may_split()) { goal = bound; }  // else what stands for the work is no bound, and the descents go on

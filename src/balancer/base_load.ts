@@ -4,6 +4,7 @@ import { type Flat, flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { copyOf } from "../lp/check_loads.ts";
 import type { Loads } from "../lp/problem.ts";
 import { ofLiving, type Topology } from "../lp/topology.ts";
+import { MAX_TIME } from "../lp/units.ts";
 import { rowOf } from "../placement/per_layer.ts";
 
 /** A copy of what was given, [G] or [L, G]. Values are checked when it is read: those of GPUs that are dead by then may be anything. */
@@ -19,9 +20,6 @@ export interface GivenBaseLoad {
 
 /** [L, G] tokens, or times. */
 export type BaseLoad = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
-
-/** The largest time: f32 holds sums of it. */
-const MAX_TIME = 1e30;
 
 /** @throws {ShapeError | ArgumentError} It is neither [G] nor [L, G]. */
 export function copyBaseLoad(

@@ -1,10 +1,10 @@
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
 import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
-import { toTopology } from "../lp/forms.ts";
+import { checkSpeed } from "../lp/problem.ts";
 import { type backends, checkBackend } from "../lp/solver_options.ts";
 import { type Curve, checkCost } from "../lp/time/expert_cost.ts";
-import type { Topology } from "../lp/topology.ts";
+import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
 import { copyBaseLoad, type GivenBaseLoad } from "./base_load.ts";
@@ -77,8 +77,9 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
     throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
   }
   const cost = options.cost === undefined ? undefined : checkCost(options.cost);
-  const topologies = placements.map((one) => toTopology(one, options.speed, undefined, options.cost));
-  const { gpus, speed: speeds } = topologies[0];
+  const { gpus } = placements[0];
+  const speeds = checkSpeed(options.speed, gpus);
+  const topologies = placements.map((one) => topologyOfPlacement(one, speeds, undefined, cost));
   const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus, cost !== undefined);
   const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad, cost);
   return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, cost, baseLoad, living };

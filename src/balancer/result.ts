@@ -120,17 +120,21 @@ export function judgeBalance(
   const assignments = ids.length / count;
   requireMapped(ids, result.physicalIds, assignments, (layer) => layers.slots(layer));
   const finished = new Set<number>();
+  const judged: Judged[] = []; // of the layers that were solved
   const status = Array.from({ length: count }, (_, layer): LayerStatus => {
     if (late || result.skipped[layer]) return evenOrLate(layers.raw(layer), late);
-    const { verdict, open } = layers.judged(layer);
-    if (!open) return verdict;
+    const first = layers.judged(layer);
+    judged[layer] = first.judged;
+    if (!first.open) return first.verdict;
     cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
     const offsets = rowOf(before, layers.experts, layer);
     const row = [layer * assignments, (layer + 1) * assignments] as const;
     const physical = result.physicalIds.subarray(...row);
     remap(layers.slots(layer), ids.subarray(...row), layers.raw(layer).quota, offsets, physical);
     finished.add(layer);
-    return layers.judged(layer).verdict;
+    const again = layers.judged(layer);
+    judged[layer] = again.judged;
+    return again.verdict;
   });
   const { cost, speeds } = shape;
   const timed = { cost, speeds, base: baseLoad, active: living.active };
@@ -138,7 +142,7 @@ export function judgeBalance(
   const { physicalIds, counts, quota, outOfRange, unserved } = result;
   const balanced: Balanced = {
     ...{ physicalIds, counts, quota, before: result.before, after, status, outOfRange, unserved, backend },
-    ...(cost && timeBounds(layers, count)),
+    ...(cost && timeBounds(status.map((_, layer) => judged[layer] ?? layers.judged(layer).judged))),
     lost: status.map((_, layer) => [...layers.topology(layer).lost]),
     proof: (layer) => proofOf(layers, layer, { status, finished, backend }),
     shares: () => sharesOf(layers),
@@ -147,8 +151,7 @@ export function judgeBalance(
 }
 
 /** [L] what is proven of each layer's time, and how far it is from that. */
-function timeBounds(layers: Layers, count: number) {
-  const judged = Array.from({ length: count }, (_, layer) => layers.judged(layer).judged);
+function timeBounds(judged: readonly Judged[]) {
   return {
     timeBound: Float64Array.from(judged, ({ timeBound }) => timeBound![0]),
     timeGap: Float64Array.from(judged, ({ timeGap }) => timeGap![0]),

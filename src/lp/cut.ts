@@ -9,7 +9,16 @@
  */
 import type { Topology } from "./topology.ts";
 
-/** inside(S) for one LP, without lost experts. `member[g]` is non-zero where g is in S. Exact for whole tokens: every sum stays below 2^53. */
+/** Whether expert e has replicas, all of them on GPUs of S. `member[g]` is non-zero where g is in S. */
+export function isConfined({ replicaStart, replicaGpu }: Topology, e: number, member: ArrayLike<number>): boolean {
+  const end = replicaStart[e + 1];
+  let r = replicaStart[e];
+  if (r === end) return false;
+  while (r < end && member[replicaGpu[r]]) r++;
+  return r === end;
+}
+
+/** inside(S) for one LP, without lost experts. Exact for whole tokens: every sum stays below 2^53. */
 export function insideLoad(
   topology: Topology,
   expertLoad: ArrayLike<number>,
@@ -17,13 +26,11 @@ export function insideLoad(
   lp: number,
   member: ArrayLike<number>,
 ): number {
-  const { gpus, experts, replicaStart, replicaGpu } = topology;
+  const { gpus, experts } = topology;
   let inside = 0;
   if (baseLoad) for (let g = 0; g < gpus; g++) if (member[g]) inside += baseLoad[lp * gpus + g];
   for (let e = 0; e < experts; e++) {
-    let r = replicaStart[e];
-    while (r < replicaStart[e + 1] && member[replicaGpu[r]]) r++;
-    if (r === replicaStart[e + 1] && r > replicaStart[e]) inside += expertLoad[lp * experts + e];
+    if (isConfined(topology, e, member)) inside += expertLoad[lp * experts + e];
   }
   return inside;
 }

@@ -4,6 +4,7 @@ import type { Status } from "./kernels/proof.ts";
 import type { Loads, TokenMode } from "./problem.ts";
 import { noTimes, TIME_OPTIMAL, type TimeAnswer, TimeJudge } from "./time/judge_time.ts";
 import { NO_REPLICA, type Topology } from "./topology.ts";
+import { MAX_TIME } from "./units.ts";
 
 export type BackendName = "webgpu" | "cpu";
 
@@ -183,8 +184,9 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
     judged.status[lp] = closed && !broken[lp] ? "optimal" : "gap";
     return judged.status[lp];
   }
-  // Times that the kernel cannot read: far beyond f32's, or below 0 where speeds differ.
-  const unread = cost && given.baseLoad?.some((time) => Math.abs(time) > 1e30 || (time < 0 && !topology.equalSpeeds));
+  // Times that the kernel cannot read: beyond f32's, or below 0 where speeds differ.
+  const unread =
+    cost && given.baseLoad?.some((time) => Math.abs(time) > MAX_TIME || (time < 0 && !topology.equalSpeeds));
   const exact = !cost || cost.tile !== undefined || unread === true;
   const isOpen = (lp: number) => judged.status[lp] === "gap" && (exact || broken[lp] === 1);
   return { judged, judgeOne, isOpen };

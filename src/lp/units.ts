@@ -6,6 +6,9 @@ import { NO_REPLICA, type Topology } from "./topology.ts";
 /** Fractions are solved as whole units, this many in an LP: rounding to them costs about 1e-9 of the total. */
 export const UNITS = 2 ** 30;
 
+/** The largest time that kernels read: f32 holds sums of it. */
+export const MAX_TIME = 1e30;
+
 /** [B, living GPUs] as the kernels read base loads: [B, all GPUs]. */
 function ofAll<T extends Int32Array | Float32Array>({ gpus, allGpus, label }: Topology, living: T): T {
   if (gpus === allGpus) return living;

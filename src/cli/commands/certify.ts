@@ -133,7 +133,7 @@ function inWords(certificates: readonly Certificate[], timeGap: ArrayLike<number
   const table = plainTable([
     ["LP", ...made.map((claim) => claims[claim]), timed ? "time gap" : "gap", "verdict"],
     ...lps.slice(0, SHOWN).map((lp) => {
-      const { [lp]: certificate } = certificates;
+      const certificate = certificates[lp];
       const proven = timed ? (certificate.valid ? timeGap![lp] : "-") : certificate.gap;
       return [`${lp}`, ...made.map((claim) => (certificate[claim] ? "yes" : "NO")), `${proven}`, certificate.verdict];
     }),

@@ -1,7 +1,8 @@
 /** What an answer's quotas and bottleneck set say of its time, recomputed in f64: nothing a solver says is taken on trust. */
+import { isConfined } from "../cut.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 import type { Curve } from "./expert_cost.ts";
-import { baseBound, unitBound } from "./unit_bound.ts";
+import { lastDone, unitBound } from "./unit_bound.ts";
 import { leastWork, unitsOf } from "./work.ts";
 
 /**
@@ -100,16 +101,12 @@ export class TimeJudge {
   }
 
   private confine(member: Uint8Array): void {
-    const { experts, gpus, replicaStart, replicaGpu } = this.topology;
-    const { inside, members } = this;
+    const { topology, inside, members } = this;
+    const { experts, gpus } = topology;
     inside.length = 0;
     members.length = 0;
     for (let g = 0; g < gpus; g++) if (member[g]) members.push(g);
-    for (let e = 0; e < experts; e++) {
-      let r = replicaStart[e];
-      while (r < replicaStart[e + 1] && member[replicaGpu[r]]) r++;
-      if (r === replicaStart[e + 1] && r > replicaStart[e]) inside.push(e);
-    }
+    for (let e = 0; e < experts; e++) if (isConfined(topology, e, member)) inside.push(e);
   }
 
   private workBound({ expertLoad, base }: Judged): number {
@@ -133,6 +130,6 @@ export class TimeJudge {
     let units = 0;
     for (const e of inside) units += unitsOf(tile, expertLoad[e]);
     const work = { speed, base, unit };
-    return unitBound(work, members, units, baseBound(work, gpus).time);
+    return unitBound(work, members, units, lastDone(work, gpus).time);
   }
 }

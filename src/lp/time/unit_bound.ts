@@ -28,10 +28,10 @@ export function unitsBy(gpus: UnitGpus, g: number, t: number): number {
   return k;
 }
 
-/** When the last GPU is done with what it does besides, and which that is. */
-export function baseBound({ speed, base }: UnitGpus, count: number): { time: number; gpu: number } {
+/** Which of so many GPUs is done last, and when: each with what it does besides, and with units, if there are any. */
+export function lastDone(gpus: UnitGpus, count: number, units?: ArrayLike<number>): { time: number; gpu: number } {
   let gpu = 0;
-  const at = (g: number) => (base ? base[g] / speed[g] : 0);
+  const at = (g: number) => doneAt(gpus, g, units ? units[g] : 0);
   for (let g = 1; g < count; g++) if (at(g) > at(gpu)) gpu = g;
   return { time: at(gpu), gpu };
 }

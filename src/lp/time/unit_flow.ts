@@ -5,7 +5,7 @@
 import { insideLoad } from "../cut.ts";
 import { type Bound, Flow, route } from "../exact.ts";
 import type { Topology } from "../topology.ts";
-import { baseBound, type UnitGpus, unitBound, unitsBy } from "./unit_bound.ts";
+import { lastDone, type UnitGpus, unitBound, unitsBy } from "./unit_bound.ts";
 
 /** One LP in units. */
 export interface UnitLoads {
@@ -35,14 +35,12 @@ export class UnitFlow {
   solve(loads: UnitLoads, x: Float64Array, member: Uint8Array): { time: number; paths: number } {
     const { flow, topology } = this;
     const { experts, gpus, speed } = topology;
-    const { base, unit, units, alone } = loads;
+    const { units, alone } = loads;
+    const onGpus = { ...loads, speed };
     flow.begin({ batch: 1, tokens: "integer", expertLoad: units, baseLoad: alone }, 0, x);
-    const bound = new UnitBound(topology, { ...loads, speed }, flow.cap, member, this.members);
+    const bound = new UnitBound(topology, onGpus, flow.cap, member, this.members);
     bound.raise(flow.visited.fill(1));
-    let latest = 0; // with the units that have no choice
-    const doneAt = (g: number) => ((base ? base[g] : 0) + unit * alone[g]) / speed[g];
-    for (let g = 1; g < gpus; g++) if (doneAt(g) > doneAt(latest)) latest = g;
-    flow.visited.fill(0)[latest] = 1;
+    flow.visited.fill(0)[lastDone(onGpus, gpus, alone).gpu] = 1; // with the units that have no choice
     bound.raise(flow.visited);
     let paths = 0;
     for (let e = 0; e < experts; e++) paths += route(flow, bound, e, units[e]);
@@ -61,7 +59,7 @@ class UnitBound implements Bound {
     private readonly member: Uint8Array,
     private readonly members: number[],
   ) {
-    const { time, gpu } = baseBound(loads, topology.gpus);
+    const { time, gpu } = lastDone(loads, topology.gpus);
     this.time = time;
     member.fill(0)[gpu] = 1;
     this.writeCaps();
