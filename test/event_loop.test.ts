@@ -59,7 +59,16 @@ describe("a large batch on the CPU lets others run at every stage", () => {
   };
   test.each(Object.keys(forms) as (keyof typeof forms)[])("%s", async (form) => {
     let measured = { longest: 0, whole: 0 };
-    for (let batch = 200_000; measured.whole < 1000; batch *= 2) measured = await stretches(forms[form](batch));
+    let batch = 100_000;
+    while (measured.whole < 1000) {
+      batch *= 2;
+      measured = await stretches(forms[form](batch));
+    }
+    // What a stage does in one piece it does every time; a collection of garbage or a compilation falls now here, now there.
+    for (let again = 0; again < 2; again++) {
+      const another = await stretches(forms[form](batch));
+      if (another.longest / another.whole < measured.longest / measured.whole) measured = another;
+    }
     const { longest, whole } = measured;
     console.log(`${form}: ${longest.toFixed()} of ${whole.toFixed()} ms at a stretch`);
     expect(longest).toBeLessThan(whole / 6); // 40 ms of 1000, where everything is in pieces
