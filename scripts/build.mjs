@@ -12,6 +12,9 @@ const requireForCommonJs =
 
 const bundles = await Promise.all([
   build({ ...node, entryPoints: ["src/index.ts"], outfile: "dist/node.js" }),
+  build({ ...node, entryPoints: ["src/planner/worker.ts"], outfile: "dist/worker.js" }),
+  // What tinypool starts a thread with; it looks for that beside the bundle that tinypool is in.
+  build({ ...node, entryPoints: ["node_modules/tinypool/dist/entry/worker.js"], outfile: "dist/entry/worker.js" }),
   build({ ...browser, entryPoints: ["src/index.ts"], outfile: "dist/browser.js" }),
   build({
     ...node,

@@ -1,6 +1,10 @@
 import { PlacementError } from "../common/errors.ts";
 import { EMPTY, Placement } from "../placement/placement.ts";
 
+export const spreads = ["within-node", "across-nodes", "anywhere"] as const;
+/** Where the replicas of an expert may lie: all on one node, no two on the same node, or on any GPUs. @useDeclaredType */
+export type Spread = (typeof spreads)[number];
+
 /** What the search may fill: the same for all layers. */
 export interface Machine {
   /** G */
@@ -9,8 +13,10 @@ export interface Machine {
   readonly experts: number;
   /** P = E + redundant, slots in use. */
   readonly used: number;
-  /** Replicas of an expert stay within one of so many nodes of equally many GPUs. */
+  /** Nodes, of equally many GPUs each, */
   readonly nodes: number;
+  /** and what they mean for the replicas of an expert: "anywhere" where there is only one. */
+  readonly replicas: Spread;
   /** [G] slots that each GPU has; in all, at least P. */
   readonly capacity: Int32Array;
   /** [G] tokens per unit of time. */
@@ -65,12 +71,42 @@ export class Arrangement {
     return this.held[gpu * this.machine.experts + expert] === 1;
   }
 
-  /** The first GPU that holds the expert. */
-  gpuWith(expert: number): number {
-    const { gpus, experts } = this.machine;
-    let gpu = 0;
-    while (gpu < gpus - 1 && !this.held[gpu * experts + expert]) gpu++;
-    return gpu;
+  /**
+   * Whether a GPU may get an expert: it does not hold it, and the machine lets the expert's replicas lie so.
+   *
+   * @param leaving  A slot of the expert's that it leaves for this one.
+   */
+  mayTake(gpu: number, expert: number, leaving?: number): boolean {
+    if (this.holds(gpu, expert)) return false;
+    const { machine, copies, gpuOf } = this;
+    if (machine.replicas === "anywhere") return true;
+    const perNode = machine.gpus / machine.nodes;
+    const first = nodeOf(machine, gpu) * perNode;
+    let here = 0;
+    for (let g = first; g < first + perNode; g++) if (this.holds(g, expert)) here++;
+    let others = copies[expert];
+    if (leaving !== undefined) {
+      others--;
+      if (nodeOf(machine, gpuOf[leaving]) === nodeOf(machine, gpu)) here--;
+    }
+    return machine.replicas === "within-node" ? here === others : here === 0;
+  }
+
+  /** Experts that the GPU held before and does not now. */
+  missing(gpu: number): number[] {
+    const { before, machine } = this;
+    if (!before) return [];
+    const missing: number[] = [];
+    for (let e = 0; e < machine.experts; e++) {
+      if (before[gpu * machine.experts + e] && !this.holds(gpu, e)) missing.push(e);
+    }
+    return missing;
+  }
+
+  /** Whether the slot's expert is one that its GPU did not hold before. */
+  hasMoved(slot: number): boolean {
+    const e = this.slot[slot];
+    return e !== EMPTY && this.before !== undefined && !this.before[this.gpuOf[slot] * this.machine.experts + e];
   }
 
   /** How many more slots would have moved after a change of their experts. */
@@ -149,39 +185,45 @@ export function rowsOf({ gpus, gpuOf, physicalToLogical }: Placement): number[][
 }
 
 /**
- * Gives each slot whose expert sits on the same GPU already to the expert, of those of the same node that the GPU lacks, with the largest load per
- * copy. The optimum of no batch gets worse: the slot was of no use, and another replica only adds ways.
+ * Gives each slot whose expert the machine does not let lie there (twice on a GPU; for "across-nodes", twice on a node) to the expert, of those that may
+ * lie there, with the largest load per copy. Where it was twice on a GPU the optimum of no batch gets worse: the slot was of no use, and another
+ * replica only adds ways.
  */
 export function withoutDuplicates(machine: Machine, rows: Rows, weight: ArrayLike<number>): number[][] {
-  const { experts } = machine;
-  const node = new Int32Array(experts);
+  const { experts, replicas } = machine;
+  const node = new Int32Array(experts).fill(EMPTY);
   const copies = new Int32Array(experts);
+  const onNode = new Uint8Array(machine.nodes * experts);
+  const kept: number[][] = rows.map(() => []);
+  const idle: number[] = []; // the GPU of each such slot
   for (const [g, row] of rows.entries()) {
+    const n = nodeOf(machine, g);
     for (const e of row) {
-      node[e] = nodeOf(machine, g);
+      if (kept[g].includes(e) || (replicas === "across-nodes" && onNode[n * experts + e])) {
+        idle.push(g);
+        kept[g].push(EMPTY);
+        continue;
+      }
+      kept[g].push(e);
+      node[e] = n;
+      onNode[n * experts + e] = 1;
       copies[e]++;
     }
   }
-  return rows.map((row, g) => {
-    const kept = [...row];
-    for (const [i, e] of row.entries()) {
-      if (row.indexOf(e) === i) continue;
-      let heaviest = EMPTY;
-      for (let other = 0; other < experts; other++) {
-        if (kept.includes(other) || node[other] !== nodeOf(machine, g)) continue;
-        if (heaviest === EMPTY || weight[other] / copies[other] > weight[heaviest] / copies[heaviest]) heaviest = other;
-      }
-      if (heaviest === EMPTY) {
-        throw new PlacementError(
-          `GPU ${g}`,
-          "an expert that it does not hold yet",
-          `all of its node's, and ${e} twice`,
-        );
-      }
-      copies[e]--;
-      copies[heaviest]++;
-      kept[i] = heaviest;
+  for (const g of idle) {
+    const n = nodeOf(machine, g);
+    let heaviest = EMPTY;
+    for (let e = 0; e < experts; e++) {
+      if (kept[g].includes(e) || (replicas === "within-node" && node[e] !== n)) continue;
+      if (replicas === "across-nodes" && onNode[n * experts + e]) continue;
+      if (heaviest === EMPTY || weight[e] / copies[e] > weight[heaviest] / copies[heaviest]) heaviest = e;
     }
-    return kept;
-  });
+    if (heaviest === EMPTY) {
+      throw new PlacementError(`GPU ${g}`, "an expert that it may hold and does not yet", "none");
+    }
+    copies[heaviest]++;
+    onNode[n * experts + heaviest] = 1;
+    kept[g][kept[g].indexOf(EMPTY)] = heaviest;
+  }
+  return kept;
 }

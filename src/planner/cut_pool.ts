@@ -1,51 +1,48 @@
 import { type Arrangement, EMPTY, type Machine } from "./arrangement.ts";
-import { ALL, type CutSets } from "./cut_sets.ts";
+import { ALL, type CutSets, cutSets } from "./cut_sets.ts";
 import { type Objective, ofValues } from "./objective.ts";
+import type { Bottlenecks, Move } from "./propose.ts";
 
 /** Scenarios are worked through in blocks of this many, so that a bad move is known after the first. */
 const BLOCK = 32;
 /** Standard errors by which a move must look too bad after some blocks to be given up. */
 const SURELY = 2;
 
-/** A move: slots, and what comes into each. At most two experts are touched. */
-export type Move = readonly { slot: number; expert: number }[];
-
 /**
  * The imbalance of an arrangement on n scenarios, kept up to date while experts move.
  *
  *   t*(w) = max over sets S of GPUs of inside_S(w) / v(S),   inside_S(w): loads of experts with every replica in S  (src/lp/cut.ts)
  *
- * Any family of sets gives a lower bound. With up to 8 GPUs the pool holds all of them and the bound is t* itself; with more it holds those
- * that were bottlenecks so far, and the exact solver's findings are added. A move touches two experts, and is valued in one pass over
- * [cuts, n] numbers without solving an LP. Loads are shares scaled to a total of v(all GPUs), so that t* is the imbalance itself.
+ * The pool holds all sets, as is possible with few GPUs. A move touches two experts, and is valued in one pass over [cuts, n] numbers without
+ * solving an LP. Loads are shares scaled to a total of v(all GPUs), so that t* is the imbalance itself.
  */
-export class CutPool {
+export class CutPool implements Bottlenecks {
   /** The objective of the arrangement. */
   worth = 1;
-  /** [n] the bound of each scenario's imbalance. */
+  /** [n] each scenario's imbalance. */
   readonly value: Float64Array;
   /** [n, padded to whole blocks] the cut that gives it. */
-  readonly bottleneck: Int32Array;
-  /** [E, capacity] replicas of an expert outside a set: it is inside where there are none. */
-  readonly outside: Int32Array;
+  private readonly bottleneck: Int32Array;
+  /** [E, cuts] replicas of an expert outside a set: it is inside where there are none. */
+  private readonly outside: Int32Array;
   /** n, rounded up to whole blocks; what is added has no load. */
   private readonly padded: number;
   /** [E, padded] */
   private readonly load: Float64Array;
   /** [E, padded / BLOCK] the largest of each block. */
   private readonly loadPeak: Float64Array;
-  /** [padded / BLOCK, capacity, BLOCK] inside_S / v(S) */
+  /** [padded / BLOCK, cuts, BLOCK] inside_S / v(S) */
   private readonly time: Float64Array;
-  /** [padded / BLOCK, capacity] the largest of each block. No imbalance is below 1, so most cuts need no look at their blocks. */
+  /** [padded / BLOCK, cuts] the largest of each block. No imbalance is below 1, so most cuts need no look at their blocks. */
   private readonly timePeak: Float64Array;
 
   // The move on trial.
   private readonly touched = [EMPTY, EMPTY];
-  /** 2 x [capacity] `outside` of the experts touched, after the move. */
+  /** 2 x [cuts] `outside` of the experts touched, after the move. */
   private readonly after: readonly [Int32Array, Int32Array];
-  /** 2 x [capacity] by how much each comes to be inside: -1, 0 or 1. */
+  /** 2 x [cuts] by how much each comes to be inside: -1, 0 or 1. */
   private readonly enters: readonly [Int8Array, Int8Array];
-  /** [capacity] 1 where either does, and the list of these cuts. */
+  /** [cuts] 1 where either does, and the list of these cuts. */
   private readonly isChanged: Uint8Array;
   private readonly changed: Int32Array;
   private changes = 0;
@@ -55,28 +52,30 @@ export class CutPool {
   /** [BLOCK] scenarios of a block whose bottleneck is one of the changed cuts. */
   private readonly open = new Int32Array(BLOCK);
 
+  private readonly sets: CutSets;
+
   /** @param rows  [n, E] loads of each scenario, adding up to 1. */
   constructor(
     private readonly machine: Machine,
     private readonly arrangement: Arrangement,
     rows: Float64Array,
     private readonly objective: Objective,
-    readonly sets: CutSets,
   ) {
     const { experts, speed } = machine;
-    const { capacity } = sets;
+    this.sets = cutSets(machine);
+    const { count: cuts } = this.sets;
     const n = rows.length / experts;
     this.padded = Math.ceil(n / BLOCK) * BLOCK;
     this.value = new Float64Array(n);
-    this.outside = new Int32Array(experts * capacity);
+    this.outside = new Int32Array(experts * cuts);
     this.load = new Float64Array(experts * this.padded);
     this.loadPeak = new Float64Array((experts * this.padded) / BLOCK);
-    this.time = new Float64Array(capacity * this.padded);
-    this.timePeak = new Float64Array((capacity * this.padded) / BLOCK);
-    this.after = [new Int32Array(capacity), new Int32Array(capacity)];
-    this.enters = [new Int8Array(capacity), new Int8Array(capacity)];
-    this.isChanged = new Uint8Array(capacity);
-    this.changed = new Int32Array(capacity);
+    this.time = new Float64Array(cuts * this.padded);
+    this.timePeak = new Float64Array((cuts * this.padded) / BLOCK);
+    this.after = [new Int32Array(cuts), new Int32Array(cuts)];
+    this.enters = [new Int8Array(cuts), new Int8Array(cuts)];
+    this.isChanged = new Uint8Array(cuts);
+    this.changed = new Int32Array(cuts);
     this.trial = new Float64Array(this.padded);
     this.trialBottleneck = new Int32Array(this.padded);
     this.bottleneck = new Int32Array(this.padded);
@@ -87,14 +86,20 @@ export class CutPool {
     for (let block = 0; block < this.loadPeak.length; block++) {
       this.loadPeak[block] = peak(this.load, block * BLOCK);
     }
-    for (let cut = 0; cut < sets.count; cut++) this.fill(cut);
+    for (let cut = 0; cut < cuts; cut++) this.fill(cut);
     this.settle();
   }
 
-  /** Takes a set in; to be followed by `settle`. */
-  add(set: Uint8Array): void {
-    const cut = this.sets.add(set);
-    if (cut >= 0) this.fill(cut);
+  get scenarios(): number {
+    return this.value.length;
+  }
+
+  isMember(scenario: number, gpu: number): boolean {
+    return this.sets.member[this.bottleneck[scenario] * this.machine.gpus + gpu] === 1;
+  }
+
+  pays(scenario: number, expert: number): boolean {
+    return this.outside[expert * this.sets.count + this.bottleneck[scenario]] === 0;
   }
 
   /** Computes one cut from the arrangement alone. */
@@ -102,24 +107,24 @@ export class CutPool {
     const { gpus, experts } = this.machine;
     const { slot, gpuOf } = this.arrangement;
     const { outside, time, load, padded } = this;
-    const { capacity, pace, member } = this.sets;
-    for (let e = 0; e < experts; e++) outside[e * capacity + cut] = 0;
+    const { count: cuts, pace, member } = this.sets;
+    for (let e = 0; e < experts; e++) outside[e * cuts + cut] = 0;
     for (const [s, e] of slot.entries()) {
-      if (e !== EMPTY && !member[cut * gpus + gpuOf[s]]) outside[e * capacity + cut]++;
+      if (e !== EMPTY && !member[cut * gpus + gpuOf[s]]) outside[e * cuts + cut]++;
     }
     for (let first = 0; first < padded; first += BLOCK) {
-      const at = first * capacity + cut * BLOCK;
+      const at = first * cuts + cut * BLOCK;
       time.fill(0, at, at + BLOCK);
       for (let e = 0; e < experts; e++) {
-        if (outside[e * capacity + cut] > 0) continue;
+        if (outside[e * cuts + cut] > 0) continue;
         for (let i = 0; i < BLOCK; i++) time[at + i] += load[e * padded + first + i] * pace[cut];
       }
       this.timePeak[at / BLOCK] = peak(time, at);
     }
   }
 
-  /** Recomputes the values from what the cuts say. */
-  settle(): void {
+  /** Computes the values from what the cuts say. */
+  private settle(): void {
     this.touched.fill(EMPTY);
     this.changes = 0;
     this.isChanged.fill(1); // every scenario is open
@@ -135,7 +140,6 @@ export class CutPool {
     value.set(trial.subarray(0, value.length));
     bottleneck.set(trialBottleneck);
     this.worth = ofValues(this.objective, value);
-    this.sets.touch(bottleneck);
   }
 
   /**
@@ -169,7 +173,7 @@ export class CutPool {
   /** Which experts a move touches, and at which cuts they come to be inside or cease to be. */
   private prepare(move: Move): void {
     const { outside, touched, after, enters } = this;
-    const { capacity, count: cuts, member } = this.sets;
+    const { count: cuts, member } = this.sets;
     const { slot, gpuOf } = this.arrangement;
     const { gpus } = this.machine;
     touched.fill(EMPTY);
@@ -179,7 +183,7 @@ export class CutPool {
       if (which < 0) {
         which = touched.indexOf(EMPTY);
         touched[which] = expert;
-        after[which].set(outside.subarray(expert * capacity, expert * capacity + cuts));
+        after[which].set(outside.subarray(expert * cuts, expert * cuts + cuts));
       }
       const row = after[which];
       for (let cut = 0; cut < cuts; cut++) if (!member[cut * gpus + gpu]) row[cut] += sign;
@@ -191,7 +195,7 @@ export class CutPool {
     this.changes = 0;
     for (const which of [0, 1]) {
       enters[which].fill(0);
-      const row = Math.max(0, touched[which]) * capacity;
+      const row = Math.max(0, touched[which]) * cuts;
       for (let cut = 0; touched[which] !== EMPTY && cut < cuts; cut++) {
         enters[which][cut] = (after[which][cut] === 0 ? 1 : 0) - (outside[row + cut] === 0 ? 1 : 0);
       }
@@ -208,7 +212,7 @@ export class CutPool {
    */
   private tryBlock(first: number): void {
     const { padded, time, timePeak, load, loadPeak, open } = this;
-    const { capacity, count: cuts, pace } = this.sets;
+    const { count: cuts, pace } = this.sets;
     const { value, bottleneck, trial, trialBottleneck, touched, changed, isChanged } = this;
     const [enters0, enters1] = this.enters;
     let opened = 0;
@@ -228,7 +232,7 @@ export class CutPool {
     const peak1 = loadPeak[row1 / BLOCK];
     for (let k = 0; k < this.changes; k++) {
       const cut = changed[k];
-      const at = first * capacity + cut * BLOCK;
+      const at = first * cuts + cut * BLOCK;
       const by0 = enters0[cut] * pace[cut];
       const by1 = enters1[cut] * pace[cut];
       if (timePeak[at / BLOCK] + Math.max(0, by0) * peak0 + Math.max(0, by1) * peak1 <= least) continue;
@@ -243,7 +247,7 @@ export class CutPool {
     least = Infinity;
     for (let k = 0; k < opened; k++) if (trial[open[k]] < least) least = trial[open[k]];
     for (let cut = 0; cut < cuts && opened > 0; cut++) {
-      const at = first * capacity + cut * BLOCK;
+      const at = first * cuts + cut * BLOCK;
       if (timePeak[at / BLOCK] <= least || (this.changes > 0 && isChanged[cut])) continue;
       for (let k = 0; k < opened; k++) {
         const i = open[k];
@@ -258,16 +262,16 @@ export class CutPool {
   /** Makes the move that was tried last, to the end: here, and in the arrangement. */
   commit(move: Move): void {
     const { padded, time, timePeak, load, outside, touched, after, enters } = this;
-    const { capacity, count: cuts, pace } = this.sets;
+    const { count: cuts, pace } = this.sets;
     for (const { slot, expert } of move) this.arrangement.put(slot, expert);
     for (const [which, expert] of touched.entries()) {
       if (expert === EMPTY) continue;
-      outside.set(after[which].subarray(0, cuts), expert * capacity);
+      outside.set(after[which].subarray(0, cuts), expert * cuts);
       for (let cut = 0; cut < cuts; cut++) {
         const by = enters[which][cut] * pace[cut];
         if (by === 0) continue;
         for (let first = 0; first < padded; first += BLOCK) {
-          const at = first * capacity + cut * BLOCK;
+          const at = first * cuts + cut * BLOCK;
           const row = expert * padded + first;
           let largest = 0;
           for (let i = 0; i < BLOCK; i++) {

@@ -1,8 +1,13 @@
-import { PlacementError } from "../common/errors.ts";
+import { seeded } from "../common/random.ts";
+import { annealed } from "./annealed.ts";
 import { heldBy, type Rows, slotsMoved, withoutDuplicates } from "./arrangement.ts";
-import { type LayerHistory, slice } from "./history.ts";
-import { ofValues } from "./objective.ts";
-import { evaluate, type SearchContext, search } from "./search.ts";
+import { MOST_LISTED_GPUS } from "./cut_sets.ts";
+import { type LayerHistory, meanShare, slice } from "./history.ts";
+import { leastMoved } from "./least_moved.ts";
+import { Outlook } from "./outlook.ts";
+import { bestOfPortfolio } from "./portfolio.ts";
+import { race } from "./race.ts";
+import { type Found, type SearchContext, worths, worthsOn } from "./search.ts";
 import { eplbRows } from "./start.ts";
 
 /** The objective on the same batches, */
@@ -17,6 +22,8 @@ export interface LayerOutcome {
   /** EPLB's placement, or the one in force. */
   base: Rows;
   rows: Rows;
+  /** Batches with tokens. */
+  steps: number;
   /** Why the layer was not optimised: the search found nothing better on the recorded batches, or on those held out. */
   kept: "recorded" | "validation" | undefined;
   recorded: Comparison;
@@ -28,10 +35,18 @@ export interface LayerOutcome {
 const HELD_OUT = 1 / 4;
 /** A history with fewer steps is not split: nothing could be learnt from so few. */
 const FEWEST_TO_SPLIT = 8;
-/** Annealing runs of the trial, a fifth of the work of the search proper. */
-const TRIAL_RUNS = 2;
+/** Annealing runs and rounds of the race; of the trial, which need only tell whether they serve. */
+const RUNS = { search: 4, trial: 2 };
+const ROUNDS = { search: 5, trial: 1 };
 /** Of a layer's time, the trial gets one of so many parts. */
 const TRIAL_PARTS = 4;
+/** Scenarios that no search has seen, and that go further astray: what was won must hold there, too. */
+const UNSEEN = 512;
+const UNSEEN_WIDTH = 1.4;
+/** An imbalance below 1 + this is none. */
+const PERFECT = 1e-4;
+/** Ways that differ by no more on a last quarter are alike. */
+const ALIKE = 5e-4;
 
 /** Where a search begins that may not move everything. */
 export interface InForce {
@@ -43,29 +58,73 @@ export interface InForce {
   start?: Rows;
 }
 
+/** A search that has a beginning: the best of the portfolio, and what it was worth on the last quarter when fitted to the others. */
+export interface Draft {
+  chosen: Rows;
+  /** On scenarios: 1 where nothing is left to gain. */
+  worth: number;
+  /** None where there are too few steps. */
+  trial: { chosen: Rows; validation: Comparison } | undefined;
+  evaluations: number;
+}
+
 /** The base and where the search begins: the base, but where an expert sits twice on a GPU, which only makes room for something better. */
 function startOf(history: LayerHistory, inForce: InForce | undefined, { machine }: SearchContext) {
-  const base = inForce?.base ?? eplbRows(machine, history.mean);
+  const eplb = () => {
+    const rows = eplbRows(machine, history.mean);
+    return machine.replicas === "across-nodes" ? withoutDuplicates(machine, rows, history.mean) : rows; // EPLB knows no such rule
+  };
+  const base = inForce?.base ?? eplb();
   return { base, start: inForce?.start ?? withoutDuplicates(machine, base, history.mean) };
 }
 
-async function compare(context: SearchContext, placements: readonly Rows[], on: LayerHistory): Promise<number[]> {
-  const worths: number[] = [];
-  for (const one of placements) {
-    // One by one: a repaired placement may have fewer slots in use than the one that is better.
-    const { values } = await evaluate(context, [one], on.share);
-    worths.push(ofValues(context.objective, values[0]));
+function split(history: LayerHistory) {
+  if (history.steps < FEWEST_TO_SPLIT) return undefined;
+  const at = Math.floor(history.steps * (1 - HELD_OUT));
+  return { fitted: slice(history, 0, at), last: slice(history, at, history.steps) };
+}
+
+/** @internal The portfolio's choice for a layer, and for its first three quarters. */
+export async function draftLayer(
+  history: LayerHistory,
+  inForce: InForce | undefined,
+  context: SearchContext,
+): Promise<Draft> {
+  const { start } = startOf(history, inForce, context);
+  if (history.steps === 0) return { chosen: start, worth: 1, trial: undefined, evaluations: 0 };
+  const parts = split(history);
+  let trial: Draft["trial"];
+  let evaluations = 0;
+  if (parts) {
+    const { base } = startOf(parts.fitted, inForce, context);
+    const { rows, tried } = await portfolio(parts.fitted, inForce, context);
+    const [before, after] = await worthsOn(context, [base, rows], parts.last);
+    trial = { chosen: rows, validation: { before, after } };
+    evaluations += tried;
   }
-  return worths;
+  const { rows, worth, tried } = await portfolio(history, inForce, context);
+  return { chosen: rows, worth, trial, evaluations: evaluations + tried };
+}
+
+function portfolio(history: LayerHistory, inForce: InForce | undefined, context: SearchContext) {
+  const { machine, movable, seed } = context;
+  const { start } = startOf(history, inForce, context);
+  const near = (rows: Rows) => {
+    if (!inForce) return rows;
+    const placed = leastMoved(machine, inForce.held, rows);
+    return slotsMoved(inForce.held, placed) <= movable ? placed : undefined;
+  };
+  // Where it is time that counts, EPLB of the work may do better than of the tokens.
+  const work = history.costed && meanShare(history.share, history.experts);
+  const eplb = work && near(withoutDuplicates(machine, eplbRows(machine, work), work));
+  return bestOfPortfolio(context, history, new Outlook(history), eplb ? [start, eplb] : [start], near, seeded(seed));
 }
 
 /**
  * The best placement found for one layer, on recorded batches never worse than its base.
  *
- * A search is tried on the past before it is trusted with the future: fitted to the first three quarters, is it at least as good on the
- * last as what it began with? Only then is it done again on everything.
- *
- * @param parts  The layer may take one of so many parts of the time left.
+ * A search is tried on the past before it is trusted with the future: which of the ways is best on the last quarter when fitted to the
+ * others, and is it at least as good there as what it began with? Only then is it done on everything.
  *
  * @internal
  */
@@ -73,52 +132,104 @@ export async function optimizeLayer(
   history: LayerHistory,
   inForce: InForce | undefined,
   everyLayer: SearchContext,
-  parts: number,
+  draft: Draft,
 ): Promise<LayerOutcome> {
-  const { machine, pacer, movable } = everyLayer;
-  const before = inForce && heldBy(inForce.held, machine.experts);
+  const before = inForce && heldBy(inForce.held, everyLayer.machine.experts);
   const context = { ...everyLayer, before };
   const { base, start } = startOf(history, inForce, context);
-  const needed = inForce ? slotsMoved(inForce.held, start) : 0;
-  if (needed > movable) {
-    const expected = `at least ${needed}, as many as experts that sit twice on a GPU`;
-    throw new PlacementError("unchangedWeights.slots", expected, movable);
-  }
   if (history.steps === 0) {
     const nothing = { before: 1, after: 1 }; // no load is balanced however it is placed
-    return { base, rows: start, kept: "recorded", recorded: nothing, validation: undefined, evaluations: 0 };
+    return { base, rows: start, steps: 0, kept: "recorded", recorded: nothing, validation: undefined, evaluations: 0 };
   }
+  const { way, validation, evaluations } = await trial(history, inForce, draft, context);
+  context.pacer.allot(1);
+  const from = { start, chosen: served(draft) ? draft.chosen : start };
+  const found = way ? await taken(way, history, from, context) : { rows: start, evaluations: 0 };
+  let kept: LayerOutcome["kept"] = way ? undefined : "validation";
+  const [ofBase, ofStart, ofRows] = await worthsOn(context, [base, start, found.rows], history);
+  if (ofRows > ofStart || (alike(found.rows, start) && !kept)) kept = "recorded";
+  return {
+    base,
+    rows: kept ? start : found.rows,
+    steps: history.steps,
+    kept,
+    recorded: { before: ofBase, after: kept ? ofStart : ofRows },
+    validation,
+    evaluations: draft.evaluations + evaluations + found.evaluations,
+  };
+}
 
-  let validation: Comparison | undefined;
+function alike(rows: Rows, others: Rows): boolean {
+  return rows.every((row, g) => row.join() === others[g].join());
+}
+
+/** A way to a placement: from where the layer begins, or from what the portfolio chose. */
+type Way = (
+  history: LayerHistory,
+  from: { start: Rows; chosen: Rows },
+  context: SearchContext,
+  effort: Effort,
+) => Promise<Found>;
+type Effort = "search" | "trial";
+
+const asChosen: Way = async (_, { chosen }) => ({ rows: chosen, evaluations: 0 });
+
+const byAnnealing: Way = (history, { start }, context, effort) => annealed(history, start, context, RUNS[effort]);
+
+const byRace: Way = (history, { chosen }, context, effort) => {
+  return race(new Outlook(history), chosen, context, ROUNDS[effort], seeded(context.seed + 1));
+};
+
+/** What a way finds, unless the portfolio's choice is better on unseen scenarios: then that. */
+async function taken(
+  way: Way,
+  history: LayerHistory,
+  from: { start: Rows; chosen: Rows },
+  context: SearchContext,
+): Promise<Found> {
+  const found = await way(history, from, context, "search");
+  const unseen = new Outlook(history).draw(UNSEEN, seeded(context.seed + 2), UNSEEN_WIDTH);
+  const [ofChosen, ofFound] = await worths(context, [from.chosen, found.rows], unseen);
+  return ofFound < ofChosen ? found : { ...found, rows: from.chosen };
+}
+
+/** From the quickest to the most thorough. */
+function waysOf({ worth }: Draft, { machine, spent }: SearchContext): Way[] {
+  if (worth <= 1 + PERFECT) return [asChosen];
+  return machine.gpus <= MOST_LISTED_GPUS && !spent ? [asChosen, byRace, byAnnealing] : [asChosen, byRace];
+}
+
+/** The best of the ways on the last quarter, of those that are as good the most thorough; none where all are worse than the base. */
+async function trial(history: LayerHistory, inForce: InForce | undefined, draft: Draft, context: SearchContext) {
+  const { pacer } = context;
+  const ways = waysOf(draft, context);
+  const parts = split(history);
+  if (!parts || !draft.trial) return { way: ways[ways.length - 1], validation: undefined, evaluations: 0 };
+  const { validation } = draft.trial;
+  const { start } = startOf(parts.fitted, inForce, context);
+  const from = { start, chosen: served(draft) ? draft.trial.chosen : start };
+  const worth: number[] = [];
   let evaluations = 0;
-  if (history.steps >= FEWEST_TO_SPLIT) {
-    pacer.allot(parts * TRIAL_PARTS);
-    const split = Math.floor(history.steps * (1 - HELD_OUT));
-    const fitted = slice(history, 0, split);
-    const tried = startOf(fitted, inForce, context);
-    const found = await search(fitted, tried.start, { ...context, runs: Math.min(TRIAL_RUNS, context.runs) });
+  for (const [i, way] of ways.entries()) {
+    pacer.allot(TRIAL_PARTS * (ways.length - i));
+    const found = await way(parts.fitted, from, context, "trial");
     evaluations += found.evaluations;
-    const [eplb, optimized] = await compare(context, [tried.base, found.rows], slice(history, split, history.steps));
-    validation = { before: eplb, after: optimized };
+    worth.push((await worthsOn(context, [found.rows], parts.last))[0]);
   }
-  let rows: Rows = start;
-  let kept: LayerOutcome["kept"] = "validation";
-  if (!validation || validation.after <= validation.before) {
-    pacer.allot(parts);
-    const found = await search(history, start, context);
-    evaluations += found.evaluations;
-    rows = found.rows;
-    kept = undefined;
-  }
-  const [ofBase, ofStart, ofRows] = await compare(context, [base, start, rows], history);
-  if (ofRows > ofStart || (rows === start && !kept)) kept = "recorded";
-  if (kept) rows = start;
-  return { base, rows, kept, recorded: { before: ofBase, after: kept ? ofStart : ofRows }, validation, evaluations };
+  const least = Math.min(...worth);
+  const best = worth.findLastIndex((one) => one <= least + ALIKE);
+  const way = least <= validation.before ? ways[best] : undefined;
+  return { way, validation: { before: validation.before, after: worth[best] }, evaluations };
+}
+
+/** Whether the portfolio's choice was no worse on the last quarter than what the layer begins with. */
+function served({ trial }: Draft): boolean {
+  return !trial || trial.validation.after <= trial.validation.before;
 }
 
 /** Means over the layers that have tokens: the others, balanced however they are placed, would dilute them. 1 where none has. */
-export function meanRecorded(histories: readonly LayerHistory[], outcomes: readonly LayerOutcome[]): Comparison {
-  const full = outcomes.filter((_, layer) => histories[layer].steps > 0);
+export function meanRecorded(outcomes: readonly LayerOutcome[]): Comparison {
+  const full = outcomes.filter(({ steps }) => steps > 0);
   const mean = (of: (recorded: Comparison) => number) =>
     full.length === 0 ? 1 : full.reduce((sum, { recorded }) => sum + of(recorded), 0) / full.length;
   return { before: mean(({ before }) => before), after: mean(({ after }) => after) };

@@ -2,15 +2,20 @@ import { ArgumentError, ShapeError } from "../common/errors.ts";
 import type { Numbers } from "../common/numbers.ts";
 import { toTopology } from "../lp/forms.ts";
 import { requireCount } from "../placement/placement.ts";
-import type { Machine } from "./arrangement.ts";
+import { type Machine, type Spread, spreads } from "./arrangement.ts";
 
 export interface MachineOptions {
   /** G */
   gpus: number;
   /** Slots beyond one per expert: P = E + redundant are in use. */
   redundant: number;
-  /** Where more than 1 (the default): all replicas of an expert stay within one of so many nodes of equally many GPUs. */
+  /** Nodes of equally many GPUs, 1 by default. */
   nodes?: number;
+  /**
+   * Where the replicas of an expert may lie: all of them "within-node", as by default where there are several nodes, so that tokens are balanced without
+   * crossing between them; "across-nodes", no two on the same one, so that an expert with replicas outlives a node; or "anywhere".
+   */
+  replicas?: Spread;
   /**
    * The most slots that a GPU has: one number for all, or one each. (E + redundant) / gpus by default. With more room than P, slots stay unused,
    * wherever that serves best, and the placement's GPUs may hold unequally many.
@@ -30,25 +35,37 @@ export function checkMachine(experts: number, options: MachineOptions): Machine 
   const nodes = requireCount("nodes", options.nodes ?? 1);
   if (gpus % nodes !== 0) throw new ShapeError("gpus", `a multiple of nodes = ${nodes}`, gpus);
   const used = experts + redundant;
-  const most = experts * (gpus / nodes - 1);
+  const replicas = checkSpread(options.replicas, nodes);
+  const own = replicas === "within-node" ? nodes : 1; // nodes that share no expert
+  const most = experts * ((replicas === "across-nodes" ? nodes : gpus / own) - 1);
   if (redundant > most) {
-    throw new ShapeError("redundant", `at most ${most}, every expert on every GPU of its node`, redundant);
+    const every = replicas === "across-nodes" ? "node" : own === nodes ? "GPU of its node" : "GPU";
+    throw new ShapeError("redundant", `at most ${most}, every expert on every ${every}`, redundant);
   }
-  if (nodes > 1 && experts % nodes !== 0) throw new ShapeError("nodes", `a divisor of E = ${experts}`, nodes);
-  if (used % nodes !== 0) throw new ShapeError("redundant", `equally many slots on ${nodes} nodes`, redundant);
+  if (own > 1 && experts % nodes !== 0) throw new ShapeError("nodes", `a divisor of E = ${experts}`, nodes);
+  if (used % own !== 0) throw new ShapeError("redundant", `equally many slots on ${nodes} nodes`, redundant);
 
   // More slots than experts to choose from would stay empty.
-  const capacity = checkSlots(options.slotsPerGpu, gpus, experts, redundant).map((n) => Math.min(n, experts / nodes));
-  const perNode = gpus / nodes;
-  for (let node = 0; node < nodes; node++) {
+  const capacity = checkSlots(options.slotsPerGpu, gpus, experts, redundant).map((n) => Math.min(n, experts / own));
+  const perNode = gpus / own;
+  for (let node = 0; node < own; node++) {
     const slots = capacity.subarray(node * perNode, (node + 1) * perNode).reduce((a, b) => a + b);
-    if (slots * nodes < used) {
-      const where = nodes === 1 ? "" : ` on the GPUs of node ${node}`;
-      throw new ShapeError("slotsPerGpu", `at least (E + redundant) / nodes = ${used / nodes} slots${where}`, slots);
+    if (slots * own < used) {
+      const where = own === 1 ? "" : ` on the GPUs of node ${node}`;
+      throw new ShapeError("slotsPerGpu", `at least (E + redundant) / nodes = ${used / own} slots${where}`, slots);
     }
   }
   const { speed } = toTopology({ gpus, edges: [] }, options.speed);
-  return { gpus, experts, used, nodes, capacity, speed };
+  return { gpus, experts, used, nodes, replicas, capacity, speed };
+}
+
+function checkSpread(replicas: Spread | undefined, nodes: number): Spread {
+  if (replicas === undefined) return nodes > 1 ? "within-node" : "anywhere";
+  if (!spreads.includes(replicas))
+    throw new ArgumentError("replicas", `"within-node", "across-nodes" or "anywhere"`, replicas);
+  if (nodes === 1 && replicas === "across-nodes")
+    throw new ArgumentError("nodes", 'more than 1 with replicas "across-nodes"', nodes);
+  return nodes === 1 ? "anywhere" : replicas;
 }
 
 function checkSlots(slots: MachineOptions["slotsPerGpu"], gpus: number, experts: number, redundant: number) {

@@ -1,21 +1,28 @@
-import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
+import { threadsAreSupported } from "#threads";
+import { ArgumentError } from "../common/errors.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
-import { Placement, type PlacementLike } from "../placement/placement.ts";
+import { type Costed, checkCost } from "../lp/time/expert_cost.ts";
+import { requireCount } from "../placement/placement.ts";
 import type { RedundantToOriginal } from "../placement/topologies.ts";
-import { EMPTY, inOrderOf, type Machine, nodeOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
+import { EMPTY, inOrderOf, placementOf, rowsOf, slotsMoved } from "./arrangement.ts";
 import { inGraphOrder } from "./graph_order.ts";
 import { checkHistory, type LoadHistory } from "./history.ts";
-import { type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
+import { checkInForce, type UnchangedWeights } from "./in_force.ts";
+import type { LayerOutcome } from "./layer.ts";
+import type { LayerJob } from "./layer_tasks.ts";
+import { optimizeJobs } from "./layers.ts";
 import { checkMachine, type MachineOptions } from "./machine.ts";
 import { type Objective, objectives } from "./objective.ts";
-import { openSearch } from "./open_search.ts";
 import type { OptimizedLayer, OptimizedPlacements } from "./optimized.ts";
 import { improveRepair, startRepair } from "./repair_layers.ts";
-import { checkGraph, optimizeShared, type SharedGraph } from "./shared_graph.ts";
+import { checkGraph } from "./shared_graph.ts";
 
-export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "backend" | "device" | "adapter"> {
-  /** What to minimise of the LP-optimal imbalances of the batches: their mean (default), 95th percentile, or the mean of the worst twentieth. */
+export interface OptimizeOptions extends MachineOptions, Costed, Pick<SolverOptions, "backend" | "device" | "adapter"> {
+  /**
+   * What to minimise of the LP-optimal imbalances of the batches: their mean (default), 95th percentile, or the mean of the worst twentieth. With a
+   * cost it is the time of the batch over that of its work divided among all GPUs, by the time solver's split.
+   */
   objective?: Objective;
   /** Time to take, 60,000 by default. The search ends earlier where it has done what it does. */
   budgetMs?: number;
@@ -33,13 +40,18 @@ export interface OptimizeOptions extends MachineOptions, Pick<SolverOptions, "ba
    * Begin with the placements in force, one per layer, and let at most `slots` slots of each layer hold an expert that their GPU did not hold.
    * Empty slots are filled first, as far as that goes; the others stay empty.
    */
-  unchangedWeights?: { placements: readonly PlacementLike[]; slots: number };
+  unchangedWeights?: UnchangedWeights;
+  /**
+   * Worker threads, 1 by default: a layer is one's work, and the answer is the same with any number as long as `stoppedBy` is "search". In Node alone, and for
+   * the CPU. Where dist/worker.js is not beside the code, as in a bundle of your own without it, one thread does it all, and `crew` says why.
+   */
+  threads?: number;
 }
 
 const optimizeFields = {
-  ...{ gpus: true, redundant: true, nodes: true, slotsPerGpu: true, speed: true },
+  ...{ gpus: true, redundant: true, nodes: true, replicas: true, slotsPerGpu: true, speed: true, cost: true },
   ...{ backend: true, device: true, adapter: true, objective: true, budgetMs: true, seed: true, signal: true },
-  ...{ onProgress: true, sharedTopology: true, unchangedWeights: true },
+  ...{ onProgress: true, sharedTopology: true, unchangedWeights: true, threads: true },
 } satisfies FieldsOf<OptimizeOptions>;
 
 const DEFAULT_BUDGET_MS = 60_000;
@@ -67,53 +79,34 @@ const DEFAULT_BUDGET_MS = 60_000;
  */
 export async function optimizePlacement(history: LoadHistory, options: OptimizeOptions): Promise<OptimizedPlacements> {
   requireObject("options", options, optimizeFields);
-  const histories = checkHistory(history);
+  const { cost, sharedTopology } = options;
+  if (cost !== undefined) checkCost(cost);
+  const checked = checkHistory(history, cost !== undefined);
   const machine = checkMachine(history.experts, options);
-  const { objective, budgetMs, seed } = checkOptions(options);
-  const { placements: inForce, movable } = checkInForce(options.unchangedWeights, histories.length, machine);
-  const graph = checkGraph(options.sharedTopology, machine);
+  const search = { ...options, ...checkOptions(options) };
+  const { placements: inForce, movable } = checkInForce(options.unchangedWeights, checked.layers, machine);
+  const graph = checkGraph(sharedTopology, machine);
   if (inForce && graph) {
     throw new ArgumentError("unchangedWeights", "undefined with sharedTopology", inForce, "It moves what it must.");
   }
-  const search = { ...options, objective, budgetMs, seed };
+  if (cost !== undefined && graph) throw new ArgumentError("cost", "undefined with sharedTopology", cost);
   if (inForce?.some(({ physicalToLogical }) => physicalToLogical.includes(EMPTY))) {
-    const starts = startRepair(inForce, history, { gpus: machine.gpus, dead: [], maxMoved: movable });
-    const { moves: _, repaired: __, ...optimized } = await improveRepair(starts, history, search);
+    const starts = startRepair(inForce, checked, { gpus: machine.gpus, dead: [], maxMoved: movable });
+    const { moves: _, repaired: __, ...optimized } = await improveRepair(starts, checked, search);
     return optimized;
   }
-  const { context, pacer, report } = await openSearch(machine, search, movable);
-
-  const outcomes: LayerOutcome[] = [];
-  const parts = histories.length * (graph ? 2 : 1); // a shared topology is compared with the best for each layer
-  let done = 0;
-  const onPart = () => options.onProgress?.(++done / parts);
-  for (const [layer, one] of histories.entries()) {
+  const jobs = Array.from({ length: checked.layers }, (_, layer): LayerJob => {
     const base = inForce && rowsOf(inForce[layer]);
-    outcomes.push(await optimizeLayer(one, base && { held: base, base }, context, parts - done));
-    onPart();
-  }
-  let shared: SharedGraph | undefined;
-  if (graph) {
-    const relabelled = await optimizeShared(histories, outcomes, graph, context, onPart);
-    shared = relabelled.graph;
-    outcomes.splice(0, outcomes.length, ...relabelled.outcomes);
-  }
+    return { layer, machine, inForce: base && { held: base, base }, movable };
+  });
+  const { outcomes, shared, ...done } = await optimizeJobs(checked, jobs, search, graph);
   const layers = outcomes.map(({ rows, base, recorded, validation, kept, evaluations }): OptimizedLayer => {
     return { recorded, validation, kept, moved: slotsMoved(base, rows), evaluations };
   });
-  const { sharedTopology } = options;
   const ordered = Array.isArray(sharedTopology)
     ? ({ rows }: LayerOutcome) => inGraphOrder(placementOf(rows), sharedTopology)
     : ({ base, rows }: LayerOutcome) => placementOf(inOrderOf(base, rows));
-  return {
-    placements: outcomes.map(ordered),
-    layers,
-    recorded: meanRecorded(histories, outcomes),
-    sharedTopology: shared,
-    evaluations: layers.reduce((sum, { evaluations }) => sum + evaluations, 0),
-    stoppedBy: pacer.ranOut ? "budget" : "search",
-    ...report(),
-  };
+  return { placements: outcomes.map(ordered), layers, ...done, sharedTopology: shared };
 }
 
 function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed = 1, ...options }: OptimizeOptions) {
@@ -128,64 +121,8 @@ function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed =
     throw new ArgumentError("onProgress", "a function", onProgress);
   }
   checkBackend(options);
-  return { objective, budgetMs, seed, backend };
-}
-
-/** The placements in force, or none, and how many slots may move. */
-function checkInForce(limit: OptimizeOptions["unchangedWeights"], layers: number, machine: Machine) {
-  if (limit === undefined) return { placements: undefined, movable: Infinity };
-  requireObject("unchangedWeights", limit, { placements: true, slots: true });
-  const { placements, slots } = limit;
-  if (typeof slots !== "number" || !Number.isInteger(slots) || slots < 0) {
-    throw new ArgumentError("unchangedWeights.slots", "an integer >= 0", slots);
-  }
-  const name = "unchangedWeights.placements";
-  if (!Array.isArray(placements)) throw new ArgumentError(name, "an array with a Placement per layer", placements);
-  if (placements.length !== layers) throw new ShapeError(name, `${layers}, one per layer`, placements.length);
-  const inForce: Placement[] = [];
-  for (const [layer, given] of (placements as readonly PlacementLike[]).entries()) {
-    const one = `${name}[${layer}]`;
-    const placement = Placement.of(one, given);
-    inForce.push(placement);
-    const { gpus, logicalExperts, physicalExperts, slotsPerGpu } = placement;
-    if (gpus !== machine.gpus) throw new ShapeError(`${one}.gpus`, `gpus = ${machine.gpus}`, gpus);
-    if (logicalExperts !== machine.experts) {
-      throw new ShapeError(`${one}.logicalExperts`, `E = ${machine.experts} as in the history`, logicalExperts);
-    }
-    if (physicalExperts !== machine.used) {
-      throw new ShapeError(`${one}.physicalExperts`, `E + redundant = ${machine.used}`, physicalExperts);
-    }
-    const full = slotsPerGpu.findIndex((count, g) => count > machine.capacity[g]);
-    if (full >= 0) {
-      throw new ShapeError(`${one}.slotsPerGpu[${full}]`, `at most ${machine.capacity[full]}`, slotsPerGpu[full]);
-    }
-    const empty = placement.physicalToLogical.indexOf(EMPTY);
-    if (empty >= 0 && !isPlain(machine)) {
-      const expected = "an expert in every slot, with nodes, speed or slotsPerGpu";
-      throw new PlacementError(`${one}.physicalToLogical[${empty}]`, expected, EMPTY);
-    }
-    const lost = placement.replicaCount.indexOf(0);
-    if (lost >= 0) throw new PlacementError(`${one}.physicalToLogical`, `a slot for expert ${lost}`, "none");
-    requireWithinNodes(one, rowsOf(placement), machine);
-  }
-  return { placements: inForce, movable: slots };
-}
-
-/** One node, equal speeds, and equally many slots on every GPU, which all are in use. */
-function isPlain({ nodes, speed, capacity, used }: Machine): boolean {
-  const total = capacity.reduce((a, b) => a + b);
-  return nodes === 1 && total === used && [speed, capacity].every((all) => all.every((one) => one === all[0]));
-}
-
-function requireWithinNodes(name: string, rows: readonly (readonly number[])[], machine: Machine): void {
-  const home = new Map<number, number>();
-  for (const [g, row] of rows.entries()) {
-    for (const e of row) {
-      const node = nodeOf(machine, g);
-      if ((home.get(e) ?? node) !== node) {
-        throw new PlacementError(name, `all replicas of expert ${e} on one of the ${machine.nodes} nodes`, "several");
-      }
-      home.set(e, node);
-    }
-  }
+  const threads = requireCount("threads", options.threads ?? 1);
+  if (threads > 1 && !threadsAreSupported) throw new ArgumentError("threads", "1 outside Node", threads);
+  if (threads > 1 && backend === "webgpu") throw new ArgumentError("threads", '1 with backend "webgpu"', threads);
+  return { objective, budgetMs, seed, threads };
 }

@@ -2,6 +2,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import type { BackendName } from "../lp/solution.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Comparison, LayerOutcome } from "./layer.ts";
+import type { Crew } from "./layers.ts";
 import type { SharedGraph } from "./shared_graph.ts";
 
 export interface OptimizedLayer {
@@ -27,6 +28,7 @@ export interface OptimizedPlacements {
   evaluations: number;
   /** "search": it ended by itself, and the same call gives the same answer. "budget": time ran out somewhere. */
   stoppedBy: "search" | "budget";
+  crew: Crew;
   /** Who solved the LPs. */
   backend: BackendName;
   adapter: AdapterReport | undefined;

@@ -1,10 +1,23 @@
 import type { Random } from "../common/random.ts";
 import { type Arrangement, EMPTY, nodeOf } from "./arrangement.ts";
-import type { CutPool, Move } from "./cut_pool.ts";
+
+/** Slots, and what comes into each. */
+export type Move = readonly { slot: number; expert: number }[];
+
+/** What proves the imbalance of each scenario: a set S of GPUs, which pay for every token that must be served there. */
+export interface Bottlenecks {
+  readonly scenarios: number;
+  /** Whether the GPU is in S. */
+  isMember(scenario: number, gpu: number): boolean;
+  /** Whether the expert has all its slots on GPUs of S. */
+  pays(scenario: number, expert: number): boolean;
+}
 
 /** Which moves may be made. "relabel": experts trade all their slots, so that the replica graph stays. */
 export type MoveKind = "any" | "relabel";
 
+/** Where no slot more may move, of the proposals those that take one back. */
+const TAKE_BACK = 0.5;
 /** Of the proposals, those that follow the prices; the others are made at random, for what the prices do not see. */
 const BY_PRICE = 0.5;
 /** Of the proposals at random: experts that trade all their slots, and slots given to another expert; the others swap two slots. */
@@ -14,18 +27,29 @@ const GIVE = 0.45;
 const DRAWS = 8;
 
 /**
- * A move to try: a slot given to another expert, two slots swapped (one may be unused), or two experts trading all their slots. None if the
- * draw makes no legal move. Never puts an expert twice on a GPU, on two nodes, or takes its last slot.
+ * A move to try: a slot given to another expert, two slots swapped (one may be unused), or two experts trading all their slots; `full`, where as many
+ * slots have moved as may, also one taken back. None if the draw makes no legal move. Never puts an expert where the machine does not let it be, or
+ * takes its last slot.
  *
  * The price of a GPU is 1 / v(S) on the bottleneck set S of a batch and 0 outside (src/lp/prices.ts): an expert held only inside S pays, a GPU
  * outside S is free. So the moves that can lower t* give such an expert a slot outside S, or trade it for a lighter one from there.
  */
-export function propose(arrangement: Arrangement, pool: CutPool, kind: MoveKind, random: Random): Move | undefined {
+export function propose(
+  arrangement: Arrangement,
+  bottlenecks: Bottlenecks,
+  kind: MoveKind,
+  random: Random,
+  full = false,
+): Move | undefined {
   const { slot, copies } = arrangement;
   const { experts } = arrangement.machine;
   if (kind === "relabel") return trade(arrangement, random.below(experts), random.below(experts));
+  if (full && random.next() < TAKE_BACK) {
+    const moved = drawSlot(slot.length, (s) => arrangement.hasMoved(s), random);
+    return moved === undefined ? undefined : takeBack(arrangement, moved, random.below(slot.length), random);
+  }
   if (random.next() < BY_PRICE) {
-    const pair = byPrice(arrangement, pool, random);
+    const pair = byPrice(arrangement, bottlenecks, random);
     if (pair) {
       const [inside, outside] = pair;
       const holder = slot[outside];
@@ -41,16 +65,15 @@ export function propose(arrangement: Arrangement, pool: CutPool, kind: MoveKind,
 
 /** A slot whose expert pays in some batch, and a slot on a GPU that is free then. */
 function byPrice(
-  arrangement: Arrangement,
-  pool: CutPool,
+  { slot, gpuOf }: Arrangement,
+  bottlenecks: Bottlenecks,
   random: Random,
 ): [inside: number, outside: number] | undefined {
-  const { slot, gpuOf, machine } = arrangement;
-  const cut = pool.bottleneck[random.below(pool.value.length)];
-  const isMember = (s: number) => pool.sets.member[cut * machine.gpus + gpuOf[s]] === 1;
-  const pays = (s: number) => slot[s] !== EMPTY && pool.outside[slot[s] * pool.sets.capacity + cut] === 0;
+  const scenario = random.below(bottlenecks.scenarios);
+  const pays = (s: number) =>
+    bottlenecks.isMember(scenario, gpuOf[s]) && slot[s] !== EMPTY && bottlenecks.pays(scenario, slot[s]);
   const inside = drawSlot(slot.length, pays, random);
-  const outside = drawSlot(slot.length, (s) => !isMember(s), random);
+  const outside = drawSlot(slot.length, (s) => !bottlenecks.isMember(scenario, gpuOf[s]), random);
   return inside === undefined || outside === undefined ? undefined : [inside, outside];
 }
 
@@ -64,10 +87,8 @@ function drawSlot(slots: number, fits: (slot: number) => boolean, random: Random
 
 /** Slot s, held by an expert with another slot, goes to expert e. */
 function give(arrangement: Arrangement, s: number, e: number): Move | undefined {
-  const { slot, gpuOf, copies, machine } = arrangement;
-  const gpu = gpuOf[s];
-  if (slot[s] === EMPTY || copies[slot[s]] === 1 || arrangement.holds(gpu, e)) return undefined;
-  if (machine.nodes > 1 && nodeOf(machine, arrangement.gpuWith(e)) !== nodeOf(machine, gpu)) return undefined;
+  const { slot, gpuOf, copies } = arrangement;
+  if (slot[s] === EMPTY || copies[slot[s]] === 1 || !arrangement.mayTake(gpuOf[s], e)) return undefined;
   return [{ slot: s, expert: e }];
 }
 
@@ -76,15 +97,28 @@ function swap(arrangement: Arrangement, s: number, other: number): Move | undefi
   const [a, b] = [slot[s], slot[other]];
   const [from, to] = [gpuOf[s], gpuOf[other]];
   if (from === to || a === b) return undefined;
-  if (a !== EMPTY && arrangement.holds(to, a)) return undefined;
-  if (b !== EMPTY && arrangement.holds(from, b)) return undefined;
-  if (nodeOf(machine, from) !== nodeOf(machine, to)) {
-    // Across nodes only whole experts may go, and nodes keep the slots they use.
-    if (a === EMPTY || b === EMPTY || arrangement.copies[a] > 1 || arrangement.copies[b] > 1) return undefined;
-  }
+  if (a !== EMPTY && !arrangement.mayTake(to, a, s)) return undefined;
+  if (b !== EMPTY && !arrangement.mayTake(from, b, other)) return undefined;
+  // Nodes that share no expert keep the slots they use.
+  const uneven = (a === EMPTY || b === EMPTY) && nodeOf(machine, from) !== nodeOf(machine, to);
+  if (uneven && machine.replicas === "within-node") return undefined;
   return [
     { slot: s, expert: b },
     { slot: other, expert: a },
+  ];
+}
+
+/** An expert that came to a slot goes to another instead, whose own has more; the slot gets back one that its GPU held before. */
+function takeBack(arrangement: Arrangement, s: number, other: number, random: Random): Move | undefined {
+  const { slot, gpuOf, copies } = arrangement;
+  const missing = arrangement.missing(gpuOf[s]);
+  if (missing.length === 0 || s === other) return undefined;
+  const [a, b] = [random.pick(missing), slot[s]];
+  if (slot[other] === EMPTY || slot[other] === a || copies[slot[other]] === 1) return undefined;
+  if (!arrangement.mayTake(gpuOf[s], a) || !arrangement.mayTake(gpuOf[other], b, s)) return undefined;
+  return [
+    { slot: s, expert: a },
+    { slot: other, expert: b },
   ];
 }
 

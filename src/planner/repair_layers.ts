@@ -6,10 +6,10 @@
 import { Placement } from "../placement/placement.ts";
 import { EMPTY, type Machine, type Rows } from "./arrangement.ts";
 import type { LayerSlots } from "./even_loads.ts";
-import { checkHistory, type LoadHistory } from "./history.ts";
-import { type LayerOutcome, meanRecorded, optimizeLayer } from "./layer.ts";
+import { type CheckedHistory, layerHistory } from "./history.ts";
+import type { LayerJob } from "./layer_tasks.ts";
+import { optimizeJobs, type SearchOptions } from "./layers.ts";
 import { type Move, movesBetween } from "./moves.ts";
-import { openSearch, type SearchOptions } from "./open_search.ts";
 import type { OptimizedPlacements } from "./optimized.ts";
 import { emptySlots, fillSlots, lostExperts, repairSlots } from "./repair.ts";
 
@@ -44,17 +44,17 @@ export interface RepairStart {
  * @param history  whose mean loads choose among the slots.
  * @throws {PlacementError} The living GPUs have fewer slots than there are experts.
  */
-export function startRepair(placements: readonly Placement[], history: LoadHistory, crew: Crew): RepairStart[] {
-  const means = checkHistory(history).map(({ mean }) => mean);
+export function startRepair(placements: readonly Placement[], history: CheckedHistory, crew: Crew): RepairStart[] {
   return placements.map((placement, layer) => {
+    const { mean } = layerHistory(history, layer);
     const before = slotsOn(placement, crew);
     const lost = lostExperts(before, history.experts);
-    const repaired = repairSlots(before, means[layer]);
+    const repaired = repairSlots(before, mean);
     const left = { ...before, experts: repaired };
     const needed = lost.length + (crew.gpus > placement.gpus ? emptySlots(left).length : 0);
     const unlimited = crew.dead.length === 0 && crew.gpus === placement.gpus;
     const movable = crew.maxMoved ?? (unlimited ? repaired.length : needed);
-    return { before, lost, repaired, start: fillSlots(left, means[layer], movable - lost.length), movable };
+    return { before, lost, repaired, start: fillSlots(left, mean, movable - lost.length), movable };
   });
 }
 
@@ -92,26 +92,20 @@ export type RepairedPlacements = OptimizedPlacements & {
 /** Improves each layer from its start by `optimizePlacement`'s search among the living GPUs, within the slots that may move still. */
 export async function improveRepair(
   starts: readonly RepairStart[],
-  history: LoadHistory,
-  options: SearchOptions & { onProgress?: (share: number) => void },
+  history: CheckedHistory,
+  options: SearchOptions,
 ): Promise<RepairedPlacements> {
-  const histories = checkHistory(history);
-  const machines = starts.map((start) => machineOf(start, history.experts));
-  const { context, pacer, report } = await openSearch(machines[0], options, 0);
-  const outcomes: LayerOutcome[] = [];
-  for (const [layer, start] of starts.entries()) {
+  const jobs = starts.map((start, layer): LayerJob => {
     const { before, repaired, movable } = start;
     const inForce = {
       held: rowsOfLiving(before, before.experts),
       base: rowsOfLiving(before, repaired),
       start: withoutRepetition(rowsOfLiving(before, start.start)),
     };
-    // Where nothing more may move, the search has nothing to decide.
     const spent = movesBetween(layer, before, start.start).length >= movable;
-    const own = { ...context, machine: machines[layer], movable, ...(spent ? { runs: 0 } : {}) };
-    outcomes.push(await optimizeLayer(histories[layer], inForce, own, starts.length - layer));
-    options.onProgress?.((layer + 1) / starts.length);
-  }
+    return { layer, machine: machineOf(start, history.experts), inForce, movable, spent };
+  });
+  const { outcomes, shared: _, ...done } = await optimizeJobs(history, jobs, options);
   const after = outcomes.map(({ rows }, layer) => inSlots(starts[layer], rows));
   const moves = starts.map(({ before }, layer) => movesBetween(layer, before, after[layer]));
   return {
@@ -119,11 +113,8 @@ export async function improveRepair(
     layers: outcomes.map(({ recorded, validation, kept, evaluations }, layer) => {
       return { recorded, validation, kept, moved: moves[layer].length, evaluations };
     }),
-    recorded: meanRecorded(histories, outcomes),
+    ...done,
     sharedTopology: undefined,
-    evaluations: outcomes.reduce((sum, { evaluations }) => sum + evaluations, 0),
-    stoppedBy: pacer.ranOut ? "budget" : "search",
-    ...report(),
     moves: moves.flat(),
     repaired: starts.map(({ before, repaired }) => placementOfSlots(before, repaired)),
   };
@@ -137,7 +128,7 @@ function machineOf({ before, start }: RepairStart, experts: number): Machine {
   const capacity = slots.filter((_, g) => living[g]).map((count) => Math.min(count, experts));
   const used = withoutRepetition(rowsOfLiving(before, start)).reduce((sum, row) => sum + row.length, 0);
   const gpus = capacity.length;
-  return { gpus, experts, used, nodes: 1, capacity, speed: new Float64Array(gpus).fill(1) };
+  return { gpus, experts, used, nodes: 1, replicas: "anywhere", capacity, speed: new Float64Array(gpus).fill(1) };
 }
 
 function withoutRepetition(rows: Rows): number[][] {

@@ -1,12 +1,16 @@
 import { ArgumentError, ShapeError } from "../common/errors.ts";
+import { seeded } from "../common/random.ts";
 import { Placement } from "../placement/placement.ts";
 import type { RedundantToOriginal } from "../placement/topologies.ts";
+import { annealed } from "./annealed.ts";
 import type { Machine, Rows } from "./arrangement.ts";
 import { rowsOf } from "./arrangement.ts";
+import { MOST_LISTED_GPUS } from "./cut_sets.ts";
 import type { LayerHistory } from "./history.ts";
 import { type LayerOutcome, meanRecorded } from "./layer.ts";
-import { ofValues } from "./objective.ts";
-import { evaluate, type SearchContext, search } from "./search.ts";
+import { Outlook } from "./outlook.ts";
+import { race } from "./race.ts";
+import { type Found, type SearchContext, worths } from "./search.ts";
 
 /** What all layers share, and what that costs. */
 export interface SharedGraph {
@@ -21,6 +25,8 @@ export interface SharedGraph {
 
 /** Batches of each layer on which the graphs are compared. */
 const COMPARED = 32;
+/** Annealing runs, or rounds of a race. */
+const RUNS = 4;
 
 /** "best", the roles of a given r2o, or none.  @throws {PlacementError | ShapeError} The r2o is none, or not of the machine's size. */
 export function checkGraph(
@@ -62,7 +68,7 @@ export async function optimizeShared(
   context: SearchContext,
   onLayer: () => void,
 ): Promise<{ graph: SharedGraph; outcomes: LayerOutcome[] }> {
-  const { machine, objective, pacer } = context;
+  const { machine, pacer } = context;
   const ranks = histories.map(({ mean }) => byLoad(mean));
   // Role i is that of the i-th heaviest expert.
   const ownRoles = (layer: number) => {
@@ -75,8 +81,8 @@ export async function optimizeShared(
   for (const [layer, history] of histories.entries()) {
     if (graphs.length === 1 || history.steps === 0) continue;
     const placements = graphs.map((roles) => withExperts(roles, ranks[layer]));
-    const { values } = await evaluate(context, placements, everySo(history, COMPARED));
-    for (const [i, one] of values.entries()) fit[i] += ofValues(objective, one);
+    const compared = await worths(context, placements, everySo(history, COMPARED));
+    for (const [i, worth] of compared.entries()) fit[i] += worth;
   }
   const best = fit.indexOf(fit.reduce((a, b) => Math.min(a, b)));
   const roles = graphs[best];
@@ -87,9 +93,8 @@ export async function optimizeShared(
     const start = withExperts(roles, ranks[layer]);
     const outcome: LayerOutcome = { ...free[layer], rows: start, validation: undefined, kept: undefined };
     if (history.steps > 0) {
-      const found = await search(history, start, { ...context, kind: "relabel" });
-      const { values } = await evaluate(context, [start, found.rows], history.share);
-      const [ofStart, ofFound] = values.map((one) => ofValues(objective, one));
+      const found = await relabelled(history, start, context);
+      const [ofStart, ofFound] = await worths(context, [start, found.rows], history.share);
       outcome.rows = ofFound <= ofStart ? found.rows : start;
       outcome.recorded = { before: free[layer].recorded.before, after: Math.min(ofStart, ofFound) };
       outcome.evaluations += found.evaluations;
@@ -97,9 +102,18 @@ export async function optimizeShared(
     outcomes.push(outcome);
     onLayer();
   }
-  const mean = (of: readonly LayerOutcome[]) => meanRecorded(histories, of).after;
   const fromLayer = given === "best" ? best : undefined;
-  return { graph: { roles, fromLayer, free: mean(free), shared: mean(outcomes) }, outcomes };
+  return {
+    graph: { roles, fromLayer, free: meanRecorded(free).after, shared: meanRecorded(outcomes).after },
+    outcomes,
+  };
+}
+
+/** The best experts found for the roles of one layer. */
+function relabelled(history: LayerHistory, start: Rows, any: SearchContext): Promise<Found> {
+  const context = { ...any, kind: "relabel" } as const;
+  if (context.machine.gpus <= MOST_LISTED_GPUS) return annealed(history, start, context, RUNS);
+  return race(new Outlook(history), start, context, RUNS, seeded(context.seed));
 }
 
 /** Renames roles so that those with most copies come first: the heaviest experts take them. */

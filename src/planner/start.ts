@@ -1,6 +1,6 @@
 import { Placement } from "../placement/placement.ts";
 import { rebalanceExperts } from "../placement/rebalance.ts";
-import { EMPTY, type Machine, nodeOf, rowsOf } from "./arrangement.ts";
+import { EMPTY, type Machine, rowsOf } from "./arrangement.ts";
 
 /**
  * EPLB's placement for a layer: the experts of each GPU, where it may put one twice.
@@ -12,20 +12,21 @@ import { EMPTY, type Machine, nodeOf, rowsOf } from "./arrangement.ts";
  * @param weight  [E] mean loads.
  */
 export function eplbRows(machine: Machine, weight: Float64Array): number[][] {
-  const { gpus, experts, used, nodes, capacity } = machine;
+  const { gpus, experts, used, capacity, replicas } = machine;
+  const nodes = replicas === "within-node" ? machine.nodes : 1; // to EPLB others are none
   if (capacity.every((slots) => slots * gpus === used)) {
     const maps = rebalanceExperts([weight], { replicas: used, groups: nodes === 1 ? 1 : experts, nodes, gpus });
     return rowsOf(Placement.fromPhysicalToLogical(maps.physicalToLogical[0], { gpus }));
   }
   const rows: number[][] = Array.from({ length: gpus }, () => []);
   for (const [node, members] of dealt(weight, nodes).entries()) {
-    deal(machine, node, copiesOf(members, weight, used / nodes), weight, rows);
+    deal(machine, { node, nodes }, copiesOf(members, weight, used / nodes), weight, rows);
   }
   return rows;
 }
 
 /** Experts in equal numbers to nodes, the heaviest first to the lightest node. */
-function dealt(weight: Float64Array, nodes: number): number[][] {
+export function dealt(weight: Float64Array, nodes: number): number[][] {
   const members: number[][] = Array.from({ length: nodes }, () => []);
   const load = new Float64Array(nodes);
   const order = [...weight.keys()].sort((a, b) => weight[b] - weight[a]);
@@ -54,7 +55,7 @@ function copiesOf(members: readonly number[], weight: Float64Array, slots: numbe
 
 function deal(
   machine: Machine,
-  node: number,
+  { node, nodes }: { node: number; nodes: number },
   copies: ReadonlyMap<number, number>,
   weight: Float64Array,
   rows: number[][],
@@ -66,7 +67,7 @@ function deal(
   for (const e of replicas.sort((a, b) => share(b) - share(a) || a - b)) {
     let best = EMPTY;
     for (let g = 0; g < gpus; g++) {
-      if (nodeOf(machine, g) !== node || rows[g].length >= capacity[g]) continue;
+      if (Math.floor((g * nodes) / gpus) !== node || rows[g].length >= capacity[g]) continue;
       const twice = rows[g].includes(e);
       const bestTwice = best !== EMPTY && rows[best].includes(e);
       const lighter = best === EMPTY || load[g] / speed[g] < load[best] / speed[best];

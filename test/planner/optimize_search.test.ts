@@ -1,40 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../src/common/random.ts";
 import { optimizePlacement, Placement, requestDevice, solveLoadBalanceLP } from "../../src/index.ts";
-import { topologyOfPlacement } from "../../src/lp/topology.ts";
-import { Arrangement, type Machine, placementOf, type Rows, rowsOf } from "../../src/planner/arrangement.ts";
-import { bottlenecksOnCpu, bottlenecksOnGpu } from "../../src/planner/bottlenecks.ts";
-import { CutPool, type Move } from "../../src/planner/cut_pool.ts";
-import { CutSets } from "../../src/planner/cut_sets.ts";
-import { checkHistory } from "../../src/planner/history.ts";
+import { Arrangement, type Machine, rowsOf } from "../../src/planner/arrangement.ts";
+import { CutPool } from "../../src/planner/cut_pool.ts";
+import { checkHistory, layerHistory } from "../../src/planner/history.ts";
+import { optimaOnGpu } from "../../src/planner/optima.ts";
 import { Pacer } from "../../src/planner/pacer.ts";
-import { propose } from "../../src/planner/propose.ts";
+import { type Move, propose } from "../../src/planner/propose.ts";
 import { drawScenarios } from "../../src/planner/scenarios.ts";
 import { plainDevice } from "../helpers/devices.ts";
-import { families, randomPlacement, randomSpeeds } from "../helpers/instances.ts";
+import { families, randomPlacement } from "../helpers/instances.ts";
+import { drawn as draw, exactOptima, machineOf } from "./drawn.ts";
 
 const pacer = new Pacer(Infinity, undefined);
-const onCpu = bottlenecksOnCpu(pacer);
-
-/** A machine, an arrangement on it, and n rows of shares. */
-function draw(seed: number, gpus: number, n: number) {
-  const random = seeded(seed);
-  const placement = randomPlacement(random, gpus, 5, gpus, 3);
-  const { logicalExperts: experts } = placement;
-  const speed = Float64Array.from(randomSpeeds(random, gpus));
-  const capacity = new Int32Array(gpus).fill(6); // a slot of each GPU stays unused
-  const machine: Machine = { gpus, experts, used: 5 * gpus, nodes: 1, capacity, speed };
-  const share = new Float64Array(n * experts);
-  for (let i = 0; i < n; i++) {
-    const loads = families.lognormal(random, experts, gpus);
-    const total = loads.reduce((a, b) => a + b);
-    for (const [e, load] of loads.entries()) share[i * experts + e] = load / total;
-  }
-  return { machine, share, rows: rowsOf(placement) };
-}
-
-const optima = async (rows: Rows, { speed }: Machine, share: Float64Array) =>
-  (await onCpu([topologyOfPlacement(placementOf(rows), speed)], share)).imbalance;
 
 /** f64 sums of a hundred shares, changed a thousand times. */
 const ROUNDING = 1e-10;
@@ -43,7 +21,7 @@ describe("the cuts' bound", () => {
   test("is the optimum with 6 GPUs, also after moves, which are worth what they were said to be", async () => {
     const { machine, share, rows } = draw(1, 6, 70);
     const arrangement = new Arrangement(machine, rows);
-    const pool = new CutPool(machine, arrangement, share, "mean", new CutSets(machine));
+    const pool = new CutPool(machine, arrangement, share, "mean");
     const random = seeded(1);
     let made = 0;
     for (let i = 0; i < 1000; i++) {
@@ -54,28 +32,16 @@ describe("the cuts' bound", () => {
       pool.commit(move);
       expect(pool.worth).toBeCloseTo(promised, 12);
       if (made++ % 50 > 0) continue;
-      const exact = await optima(arrangement.rows(), machine, share);
+      const exact = exactOptima(arrangement.rows(), machine, share);
       for (const [lp, t] of exact.entries()) expect(Math.abs(pool.value[lp] - t)).toBeLessThan(ROUNDING);
     }
     expect(made).toBeGreaterThan(200);
   });
 
-  test("never exceeds the optimum with 12 GPUs, and reaches it once the exact solver's sets are in", async () => {
-    const { machine, share, rows } = draw(2, 12, 40);
-    const pool = new CutPool(machine, new Arrangement(machine, rows), share, "mean", new CutSets(machine));
-    const { imbalance, member } = await onCpu([topologyOfPlacement(placementOf(rows), machine.speed)], share);
-    const below = imbalance.filter((t, lp) => pool.value[lp] < t - ROUNDING).length;
-    expect(below).toBeGreaterThan(0); // or the test would show nothing
-    for (const [lp, t] of imbalance.entries()) expect(pool.value[lp]).toBeLessThan(t + ROUNDING);
-    for (let lp = 0; lp < 40; lp++) pool.add(member.subarray(lp * 12, (lp + 1) * 12));
-    pool.settle();
-    for (const [lp, t] of imbalance.entries()) expect(Math.abs(pool.value[lp] - t)).toBeLessThan(ROUNDING);
-  });
-
   test("a race ends early only for moves that are too bad", () => {
     const { machine, share, rows } = draw(3, 8, 256);
     const arrangement = new Arrangement(machine, rows);
-    const pool = new CutPool(machine, arrangement, share, "mean", new CutSets(machine));
+    const pool = new CutPool(machine, arrangement, share, "mean");
     const random = seeded(1);
     let [raced, wrong] = [0, 0];
     for (let i = 0; i < 500; i++) {
@@ -97,9 +63,9 @@ describe("moves", () => {
       const half = machine.experts / 2;
       return Array.from({ length: 5 }, (_, i) => (g < 4 ? 0 : half) + ((g * 5 + i) % half));
     });
-    const nodes = { ...machine, nodes: 2 };
+    const nodes: Machine = { ...machine, nodes: 2, replicas: "within-node" };
     const arrangement = new Arrangement(nodes, nodeRows);
-    const pool = new CutPool(nodes, arrangement, share, "mean", new CutSets(nodes));
+    const pool = new CutPool(nodes, arrangement, share, "mean");
     const random = seeded(1);
     for (let i = 0; i < 2000; i++) {
       const move = propose(arrangement, pool, "any", random);
@@ -118,20 +84,24 @@ describe("moves", () => {
 
 test("shares and mean loads are of the batches with tokens, layer by layer", () => {
   const loads = [...[0, 0], ...[6, 2], ...[3, 1], ...[0, 0], ...[1, 1], ...[0, 0]]; // 3 steps, 2 layers, 2 experts
-  const [first, second] = checkHistory({ loads, steps: 3, layers: 2, experts: 2 });
-  expect(first).toEqual({
+  const history = checkHistory({ loads, steps: 3, layers: 2, experts: 2 });
+  expect(layerHistory(history, 0)).toMatchObject({
     steps: 2,
     experts: 2,
     share: Float64Array.of(0.75, 0.25, 0.5, 0.5),
     mean: Float64Array.of(2, 1),
   });
-  expect(second).toEqual({ steps: 1, experts: 2, share: Float64Array.of(0.75, 0.25), mean: Float64Array.of(6, 2) });
+  expect(layerHistory(history, 1)).toMatchObject({
+    steps: 1,
+    share: Float64Array.of(0.75, 0.25),
+    mean: Float64Array.of(6, 2),
+  });
 });
 
 describe("scenarios", () => {
   const experts = 8;
   const historyOf = (rows: number[][]) =>
-    checkHistory({ loads: rows.flat(), steps: rows.length, layers: 1, experts })[0];
+    layerHistory(checkHistory({ loads: rows.flat(), steps: rows.length, layers: 1, experts }), 0);
 
   test("of a record that drifts go on where it went; of one that scatters they do not", () => {
     const random = seeded(1);
@@ -164,26 +134,27 @@ describe("scenarios", () => {
 });
 
 describe("on the GPU", () => {
-  test("one dispatch solves several placements, each on every batch, as the CPU does", async () => {
+  test("one dispatch solves several placements, each on every batch, as the exact solver does", async () => {
     const device = await plainDevice();
     for (const equal of [true, false]) {
       const { machine, share, rows } = draw(5, 8, 30);
       const speed = equal ? new Float64Array(8).fill(1) : machine.speed;
-      const others = [2, 3, 4].map((seed) => rowsOf(randomPlacement(seeded(seed), 8, 5, 8, 3)));
-      const topologies = [rows, ...others].map((one) => topologyOfPlacement(placementOf(one), speed));
-      const [cpu, gpu] = [await onCpu(topologies, share), await bottlenecksOnGpu(device, pacer)(topologies, share)];
-      expect(gpu.imbalance).toHaveLength(120);
+      const placements = [rows, ...[2, 3, 4].map((seed) => rowsOf(randomPlacement(seeded(seed), 8, 5, 8, 3)))];
+      const found = await optimaOnGpu(device, pacer)({ ...machine, speed }, placements, share);
+      expect(found.map(({ length }) => length)).toEqual([30, 30, 30, 30]);
       // The kernel solves in units of 2^-30 of the total, on paces rounded to 2^-31 where speeds differ.
-      for (const [i, t] of cpu.imbalance.entries()) expect(Math.abs(gpu.imbalance[i] - t)).toBeLessThan(1e-6);
+      for (const [i, one] of placements.entries()) {
+        const exact = exactOptima(one, { ...machine, speed }, share);
+        for (const [lp, t] of exact.entries()) expect(Math.abs(found[i][lp] - t)).toBeLessThan(1e-6);
+      }
     }
     device.destroy();
   });
 
   test("so does one for more GPUs than lane takes", async () => {
     const { device } = await requestDevice({ adapter: "software" });
-    const speed = new Float64Array(80).fill(1);
-    const placements = [1, 2, 3].map((seed) => randomPlacement(seeded(seed), 80, 2, 40, 3));
-    const topologies = placements.map((placement) => topologyOfPlacement(placement, speed));
+    const placements = [1, 2, 3].map((seed) => rowsOf(randomPlacement(seeded(seed), 80, 2, 40, 3)));
+    const machine = machineOf(80, 120, new Int32Array(80).fill(2));
     const random = seeded(7);
     const share = new Float64Array(4 * 120);
     for (let i = 0; i < share.length; i++) share[i] = random.next() ** 3;
@@ -192,9 +163,12 @@ describe("on the GPU", () => {
       const total = row.reduce((a, b) => a + b);
       for (const e of row.keys()) row[e] /= total;
     }
-    const [cpu, gpu] = [await onCpu(topologies, share), await bottlenecksOnGpu(device, pacer)(topologies, share)];
-    expect(gpu.imbalance).toHaveLength(12);
-    for (const [i, t] of cpu.imbalance.entries()) expect(Math.abs(gpu.imbalance[i] - t)).toBeLessThan(1e-6);
+    const found = await optimaOnGpu(device, pacer)(machine, placements, share);
+    for (const [i, one] of placements.entries()) {
+      const exact = exactOptima(one, machine, share);
+      expect(found[i]).toHaveLength(4);
+      for (const [lp, t] of exact.entries()) expect(Math.abs(found[i][lp] - t)).toBeLessThan(1e-6);
+    }
   });
 
   test("finds what the CPU finds", async () => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { Placement } from "../../placement/placement.ts";
 import { topologies } from "../../placement/topologies.ts";
@@ -116,6 +117,7 @@ async function run(
     sharedTopology,
     inForce,
     budgetMs: 1e3 * budget,
+    threads: availableParallelism(),
     tryOut,
     moeLayers,
   };

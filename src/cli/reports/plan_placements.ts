@@ -1,6 +1,7 @@
 import { ArgumentError, ShapeError } from "../../common/errors.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { EMPTY } from "../../planner/arrangement.ts";
+import { checkHistory } from "../../planner/history.ts";
 import { type Move, movesBetween } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
 import { type OptimizeOptions, optimizePlacement } from "../../planner/optimize.ts";
@@ -9,7 +10,7 @@ import { type Crew, improveRepair, placementOfSlots, startRepair } from "../../p
 import type { LoadHistory } from "../files/load_file.ts";
 
 export type PlanOptions = Pick<OptimizeOptions, "sharedTopology"> &
-  Required<Pick<OptimizeOptions, "seed" | "budgetMs">> & {
+  Required<Pick<OptimizeOptions, "seed" | "budgetMs" | "threads">> & {
     gpus: number;
     redundant: number;
     nodes: number;
@@ -49,9 +50,9 @@ export function choosePlacements(history: LoadHistory, options: PlanOptions, wat
 }
 
 async function optimized(history: LoadHistory, options: PlanOptions, watch: Watch): Promise<Chosen> {
-  const { gpus, redundant, nodes, objective, inForce, maxMoved, sharedTopology, seed, budgetMs } = options;
+  const { gpus, redundant, nodes, objective, inForce, maxMoved, sharedTopology, seed, budgetMs, threads } = options;
   const { placements, ...search } = await optimizePlacement(history, {
-    ...{ gpus, redundant, nodes, objective, sharedTopology, seed, budgetMs, ...watch },
+    ...{ gpus, redundant, nodes, objective, sharedTopology, seed, budgetMs, threads, ...watch },
     ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
   });
   const living = new Uint8Array(gpus).fill(1);
@@ -67,7 +68,7 @@ async function repaired(
   options: PlanOptions,
   watch: Watch,
 ): Promise<Chosen> {
-  const { gpus, redundant, nodes, objective, dead, maxMoved, moeLayers, seed, budgetMs, tryOut } = options;
+  const { gpus, redundant, nodes, objective, dead, maxMoved, moeLayers, seed, budgetMs, threads, tryOut } = options;
   const crew: Crew = { gpus, dead, maxMoved };
   const [{ gpus: placed, physicalExperts }] = inForce;
   const slots = (physicalExperts / placed) * gpus;
@@ -79,7 +80,8 @@ async function repaired(
     const what = "1 with dead or new GPUs, or empty slots";
     throw new ArgumentError("--nodes", what, nodes, "A repair takes a slot wherever there is one.");
   }
-  const starts = startRepair(inForce, history, crew);
+  const checked = checkHistory(history);
+  const starts = startRepair(inForce, checked, crew);
   const lost = starts.map((start, layer) => (moeLayers.includes(layer) ? start.lost : []));
   for (const [layer, { length }] of maxMoved === undefined ? [] : lost.entries()) {
     if (length <= maxMoved!) continue;
@@ -92,8 +94,8 @@ async function repaired(
     moves,
     repaired,
     ...search
-  } = await improveRepair(starts, history, {
-    ...{ objective, seed, budgetMs, ...watch },
+  } = await improveRepair(starts, checked, {
+    ...{ objective, seed, budgetMs, threads, ...watch },
   });
   // A layer without experts is left as it is, so that what is written is what is printed; where GPUs are new, it must get as many slots.
   const placements = improved.map((placement, layer) =>

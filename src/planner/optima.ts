@@ -12,37 +12,40 @@ import {
   SOLVE_PARAMS_BYTES,
   solveParams,
 } from "../lp/kernels/variant.ts";
-import type { Topology } from "../lp/topology.ts";
+import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { UNITS } from "../lp/units.ts";
+import { Arrangement, type Machine, placementOf, type Rows } from "./arrangement.ts";
 import type { Pacer } from "./pacer.ts";
+import { SoloRouter } from "./router.ts";
 
-/** The optima of K placements on n batches, and what proves them. */
-export interface Bottlenecks {
-  /** [K, n] imbalance: t* over what a perfect balance would take. */
-  imbalance: Float64Array;
-  /** [K, n, G] 1 on the bottleneck set. */
-  member: Uint8Array;
-}
+/**
+ * [K][n] imbalances of K placements on n batches: t* over what a perfect balance would take.
+ *
+ * @param shares  [n, E] loads, each batch adding up to 1.
+ */
+export type FindOptima = (
+  machine: Machine,
+  placements: readonly Rows[],
+  shares: Float64Array,
+) => Promise<readonly Float64Array[]>;
 
-/** @param topologies  K of equal G, E, P and speeds.  @param rows  [n, E] loads, adding up to 1. */
-export type FindBottlenecks = (topologies: readonly Topology[], rows: Float64Array) => Promise<Bottlenecks>;
-
-/** LP by LP on the CPU, exactly. */
-export function bottlenecksOnCpu(pacer: Pacer): FindBottlenecks {
-  return async (topologies, rows) => {
-    const { gpus, experts } = topologies[0];
-    const n = rows.length / experts;
-    const member = new Uint8Array(topologies.length * n * gpus);
-    for (const [i, topology] of topologies.entries()) {
-      const solver = exactSolver(topology);
-      const x = new Float64Array(topology.replicaGpu.length);
-      const loads = { batch: n, tokens: "fractional", expertLoad: rows, baseLoad: undefined } as const;
-      for (let lp = 0; lp < n; lp++) {
+/** Batch by batch on the CPU, exactly. */
+export function optimaOnCpu(pacer: Pacer): FindOptima {
+  return async (machine, placements, shares) => {
+    const { experts, speed } = machine;
+    const total = speed.reduce((a, b) => a + b);
+    const loads = shares.map((share) => share * total);
+    const found = placements.map(() => new Float64Array(shares.length / experts));
+    for (const [i, rows] of placements.entries()) {
+      const distinct = rows.map((row) => [...new Set(row)]); // a second slot on the same GPU is of no use
+      const capacity = Int32Array.from(distinct, ({ length }) => length);
+      const solo = new SoloRouter(new Arrangement({ ...machine, capacity }, distinct));
+      for (let lp = 0; lp < found[i].length; lp++) {
         await pacer.breathe();
-        solver.solve(loads, lp, x, member.subarray((i * n + lp) * gpus, (i * n + lp + 1) * gpus));
+        found[i][lp] = solo.optimum(loads, lp * experts);
       }
     }
-    return { member, imbalance: imbalances(topologies, rows, member) };
+    return found;
   };
 }
 
@@ -52,9 +55,10 @@ export function bottlenecksOnCpu(pacer: Pacer): FindBottlenecks {
  *
  * @throws {DeviceError} The device was lost, or no kernel takes the topologies on it.
  */
-export function bottlenecksOnGpu(device: GPUDevice, pacer: Pacer): FindBottlenecks {
-  return async (topologies, rows) => {
-    const { gpus, experts } = topologies[0];
+export function optimaOnGpu(device: GPUDevice, pacer: Pacer): FindOptima {
+  return async (machine, placements, rows) => {
+    const topologies = placements.map((one) => topologyOfPlacement(placementOf(one), machine.speed));
+    const { gpus, experts } = machine;
     const count = topologies.length;
     const n = rows.length / experts;
     const kernel = await variantFor(device, topologies).compile(device, topologies);
@@ -89,7 +93,7 @@ export function bottlenecksOnGpu(device: GPUDevice, pacer: Pacer): FindBottlenec
           else member.set(sets.subarray(p * gpus, (p + 1) * gpus), ((p % count) * n + batch) * gpus);
         }
       }
-      return { member, imbalance: imbalances(topologies, rows, member) };
+      return imbalances(topologies, rows, member);
     } finally {
       job.destroy();
     }
@@ -132,20 +136,17 @@ function exactSolverOf(topologies: readonly Topology[], rows: Float64Array, memb
   };
 }
 
-/** What the bottleneck sets prove, recomputed from the loads. */
-function imbalances(topologies: readonly Topology[], rows: Float64Array, member: Uint8Array): Float64Array {
+/** [K][n] what the bottleneck sets prove, recomputed from the loads. */
+function imbalances(topologies: readonly Topology[], rows: Float64Array, member: Uint8Array): Float64Array[] {
   const { gpus, experts, speed } = topologies[0];
   const n = rows.length / experts;
   const total = speed.reduce((a, b) => a + b);
-  const imbalance = new Float64Array(topologies.length * n);
-  for (const [i, topology] of topologies.entries()) {
-    for (let lp = 0; lp < n; lp++) {
+  return topologies.map((topology, i) =>
+    Float64Array.from({ length: n }, (_, lp) => {
       const at = (i * n + lp) * gpus;
       const set = member.subarray(at, at + gpus);
       const inside = insideLoad(topology, rows, undefined, lp, set);
-      const speeds = [...speed].filter((_, g) => set[g]);
-      imbalance[i * n + lp] = cutBound(inside, speeds, "fractional") * total;
-    }
-  }
-  return imbalance;
+      return cutBound(inside, [...speed.filter((_, g) => set[g])], "fractional") * total;
+    }),
+  );
 }

@@ -1,0 +1,15 @@
+import type { LayerTasks } from "./layer_tasks.ts";
+
+/** Worker threads. */
+export interface Threads {
+  readonly count: number;
+  /** @throws the signal's reason, and what the task throws, as a plain Error. */
+  run<Name extends keyof LayerTasks>(
+    name: Name,
+    task: Parameters<LayerTasks[Name]>[0],
+  ): Promise<Awaited<ReturnType<LayerTasks[Name]>>>;
+  close(): Promise<void>;
+}
+
+/** So many threads, which the signal ends; or why there are none. */
+export type OpenThreads = (count: number, signal: AbortSignal | undefined) => Promise<Threads | { reason: string }>;
