@@ -14,13 +14,24 @@ export const needsChromium = chromiumPresent
   ? "(in Chromium)"
   : "(SKIPPED: no Chromium, which npm ci brings on linux-x64)";
 
+/** What a page is looked at with: CSS pixels, and what the reader prefers. */
+export interface View {
+  width: number;
+  dark?: boolean;
+}
+
 /**
  * Opens a page in headless Chromium and returns the value of an expression in it, once the page has loaded.
  *
  * The browser is that of @sparticuz/chromium, which `npm ci` brings and which is unpacked into `folder`, with the libraries that a bare
  * machine lacks; Debian's where the package is not installed.
  */
-export async function evaluateInChromium(page: URL, expression: string, folder: string): Promise<unknown> {
+export async function evaluateInChromium(
+  page: URL,
+  expression: string,
+  folder: string,
+  { width, dark = false }: View = { width: 1280 },
+): Promise<unknown> {
   const env = { ...process.env, HOME: folder };
   if (existsSync(packed)) {
     unpack(folder);
@@ -34,6 +45,10 @@ export async function evaluateInChromium(page: URL, expression: string, folder: 
     const call = protocol(chromium.stdio[3] as Duplex, chromium.stdio[4] as Duplex);
     const { targetId } = await call("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
+    const screen = { width, height: 800, deviceScaleFactor: 1, mobile: width < 600 };
+    await call("Emulation.setDeviceMetricsOverride", screen, sessionId);
+    const scheme = { name: "prefers-color-scheme", value: dark ? "dark" : "light" };
+    await call("Emulation.setEmulatedMedia", { features: [scheme] }, sessionId);
     await call("Page.navigate", { url: page.href }, sessionId); // answers when the new document is there
     const whenLoaded = `new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", done))`;
     const { result, exceptionDetails } = await call(

@@ -6,7 +6,8 @@ import { requireWritable, writeWhole } from "../files/write_file.ts";
 import { activeOf, deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
 import { gpusOption, loadsArgument, placementOption, redundantOption } from "../options.ts";
-import { columns, legend, rowOf } from "../print/analysis_words.ts";
+import { columns, legend, rowOf, totalRow } from "../print/analysis_words.ts";
+import { madeNow } from "../print/made.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
 import { timeLegend, timeTable } from "../print/time_words.ts";
@@ -58,7 +59,7 @@ export function analyzeCommand(): Command {
       );
       if (options.html !== undefined) {
         const { analysisPage } = await import("../print/analysis_page.ts"); // with the plotting library, which takes its time to load
-        writeWhole("--html", options.html, analysisPage(analysis));
+        writeWhole("--html", options.html, analysisPage(analysis, madeNow()));
       }
       console.log(options.json ? JSON.stringify(analysis) : inWords(analysis));
     });
@@ -82,9 +83,8 @@ async function place(
 }
 
 function inWords(analysis: Analysis): string {
-  const { layers, all, time } = analysis;
-  const total = ["all", ...[all.originals, all.even, all.solved].map(({ mean }) => mean.toFixed(3)), "", "", ""];
-  const table = plainTable([columns, ...layers.map(rowOf), total]);
+  const { layers, time } = analysis;
+  const table = plainTable([columns, ...layers.map(rowOf), totalRow(analysis)]);
   if (!time) return [table, paragraph(...legend(analysis))].join("\n\n");
   return [table, timeTable(time), paragraph(...legend(analysis)), paragraph(...timeLegend(time))].join("\n\n");
 }

@@ -28,6 +28,11 @@ export function rowOf({
   ];
 }
 
+/** Over all batches of all layers. */
+export function totalRow({ all: { originals, even, solved } }: Analysis): string[] {
+  return ["all", ...[originals, even, solved].map(({ mean }) => mean.toFixed(3)), "", "", ""];
+}
+
 const SHOWN = 2;
 /** Less would be shown as 0.000. */
 const LEAST_SAVED = 0.0005;

@@ -1,49 +1,65 @@
-/** Plots as SVG text: drawn without a browser, shown without a script. */
-import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
-import { GridComponent, LegendComponent, VisualMapComponent } from "echarts/components";
-import { type EChartsCoreOption, init, use } from "echarts/core";
-import { SVGRenderer } from "echarts/renderers";
-
-use([BarChart, HeatmapChart, LineChart, GridComponent, LegendComponent, VisualMapComponent, SVGRenderer]);
+/** Lines and bars. */
+import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
+import { AXIS, categoryAxis, colours, draw, type Size, WIDTH } from "./svg_chart.ts";
 
 export interface Axis {
   name: string;
   /** "log" wants values > 0. "value" by default, from 0 on where that is near, or from `min` on. */
   type?: "value" | "log";
   min?: number;
+  /** What is above is cut off. */
+  max?: number;
 }
 
-export interface Size {
-  width?: number;
-  height?: number;
+export interface Line {
+  name: string;
+  /** [x, y] in ascending order of x. */
+  points: readonly [number, number][];
+  /** For each point, how far up a band reaches that begins at the line. */
+  upTo?: readonly number[];
 }
 
-/** Lines through [x, y] points in ascending order of x. */
-export function lineChart(
-  { x, y, series }: { x: Axis; y: Axis; series: readonly { name: string; points: readonly [number, number][] }[] },
-  size: Size = {},
-): string {
+/** Lines through points, x being integers. */
+export function lineChart({ x, y, series }: { x: Axis; y: Axis; series: readonly Line[] }, size: Size = {}): string {
   const most = Math.max(...series.map(({ points }) => points.length));
+  const lines = series.map(({ name, points }, i) => ({
+    type: "line",
+    name,
+    data: points,
+    color: colours.series[i % colours.series.length],
+    symbol: SYMBOLS[i % SYMBOLS.length],
+    symbolSize: 6,
+    showSymbol: most <= MOST_SYMBOLS,
+    lineStyle: { width: 1.75, type: DASHES[i % DASHES.length] },
+  }));
   return draw(
     {
       ...named(series, size),
-      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : { max: "dataMax" }), nameGap: 26 },
+      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : { max: "dataMax", minInterval: 1 }), nameGap: 28 },
       yAxis: axis(y, "end"),
-      series: series.map(({ name, points }, i) => ({
-        type: "line",
-        name,
-        data: points,
-        symbol: SYMBOLS[i % SYMBOLS.length],
-        symbolSize: 6,
-        showSymbol: most <= MOST_SYMBOLS,
-        lineStyle: { width: 1.5, type: DASHES[i % DASHES.length] },
-      })),
+      series: [...series.flatMap(band), ...lines],
     },
     size,
   );
 }
 
-/** A group of bars per category, a bar per series in it. */
+function band({ points, upTo }: Line, i: number) {
+  if (!upTo) return [];
+  const top = points.map(([x], j): [number, number] => [x, upTo[j]]);
+  const colour = colours.series[i % colours.series.length];
+  const outline = [...points, ...top.toReversed()];
+  const renderItem = ({ dataIndex }: CustomSeriesRenderItemParams, { coord }: CustomSeriesRenderItemAPI) =>
+    dataIndex > 0
+      ? undefined
+      : {
+          type: "polygon",
+          shape: { points: outline.map((point) => coord([...point])) },
+          style: { fill: colour, fillOpacity: 0.14, stroke: colour, strokeOpacity: 0.45, lineWidth: 0.75 },
+        };
+  return [{ type: "custom", data: top, renderItem, clip: true, z: 1 }];
+}
+
+/** A group of bars per category, a bar per series in it; no bar where there is no value. */
 export function barChart(
   {
     x,
@@ -54,116 +70,63 @@ export function barChart(
     x: string;
     y: Axis;
     categories: readonly string[];
-    series: readonly { name: string; values: readonly number[] }[];
+    /** Which of the series' colours, if not the next. */
+    series: readonly { name: string; values: readonly (number | undefined)[]; colour?: number }[];
   },
   size: Size = {},
 ): string {
+  const { width = WIDTH } = size;
   return draw(
     {
-      legend: legend(series),
-      xAxis: { ...categoryAxis(categories), name: x, nameLocation: "middle", nameGap: 26 },
+      ...named(series, size),
+      xAxis: { ...categoryAxis(categories, width, LABEL), name: x, nameLocation: "middle", nameGap: 28 },
       yAxis: axis(y, "end"),
-      series: series.map(({ name, values }) => ({ type: "bar", name, data: values, barCategoryGap: "25%" })),
+      series: series.map(({ name, values, colour }, i) => ({
+        type: "bar",
+        name,
+        color: colours.series[colour ?? i],
+        data: values.map((value) => value ?? "-"),
+        barCategoryGap: "25%",
+        barGap: "0%",
+        barMaxWidth: 28,
+      })),
     },
     size,
   );
 }
 
-/** A cell per value: rows from top to bottom, white for 0 to dark for the largest. */
-export function heatMap(
-  {
-    x,
-    y,
-    columns,
-    rows,
-    values,
-  }: {
-    x: string;
-    y: string;
-    columns: readonly string[];
-    rows: readonly string[];
-    /** [rows][columns], >= 0 */
-    values: readonly (readonly number[])[];
-  },
-  size: Size = {},
-): string {
-  const largest = Math.max(...values.flat()) || 1;
-  return draw(
-    {
-      grid: { ...GRID, right: 76 },
-      xAxis: { ...categoryAxis(columns), name: x, nameLocation: "middle", nameGap: 26 },
-      yAxis: { ...categoryAxis(rows), name: y, nameLocation: "start", inverse: true },
-      visualMap: {
-        min: 0,
-        max: largest,
-        text: [largest.toPrecision(2), "0"],
-        right: 0,
-        top: "middle",
-        calculable: false,
-        inRange: { color: ["#ffffff", "#fdd49e", "#ef6548", "#7f0000"] }, // ColorBrewer's OrRd: darker is more, on paper too
-      },
-      series: [
-        {
-          type: "heatmap",
-          data: values.flatMap((row, j) => row.map((value, i) => [i, j, value])),
-          itemStyle: { borderColor: "#dddddd", borderWidth: 0.5 },
-        },
-      ],
-    },
-    size,
-  );
-}
-
-/** Okabe and Ito's colours, which the colour-blind tell apart, the palest left out. */
-const COLOURS = ["#999999", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
 /** So that lines differ without colour, too. */
 const DASHES = ["dotted", "solid", "dashed"];
-const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect"];
+const SYMBOLS = ["circle", "rect", "triangle", "diamond", "arrow", "pin"];
 const MOST_SYMBOLS = 40;
-/** Width of a letter of the legend, generously. */
-const LETTER = 6.8;
-const WIDTH = 720;
-const GRID = { left: 8, right: 24, top: 40, bottom: 30, outerBoundsMode: "same", outerBoundsContain: "axisLabel" };
-
-function legend(series: readonly { name: string }[]) {
-  return { data: series.map(({ name }) => name), top: 0, right: 0, itemWidth: 28, itemGap: 18 };
-}
+/** Width of a letter of the legend, and of a number below an axis with what is around it. */
+const LETTER = 7.2;
+const LABEL = 30;
+const GRID = { left: 8, right: 24, top: 58, bottom: 32, outerBoundsMode: "same", outerBoundsContain: "axisLabel" };
 
 /** The names above the plot or, where they take more than half a line, beside it. */
 function named(series: readonly { name: string }[], { width = WIDTH }: Size) {
+  const legend = {
+    ...{ data: series.map(({ name }) => name), top: 0, left: 0, itemWidth: 28, itemGap: 18 },
+    textStyle: { color: colours.text },
+  };
   const widths = series.map(({ name }) => name.length * LETTER + 54);
-  if (widths.reduce((a, b) => a + b) < width / 2) return { legend: legend(series) };
+  if (widths.reduce((a, b) => a + b) < width / 2) return { legend, grid: GRID };
   const widest = Math.max(...widths);
-  const beside = { orient: "vertical", left: width - widest, right: undefined, top: "middle", itemGap: 10 };
-  return { legend: { ...legend(series), ...beside }, grid: { ...GRID, right: widest + 16 } };
+  const beside = { orient: "vertical", left: width - widest, top: "middle", itemGap: 10 };
+  return { legend: { ...legend, ...beside }, grid: { ...GRID, right: widest + 16 } };
 }
 
-function axis({ name, type = "value", min }: Axis, nameLocation: "middle" | "end") {
-  const aligned = nameLocation === "end" ? { nameTextStyle: { align: "left" as const } } : {};
-  return { type, name, nameLocation, min, scale: min === undefined, ...aligned, splitLine: { lineStyle: LINE } };
-}
-
-function categoryAxis(data: readonly string[]) {
-  return { type: "category", data, axisTick: { show: false } };
-}
-
-/** The style sheet of a chart without animation holds nothing else. */
-const HOVER_EFFECTS = /<style >.*?<\/style>\n?/gs;
-const LINE = { color: "#e5e5e5" };
-
-function draw(option: EChartsCoreOption, { width = WIDTH, height = 300 }: Size): string {
-  const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
-  try {
-    chart.setOption({
-      animation: false,
-      silent: true,
-      color: COLOURS,
-      textStyle: { fontFamily: "sans-serif" },
-      grid: GRID,
-      ...option,
-    });
-    return chart.renderToSVGString().replace(HOVER_EFFECTS, "");
-  } finally {
-    chart.dispose();
-  }
+function axis({ name, type = "value", min, max }: Axis, nameLocation: "middle" | "end") {
+  const align = nameLocation === "end" ? ("left" as const) : undefined;
+  return {
+    ...AXIS,
+    type,
+    name,
+    nameLocation,
+    min,
+    max,
+    scale: min === undefined,
+    nameTextStyle: { ...AXIS.nameTextStyle, align },
+  };
 }

@@ -1,4 +1,6 @@
-/** The shell of a report: one file without scripts or links, for the screen and for paper. */
+/** The shell of a report: one file without scripts or links, for wide and narrow screens, light and dark, and for paper. */
+import type { Made } from "./made.ts";
+import { STYLE } from "./page_style.ts";
 
 /** Text as it stands, whatever it contains. */
 export function escapeHtml(text: string): string {
@@ -6,17 +8,41 @@ export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** `svg` is a chart of charts.ts; the caption is text. */
-export function figure(svg: string, caption: string): string {
-  return `<figure>${svg}<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+export function htmlParagraph(text: string): string {
+  return `<p>${escapeHtml(text)}</p>`;
 }
 
-/** Cells are text; the first column is to the left, figures to the right. */
-export function htmlTable([head, ...rows]: readonly (readonly string[])[]): string {
-  const line = (tag: string, cells: readonly string[]) =>
-    `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
-  const body = rows.map((row) => line("td", row)).join("\n");
-  return `<table><thead>${line("th", head)}</thead>\n<tbody>${body}</tbody></table>`;
+/** A number that says it all, what it is, and what to know of it. */
+export interface Headline {
+  name: string;
+  value: string;
+  note: string;
+}
+
+export function headlines(all: readonly Headline[]): string {
+  const one = ({ name, value, note }: Headline) =>
+    `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd><dd>${escapeHtml(note)}</dd></div>`;
+  return `<dl class="headline">${all.map(one).join("\n")}</dl>`;
+}
+
+/** `svg` is a chart of charts.ts or heat_map.ts; the caption is text. */
+export function figure(svg: string, caption: string): string {
+  return `<figure><div class="scroll">${svg}</div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+}
+
+/** Cells are text; the first column is to the left, figures to the right. The last row may be the total of the others. */
+export function htmlTable([head, ...rows]: readonly (readonly string[])[], last?: "total"): string {
+  const line = (tag: string, cells: readonly string[], row = "<tr>") =>
+    `${row}${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+  const body = rows.map((row, i) => line("td", row, last && i === rows.length - 1 ? `<tr class="total">` : undefined));
+  const table = `<table><thead>${line("th", head)}</thead>\n<tbody>${body.join("\n")}</tbody></table>`;
+  return `<div class="scroll">${table}</div>`;
+}
+
+/** How to make the page again. */
+export function foot({ command, version, date }: Made): string {
+  const [what, when] = [escapeHtml(command), escapeHtml(date)];
+  return `<footer>Made by <code>${what}</code>, version ${escapeHtml(version)}, on <time datetime="${when}">${when}</time>.</footer>`;
 }
 
 /** `body` is HTML, made of the functions above. */
@@ -25,7 +51,7 @@ export function htmlPage(title: string, body: readonly string[]): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
@@ -36,15 +62,3 @@ ${body.join("\n")}
 </html>
 `;
 }
-
-const STYLE = `
-body { font: 15px/1.45 sans-serif; color: #222; max-width: 760px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; overflow-wrap: anywhere; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 0.85em; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 0.15em 0 0.15em 1em; border-bottom: 1px solid #ddd; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-figure { margin: 1em 0; break-inside: avoid; } figcaption { font-size: 0.85em; color: #555; }
-svg { max-width: 100%; height: auto; }
-thead { display: table-header-group; } tr { break-inside: avoid; }
-@media print { body { margin: 0; max-width: none; font-size: 10pt; } h2 { break-after: avoid; } }
-`;

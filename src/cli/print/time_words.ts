@@ -1,7 +1,7 @@
 import { costInWords } from "../files/cost_file.ts";
 import { type TimeReport, type TimeSummary, type Timing, timings } from "../reports/split_times.ts";
 import { plainTable } from "./plain_table.ts";
-import { count } from "./words.ts";
+import { count, decimalsOf, share } from "./words.ts";
 
 const labels: Record<Timing, string> = {
   originals: "none",
@@ -11,7 +11,7 @@ const labels: Record<Timing, string> = {
   bound: "bound",
 };
 
-const longLabels = { ...labels, originals: "no replicas", even: "even split" };
+export const longLabels = { ...labels, originals: "no replicas", even: "even split" };
 
 /** Of a row per layer, behind the layer's name. */
 export const timeColumns = [...timings.map((name) => labels[name]), "gap"];
@@ -21,22 +21,20 @@ export function timeHeading({ cost }: TimeReport): string {
   return `Time until the last GPU is done with its experts, in ${cost.unit}`;
 }
 
-/** Cells of the columns; as many decimals for all rows as show four figures of the whole. */
-export function timeCells(summary: TimeSummary, { all }: TimeReport): string[] {
+/** Cells of the columns. */
+export function timeCells(summary: TimeSummary, report: TimeReport): string[] {
   if (summary.batches === 0) return timeColumns.map(() => "-");
-  return [...timings.map((name) => summary[name].mean.toFixed(decimalsOf(all))), gapInWords(summary)];
+  return [...timings.map((name) => timeInWords(summary[name].mean, report)), gapInWords(summary)];
 }
 
-/** Figures of a time that are shown. */
-const SHOWN = 4;
-
-function decimalsOf({ time }: TimeSummary): number {
-  return time.mean > 0 ? Math.max(0, SHOWN - 1 - Math.floor(Math.log10(time.mean))) : 0;
+/** With as many decimals, whichever time it is, as show four figures of the whole. */
+export function timeInWords(time: number, { all }: TimeReport): string {
+  return time.toFixed(decimalsOf(all.time.mean));
 }
 
 const percent = (gap: number) => `${(100 * gap).toPrecision(2)} %`;
 
-function gapInWords({ gap, optimal, batches }: TimeSummary): string {
+export function gapInWords({ gap, optimal, batches }: TimeSummary): string {
   return optimal === batches ? "optimal" : percent(gap);
 }
 
@@ -53,10 +51,9 @@ export function timeTable(report: TimeReport): string {
 /** A row per way to split, of all layers. */
 export function timeSummaryTable(report: TimeReport): string {
   const { all } = report;
-  const decimals = decimalsOf(all);
   const rows = timings.map((name) => [
     longLabels[name],
-    ...[all[name].mean, all[name].p95].map((time) => time.toFixed(decimals)),
+    ...[all[name].mean, all[name].p95].map((time) => timeInWords(time, report)),
   ]);
   return [`${timeHeading(report)}:`, plainTable([["time", "mean", "95th percentile"], ...rows])].join("\n");
 }
@@ -89,12 +86,6 @@ function regimeInWords({ kind, tokensPerExpert, turn, below, weights, arithmetic
   if (kind === "memory-bound") return `Memory-bound: ${mean}${turning}; ${single}. So activated experts count.`;
   if (kind === "compute-bound") return `Compute-bound: ${mean}${turning}; ${pace}. Tokens count most.`;
   return `Between memory-bound and compute-bound: ${mean}${turning}; ${single}, and ${pace}.`;
-}
-
-/** In whole percent, but only all of them are 100 %, and none 0 %. */
-function share(part: number): string {
-  const whole = Math.round(100 * part);
-  return `${part === 1 || part === 0 ? whole : Math.min(99, Math.max(1, whole))} %`;
 }
 
 /** What it costs to balance the other thing. */

@@ -31,6 +31,8 @@ export interface LayerAnalysis extends Record<SplitName, Imbalance> {
   bottleneck: Ranked[];
   /** The HOTTEST experts by load, in multiples of the mean expert's. */
   hottest: Ranked[];
+  /** [E] load of each expert over the mean expert's, of all batches together; of lost ones, too. */
+  expertLoad: number[];
   /** The replica that would help most, none where none would. */
   replica?: ReplicaProposal;
   /** [G] mean load of each GPU over the mean living GPU's. */
@@ -60,6 +62,8 @@ export interface Analysis {
   all: Record<SplitName, Imbalance>;
   /** [measuredSteps] mean over the layers measured in the step. */
   overTime: Record<SplitName, number[]>;
+  /** [measuredSteps] 95th percentile over these layers. */
+  p95OverTime: Record<SplitName, number[]>;
   /** With a cost. */
   time?: TimeReport;
 }
@@ -95,8 +99,7 @@ export async function analyze(
   }
   const imbalances = [...ofSteps.values()];
   const overAll = (name: SplitName) => summarise(imbalances.flat().map((imbalance) => imbalance[name]));
-  const overLayers = (name: SplitName) =>
-    imbalances.map((step) => summarise(step.map((imbalance) => imbalance[name])).mean);
+  const overLayers = ofSplits((name) => imbalances.map((step) => summarise(step.map((imbalance) => imbalance[name]))));
   return {
     source: history.source,
     placedBy,
@@ -111,7 +114,8 @@ export async function analyze(
     placements: placements.map(({ physicalToLogical }) => [...physicalToLogical]),
     layers,
     all: ofSplits(overAll),
-    overTime: ofSplits(overLayers),
+    overTime: ofSplits((name) => overLayers[name].map(({ mean }) => mean)),
+    p95OverTime: ofSplits((name) => overLayers[name].map(({ p95 }) => p95)),
     ...(times && { time: times.report() }),
   };
 }
@@ -145,6 +149,7 @@ async function analyzeLayer(
     }
   }
   const perBatch = (sums: number[]) => sums.map((sum) => sum / batches);
+  const ofExperts = expertLoads(layer);
   const analysis: LayerAnalysis = {
     layer: index,
     lost: solution.lost,
@@ -153,7 +158,8 @@ async function analyzeLayer(
     optimal: solution.status.filter((verdict) => verdict === "optimal").length,
     ...ofSplits((name) => summarise(imbalances.map((imbalance) => imbalance[name]))),
     bottleneck: ranked(perBatch(inBottleneck)),
-    hottest: hottest(layer),
+    hottest: ranked(ofExperts).slice(0, HOTTEST),
+    expertLoad: ofExperts,
     replica: await bestReplica(layer, solution, tokens, signal),
     gpuLoad: ofSplits((name) => perBatch(gpuLoad[name])),
     price: perBatch(price),
@@ -170,17 +176,18 @@ function withoutTokens(layer: number, { placement, active }: Layer): LayerAnalys
   return {
     ...{ layer, lost, unserved: 0, batches: 0, optimal: 0, bottleneck: [], hottest: [] },
     ...ofSplits(() => summarise([])),
+    expertLoad: new Array<number>(placement.logicalExperts).fill(0),
     gpuLoad: ofSplits(zeros),
     price: zeros(),
   };
 }
 
-/** The hottest experts of all batches together. */
-function hottest({ placement: { logicalExperts }, expertLoad }: Layer): Ranked[] {
+/** [E] over the mean expert's, of all batches together. */
+function expertLoads({ placement: { logicalExperts }, expertLoad }: Layer): number[] {
   const load = new Array<number>(logicalExperts).fill(0);
   for (const [i, tokens] of expertLoad.entries()) load[i % logicalExperts] += tokens;
   const mean = load.reduce((a, b) => a + b) / logicalExperts;
-  return ranked(load.map((tokens) => tokens / mean)).slice(0, HOTTEST);
+  return load.map((tokens) => tokens / mean);
 }
 
 /** The positive ones in descending order. */
