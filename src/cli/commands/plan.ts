@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import type { Placement } from "../../placement/placement.ts";
 import { topologies } from "../../placement/topologies.ts";
 import type { Move } from "../../planner/moves.ts";
-import { type Objective, objectives } from "../../planner/objective.ts";
+import { objectives } from "../../planner/objective.ts";
 import { readLoads } from "../files/load_file.ts";
 import { readPlacements } from "../files/placement_file.ts";
 import { type FileFormat, fileFormats, placementFile, refusesKeys } from "../files/placement_output.ts";
@@ -13,14 +13,13 @@ import { activeOf, deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
 import { gpusOption, integer, loadsArgument, MAX_GPUS, placementOption, redundantOption } from "../options.ts";
 import { plainTable } from "../print/plain_table.ts";
+import { planTable, whatIsMeasured } from "../print/plan_words.ts";
 import { withProgress } from "../print/progress.ts";
 import { paragraph, ranges } from "../print/words.ts";
 import { fewestReplicas, requireSlots, tokenSteps } from "../reports/load_history.ts";
 import { loadsByLayer, moeLayersOf, moeLayersOption } from "../reports/moe_layers.ts";
 import type { PlanOptions } from "../reports/plan_placements.ts";
-import { type Measured, type PlanReport, plan } from "../reports/plan_report.ts";
-import { fractionsInWords, type Imbalance, toWithinOne } from "../reports/split_imbalance.ts";
-import { droppedInWords } from "../reports/step_split.ts";
+import { type PlanReport, plan } from "../reports/plan_report.ts";
 
 type Options = Pick<PlanOptions, "gpus" | "nodes" | "objective" | "seed" | "maxMoved"> & {
   dead?: number[];
@@ -149,34 +148,7 @@ function inWords(
   format: FileFormat,
   moeLayers: readonly number[],
 ): string {
-  const { eplb, inForce, optimized, search, lost } = report;
-  const columns: [string, (of: (measured: Measured) => Measured["all"]) => Imbalance][] = [
-    ["none", (of) => of(eplb).originals],
-    ["EPLB even", (of) => of(eplb).even],
-    ["EPLB + LP", (of) => of(eplb).solved],
-    ...(inForce
-      ? [
-          [
-            lost.some(({ length }) => length > 0) ? "repaired + LP" : "in force + LP",
-            (of) => of(inForce).solved,
-          ] as (typeof columns)[number],
-        ]
-      : []),
-    ["plan even", (of) => of(optimized).even],
-    ["plan + LP", (of) => of(optimized).solved],
-  ];
-  const row = (name: string, of: (measured: Measured) => Measured["all"], moved: number) => [
-    name,
-    ...columns.map(([, column]) => column(of)[report.objective].toFixed(3)),
-    ...(inForce ? [`${moved}`] : []),
-  ];
-  const rows = search.layers.map(({ moved }, layer) => {
-    if (eplb.layers[layer].batches === 0) return [`${layer}`, ...columns.map(() => "-"), ...(inForce ? ["-"] : [])];
-    return row(`${layer}`, ({ layers }) => layers[layer], moved);
-  });
-  const moved = search.layers.reduce((sum, layer) => sum + layer.moved, 0);
-  const head = ["layer", ...columns.map(([name]) => name), ...(inForce ? ["moved"] : [])];
-  const table = plainTable([head, ...rows, row("all", ({ all }) => all, moved)]);
+  const table = plainTable(planTable(report));
   const moves = report.dead.length > 0 || report.newGpus > 0 ? [movesTable(report.moves!)] : [];
   return [table, ...moves, paragraph(...legend(report, out, format, moeLayers))].join("\n\n");
 }
@@ -190,34 +162,15 @@ function movesTable(moves: readonly Move[]): string {
   return plainTable([["layer", "slot", "on GPU", "gets expert", "from GPU"], ...rows]);
 }
 
-const measureOf: Record<Objective, string> = {
-  mean: "Mean imbalance",
-  p95: "95th percentile of the imbalance",
-  cvar: "Mean imbalance of the worst twentieth of the batches",
-};
-
 function legend(
   report: PlanReport,
   out: string | undefined,
   format: FileFormat,
   moeLayers: readonly number[],
 ): string[] {
-  const { gpus, experts, redundant, nodes, objective, fittedTo, measuredOn, inForce, eplb, optimized } = report;
-  const { search, seconds } = report;
+  const { objective, inForce, eplb, optimized, search, seconds, dead } = report;
   const { sharedTopology: shared, stoppedBy } = search;
-  const { dead, newGpus } = report;
-  const alive = dead.length > 0 ? ` of which ${gpus - dead.length} are alive` : "";
-  const added = newGpus > 0 ? `, ${newGpus} of them new` : "";
-  const sentences = [
-    `${gpus} GPUs${alive}${added}${nodes > 1 ? ` on ${nodes} nodes` : ""}, ${experts} experts, ${redundant} redundant. ${measureOf[objective]}, the busiest GPU's load over`,
-    fittedTo === measuredOn
-      ? `the mean, on ${measuredOn}, to which the placements are fitted, too:`
-      : `the mean, on ${measuredOn}, the placements being fitted to ${fittedTo}:`,
-    "none, experts in order without replicas; even, the replicas of an expert share its tokens evenly" +
-      `${toWithinOne(report.tokens)}; LP, the best split.`,
-    ...droppedInWords(report.dropped),
-    ...fractionsInWords(report.tokens),
-  ];
+  const sentences = whatIsMeasured(report);
   if (inForce) sentences.push("Moved: slots whose GPU must load another expert than in force.");
   if (dead.length > 0) {
     sentences.push(
