@@ -32,6 +32,10 @@ function drawn(svg: string, rows: number, columns: number): (string | undefined)
   return map;
 }
 
+function textsOf(svg: string): string[] {
+  return [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
+}
+
 function byHand(value: number | undefined, { bounds, colours }: Scale): string | undefined {
   return value === undefined ? undefined : colours[bounds.filter((bound) => bound <= value).length];
 }
@@ -64,8 +68,9 @@ test.each([gpuLoadScale, expertLoadScale, priceScale])("the legend of $name says
     ],
     scale,
   });
-  const texts = [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
-  expect(texts).toEqual(expect.arrayContaining([...scale.bounds.map(String), escapeHtml(scale.name), "GPU", "layer"]));
+  expect(textsOf(svg)).toEqual(
+    expect.arrayContaining([...scale.bounds.map(String), escapeHtml(scale.name), "GPU", "layer"]),
+  );
   const swatches = scale.colours.filter((colour) => svg.includes(`fill="${colour}"`));
   expect(swatches).toEqual(scale.colours);
   expect(scale.colours).toHaveLength(scale.bounds.length + 1);
@@ -75,4 +80,16 @@ test.each([gpuLoadScale, expertLoadScale, priceScale])("the legend of $name says
 test("around the mean, a scale is grey", () => {
   for (const scale of [gpuLoadScale, expertLoadScale]) expect(byHand(1, scale)).toBe("var(--level)");
   expect(byHand(0, priceScale)).toBe("var(--level)");
+});
+
+test.each([
+  [8, 1],
+  [64, 2],
+  [320, 16],
+])("of %i columns every %i. has its number below", (columns, every) => {
+  const values = [new Array<number>(columns).fill(1)];
+  const svg = heatMap({ x: "GPU", y: "", columns: names(columns), rows: ["layer"], values, scale: gpuLoadScale });
+  const numbers = textsOf(svg).filter((text) => /^\d+$/.test(text) && text !== "2"); // which is a bound, too
+  const expected = names(columns).filter((name) => Number(name) % every === 0 && name !== "2");
+  expect(numbers).toEqual(expected);
 });
