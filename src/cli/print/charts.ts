@@ -97,7 +97,7 @@ export function barChart(
 
 /** So that lines differ without colour, too. */
 const DASHES = ["dotted", "solid", "dashed"];
-const SYMBOLS = ["circle", "rect", "triangle", "diamond", "arrow", "pin"];
+const SYMBOLS = ["circle", "rect", "triangle", "diamond"];
 const MOST_SYMBOLS = 40;
 /** Width of a letter of the legend, and of a number below an axis with what is around it. */
 const LETTER = 7.2;

@@ -205,7 +205,7 @@ describe("in words", () => {
     for (const line of times.trim().split("\n").slice(1)) {
       const cells = line.trim().split(/ {2,}/);
       const tag = cells[0] === "layer" ? "th" : "td";
-      expect(html).toContain(`<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`);
+      expect(html).toContain(`>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`);
     }
     expect(html).toContain("<h2>Time</h2>");
     expect(flat(html).replaceAll("&#39;", "'")).toContain(flat(legend).trim());
