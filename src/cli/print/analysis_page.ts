@@ -15,7 +15,7 @@ const DRAWN = 3;
 const MOST_BARS = 240;
 const MOST_POINTS = 500;
 /** What is twice as high is cut off at so many times as far above 1 as the rest. */
-const FAR = 5;
+const FAR = 3;
 
 /** The report that `analyze --html` writes. */
 export function analysisPage(analysis: Analysis, made: Made): string {

@@ -130,6 +130,20 @@ test("steps beyond what can be drawn are put together", async () => {
   expect(captionsOf(made.html)[0]).not.toContain("Each point");
 });
 
+test("what is far above the rest without replicas is cut off, and said", async () => {
+  const hot = Array.from({ length: 8 }, () => [
+    Array.from({ length: 8 }, (_, e) => (e === 0 ? 4000 : 90 + random.below(20))),
+  ]);
+  writeFileSync(join(folder, "hot.json"), JSON.stringify(hot));
+  const { html, analysis } = await report(["hot.json", "--gpus", "4", "--redundant", "8", "--html", "hot.html"]);
+  const most = Math.max(...analysis.overTime.originals).toFixed(1);
+  expect(Number(most)).toBeGreaterThan(3);
+  const [overTime, , , , loadsPerGpu] = captionsOf(html);
+  for (const caption of [overTime, loadsPerGpu])
+    expect(caption).toContain(`Without replicas it goes up to ${most}, beyond the plot.`);
+  expect(made.html).not.toContain("beyond the plot");
+});
+
 test("what dead GPUs and layers without tokens leave blank is said", async () => {
   writeFileSync(join(folder, "placement.json"), JSON.stringify({ phy2log: made.analysis.placements, gpus }));
   const { html } = await report([
