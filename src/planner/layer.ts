@@ -1,9 +1,11 @@
 import { seeded } from "../common/random.ts";
 import { annealed } from "./annealed.ts";
 import { heldBy, type Rows, slotsMoved, withoutDuplicates } from "./arrangement.ts";
+import { leastImbalances } from "./bound.ts";
 import { MOST_LISTED_GPUS } from "./cut_sets.ts";
 import { type LayerHistory, meanShare, slice } from "./history.ts";
 import { leastMoved } from "./least_moved.ts";
+import { ofValues } from "./objective.ts";
 import { Outlook } from "./outlook.ts";
 import { bestOfPortfolio } from "./portfolio.ts";
 import { race } from "./race.ts";
@@ -27,6 +29,8 @@ export interface LayerOutcome {
   /** Why the layer was not optimised: the search found nothing better on the recorded batches, or on those held out. */
   kept: "recorded" | "validation" | undefined;
   recorded: Comparison;
+  /** On recorded batches no placement has less. */
+  bound: number;
   validation: Comparison | undefined;
   evaluations: number;
 }
@@ -84,15 +88,16 @@ function split(history: LayerHistory) {
   return { fitted: slice(history, 0, at), last: slice(history, at, history.steps) };
 }
 
-/** @internal The portfolio's choice for a layer, and for its first three quarters. */
+/** @internal The portfolio's choice for a layer and, if it is to be tried, for its first three quarters. */
 export async function draftLayer(
   history: LayerHistory,
   inForce: InForce | undefined,
   context: SearchContext,
+  isTried = true,
 ): Promise<Draft> {
   const { start } = startOf(history, inForce, context);
   if (history.steps === 0) return { chosen: start, worth: 1, trial: undefined, evaluations: 0 };
-  const parts = split(history);
+  const parts = isTried ? split(history) : undefined;
   let trial: Draft["trial"];
   let evaluations = 0;
   if (parts) {
@@ -139,7 +144,8 @@ export async function optimizeLayer(
   const { base, start } = startOf(history, inForce, context);
   if (history.steps === 0) {
     const nothing = { before: 1, after: 1 }; // no load is balanced however it is placed
-    return { base, rows: start, steps: 0, kept: "recorded", recorded: nothing, validation: undefined, evaluations: 0 };
+    const none = { recorded: nothing, bound: 1, validation: undefined, evaluations: 0 };
+    return { base, rows: start, steps: 0, kept: "recorded", ...none };
   }
   const { way, validation, evaluations } = await trial(history, inForce, draft, context);
   context.pacer.allot(1);
@@ -154,6 +160,7 @@ export async function optimizeLayer(
     steps: history.steps,
     kept,
     recorded: { before: ofBase, after: kept ? ofStart : ofRows },
+    bound: ofValues(context.objective, leastImbalances(context.machine, history)),
     validation,
     evaluations: draft.evaluations + evaluations + found.evaluations,
   };

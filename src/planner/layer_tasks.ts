@@ -1,8 +1,8 @@
 /** What is done for a layer, as a task that a worker thread can do: plain data in and out. */
 import { checkCost, type ExpertCost } from "../lp/time/expert_cost.ts";
-import type { Machine } from "./arrangement.ts";
+import type { Machine, Rows } from "./arrangement.ts";
 import type { Finder } from "./finder.ts";
-import { type CheckedHistory, layerHistory } from "./history.ts";
+import { type CheckedHistory, layerHistory, slice } from "./history.ts";
 import { type Draft, draftLayer, type InForce, type LayerOutcome, optimizeLayer } from "./layer.ts";
 import type { Objective } from "./objective.ts";
 import { optimaOnCpu } from "./optima.ts";
@@ -43,6 +43,17 @@ export interface Caller {
 export type Done<T> = T & { ranOut: boolean };
 
 export const layerTasks = {
+  /** What the portfolio alone makes of the last batches, for each number of them. */
+  async sketch(task: Task & { lengths: readonly number[] }, caller: Caller = {}): Promise<Rows[]> {
+    const { history, context } = contextOf(task, caller);
+    const sketches: Rows[] = [];
+    for (const length of task.lengths) {
+      const last = slice(history, Math.max(0, history.steps - length), history.steps);
+      sketches.push((await draftLayer(last, undefined, context, false)).chosen);
+    }
+    return sketches;
+  },
+
   async draft(task: Task, caller: Caller = {}): Promise<Done<{ draft: Draft }>> {
     const { history, context } = contextOf(task, caller);
     const draft = await draftLayer(history, task.inForce, context);

@@ -100,8 +100,8 @@ export async function optimizePlacement(history: LoadHistory, options: OptimizeO
     return { layer, machine, inForce: base && { held: base, base }, movable };
   });
   const { outcomes, shared, ...done } = await optimizeJobs(checked, jobs, search, graph);
-  const layers = outcomes.map(({ rows, base, recorded, validation, kept, evaluations }): OptimizedLayer => {
-    return { recorded, validation, kept, moved: slotsMoved(base, rows), evaluations };
+  const layers = outcomes.map(({ rows, base, recorded, bound, validation, kept, evaluations }): OptimizedLayer => {
+    return { recorded, bound, validation, kept, moved: slotsMoved(base, rows), evaluations };
   });
   const ordered = Array.isArray(sharedTopology)
     ? ({ rows }: LayerOutcome) => inGraphOrder(placementOf(rows), sharedTopology)

@@ -1,13 +1,15 @@
 import type { AdapterReport } from "../gpu/device.ts";
 import type { BackendName } from "../lp/solution.ts";
 import type { Placement } from "../placement/placement.ts";
+import type { Crew } from "./crew.ts";
 import type { Comparison, LayerOutcome } from "./layer.ts";
-import type { Crew } from "./layers.ts";
 import type { SharedGraph } from "./shared_graph.ts";
 
 export interface OptimizedLayer {
   /** Imbalance on the recorded batches, of the placement that the search began from (EPLB's, or the one in force) and of the one returned. */
   recorded: Comparison;
+  /** A bound on the recorded batches that no placement of so many slots beats: where it is well above 1, more replicas are the remedy. */
+  bound: number;
   /** The same trial on the last quarter, which neither placement was fitted to; none for fewer than 8 batches, or a shared topology. */
   validation: Comparison | undefined;
   /** Why the layer keeps what it began with: no better on "recorded" batches, or on "validation"; undefined where it was optimised. */

@@ -110,8 +110,8 @@ export async function improveRepair(
   const moves = starts.map(({ before }, layer) => movesBetween(layer, before, after[layer]));
   return {
     placements: starts.map(({ before }, layer) => placementOfSlots(before, after[layer])),
-    layers: outcomes.map(({ recorded, validation, kept, evaluations }, layer) => {
-      return { recorded, validation, kept, moved: moves[layer].length, evaluations };
+    layers: outcomes.map(({ recorded, bound, validation, kept, evaluations }, layer) => {
+      return { recorded, bound, validation, kept, moved: moves[layer].length, evaluations };
     }),
     ...done,
     sharedTopology: undefined,

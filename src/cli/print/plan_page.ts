@@ -1,9 +1,18 @@
+import { type CostFile, unitOf } from "../files/cost_file.ts";
 import type { PlanReport } from "../reports/plan_report.ts";
 import type { CurvePoint } from "../reports/redundancy_curve.ts";
 import { barChart } from "./charts.ts";
 import { figure, foot, type Headline, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";
 import type { Made } from "./made.ts";
-import { planColumns, planTable, slotsMoved, whatIsMeasured } from "./plan_words.ts";
+import {
+  boundInWords,
+  planColumns,
+  planTable,
+  slotsMoved,
+  timesHeading,
+  timesTable,
+  whatIsMeasured,
+} from "./plan_words.ts";
 import { redundancyPlot } from "./redundancy_plot.ts";
 import { count, plural } from "./words.ts";
 
@@ -11,18 +20,26 @@ import { count, plural } from "./words.ts";
  * The report that `plan --html` writes.
  *
  * @param curve  In ascending order of replicas; drawn from two points on.
- * @param quantity  What the curve says, such as "imbalance".
+ * @param cost  Of tokens, by which the report has times.
  */
-export function planPage(report: PlanReport, curve: readonly CurvePoint[], made: Made, quantity = "imbalance"): string {
+export function planPage(report: PlanReport, curve: readonly CurvePoint[], made: Made, cost?: CostFile): string {
+  const quantity = cost ? `time in ${unitOf(cost)}` : "imbalance";
   return htmlPage(`Expert placement: ${report.source}`, [
     headlines([...imbalanceHeadlines(report), ...otherHeadlines(report)]),
-    htmlParagraph(whatIsMeasured(report).join(" ")),
+    htmlParagraph([...whatIsMeasured(report), ...boundInWords(report)].join(" ")),
     ...redundancyPlot(curve, quantity),
     "<h2>Layers</h2>",
     layersPlot(report),
     htmlTable(planTable(report), "total"),
+    ...timesSection(report, cost),
     foot(made),
   ]);
+}
+
+function timesSection(report: PlanReport, cost: CostFile | undefined): string[] {
+  if (!report.time || !cost) return [];
+  const rows = timesTable(report.time, report);
+  return ["<h2>Time</h2>", htmlParagraph(`${timesHeading(cost)}.`), htmlTable(rows, "total")];
 }
 
 function imbalanceHeadlines(report: PlanReport): Headline[] {

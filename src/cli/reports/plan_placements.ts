@@ -9,8 +9,8 @@ import type { OptimizedPlacements } from "../../planner/optimized.ts";
 import { type Crew, improveRepair, placementOfSlots, startRepair } from "../../planner/repair_layers.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 
-export type PlanOptions = Pick<OptimizeOptions, "sharedTopology"> &
-  Required<Pick<OptimizeOptions, "seed" | "budgetMs" | "threads">> & {
+export type PlanOptions = Pick<OptimizeOptions, "sharedTopology" | "replicas" | "threads" | "cost"> &
+  Required<Pick<OptimizeOptions, "seed" | "budgetMs">> & {
     gpus: number;
     redundant: number;
     nodes: number;
@@ -50,9 +50,10 @@ export function choosePlacements(history: LoadHistory, options: PlanOptions, wat
 }
 
 async function optimized(history: LoadHistory, options: PlanOptions, watch: Watch): Promise<Chosen> {
-  const { gpus, redundant, nodes, objective, inForce, maxMoved, sharedTopology, seed, budgetMs, threads } = options;
+  const { gpus, redundant, nodes, replicas, objective, inForce, maxMoved, sharedTopology, seed, budgetMs } = options;
+  const { threads, cost } = options;
   const { placements, ...search } = await optimizePlacement(history, {
-    ...{ gpus, redundant, nodes, objective, sharedTopology, seed, budgetMs, threads, ...watch },
+    ...{ gpus, redundant, nodes, replicas, objective, sharedTopology, seed, budgetMs, threads, cost, ...watch },
     ...(inForce ? { unchangedWeights: { placements: inForce, slots: maxMoved ?? history.experts + redundant } } : {}),
   });
   const living = new Uint8Array(gpus).fill(1);
@@ -68,7 +69,8 @@ async function repaired(
   options: PlanOptions,
   watch: Watch,
 ): Promise<Chosen> {
-  const { gpus, redundant, nodes, objective, dead, maxMoved, moeLayers, seed, budgetMs, threads, tryOut } = options;
+  const { gpus, redundant, nodes, objective, dead, maxMoved, moeLayers, seed, budgetMs, tryOut } = options;
+  const { threads = 1, cost } = options;
   const crew: Crew = { gpus, dead, maxMoved };
   const [{ gpus: placed, physicalExperts }] = inForce;
   const slots = (physicalExperts / placed) * gpus;
@@ -80,7 +82,7 @@ async function repaired(
     const what = "1 with dead or new GPUs, or empty slots";
     throw new ArgumentError("--nodes", what, nodes, "A repair takes a slot wherever there is one.");
   }
-  const checked = checkHistory(history);
+  const checked = checkHistory(history, cost !== undefined);
   const starts = startRepair(inForce, checked, crew);
   const lost = starts.map((start, layer) => (moeLayers.includes(layer) ? start.lost : []));
   for (const [layer, { length }] of maxMoved === undefined ? [] : lost.entries()) {
@@ -95,7 +97,7 @@ async function repaired(
     repaired,
     ...search
   } = await improveRepair(starts, checked, {
-    ...{ objective, seed, budgetMs, threads, ...watch },
+    ...{ objective, seed, budgetMs, threads, cost, ...watch },
   });
   // A layer without experts is left as it is, so that what is written is what is printed; where GPUs are new, it must get as many slots.
   const placements = improved.map((placement, layer) =>

@@ -1,6 +1,8 @@
 import type { TokenMode } from "../../lp/problem.ts";
 import { createSolver } from "../../lp/solver.ts";
 import type { Placement } from "../../placement/placement.ts";
+import type { Spread } from "../../planner/arrangement.ts";
+import type { Fitted } from "../../planner/history_needed.ts";
 import type { Move } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
 import type { OptimizedPlacements } from "../../planner/optimized.ts";
@@ -10,7 +12,9 @@ import { activeOf } from "../gpu_list.ts";
 import { pause } from "../interruption.ts";
 import type { Layer } from "./layer_solvers.ts";
 import { eplbPlacements, loadsOf, meanLoads, ofSteps, tokenSteps } from "./load_history.ts";
+import { historyWorth, type PlanBounds, planBounds, roomOf } from "./plan_bounds.ts";
 import { choosePlacements, type PlanOptions } from "./plan_placements.ts";
+import { type PlanTimes, planTimes } from "./plan_times.ts";
 import { type Imbalance, ofSplits, type SplitName, splitOf, summarise } from "./split_imbalance.ts";
 import { type Dropped, type StepSplit, splitSteps, unionOf } from "./step_split.ts";
 
@@ -23,7 +27,7 @@ export interface Measured {
 }
 
 /** Everything that `plan` has to say; `plan --json` prints it as it is. */
-export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
+export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn">, PlanBounds {
   source: string;
   steps: number;
   layers: number;
@@ -31,6 +35,8 @@ export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   gpus: number;
   redundant: number;
   nodes: number;
+  /** Where the replicas of an expert may lie. */
+  replicas: Spread;
   objective: Objective;
   tokens: TokenMode;
   /** Steps without tokens, which are neither fitted to nor measured. */
@@ -49,6 +55,10 @@ export interface PlanReport extends Pick<StepSplit, "fittedTo" | "measuredOn"> {
   /** The placement in force, if there is one; where experts are lost, as repaired with the fewest moves. */
   inForce?: Measured;
   optimized: Measured;
+  /** What ever more of the fitted steps are worth; empty where there are too few, or the search was not free. */
+  historyWorth: Fitted[];
+  /** With a cost. */
+  time?: PlanTimes;
   /** What the search says of itself. */
   search: Omit<OptimizedPlacements, "placements">;
   seconds: number;
@@ -65,29 +75,42 @@ export async function plan(
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
-  const { gpus, redundant, nodes, objective, dead, inForce } = options;
+  const { gpus, redundant, nodes, objective, dead, inForce, cost } = options;
   const active = activeOf(dead, gpus);
   const { withTokens, dropped } = tokenSteps(history);
   const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
   const eplb = eplbAmongLiving(meanLoads(history, fitted), options);
   const fittedHistory = ofSteps(history, fitted);
   const start = performance.now();
-  const chosen = await choosePlacements(fittedHistory, options, { onProgress, signal });
+  // With a cost there are two plans: what the one for tokens would have cost is worth knowing.
+  const half = cost ? { ...options, budgetMs: options.budgetMs / 2 } : options;
+  const ofTokens = { ...half, cost: undefined };
+  const plans = cost ? 2 : 1;
+  const onPlan = (share: number) => onProgress(share / plans);
+  const tokenPlan = await choosePlacements(fittedHistory, ofTokens, { onProgress: onPlan, signal });
+  const onSecond = (share: number) => onProgress((1 + share) / plans);
+  const chosen = cost ? await choosePlacements(fittedHistory, half, { onProgress: onSecond, signal }) : tokenPlan;
   const { placements, before, lost, moves, search } = chosen;
   const seconds = (performance.now() - start) / 1e3;
   const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
+  const later = ofSteps(history, steps);
+  const isFree = !inForce && !cost && !options.sharedTopology;
+  const placed = { eplb, before, tokenPlan: tokenPlan.placements, plan: placements };
   const measured = (placed: Placement[]) => measure(history, { placed, active }, steps, tokens, signal);
   const report: PlanReport = {
     source: history.source,
     steps: history.steps,
     layers: history.layers,
     experts: history.experts,
-    ...{ gpus, redundant, nodes, objective, tokens, dropped },
+    ...{ gpus, redundant, nodes, replicas: roomOf(history.experts, options).replicas, objective, tokens, dropped },
     ...{ dead: [...dead], newGpus: inForce ? gpus - inForce[0].gpus : 0, lost },
     ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
     eplb: await measure(history, { placed: eplb, active: undefined }, steps, tokens, signal),
     inForce: before && (await measured(before)),
     optimized: await measured(placements),
+    ...planBounds(later, options),
+    historyWorth: isFree ? await historyWorth(fittedHistory, later, options, signal) : [],
+    time: cost && (await planTimes(later, placed, options, cost, signal)),
     search,
     seconds,
     moves,
@@ -97,13 +120,14 @@ export async function plan(
 }
 
 /** EPLB's placements on the GPUs that are alive, with as many slots on each. */
-function eplbAmongLiving(weight: readonly Float64Array[], { gpus, redundant, nodes, dead }: PlanOptions): Placement[] {
+function eplbAmongLiving(weight: readonly Float64Array[], options: PlanOptions): Placement[] {
+  const { gpus, redundant, nodes, dead, replicas = "within-node" } = options;
   const [{ length: experts }] = weight;
   const living = gpus - dead.length;
   const slots = ((experts + redundant) / gpus) * living;
   requireSlotForEach(experts, slots);
   const useful = Math.min(slots, experts * living); // of a placement in force more may be there
-  return eplbPlacements(weight, living, useful - experts, dead.length === 0 ? nodes : 1);
+  return eplbPlacements(weight, living, useful - experts, replicas === "within-node" && dead.length === 0 ? nodes : 1);
 }
 
 /** @param steps  [L] those of each layer, all with tokens. */

@@ -96,11 +96,17 @@ test("has the curve from two points on, with its numbers", () => {
 });
 
 test("the curve may be of times", () => {
+  const measured = {
+    source: "times.csv",
+    cost: { model: "affine", perExpert: 1, perToken: 1 },
+    last: 1e3,
+    fit: { rows: 9, error: 0.01 },
+  } as const;
   const times = curve.map(({ redundant, eplb, plan, bound }) => {
     const us = ({ mean, p95, cvar }: CurvePoint["eplb"]) => ({ mean: 100 * mean, p95: 100 * p95, cvar: 100 * cvar });
     return { redundant, eplb: us(eplb), plan: us(plan), bound: 100 * bound };
   });
-  const html = planPage(report, times, made, "time in us");
+  const html = planPage(report, times, made, measured);
   expect(captionsOf(html)[0]).toContain("mean time in us of the measured batches");
   expect(html).toMatch(/<text[^>]*>time in us<\/text>/);
   expect(tablesOf(html)[0][1]).toEqual(["0", "180.0", "260.0", "150.0", "200.0", "110.0"]);
