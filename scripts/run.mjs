@@ -1,5 +1,6 @@
 // Runs a TypeScript program of this repository: node scripts/run.mjs FILE [ARGUMENTS]. Bundled, since Node knows no .wgsl imports.
-import { mkdtempSync, rmSync } from "node:fs";
+// Beside it lies what worker threads of the planner run, made of the same sources.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -7,8 +8,11 @@ import { build } from "esbuild";
 const [file, ...rest] = process.argv.slice(2);
 const folder = mkdtempSync("node_modules/.evenkeel-"); // inside, so that packages resolve
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-const outfile = join(folder, `${basename(file, ".ts")}.mjs`);
+writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+const program = basename(file, ".ts");
+const entryPoints = { [program]: file, worker: "src/planner/worker.ts" };
 const options = { bundle: true, format: "esm", platform: "node", target: "node20", packages: "external" };
-await build({ ...options, entryPoints: [file], outfile, loader: { ".wgsl": "text" }, sourcemap: "inline" });
+await build({ ...options, entryPoints, outdir: folder, loader: { ".wgsl": "text" }, sourcemap: "inline" });
+const outfile = join(folder, `${program}.js`);
 process.argv.splice(1, 2 + rest.length, outfile, ...rest);
 await import(pathToFileURL(outfile).href);
