@@ -117,7 +117,8 @@ function lastDone(
   return last;
 }
 
-function evenQuotas(
+/** [B, P] each expert's tokens over its slots, evenly to the token. */
+export function evenQuotas(
   { physicalExperts, physicalToLogical, replicaCount }: Placement,
   expertLoad: number[][],
 ): Int32Array {

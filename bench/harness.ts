@@ -23,6 +23,23 @@ export interface Row {
   optimalShare: number | null;
   /** Median GPU time of a call, where the device has timestamps. */
   timestampUs?: number;
+  /** Of `placement-scale`, whose batch is layers. */
+  placed?: Placed;
+}
+
+/** What placements are worth on steps held out, and what was done for them. */
+export interface Placed {
+  /** What the loads are like. */
+  loads: string;
+  /** Mean over steps and layers of max load / mean load. */
+  imbalance: number;
+  p95: number;
+  /** The rest is of a search. Moves tried. */
+  moves?: number;
+  stoppedBy?: "search" | "budget";
+  threads?: number;
+  /** Why it was not tried on more threads. */
+  why?: string;
 }
 
 /** How long a measurement may take. */
@@ -85,7 +102,7 @@ export class Bench {
   constructor(
     readonly device: GPUDevice,
     readonly quick: boolean,
-    private readonly onProgress: (text: string) => void = () => {},
+    readonly onProgress: (text: string) => void = () => {},
   ) {}
 
   get effort(): Effort {

@@ -8,6 +8,7 @@ import { coldStart } from "./cold_start.ts";
 import { Bench, type Row } from "./harness.ts";
 import { levelling } from "./level.ts";
 import { metaOf } from "./meta.ts";
+import { placementScale } from "./placement_scale.ts";
 import { plotsPage } from "./plots.ts";
 import { scalingBatch } from "./scaling_batch.ts";
 import { scalingGpus } from "./scaling_gpus.ts";
@@ -28,6 +29,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "scaling-batch": scalingBatch,
   "scaling-gpus": scalingGpus,
   "balancer-stages": balancerStages,
+  "placement-scale": placementScale,
 };
 
 const { quick, json, html, only, budget } = options();
@@ -115,6 +117,7 @@ function cells(rows: readonly Row[]): string[][] {
     "gap max",
     "optimal",
   ];
+  const placed = rows.some((row) => row.placed) ? ["imbalance", "95 %", "moves", "stopped by"] : [];
   const percent = (share: number | null, digits: number) =>
     share === null ? "" : `${(100 * share).toFixed(digits)} %`;
   const us = (value: number) => (value < 1000 ? value.toPrecision(3) : Math.round(value).toLocaleString("en"));
@@ -131,8 +134,15 @@ function cells(rows: readonly Row[]): string[][] {
     percent(row.gapMean, 4),
     percent(row.gapMax, 3),
     percent(row.optimalShare, 1),
+    ...(placed.length > 0 ? placedCells(row) : []),
   ]);
-  return [header, ...lines];
+  return [[...header, ...placed], ...lines];
+}
+
+function placedCells({ placed }: Row): string[] {
+  if (!placed) return ["", "", "", ""];
+  const { imbalance, p95, moves, stoppedBy } = placed;
+  return [imbalance.toFixed(4), p95.toFixed(4), moves?.toLocaleString("en") ?? "", stoppedBy ?? ""];
 }
 
 /** The first three columns are words. */

@@ -1,7 +1,8 @@
-/** Rows as a page of plots: time per LP against the batch and against the number of GPUs, a line per solver. */
+/** Rows as a page of plots: time per LP against the batch and against the number of GPUs, a line per solver; and those of placements. */
 import { lineChart } from "../src/cli/print/charts.ts";
 import { figure, htmlPage, htmlTable } from "../src/cli/print/html_page.ts";
 import type { Row } from "./harness.ts";
+import { placementCharts } from "./placement_plots.ts";
 
 const SIZE = { width: 900, height: 420 };
 
@@ -25,6 +26,7 @@ export function plotsPage(
   return htmlPage("evenkeel bench", [
     htmlTable([["measured on", ""], ...Object.entries(meta).map(([name, value]) => [name, String(value)])]),
     ...charts,
+    ...placementCharts(rows),
     htmlTable([["What the rows say together"], ...notes.map((note) => [note])]),
     "<h2>Rows</h2>",
     htmlTable(table),
