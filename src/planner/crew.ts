@@ -17,8 +17,15 @@ type Run = <Name extends keyof LayerTasks>(
 
 /** Workers, or this thread. */
 export interface OpenCrew extends Crew {
-  /** Takes the jobs in order, as many at once as there are threads, each with its part of the time until `end` ms from the opening. */
-  each(order: readonly LayerJob[], end: number, take: (task: Task, run: Run) => Promise<void>): Promise<void>;
+  /**
+   * Takes the jobs in order, as many at once as there are threads, each with so many parts of the time until `end` ms from the opening as
+   * `patience` says, of which there is one for each job that is left.
+   */
+  each(
+    order: readonly LayerJob[],
+    { end, patience }: { end: number; patience: number },
+    take: (task: Task, run: Run) => Promise<void>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,12 +44,12 @@ export async function openCrew(asked: number, jobs: number, given: Setting, call
   return {
     threads,
     why: opened && "reason" in opened ? opened.reason : undefined,
-    async each(order, end, take) {
+    async each(order, { end, patience }, take) {
       let next = 0;
       const one = async () => {
         while (next < order.length) {
           const left = Math.max(0, begun + end - performance.now());
-          const budgetMs = left / Math.ceil((order.length - next) / threads);
+          const budgetMs = Math.min(left, (patience * left) / Math.ceil((order.length - next) / threads));
           await take({ ...order[next++], setting, budgetMs }, run);
         }
       };

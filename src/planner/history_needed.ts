@@ -45,7 +45,7 @@ export async function historyNeeded(
   const crew = await openCrew(threads, tried.length, { history: fitted, cost: undefined, objective, seed }, { signal });
   try {
     const find = optimaOnCpu(new Pacer(Infinity, signal));
-    await crew.each(tried, Infinity, async (task, run) => {
+    await crew.each(tried, { end: Infinity, patience: 1 }, async (task, run) => {
       const sketches = await run("sketch", { ...task, lengths });
       const { share } = layerHistory(later, task.layer);
       const found = await find(task.machine, sketches, share);

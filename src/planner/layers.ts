@@ -76,6 +76,8 @@ interface Work extends Caller {
 
 /** Of the time, the share that may be gone when all layers have something to begin with. */
 const DRAFTS_SHARE = 1 / 2;
+/** So many layers' time may be taken by one that needs it: those first in turn have more to gain. */
+const PATIENCE = 3;
 
 /**
  * The outcome of each layer: first a draft of all, which takes little time and brings most; then each layer's search, those with most left to gain first.
@@ -87,7 +89,7 @@ async function optimizeLayers({ jobs, setting, threads, budgetMs, onPart, ...cal
   const outcomes: LayerOutcome[] = [];
   let ranOut = false;
   try {
-    await crew.each(jobs, budgetMs * DRAFTS_SHARE, async (task, run) => {
+    await crew.each(jobs, { end: budgetMs * DRAFTS_SHARE, patience: PATIENCE }, async (task, run) => {
       const done = await run("draft", task);
       drafts[task.layer] = done.draft;
       ranOut ||= done.ranOut;
@@ -95,7 +97,7 @@ async function optimizeLayers({ jobs, setting, threads, budgetMs, onPart, ...cal
     });
     const promise = ({ layer }: LayerJob) => drafts[layer].worth;
     const order = [...jobs].sort((a, b) => promise(b) - promise(a));
-    await crew.each(order, budgetMs, async (task, run) => {
+    await crew.each(order, { end: budgetMs, patience: PATIENCE }, async (task, run) => {
       const done = await run("optimize", { ...task, draft: drafts[task.layer] });
       outcomes[task.layer] = done.outcome;
       ranOut ||= done.ranOut;
