@@ -151,7 +151,7 @@ export async function optimizeLayer(
   context.pacer.allot(1);
   const from = { start, chosen: served(draft) ? draft.chosen : start };
   const found = way ? await taken(way, history, from, context) : { rows: start, evaluations: 0 };
-  let kept: LayerOutcome["kept"] = way ? undefined : "validation";
+  let kept: LayerOutcome["kept"] = way ? undefined : validation ? "validation" : "recorded";
   const [ofBase, ofStart, ofRows] = await worthsOn(context, [base, start, found.rows], history);
   if (ofRows > ofStart || (alike(found.rows, start) && !kept)) kept = "recorded";
   return {
@@ -202,6 +202,7 @@ async function taken(
 
 /** From the quickest to the most thorough. */
 function waysOf({ worth }: Draft, { machine, spent }: SearchContext): Way[] {
+  if (machine.capacity.every((slots) => slots === 1)) return []; // where a GPU has one expert the LP has nothing to decide
   if (worth <= 1 + PERFECT) return [asChosen];
   return machine.gpus <= MOST_LISTED_GPUS && !spent ? [asChosen, byRace, byAnnealing] : [asChosen, byRace];
 }
@@ -211,7 +212,8 @@ async function trial(history: LayerHistory, inForce: InForce | undefined, draft:
   const { pacer } = context;
   const ways = waysOf(draft, context);
   const parts = split(history);
-  if (!parts || !draft.trial) return { way: ways[ways.length - 1], validation: undefined, evaluations: 0 };
+  if (!parts || !draft.trial || ways.length === 0)
+    return { way: ways[ways.length - 1], validation: undefined, evaluations: 0 };
   const { validation } = draft.trial;
   const { start } = startOf(parts.fitted, inForce, context);
   const from = { start, chosen: served(draft) ? draft.trial.chosen : start };

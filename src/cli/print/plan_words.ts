@@ -95,35 +95,28 @@ export function timesTable(
   return [["layer", ...columns.map(({ name }) => name)], ...rows, ["all", ...cells(({ all }) => all)]];
 }
 
-/** A bound above 1 by more than this is worth a remedy, where it is most of what is left. */
+/** A bound above 1 by more than this is worth a remedy. */
 const WORTH_A_REMEDY = 0.01;
 
 /** What no placement could do, and whether it is replicas that are wanting. */
-export function boundInWords({
-  bound,
-  boundOfMore,
-  optimized,
-  objective,
-  gpus,
-  experts,
-  redundant,
-  dead,
-}: PlanReport): string[] {
-  const [least, ours] = [bound.all[objective], optimized.all.solved[objective]];
+export function boundInWords(report: PlanReport): string[] {
+  const { bound, boundOfMore, objective, gpus, experts, redundant, dead } = report;
+  const least = bound.all[objective];
   const sentences = [
     `No placement of these slots could come below ${least.toFixed(3)} on these steps, whatever the split (a bound).`,
   ];
+  if (least - 1 > WORTH_A_REMEDY) {
+    const more = boundOfMore
+      ? `: with ${boundOfMore.redundant} redundant experts the bound is ${boundOfMore.all[objective].toFixed(3)}`
+      : "";
+    sentences.push(
+      `What that is above 1 no other placement can mend, only more replicas: the hottest experts have too few${more}.`,
+    );
+  }
   if ((experts + redundant) / gpus === 1 && dead.length === 0) {
     sentences.push(
       "With one slot on each GPU the LP has nothing to decide: a GPU has one expert, and an expert's replicas can but share its tokens evenly.",
     );
   }
-  if (least - 1 <= WORTH_A_REMEDY || least - 1 < (ours - 1) / 2) return sentences;
-  const more =
-    boundOfMore &&
-    `: with ${boundOfMore.redundant} redundant experts the bound is ${boundOfMore.all[objective].toFixed(3)}`;
-  sentences.push(
-    `More replicas, and not another placement, are the remedy, since the hottest experts have too few${more ?? ""}.`,
-  );
   return sentences;
 }
