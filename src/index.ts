@@ -78,11 +78,12 @@ export { replicateHeaviest } from "./placement/replicate_heaviest.ts";
 export { type RedundantToOriginal, topologies } from "./placement/topologies.ts";
 export type { LoadBalancerConfig } from "./placement/trtllm.ts";
 export type { LoadHistory } from "./planner/history.ts";
+export type { UnchangedWeights } from "./planner/in_force.ts";
 export type { Comparison } from "./planner/layer.ts";
 export type { Objective } from "./planner/objective.ts";
 export {
   type OptimizeOptions,
   optimizePlacement,
 } from "./planner/optimize.ts";
-export type { OptimizedLayer, OptimizedPlacements } from "./planner/optimized.ts";
+export type { Crew, OptimizedLayer, OptimizedPlacements } from "./planner/optimized.ts";
 export type { SharedGraph } from "./planner/shared_graph.ts";

@@ -14,28 +14,25 @@ type Room = Pick<Machine, "gpus" | "used" | "nodes" | "replicas" | "speed">;
  * rule), which makes that most as small as it can be. A placement must do with the same copies in every batch, so no bound of this
  * kind is reached but by chance; where it is far above 1, more replicas are the remedy and no other placement.
  */
-export function leastBusiest(
-  { gpus, used, nodes, replicas, speed }: Room,
-  loads: ArrayLike<number>,
-  curve?: Curve,
-): number {
-  const experts = loads.length;
+export function leastBusiest(room: Room, loads: ArrayLike<number>, curve?: Curve): number {
+  const { gpus, used, nodes, replicas, speed } = room;
   const most = replicas === "within-node" ? gpus / nodes : replicas === "across-nodes" ? nodes : gpus;
   const each = (e: number, copies: number) => (curve ? curve.time(Math.ceil(loads[e] / copies)) : loads[e] / copies);
-  const copies = new Int32Array(experts).fill(1);
-  const part = Float64Array.from({ length: experts }, (_, e) => each(e, 1));
-  const busiest = () => {
-    let e = 0;
-    for (let other = 1; other < experts; other++) if (part[other] > part[e]) e = other;
-    return e;
-  };
-  let e = busiest();
-  for (let left = used - experts; left > 0 && copies[e] < most; left--) {
-    part[e] = each(e, ++copies[e]);
-    e = busiest();
-  }
   const fastest = speed.reduce((a, b) => Math.max(a, b));
-  return Math.max(part[e] / fastest, together(loads, most, speed, curve));
+  const least = together(loads, most, speed, curve);
+  // Only experts that take longer than what all GPUs need together can make a difference.
+  const parts: { e: number; copies: number; part: number }[] = [];
+  for (let e = 0; e < loads.length; e++) {
+    if (each(e, 1) > least * fastest) parts.push({ e, copies: 1, part: each(e, 1) });
+  }
+  const busiest = () =>
+    parts.reduce((a, b) => (b.part > a.part ? b : a), { e: 0, copies: most, part: least * fastest });
+  let top = busiest();
+  for (let left = used - loads.length; left > 0 && top.copies < most; left--) {
+    top.part = each(top.e, ++top.copies);
+    top = busiest();
+  }
+  return Math.max(top.part / fastest, least);
 }
 
 /** What all GPUs together need at least: of whole units, as many as some GPU must have. */

@@ -1,19 +1,10 @@
 import { openThreads } from "#threads";
 import type { CheckedHistory } from "./history.ts";
 import { type Caller, type LayerJob, type LayerTasks, layerTasks, type Setting, type Task } from "./layer_tasks.ts";
+import type { Crew } from "./optimized.ts";
 
-/** Who did the work. */
-export interface Crew {
-  /** Threads that worked, the caller's own where it is one. */
-  threads: number;
-  /** Why fewer than were asked for. */
-  why: string | undefined;
-}
-
-type Run = <Name extends keyof LayerTasks>(
-  name: Name,
-  task: Parameters<LayerTasks[Name]>[0],
-) => ReturnType<LayerTasks[Name]>;
+type Result<Name extends keyof LayerTasks> = Awaited<ReturnType<LayerTasks[Name]>>;
+type Run = <Name extends keyof LayerTasks>(name: Name, task: Parameters<LayerTasks[Name]>[0]) => Promise<Result<Name>>;
 
 /** Workers, or this thread. */
 export interface OpenCrew extends Crew {
@@ -36,9 +27,19 @@ export async function openCrew(asked: number, jobs: number, given: Setting, call
   const pool = opened && "run" in opened ? opened : undefined;
   const threads = pool?.count ?? 1;
   const setting = pool ? { ...given, history: shared(given.history) } : given;
-  const run: Run = (name, task) => {
-    const inline = layerTasks[name] as (task: Task, caller: Caller) => ReturnType<LayerTasks[typeof name]>;
-    return (pool ? pool.run(name, task) : inline(task, caller)) as ReturnType<LayerTasks[typeof name]>;
+  const run: Run = async <Name extends keyof LayerTasks>(
+    name: Name,
+    task: Parameters<LayerTasks[Name]>[0],
+  ): Promise<Result<Name>> => {
+    const inline = layerTasks[name] as (task: Task, caller: Caller) => Promise<Result<Name>>;
+    if (!pool) return await inline(task, caller);
+    try {
+      return await pool.run(name, task);
+    } catch (error) {
+      caller.signal?.throwIfAborted();
+      await inline({ ...task, budgetMs: 0 }, caller); // an error loses its class on the way from a thread: here it is thrown with it
+      throw error;
+    }
   };
   const begun = performance.now();
   return {

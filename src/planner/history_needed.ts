@@ -23,7 +23,7 @@ const FEWEST = 8;
  * How much history is enough: what the portfolio makes of ever more of it, on the batches that come after.
  *
  * @param fitted  The history.  @param later  What came after, as many layers. None of its rows need be there.
- * @returns Nothing where there is too little history to tell.
+ * @returns Nothing where there is too little history or time to tell.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ export async function historyNeeded(
   fitted: CheckedHistory,
   later: CheckedHistory,
   jobs: readonly LayerJob[],
-  { objective, seed, threads, signal }: SearchOptions,
+  { objective, seed, threads, budgetMs, signal }: SearchOptions,
 ): Promise<Fitted[]> {
   const full = jobs.filter(
     ({ layer }) => layerHistory(later, layer).steps > 0 && layerHistory(fitted, layer).steps >= FEWEST,
@@ -42,11 +42,13 @@ export async function historyNeeded(
   const lengths = SHARES.map((share) => Math.round(steps * share)).filter((length) => length >= FEWEST);
   if (lengths.length < 2) return [];
   const worth = new Map<number, number[]>();
+  let cut = false;
   const crew = await openCrew(threads, tried.length, { history: fitted, cost: undefined, objective, seed }, { signal });
   try {
     const find = optimaOnCpu(new Pacer(Infinity, signal));
-    await crew.each(tried, { end: Infinity, patience: 1 }, async (task, run) => {
-      const sketches = await run("sketch", { ...task, lengths });
+    await crew.each(tried, { end: budgetMs, patience: 1 }, async (task, run) => {
+      const { sketches, ranOut } = await run("sketch", { ...task, lengths });
+      if (ranOut) cut = true;
       const { share } = layerHistory(later, task.layer);
       const found = await find(task.machine, sketches, share);
       worth.set(
@@ -57,6 +59,7 @@ export async function historyNeeded(
   } finally {
     await crew.close();
   }
+  if (cut) return [];
   return lengths.map((batches, i) => {
     const sum = tried.reduce((all, { layer }) => all + worth.get(layer)![i], 0);
     return { batches, imbalance: sum / tried.length };

@@ -44,14 +44,14 @@ export type Done<T> = T & { ranOut: boolean };
 
 export const layerTasks = {
   /** What the portfolio alone makes of the last batches, for each number of them. */
-  async sketch(task: Task & { lengths: readonly number[] }, caller: Caller = {}): Promise<Rows[]> {
+  async sketch(task: Task & { lengths: readonly number[] }, caller: Caller = {}): Promise<Done<{ sketches: Rows[] }>> {
     const { history, context } = contextOf(task, caller);
     const sketches: Rows[] = [];
     for (const length of task.lengths) {
       const last = slice(history, Math.max(0, history.steps - length), history.steps);
       sketches.push((await draftLayer(last, undefined, context, false)).chosen);
     }
-    return sketches;
+    return { sketches, ranOut: context.pacer.ranOut };
   },
 
   async draft(task: Task, caller: Caller = {}): Promise<Done<{ draft: Draft }>> {

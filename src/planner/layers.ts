@@ -31,9 +31,13 @@ export async function optimizeJobs(
   const { cost, objective, budgetMs, seed, threads, signal } = options;
   const pacer = new Pacer(budgetMs, signal);
   const { finder, report } = await openFinder(threads > 1 ? { backend: "cpu" } : options);
+  const why = threads > 1 && options.backend !== "cpu" ? { reason: "Worker threads solve on the CPU." } : {};
   const onPart = inSteps(jobs.length, graph ? 3 : 2, options.onProgress); // a draft, a search, and what a shared topology makes of it
   const setting = { history, cost, objective, seed };
-  const { outcomes, ranOut, crew } = await optimizeLayers({ jobs, setting, threads, budgetMs, finder, signal, onPart });
+  const ownMs = graph ? budgetMs / 2 : budgetMs;
+  const { outcomes, ranOut, crew } = await optimizeLayers({
+    ...{ jobs, setting, threads, budgetMs: ownMs, finder, signal, onPart },
+  });
   let shared: Awaited<ReturnType<typeof optimizeShared>> | undefined;
   if (graph) {
     const [{ machine, movable }] = jobs;
@@ -50,6 +54,7 @@ export async function optimizeJobs(
     stoppedBy: ranOut || pacer.ranOut ? ("budget" as const) : ("search" as const),
     crew,
     ...report(),
+    ...why,
   };
 }
 

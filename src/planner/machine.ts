@@ -55,8 +55,25 @@ export function checkMachine(experts: number, options: MachineOptions): Machine 
       throw new ShapeError("slotsPerGpu", `at least (E + redundant) / nodes = ${used / own} slots${where}`, slots);
     }
   }
+  if (replicas === "across-nodes") trimNodes(capacity, nodes, experts, used);
   const { speed } = toTopology({ gpus, edges: [] }, options.speed);
-  return { gpus, experts, used, nodes, replicas, capacity, speed };
+  const mean = speed.reduce((a, b) => a + b) / gpus; // only ratios matter
+  return { gpus, experts, used, nodes, replicas, capacity, speed: speed.map((v) => v / mean) };
+}
+
+/** Takes from each node, where it has most, the slots beyond one of each expert, which it has no use for. */
+function trimNodes(capacity: Int32Array, nodes: number, experts: number, used: number): void {
+  const perNode = capacity.length / nodes;
+  for (let first = 0; first < capacity.length; first += perNode) {
+    const own = capacity.subarray(first, first + perNode);
+    for (let beyond = own.reduce((a, b) => a + b) - experts; beyond > 0; beyond--) {
+      own[own.indexOf(own.reduce((a, b) => Math.max(a, b)))]--;
+    }
+  }
+  const room = capacity.reduce((a, b) => a + b);
+  if (room >= used) return;
+  const expected = `room for E + redundant = ${used} slots, no expert twice on a node`;
+  throw new ShapeError("slotsPerGpu", expected, room);
 }
 
 function checkSpread(replicas: Spread | undefined, nodes: number): Spread {

@@ -61,21 +61,24 @@ const DEFAULT_BUDGET_MS = 60_000;
  *
  *   min over placements of  objective over batches of  t*(batch) / (total load / total speed)
  *
- * The search begins with EPLB's placement (`rebalanceExperts` of the mean loads), tries moves (a slot to another expert, two slots swapped, two experts
- * trading places) where prices point and at random, and values each by the cuts that bound t*: see CutPool. It works on batches drawn around the
- * recorded ones and where they drift (`drawScenarios`), is judged on others, and tried on a last quarter held out; a layer where it is no
- * better than what it began with keeps that. So no layer is worse on the recorded batches than EPLB's placement with the LP.
+ * Every layer first gets the best of EPLB's placement (`rebalanceExperts` of the mean loads) and of some 200 hub-and-spoke placements in closed form
+ * (src/planner/hubs.ts), on scenarios that look ahead: batches as recorded, each expert astray by as much as popularities went (src/planner/outlook.ts).
+ * Then, where most is left to gain first, moves are raced (a slot to another expert, two slots swapped, two experts trading places, where prices point
+ * and at random): each is made only if it is better on many scenarios by more than chance, and valued by exact optima that are kept up to date
+ * (src/planner/flows.ts). With up to 8 GPUs annealing over all cuts (src/planner/cut_pool.ts) is tried, too. Which of these ways a layer takes is
+ * decided on a last quarter held out; a layer where none is better there than what it began with keeps that. So no layer is worse on the
+ * recorded batches than EPLB's placement with the LP.
  *
  * An expert never sits twice on a GPU. A placement is as large as asked: E + redundant slots are in use.
  *
- * For a seed the answer is the same on every machine, as far as `stoppedBy` is "search" and the CPU solved; adapters may name another one of several
- * bottleneck sets. With little time it is still never worse than EPLB's: the search stops where it is, layer by layer in turn.
+ * For a seed the answer is the same on every machine and with any number of threads, as far as `stoppedBy` is "search" and the CPU solved; adapters may
+ * name another one of several bottleneck sets. With little time it is still never worse than EPLB's: layers that had none keep their drafts.
  * Not handled: loads besides the experts' (baseLoad); what moving weights costs, other than by a limit.
  *
  * @param history  Read, never written or kept.
  * @throws {ArgumentError | ShapeError | LoadError | PlacementError} The history, a count or an option is not as it should be.
  * @throws {DeviceError | KernelError} backend is "webgpu" and there is no device, or its compiler refuses a kernel.  @throws the signal's reason, promptly.
- * @see S. Kirkpatrick et al., Science 220, 1983; DeepSeek EPLB, 2025.
+ * @see O. Maron, A. W. Moore, NIPS 1993; S. Kirkpatrick et al., Science 220, 1983; DeepSeek EPLB, 2025.
  */
 export async function optimizePlacement(history: LoadHistory, options: OptimizeOptions): Promise<OptimizedPlacements> {
   requireObject("options", options, optimizeFields);
@@ -123,6 +126,13 @@ function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed =
   checkBackend(options);
   const threads = requireCount("threads", options.threads ?? 1);
   if (threads > 1 && !threadsAreSupported) throw new ArgumentError("threads", "1 outside Node", threads);
-  if (threads > 1 && backend === "webgpu") throw new ArgumentError("threads", '1 with backend "webgpu"', threads);
+  if (threads > 1 && (backend === "webgpu" || options.device || options.adapter !== undefined)) {
+    throw new ArgumentError(
+      "threads",
+      '1 with a device, an adapter or backend "webgpu"',
+      threads,
+      "Threads solve on the CPU.",
+    );
+  }
   return { objective, budgetMs, seed, threads };
 }

@@ -1,7 +1,6 @@
 import type { AdapterReport } from "../gpu/device.ts";
 import type { BackendName } from "../lp/solution.ts";
 import type { Placement } from "../placement/placement.ts";
-import type { Crew } from "./crew.ts";
 import type { Comparison, LayerOutcome } from "./layer.ts";
 import type { SharedGraph } from "./shared_graph.ts";
 
@@ -10,14 +9,22 @@ export interface OptimizedLayer {
   recorded: Comparison;
   /** A bound on the recorded batches that no placement of so many slots beats: where it is well above 1, more replicas are the remedy. */
   bound: number;
-  /** The same trial on the last quarter, which neither placement was fitted to; none for fewer than 8 batches, or a shared topology. */
+  /** The same trial on the last quarter, which neither placement was fitted to; none for fewer than 8 batches, a shared topology, or one slot per GPU. */
   validation: Comparison | undefined;
-  /** Why the layer keeps what it began with: no better on "recorded" batches, or on "validation"; undefined where it was optimised. */
+  /** Why the layer keeps what it began with: nothing better on "recorded" batches, or on "validation"; undefined where it was optimised. */
   kept: LayerOutcome["kept"];
   /** Slots whose GPU must load another expert's weights, compared with the placement in force, or else with EPLB's. */
   moved: number;
   /** Moves tried. */
   evaluations: number;
+}
+
+/** Who did the work. */
+export interface Crew {
+  /** Threads that worked, the caller's own where it is one. */
+  threads: number;
+  /** Why fewer than were asked for. */
+  why: string | undefined;
 }
 
 export interface OptimizedPlacements {

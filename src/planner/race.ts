@@ -14,8 +14,6 @@ const FEWEST_MOVES = 500;
 const FUTILE = 0.15;
 /** Improvements below this are noise, and so is an imbalance below 1 + this. */
 const ENOUGH = 1e-4;
-/** Moves between two looks at the clock. */
-const CLOCK_EVERY = 4;
 
 /**
  * Improves a placement move by move: each is raced against the placement as it is on the same scenarios, and made only if it is better by more than
@@ -37,10 +35,8 @@ export async function race(
     const { worth } = flows;
     const moves = Math.max(FEWEST_MOVES, MOVES * machine.used);
     for (let i = 0; i < moves && flows.worth > 1 + ENOUGH; i++) {
-      if (i % CLOCK_EVERY === 0) {
-        await pacer.breathe();
-        if (pacer.isOver) break;
-      }
+      await pacer.breathe();
+      if (pacer.isOver) break;
       evaluations++;
       const move = propose(arrangement, flows, kind, random, arrangement.moved >= movable);
       if (!move || arrangement.moved + arrangement.movedBy(move) > movable) continue;

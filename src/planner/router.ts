@@ -1,6 +1,6 @@
 import { type Arrangement, EMPTY } from "./arrangement.ts";
 
-/** Amounts of this size, where a GPU's fair share is about 1, are rounding. */
+/** Of what a GPU serves by the time t, amounts of this share are rounding. */
 const ROUNDING = 1e-11;
 
 /**
@@ -146,7 +146,7 @@ export class Router {
       set.fill(1, setAt, setAt + gpus);
     }
     for (let g = 0; g < gpus; g++) {
-      while (u[uAt + g] > speed[g] * t + ROUNDING) {
+      while (u[uAt + g] > speed[g] * t * (1 + ROUNDING)) {
         const count = this.reach(g, x, xAt, u, uAt, t);
         if (count < 0) {
           this.push(g, x, xAt, u, uAt, t);
@@ -159,7 +159,7 @@ export class Router {
           load += u[uAt + queue[i]];
           v += speed[queue[i]];
         }
-        t = Math.max(load / v, t + ROUNDING);
+        t = Math.max(load / v, t * (1 + ROUNDING));
         set.fill(0, setAt, setAt + gpus);
         for (let i = 0; i < count; i++) set[setAt + queue[i]] = 1;
       }
@@ -178,10 +178,12 @@ export class Router {
     queue[0] = g;
     let tail = 1;
     for (let head = 0; head < tail; head++) {
-      const list = shared[queue[head]];
+      const from = queue[head];
+      const list = shared[from];
+      const nothing = speed[from] * t * ROUNDING;
       for (let i = 0; i < list.length; i++) {
         const s = list[i];
-        if (x[xAt + s] <= ROUNDING) continue;
+        if (x[xAt + s] <= nothing) continue;
         const others = hosts[slot[s]];
         for (let j = 0; j < others.length; j++) {
           const b = gpuOf[others[j]];
@@ -189,7 +191,7 @@ export class Router {
           reached[b] = search;
           leaves[b] = s;
           arrives[b] = others[j];
-          if (u[uAt + b] < speed[b] * t - ROUNDING) {
+          if (u[uAt + b] < speed[b] * t * (1 - ROUNDING)) {
             this.end = b;
             return -1;
           }

@@ -3,7 +3,7 @@ import type { LayerTasks } from "./layer_tasks.ts";
 /** Worker threads. */
 export interface Threads {
   readonly count: number;
-  /** @throws the signal's reason, and what the task throws, as a plain Error. */
+  /** @throws the signal's reason; or, as a plain Error, what the task throws. */
   run<Name extends keyof LayerTasks>(
     name: Name,
     task: Parameters<LayerTasks[Name]>[0],

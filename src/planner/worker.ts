@@ -2,3 +2,6 @@
 import { layerTasks } from "./layer_tasks.ts";
 
 export const { draft, optimize, sketch } = layerTasks;
+
+/** Whether a thread has these tasks, to be known before it gets one. */
+export const isReady = () => true;

@@ -143,3 +143,41 @@ test("a plan for time takes less of it than a plan for tokens where few tokens a
   expect(time).toBeLessThan(before * 0.995);
   expect(time).toBeLessThanOrEqual(tokens);
 });
+
+test.each([4, 12])("only the ratio of speeds matters, however large they are: %i GPUs", async (gpus) => {
+  const history = drifting(41, { layers: 1, experts: 48, steps: 24 });
+  const at = (k: number) => {
+    const speed = Array.from({ length: gpus }, (_, g) => (g < gpus / 2 ? k : 2 * k));
+    return optimizePlacement(history, { gpus, redundant: 12, speed, backend: "cpu" });
+  };
+  const [one, ...others] = [await at(1), await at(2 ** -40), await at(2 ** 40)];
+  for (const other of others) expect(other.placements).toEqual(one.placements);
+});
+
+test("a GPU that is a million times as fast is no reason to wait for ever", async () => {
+  const history = drifting(42, { layers: 1, experts: 48, steps: 24 });
+  const speed = Array.from({ length: 12 }, (_, g) => (g === 11 ? 1e6 : 1));
+  const { layers } = await optimizePlacement(history, {
+    gpus: 12,
+    redundant: 12,
+    speed,
+    backend: "cpu",
+    budgetMs: 5000,
+  });
+  expect(layers[0].recorded.after).toBeLessThanOrEqual(layers[0].recorded.before);
+});
+
+test("across nodes of unequal room, and where there is none", async () => {
+  const history = drifting(43, { layers: 1, experts: 4, steps: 12 });
+  const machine = { gpus: 4, nodes: 2, replicas: "across-nodes", speed: [10, 10, 1, 1], backend: "cpu" } as const;
+  const { placements } = await optimizePlacement(history, { ...machine, redundant: 3, slotsPerGpu: [3, 3, 2, 2] });
+  const [{ physicalToLogical, gpuOf }] = placements;
+  for (const node of [0, 1]) {
+    const experts = [...physicalToLogical].filter((_, p) => Math.floor(gpuOf[p] / 2) === node);
+    expect(new Set(experts).size).toBe(experts.length);
+  }
+  const none = optimizePlacement(history, { ...machine, redundant: 4, slotsPerGpu: [4, 4, 1, 1] });
+  await expect(none).rejects.toThrow(
+    "slotsPerGpu: expected room for E + redundant = 8 slots, no expert twice on a node, got 6.",
+  );
+});

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -68,4 +68,14 @@ test("without the worker's file one thread does it all, and says why", async () 
   const { crew, placements } = await optimizePlacement(history, { ...options, threads: 2 });
   expect(crew).toEqual({ threads: 1, why: expect.stringContaining("worker.js is not there") });
   expect(placements).toHaveLength(layers);
+});
+
+test("with another's worker.js beside it, too", async () => {
+  const beside = mkdtempSync(join(folder, "beside-"));
+  for (const file of ["node.js", "node.js.map", "entry"])
+    cpSync(join(dist, file), join(beside, file), { recursive: true });
+  writeFileSync(join(beside, "worker.js"), "export const draft = 1;");
+  const { optimizePlacement } = await built(beside);
+  const { crew } = await optimizePlacement(history, { ...options, budgetMs: 0, threads: 2 });
+  expect(crew).toEqual({ threads: 1, why: expect.stringContaining("Worker threads do not start: ") });
 });

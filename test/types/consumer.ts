@@ -18,6 +18,7 @@ import {
   type Costed,
   type CostRow,
   type CostTableOptions,
+  type Crew,
   type CurveCost,
   certify,
   createBalancer,
@@ -104,6 +105,7 @@ import {
   type TokenMode,
   type TopkIds,
   topologies,
+  type UnchangedWeights,
 } from "evenkeel";
 
 const gpus = 4;
@@ -257,11 +259,13 @@ export async function balance(balancer: Balancer, registry: PrometheusRegistry):
 export async function plan(objective: Objective): Promise<Placement[]> {
   const history: LoadHistory = { loads: new Float64Array(32), steps: 8, layers: 1, experts: 4 };
   const options: OptimizeOptions = { gpus, redundant: 4, objective, sharedTopology: true, budgetMs: 1000, ...speed };
-  const optimized: OptimizedPlacements = await optimizePlacement(history, options);
+  const unchangedWeights: UnchangedWeights = { placements: [], slots: 0 };
+  const optimized: OptimizedPlacements = await optimizePlacement(history, { ...options, threads: 1 });
+  const crew: Crew = optimized.crew;
   const layer: OptimizedLayer = optimized.layers[0];
   const recorded: Comparison = layer.recorded;
   const shared: SharedGraph | undefined = optimized.sharedTopology;
-  console.log(recorded.after, shared?.roles);
+  console.log(recorded.after, shared?.roles, crew.threads, unchangedWeights.slots);
   return optimized.placements;
 }
 

@@ -19,6 +19,7 @@ import { planInWords } from "../print/plan_legend.ts";
 import { withProgress } from "../print/progress.ts";
 import { fewestReplicas, requireSlots, tokenSteps } from "../reports/load_history.ts";
 import { loadsByLayer, moeLayersOf, moeLayersOption } from "../reports/moe_layers.ts";
+import { roomOf } from "../reports/plan_bounds.ts";
 import type { PlanOptions } from "../reports/plan_placements.ts";
 import { plan } from "../reports/plan_report.ts";
 import { curvePoint } from "../reports/redundancy_curve.ts";
@@ -128,8 +129,10 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     ...{ objective: options.objective, seed: options.seed, sharedTopology: graphOf(options), cost: cost?.cost },
     budgetMs: (1e3 * options.budget) / counts.length,
     threads: availableParallelism(),
+    withHistory: counts.length === 1,
     tryOut: (placements: Placement[]) => out !== undefined && placementFile(placements, moeLayers, format),
   };
+  for (const redundant of counts) roomOf(history.experts, { ...wanted, redundant });
   const plans: Awaited<ReturnType<typeof plan>>[] = [];
   await withProgress("planning", async (onProgress) => {
     for (const [i, redundant] of counts.entries()) {

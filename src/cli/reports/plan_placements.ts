@@ -23,6 +23,8 @@ export type PlanOptions = Pick<OptimizeOptions, "sharedTopology" | "replicas" | 
     inForce?: Placement[];
     /** The most slots of a layer that may hold another expert than in force. */
     maxMoved?: number;
+    /** Whether to find out how much of the history is enough. */
+    withHistory?: boolean;
     /** Called before the search with placements whose slots are empty or not as those of the outcome: throws if they cannot be written. */
     tryOut?: (placements: Placement[]) => void;
   };
@@ -77,6 +79,10 @@ async function repaired(
   if (redundant !== slots - history.experts) {
     const expected = `${slots - history.experts}, as the ${slots} slots of the placement on ${gpus} GPUs have`;
     throw new ShapeError("redundant", expected, redundant);
+  }
+  if (options.replicas !== undefined) {
+    const what = "none with dead or new GPUs, or empty slots";
+    throw new ArgumentError("--replicas", what, options.replicas, "A repair takes a slot wherever there is one.");
   }
   if (nodes > 1) {
     const what = "1 with dead or new GPUs, or empty slots";

@@ -6,7 +6,6 @@ import type { Fitted } from "../../planner/history_needed.ts";
 import type { Move } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
 import type { OptimizedPlacements } from "../../planner/optimized.ts";
-import { requireSlotForEach } from "../../planner/repair.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 import { activeOf } from "../gpu_list.ts";
 import { pause } from "../interruption.ts";
@@ -76,6 +75,7 @@ export async function plan(
   signal: AbortSignal,
 ): Promise<{ report: PlanReport; placements: Placement[] }> {
   const { gpus, redundant, nodes, objective, dead, inForce, cost } = options;
+  const room = roomOf(history.experts, options);
   const active = activeOf(dead, gpus);
   const { withTokens, dropped } = tokenSteps(history);
   const { fitted, measured: steps, fittedTo, measuredOn } = splitSteps(withTokens);
@@ -94,7 +94,7 @@ export async function plan(
   const seconds = (performance.now() - start) / 1e3;
   const tokens: TokenMode = history.loads instanceof Int32Array ? "integer" : "fractional";
   const later = ofSteps(history, steps);
-  const isFree = !inForce && !cost && !options.sharedTopology;
+  const isFree = options.withHistory && !inForce && !cost && !options.sharedTopology;
   const placed = { eplb, before, tokenPlan: tokenPlan.placements, plan: placements };
   const measured = (placed: Placement[]) => measure(history, { placed, active }, steps, tokens, signal);
   const report: PlanReport = {
@@ -102,14 +102,16 @@ export async function plan(
     steps: history.steps,
     layers: history.layers,
     experts: history.experts,
-    ...{ gpus, redundant, nodes, replicas: roomOf(history.experts, options).replicas, objective, tokens, dropped },
+    ...{ gpus, redundant, nodes, replicas: room.replicas, objective, tokens, dropped },
     ...{ dead: [...dead], newGpus: inForce ? gpus - inForce[0].gpus : 0, lost },
     ...{ fittedSteps: fittedHistory.steps, measuredSteps: unionOf(steps), fittedTo, measuredOn },
     eplb: await measure(history, { placed: eplb, active: undefined }, steps, tokens, signal),
     inForce: before && (await measured(before)),
     optimized: await measured(placements),
-    ...planBounds(later, options),
-    historyWorth: isFree ? await historyWorth(fittedHistory, later, options, signal) : [],
+    ...(await planBounds(later, options, signal)),
+    historyWorth: isFree
+      ? await historyWorth(fittedHistory, later, options, options.budgetMs - 1e3 * seconds, signal)
+      : [],
     time: cost && (await planTimes(later, placed, options, cost, signal)),
     search,
     seconds,
@@ -121,13 +123,9 @@ export async function plan(
 
 /** EPLB's placements on the GPUs that are alive, with as many slots on each. */
 function eplbAmongLiving(weight: readonly Float64Array[], options: PlanOptions): Placement[] {
-  const { gpus, redundant, nodes, dead, replicas = "within-node" } = options;
   const [{ length: experts }] = weight;
-  const living = gpus - dead.length;
-  const slots = ((experts + redundant) / gpus) * living;
-  requireSlotForEach(experts, slots);
-  const useful = Math.min(slots, experts * living); // of a placement in force more may be there
-  return eplbPlacements(weight, living, useful - experts, replicas === "within-node" && dead.length === 0 ? nodes : 1);
+  const { gpus, used, nodes, replicas } = roomOf(experts, options);
+  return eplbPlacements(weight, gpus, used - experts, replicas === "within-node" ? nodes : 1);
 }
 
 /** @param steps  [L] those of each layer, all with tokens. */
