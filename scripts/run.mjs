@@ -1,5 +1,5 @@
 // Runs a TypeScript program of this repository: node scripts/run.mjs FILE [ARGUMENTS]. Bundled, since Node knows no .wgsl imports.
-// Beside it lies what worker threads of the planner run, made of the same sources.
+// Beside it lies what worker threads of the planner run, made of the same sources, and what starts them, as in dist.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,7 +10,11 @@ const folder = mkdtempSync("node_modules/.evenkeel-"); // inside, so that packag
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
 const program = basename(file, ".ts");
-const entryPoints = { [program]: file, worker: "src/planner/worker.ts" };
+const entryPoints = {
+  [program]: file,
+  worker: "src/planner/worker.ts",
+  "entry/worker": "node_modules/tinypool/dist/entry/worker.js",
+};
 const options = { bundle: true, format: "esm", platform: "node", target: "node20", packages: "external" };
 await build({ ...options, entryPoints, outdir: folder, loader: { ".wgsl": "text" }, sourcemap: "inline" });
 const outfile = join(folder, `${program}.js`);
