@@ -33,12 +33,11 @@ export async function historyNeeded(
   jobs: readonly LayerJob[],
   { objective, seed, threads, budgetMs, signal }: SearchOptions,
 ): Promise<Fitted[]> {
-  const full = jobs.filter(
-    ({ layer }) => layerHistory(later, layer).steps > 0 && layerHistory(fitted, layer).steps >= FEWEST,
-  );
+  const recorded = jobs.map(({ layer }) => layerHistory(fitted, layer).steps);
+  const full = jobs.filter(({ layer }, i) => recorded[i] >= FEWEST && layerHistory(later, layer).steps > 0);
   const every = full.length / Math.min(LAYERS, full.length);
   const tried = full.filter((_, i) => Math.floor(i / every) !== Math.floor((i - 1) / every));
-  const steps = tried.reduce((most, { layer }) => Math.max(most, layerHistory(fitted, layer).steps), 0);
+  const steps = tried.reduce((most, job) => Math.max(most, recorded[jobs.indexOf(job)]), 0);
   const lengths = SHARES.map((share) => Math.round(steps * share)).filter((length) => length >= FEWEST);
   if (lengths.length < 2) return [];
   const worth = new Map<number, number[]>();

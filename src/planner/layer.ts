@@ -101,19 +101,18 @@ export async function draftLayer(
   let trial: Draft["trial"];
   let evaluations = 0;
   if (parts) {
-    const { base } = startOf(parts.fitted, inForce, context);
-    const { rows, tried } = await portfolio(parts.fitted, inForce, context);
+    const { base, start } = startOf(parts.fitted, inForce, context);
+    const { rows, tried } = await portfolio(parts.fitted, start, inForce, context);
     const [before, after] = await worthsOn(context, [base, rows], parts.last);
     trial = { chosen: rows, validation: { before, after } };
     evaluations += tried;
   }
-  const { rows, worth, tried } = await portfolio(history, inForce, context);
+  const { rows, worth, tried } = await portfolio(history, start, inForce, context);
   return { chosen: rows, worth, trial, evaluations: evaluations + tried };
 }
 
-function portfolio(history: LayerHistory, inForce: InForce | undefined, context: SearchContext) {
+function portfolio(history: LayerHistory, start: Rows, inForce: InForce | undefined, context: SearchContext) {
   const { machine, movable, seed } = context;
-  const { start } = startOf(history, inForce, context);
   const near = (rows: Rows) => {
     if (!inForce) return rows;
     const placed = leastMoved(machine, inForce.held, rows);
@@ -153,7 +152,7 @@ export async function optimizeLayer(
   const found = way ? await taken(way, history, from, context) : { rows: start, evaluations: 0 };
   let kept: LayerOutcome["kept"] = way ? undefined : validation ? "validation" : "recorded";
   const [ofBase, ofStart, ofRows] = await worthsOn(context, [base, start, found.rows], history);
-  if (ofRows > ofStart || (alike(found.rows, start) && !kept)) kept = "recorded";
+  if (ofRows > ofStart || (slotsMoved(start, found.rows) === 0 && !kept)) kept = "recorded";
   return {
     base,
     rows: kept ? start : found.rows,
@@ -164,10 +163,6 @@ export async function optimizeLayer(
     validation,
     evaluations: draft.evaluations + evaluations + found.evaluations,
   };
-}
-
-function alike(rows: Rows, others: Rows): boolean {
-  return rows.every((row, g) => row.join() === others[g].join());
 }
 
 /** A way to a placement: from where the layer begins, or from what the portfolio chose. */
@@ -212,8 +207,9 @@ async function trial(history: LayerHistory, inForce: InForce | undefined, draft:
   const { pacer } = context;
   const ways = waysOf(draft, context);
   const parts = split(history);
-  if (!parts || !draft.trial || ways.length === 0)
-    return { way: ways[ways.length - 1], validation: undefined, evaluations: 0 };
+  if (!parts || !draft.trial || ways.length === 0) {
+    return { way: ways.at(-1), validation: undefined, evaluations: 0 };
+  }
   const { validation } = draft.trial;
   const { start } = startOf(parts.fitted, inForce, context);
   const from = { start, chosen: served(draft) ? draft.trial.chosen : start };

@@ -35,9 +35,8 @@ export async function optimizeJobs(
   const onPart = inSteps(jobs.length, graph ? 3 : 2, options.onProgress); // a draft, a search, and what a shared topology makes of it
   const setting = { history, cost, objective, seed };
   const ownMs = graph ? budgetMs / 2 : budgetMs;
-  const { outcomes, ranOut, crew } = await optimizeLayers({
-    ...{ jobs, setting, threads, budgetMs: ownMs, finder, signal, onPart },
-  });
+  const work = { jobs, setting, threads, budgetMs: ownMs, finder, signal, onPart };
+  const { outcomes, ranOut, crew } = await optimizeLayers(work);
   let shared: Awaited<ReturnType<typeof optimizeShared>> | undefined;
   if (graph) {
     const [{ machine, movable }] = jobs;

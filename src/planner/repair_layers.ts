@@ -14,7 +14,7 @@ import type { OptimizedPlacements } from "./optimized.ts";
 import { emptySlots, fillSlots, lostExperts, repairSlots } from "./repair.ts";
 
 /** The GPUs that there are now. */
-export interface Crew {
+export interface Fleet {
   /** G, at least as many as in the placements: those beyond are new, with as many slots as the others, all of them empty. */
   gpus: number;
   /** GPUs that hold nothing which can be served or read. */
@@ -44,22 +44,22 @@ export interface RepairStart {
  * @param history  whose mean loads choose among the slots.
  * @throws {PlacementError} The living GPUs have fewer slots than there are experts.
  */
-export function startRepair(placements: readonly Placement[], history: CheckedHistory, crew: Crew): RepairStart[] {
+export function startRepair(placements: readonly Placement[], history: CheckedHistory, fleet: Fleet): RepairStart[] {
   return placements.map((placement, layer) => {
     const { mean } = layerHistory(history, layer);
-    const before = slotsOn(placement, crew);
+    const before = slotsOn(placement, fleet);
     const lost = lostExperts(before, history.experts);
     const repaired = repairSlots(before, mean);
     const left = { ...before, experts: repaired };
-    const needed = lost.length + (crew.gpus > placement.gpus ? emptySlots(left).length : 0);
-    const unlimited = crew.dead.length === 0 && crew.gpus === placement.gpus;
-    const movable = crew.maxMoved ?? (unlimited ? repaired.length : needed);
+    const needed = lost.length + (fleet.gpus > placement.gpus ? emptySlots(left).length : 0);
+    const unlimited = fleet.dead.length === 0 && fleet.gpus === placement.gpus;
+    const movable = fleet.maxMoved ?? (unlimited ? repaired.length : needed);
     return { before, lost, repaired, start: fillSlots(left, mean, movable - lost.length), movable };
   });
 }
 
 /** The slots of a placement on as many GPUs as there are now. */
-function slotsOn({ gpus: placed, physicalToLogical }: Placement, { gpus, dead }: Crew): LayerSlots {
+function slotsOn({ gpus: placed, physicalToLogical }: Placement, { gpus, dead }: Fleet): LayerSlots {
   const perGpu = physicalToLogical.length / placed;
   const slots = gpus * perGpu;
   const experts = new Int32Array(slots).fill(EMPTY);

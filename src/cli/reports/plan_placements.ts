@@ -6,7 +6,7 @@ import { type Move, movesBetween } from "../../planner/moves.ts";
 import type { Objective } from "../../planner/objective.ts";
 import { type OptimizeOptions, optimizePlacement } from "../../planner/optimize.ts";
 import type { OptimizedPlacements } from "../../planner/optimized.ts";
-import { type Crew, improveRepair, placementOfSlots, startRepair } from "../../planner/repair_layers.ts";
+import { type Fleet, improveRepair, placementOfSlots, startRepair } from "../../planner/repair_layers.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 
 export type PlanOptions = Pick<OptimizeOptions, "sharedTopology" | "replicas" | "threads" | "cost"> &
@@ -73,7 +73,7 @@ async function repaired(
 ): Promise<Chosen> {
   const { gpus, redundant, nodes, objective, dead, maxMoved, moeLayers, seed, budgetMs, tryOut } = options;
   const { threads = 1, cost } = options;
-  const crew: Crew = { gpus, dead, maxMoved };
+  const fleet: Fleet = { gpus, dead, maxMoved };
   const [{ gpus: placed, physicalExperts }] = inForce;
   const slots = (physicalExperts / placed) * gpus;
   if (redundant !== slots - history.experts) {
@@ -89,7 +89,7 @@ async function repaired(
     throw new ArgumentError("--nodes", what, nodes, "A repair takes a slot wherever there is one.");
   }
   const checked = checkHistory(history, cost !== undefined);
-  const starts = startRepair(inForce, checked, crew);
+  const starts = startRepair(inForce, checked, fleet);
   const lost = starts.map((start, layer) => (moeLayers.includes(layer) ? start.lost : []));
   for (const [layer, { length }] of maxMoved === undefined ? [] : lost.entries()) {
     if (length <= maxMoved!) continue;

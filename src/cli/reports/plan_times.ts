@@ -6,7 +6,7 @@ import { leastBusiest } from "../../planner/bound.ts";
 import type { LoadHistory } from "../files/load_file.ts";
 import { activeOf } from "../gpu_list.ts";
 import { pause } from "../interruption.ts";
-import { loadsOf, tokenSteps } from "./load_history.ts";
+import { loadsOf, row, tokenSteps } from "./load_history.ts";
 import { roomOf } from "./plan_bounds.ts";
 import type { PlanOptions } from "./plan_placements.ts";
 import { type Imbalance, summarise } from "./split_imbalance.ts";
@@ -45,6 +45,7 @@ export async function planTimes(
 ): Promise<PlanTimes> {
   const active = activeOf(options.dead, options.gpus);
   const steps = tokenSteps(later).withTokens;
+  const [room, curve] = [roomOf(later.experts, options), checkCost(cost)];
   const timesOf = async (placements: Placement[], alive: Uint8Array | undefined) => {
     const layers: number[][] = [];
     for (const [layer, placement] of placements.entries()) {
@@ -65,15 +66,8 @@ export async function planTimes(
     inForce: before && (await timesOf(before, active)),
     tokenPlan: await timesOf(tokenPlan, active),
     plan: await timesOf(plan, active),
-    bound: summaries(steps.map((own, layer) => boundsOf(loadsOf(later, layer, own), later.experts, options, cost))),
+    bound: summaries(steps.map((own, layer) => own.map((step) => leastBusiest(room, row(later, step, layer), curve)))),
   };
-}
-
-function boundsOf(loads: Float64Array, experts: number, options: PlanOptions, cost: ExpertCost): number[] {
-  const [room, curve] = [roomOf(experts, options), checkCost(cost)];
-  return Array.from({ length: loads.length / experts }, (_, step) =>
-    leastBusiest(room, loads.subarray(step * experts, (step + 1) * experts), curve),
-  );
 }
 
 function summaries(layers: number[][]): Times {
