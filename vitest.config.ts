@@ -43,6 +43,7 @@ export default defineConfig({
     pool: "forks", // Dawn is a native module: it wants processes, not threads
     maxWorkers: 2,
     testTimeout: 120_000,
+    hookTimeout: 120_000, // what a file prepares once may be a whole program's run, too
     env: { EVENKEEL_ADAPTER: "software" }, // the same adapter on every machine
     // Without isolation the files of a process share its device, so that they compile a pipeline once.
     projects: [
