@@ -56,8 +56,10 @@ export function whyNotWebgpu(error: unknown): string | undefined {
   return error instanceof KernelError ? `This device's compiler refuses a kernel: ${error.message}` : undefined;
 }
 
-// As keys, since minifiers rename classes and leave keys alone. On the prototypes, as for JavaScript's own errors.
-const named = { EvenkeelError, ArgumentError, ShapeError, LoadError, PlacementError, DeviceError, KernelError };
-for (const [name, { prototype }] of Object.entries(named)) {
-  Object.defineProperty(prototype, "name", { value: name, configurable: true, writable: true });
+/** Gives errors their names: as keys, since minifiers rename classes and leave keys alone; on the prototypes, as for JavaScript's own errors. */
+export function nameErrors(named: Readonly<Record<string, { prototype: object }>>): void {
+  for (const [name, { prototype }] of Object.entries(named)) {
+    Object.defineProperty(prototype, "name", { value: name, configurable: true, writable: true });
+  }
 }
+nameErrors({ EvenkeelError, ArgumentError, ShapeError, LoadError, PlacementError, DeviceError, KernelError });

@@ -1,0 +1,33 @@
+/**
+ * How long a step of a worker lasts, in seconds:
+ *
+ *   c0 + c_seq n + c_kv K + c_pre p + c_ctx a
+ *
+ * n running requests that hold K KV tokens before the step, p prompt tokens that it prefills, and a = sum over chunks of
+ * (tokens of the chunk) x (tokens of the prompt before it + half of its own): the query-key pairs of their attention.
+ */
+export interface StepTime {
+  /** c0, s. */
+  base: number;
+  /** c_seq, s per running request. */
+  perSequence: number;
+  /** c_kv, s per KV token. */
+  perKvToken: number;
+  /** c_pre, s per prompt token. */
+  perPrefillToken: number;
+  /** c_ctx, s per query-key pair. */
+  perContext: number;
+}
+
+export const stepTimeFields = {
+  base: true,
+  perSequence: true,
+  perKvToken: true,
+  perPrefillToken: true,
+  perContext: true,
+} as const satisfies Record<keyof StepTime, true>;
+
+/** Query-key pairs of a chunk of `tokens` after `before` tokens of the same prompt. */
+export function chunkContext(before: number, tokens: number): number {
+  return tokens * (before + tokens / 2);
+}
