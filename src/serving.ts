@@ -13,6 +13,10 @@ export {
   type SchedulingPolicy,
   type WorkerView,
 } from "./serving/policy.ts";
+export { scheduling } from "./serving/scheduling/scheduling.ts";
+export type { PrefillPool, SimulateOptions, WorkerSpec } from "./serving/simulator/options.ts";
+export type { Prediction } from "./serving/simulator/prediction.ts";
+export { simulate } from "./serving/simulator/simulate.ts";
 export type { Series, Simulated, Spread, Summary } from "./serving/simulator/simulated.ts";
 export type { StepTime } from "./serving/step_time.ts";
 export type { PrefixBlocks, Trace } from "./serving/trace/trace.ts";

@@ -1,0 +1,127 @@
+import { GapHistogram } from "./gap_histogram.ts";
+import type { Jump } from "./jump.ts";
+import type { Worker } from "./worker.ts";
+
+/** What has added up by a time. */
+export interface Totals {
+  time: number;
+  steps: number;
+  tokens: number;
+  /** Requests x time. */
+  queue: number;
+  running: number;
+  /** KV tokens x time. */
+  held: number;
+  /** Time in which workers step, over all of them. */
+  busy: number;
+  /** Behind a barrier, over the steps: shares of slots and of memory at their start, idle shares and imbalance at their end. */
+  slotShares: number;
+  kvShares: number;
+  idleShares: number;
+  imbalance: number;
+  /** J, beyond that of workers that do nothing. */
+  energy: number;
+}
+
+/** Workers that step together, and the steps under way. */
+export interface Stepping {
+  readonly workers: readonly Worker[];
+  readonly jump: Jump | undefined;
+  done(now: number): number;
+}
+
+/** Of a worker that does nothing, and what the heaviest load adds to it [Chen et al., 2601.17855]. */
+export const IDLE_WATTS = 100;
+export const LOAD_WATTS = 300;
+const POWER_EXPONENT = 0.7;
+
+/** Adds up what is averaged over time, or over steps. */
+export class Meter {
+  readonly gaps = new GapHistogram();
+  private steps = 0;
+  private queue = 0;
+  private running = 0;
+  private held = 0;
+  private busy = 0;
+  private slotShares = 0;
+  private kvShares = 0;
+  private idleShares = 0;
+  private imbalance = 0;
+  private energy = 0;
+  private slots = 0;
+  private kvTokens = 0;
+
+  constructor(private readonly barrier: boolean) {}
+
+  /** Before the first step. */
+  install(workers: readonly Worker[]): void {
+    for (const { slots, kvTokens } of workers) {
+      this.slots += slots;
+      this.kvTokens += kvTokens;
+    }
+  }
+
+  /** So much time has passed, with so many that waited and ran. */
+  passed(time: number, waiting: number, running: number): void {
+    this.queue += time * waiting;
+    this.running += time * running;
+  }
+
+  /** Before the tokens of the steps that have been done are counted. */
+  stepped(workers: readonly Worker[], jump: Jump): void {
+    this.steps += jump.steps;
+    let running = 0;
+    let held = 0;
+    for (const worker of workers) {
+      this.gaps.addSteps(jump, worker.decoding);
+      this.held += jump.area(jump.end, worker.held, worker.decoding);
+      if (worker.running > 0) this.busy += jump.end - jump.start;
+      running += worker.running;
+      held += worker.held;
+    }
+    this.slotShares += running / this.slots;
+    this.kvShares += held / this.kvTokens;
+  }
+
+  /** After the tokens have been counted and the finished have left, before others begin. */
+  measured(workers: readonly Worker[], jump: Jump): void {
+    if (!this.barrier) return;
+    let most = 0;
+    let sum = 0;
+    for (const { held } of workers) {
+      most = Math.max(most, held);
+      sum += held;
+    }
+    this.imbalance += workers.length * most - sum;
+    let watts = 0;
+    for (const { held } of workers) {
+      const share = held / (most || 1);
+      this.idleShares += (1 - share) / workers.length;
+      watts += LOAD_WATTS * share ** POWER_EXPONENT;
+    }
+    this.energy += watts * (jump.end - jump.start);
+  }
+
+  totals(now: number, groups: readonly Stepping[]): Totals {
+    const { steps, queue, running, slotShares, kvShares, idleShares, imbalance, energy } = this;
+    const totals = { time: now, steps, tokens: 0, queue, running, held: this.held, busy: this.busy };
+    for (const group of groups) {
+      const done = group.done(now);
+      for (const worker of group.workers) {
+        totals.tokens += worker.tokens + done * worker.decoding;
+        if (!group.jump || worker.running === 0) continue;
+        totals.held += group.jump.area(now, worker.held, worker.decoding);
+        totals.busy += now - group.jump.start;
+      }
+      totals.steps += done;
+    }
+    const loads = this.barrier ? energy : LOAD_WATTS * totals.busy;
+    return { ...totals, slotShares, kvShares, idleShares, imbalance, energy: loads };
+  }
+}
+
+/** What has been added between two times. */
+export function between(from: Totals, to: Totals): Totals {
+  const names = Object.keys(to) as (keyof Totals)[];
+  return Object.fromEntries(names.map((name) => [name, to[name] - from[name]])) as unknown as Totals;
+}

@@ -1,0 +1,124 @@
+import type { RequestView } from "../policy.ts";
+import type { Trace } from "../trace/trace.ts";
+import type { Predictor } from "./prediction.ts";
+
+/** Where a request is. */
+export const place = {
+  coming: 0,
+  prefill: 1,
+  router: 2,
+  worker: 3,
+  running: 4,
+  served: 5,
+  rejected: 6,
+} as const;
+
+/** The state of all requests, an array per fact. */
+export class Requests {
+  readonly count: number;
+  /** As in the trace; with a closed pool when it came into the pool. */
+  readonly arrival: Float64Array;
+  readonly input: Int32Array;
+  readonly output: Int32Array;
+  readonly place: Uint8Array;
+  readonly worker: Int32Array;
+  /** -1 until then. */
+  readonly start: Float64Array;
+  readonly firstToken: Float64Array;
+  readonly finish: Float64Array;
+  readonly evictions: Int32Array;
+  /** Tokens that were made before it came to its worker: 1 after a prefill elsewhere. */
+  readonly made: Int32Array;
+  /** Of a running one: prompt tokens that are still to be prefilled. */
+  readonly left: Int32Array;
+  /** Of a running one: its worker's steps less the tokens that it has; infinite until its prompt is prefilled. */
+  readonly base: Float64Array;
+  /** The running ones of a worker in the order in which they began: a linked list, -1 at its ends. */
+  readonly next: Int32Array;
+  readonly previous: Int32Array;
+
+  constructor(
+    readonly trace: Trace,
+    readonly predict: Predictor,
+  ) {
+    const n = trace.requests;
+    this.count = n;
+    this.arrival = trace.arrival.slice();
+    this.input = trace.input;
+    this.output = trace.output;
+    this.place = new Uint8Array(n);
+    this.worker = new Int32Array(n).fill(-1);
+    this.start = new Float64Array(n).fill(-1);
+    this.firstToken = new Float64Array(n).fill(-1);
+    this.finish = new Float64Array(n).fill(-1);
+    this.evictions = new Int32Array(n);
+    this.made = new Int32Array(n);
+    this.left = new Int32Array(n);
+    this.base = new Float64Array(n);
+    this.next = new Int32Array(n);
+    this.previous = new Int32Array(n);
+  }
+
+  /** @param steps  that its worker has done. */
+  generated(id: number, steps: number): number {
+    if (this.place[id] !== place.running) return this.made[id];
+    return Math.max(0, steps - this.base[id]);
+  }
+
+  blocksOf(id: number): Int32Array {
+    const { start, id: ids } = this.trace.blocks!;
+    return ids.subarray(start[id], start[id + 1]);
+  }
+}
+
+/** A request as policies see it. */
+export class SeenRequest implements RequestView {
+  id = -1;
+  generated = 0;
+
+  constructor(private readonly requests: Requests) {}
+
+  /** @param steps  that its worker has done. */
+  of(id: number, steps: number): this {
+    return this.as(id, this.requests.generated(id, steps));
+  }
+
+  as(id: number, generated: number): this {
+    this.id = id;
+    this.generated = generated;
+    return this;
+  }
+
+  get arrival(): number {
+    return this.requests.arrival[this.id];
+  }
+
+  get input(): number {
+    return this.requests.input[this.id];
+  }
+
+  get predicted(): number | readonly [number, number] | undefined {
+    return this.requests.predict(this.id, this.requests.output[this.id]);
+  }
+
+  get session(): number | undefined {
+    const session = this.requests.trace.session?.[this.id];
+    return session === undefined || session < 0 ? undefined : session;
+  }
+
+  get class(): number | undefined {
+    return this.requests.trace.class?.[this.id];
+  }
+
+  get value(): number | undefined {
+    return this.requests.trace.value?.[this.id];
+  }
+
+  get blocks(): Int32Array | undefined {
+    return this.requests.trace.blocks && this.requests.blocksOf(this.id);
+  }
+
+  get blockTokens(): number | undefined {
+    return this.requests.trace.blocks?.tokens;
+  }
+}

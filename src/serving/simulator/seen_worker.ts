@@ -1,0 +1,47 @@
+import type { RequestView, WorkerView } from "../policy.ts";
+import { type Requests, SeenRequest } from "./requests.ts";
+import type { WorkerState } from "./worker_state.ts";
+
+/** A worker as policies see it. */
+export class SeenWorker implements WorkerView {
+  readonly index: number;
+  readonly kvTokens: number;
+  freeSlots = 0;
+  freeKv = 0;
+  waiting = 0;
+  batch = 0;
+  load = 0;
+  prefill = 0;
+  steps = 0;
+
+  constructor(
+    private readonly worker: WorkerState,
+    private readonly requests: Requests,
+  ) {
+    this.index = worker.index;
+    this.kvTokens = worker.kvTokens;
+  }
+
+  /** @param done  steps of those under way that have been done. */
+  look(done: number): this {
+    const { worker } = this;
+    const made = done * worker.decoding;
+    this.freeSlots = worker.slots - worker.running;
+    this.freeKv = worker.freeKv - made;
+    this.waiting = worker.waiting;
+    this.batch = worker.running;
+    this.load = worker.held + made + worker.waitingTokens;
+    this.prefill = worker.prefillLeft + worker.waitingTokens;
+    this.steps = worker.steps + done;
+    return this;
+  }
+
+  get running(): Iterable<RequestView> {
+    return runningOf(this.worker, this.requests, this.steps);
+  }
+}
+
+function* runningOf(worker: WorkerState, requests: Requests, steps: number): Generator<RequestView> {
+  const seen = new SeenRequest(requests);
+  for (let id = worker.first; id >= 0; id = requests.next[id]) yield seen.of(id, steps);
+}

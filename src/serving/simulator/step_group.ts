@@ -1,0 +1,87 @@
+import { Jump } from "./jump.ts";
+import type { Meter } from "./meter.ts";
+import type { StepWork, Worker } from "./worker.ts";
+
+/** Workers that step together: all of them behind a barrier, else each by itself. */
+export class StepGroup {
+  /** The steps under way. */
+  jump: Jump | undefined;
+  /** When they end, or when one that was idle begins; Infinity while it is idle. */
+  end = Number.POSITIVE_INFINITY;
+  steps = 0;
+  private readonly work: StepWork = { running: 0, held: 0, prefill: 0, context: 0 };
+
+  constructor(
+    readonly workers: readonly Worker[],
+    private readonly rounds: boolean,
+    private readonly meter: Meter,
+  ) {}
+
+  get idle(): boolean {
+    return this.end === Number.POSITIVE_INFINITY;
+  }
+
+  /** Something waits for one of its workers: it is let in before the next step, which for an idle one is the next unit of time. */
+  wake(worker: Worker, now: number): void {
+    if (this.jump === undefined) {
+      this.end = Math.min(this.end, this.rounds ? Math.ceil(now) : now);
+    } else if (this.jump.steps > 1 && worker.running < worker.slots) {
+      this.jump.cutAfter(now);
+      this.end = this.jump.end;
+    }
+  }
+
+  /** Steps under way that have been done. */
+  done(now: number): number {
+    return this.jump === undefined ? 0 : this.jump.done(now);
+  }
+
+  /** What was under way has ended. */
+  finish(now: number): void {
+    const { jump } = this;
+    this.end = Number.POSITIVE_INFINITY;
+    if (jump === undefined) return; // it was idle
+    this.jump = undefined;
+    this.steps += jump.steps;
+    this.meter.stepped(this.workers, jump);
+    for (const worker of this.workers) worker.advance(jump.steps, now);
+    this.meter.measured(this.workers, jump);
+  }
+
+  /** Between two steps: lets requests in and plans the next steps, until something has to be decided. */
+  begin(now: number): void {
+    let steps = Number.POSITIVE_INFINITY;
+    let busy = false;
+    for (const worker of this.workers) {
+      worker.prepare(now);
+      if (worker.running > 0) busy = true;
+      steps = Math.min(steps, worker.undisturbed);
+    }
+    if (!busy) return;
+    // Which of several is the longest changes from step to step.
+    this.jump = this.workers.length === 1 ? this.alone(now, steps) : this.together(now);
+    this.end = this.jump.end;
+  }
+
+  private alone(now: number, steps: number): Jump {
+    const [worker] = this.workers;
+    const first = this.secondsOf(worker);
+    const growth = this.rounds ? 0 : worker.spec.stepTime!.perKvToken * worker.running;
+    return new Jump(now, first, steps > 1 ? growth : 0, steps);
+  }
+
+  private together(now: number): Jump {
+    let longest = 0;
+    for (const worker of this.workers) if (worker.running > 0) longest = Math.max(longest, this.secondsOf(worker));
+    return new Jump(now, longest, 0, 1);
+  }
+
+  /** The step time of serving.md: c0 + c_seq n + c_kv K + c_pre p + c_ctx a. */
+  private secondsOf(worker: Worker): number {
+    worker.plan(this.work);
+    if (this.rounds) return 1;
+    const { base, perSequence, perKvToken, perPrefillToken, perContext } = worker.spec.stepTime!;
+    const { running, held, prefill, context } = this.work;
+    return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context;
+  }
+}

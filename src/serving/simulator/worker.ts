@@ -1,0 +1,248 @@
+import { PolicyError, type Rule, type Scheduler, type SchedulingPolicy } from "../policy.ts";
+import { chunkContext } from "../step_time.ts";
+import { MinHeap } from "./min_heap.ts";
+import type { WorkerSpec } from "./options.ts";
+import { PrefixCache } from "./prefix_cache.ts";
+import { place, type Requests, SeenRequest } from "./requests.ts";
+import { SeenWorker } from "./seen_worker.ts";
+import { WorkerState } from "./worker_state.ts";
+
+/** What happens to requests at a worker. */
+export interface Events {
+  started(id: number, now: number): void;
+  evicted(id: number): void;
+  /** The gap before a token that did not follow from the step before it. */
+  gap(seconds: number): void;
+  finished(id: number, now: number): void;
+}
+
+/** What a step of a worker takes: the terms of the step time. */
+export interface StepWork {
+  running: number;
+  held: number;
+  prefill: number;
+  context: number;
+}
+
+/** A worker at work: its scheduler is asked, the rules are checked, requests begin and end. */
+export class Worker extends WorkerState {
+  /** Tokens generated, tokens lost by evictions, prompt tokens of all starts, and those of them that were found in the prefix cache. */
+  tokens = 0;
+  wasted = 0;
+  prompts = 0;
+  hits = 0;
+  /** Something has come, gone or been evicted since the scheduler was last asked. */
+  private ask = false;
+  private readonly scheduler: Scheduler;
+  private readonly view: SeenWorker;
+  private readonly seen: SeenRequest;
+  private readonly cache: PrefixCache | undefined;
+  /** The running ones by the step at which they end, once their prompts are prefilled. */
+  private readonly ends = new MinHeap();
+  /** How many of the first that are prefilled the next step completes. */
+  private completing = 0;
+  private readonly admitted: Int32Array;
+  private readonly removed: Int32Array;
+
+  constructor(
+    index: number,
+    readonly spec: WorkerSpec,
+    requests: Requests,
+    private readonly policy: SchedulingPolicy,
+    seed: number,
+    private readonly events: Events,
+    /** Most prompt tokens that a step prefills. */
+    private readonly chunk: number,
+  ) {
+    super(index, spec, requests);
+    this.scheduler = policy.create({ slots: spec.slots, kvTokens: spec.kvTokens, seed });
+    this.seen = new SeenRequest(requests);
+    this.view = new SeenWorker(this, requests);
+    const { blocks } = requests.trace;
+    this.cache = blocks && new PrefixCache(blocks.tokens);
+    const most = Math.min(spec.slots, requests.count);
+    this.admitted = new Int32Array(most + 1);
+    this.removed = new Int32Array(most);
+  }
+
+  arrive(id: number): void {
+    const { place: places, worker, input } = this.requests;
+    places[id] = place.worker;
+    worker[id] = this.index;
+    this.waiting++;
+    this.waitingTokens += input[id];
+    this.ask = true;
+    this.scheduler.arrived(this.seen.of(id, this.steps));
+  }
+
+  /** Before a step: makes room for the tokens of the running ones, and lets waiting ones begin. */
+  prepare(now: number): void {
+    if (this.freeKv < 0) {
+      this.makeRoom(now);
+      return; // as engines do: nobody begins in a step for which somebody had to go
+    }
+    if (!this.ask || this.waiting === 0 || this.running >= this.slots) return;
+    this.ask = false;
+    this.cache?.trim(this.freeKv);
+    const count = this.scheduler.admit(this.view.look(0), now, this.admitted);
+    if (count > this.admitted.length || count < 0) this.fail("slots", this.admitted[0], `it admits ${count} at once`);
+    for (let k = 0; k < count; k++) this.begin(this.admitted[k], now);
+  }
+
+  private fail(rule: Rule, request: number, what: string): never {
+    throw new PolicyError(this.policy.name, rule, request, this.steps, `worker ${this.index}: ${what}.`);
+  }
+
+  private begin(id: number, now: number): void {
+    this.checkAdmitted(id);
+    const { requests, cache } = this;
+    const prompt = requests.input[id];
+    const made = requests.made[id];
+    requests.place[id] = place.running;
+    this.append(id, prompt + made);
+    this.waiting--;
+    this.waitingTokens -= prompt;
+    const blocks = cache && requests.blocksOf(id);
+    if (made > 0) {
+      requests.left[id] = 0;
+      this.decode(id, made);
+      this.fresh.push(id);
+    } else {
+      const hit = blocks ? Math.min(cache!.held(blocks), prompt - 1) : 0; // the last token of a prompt is always computed
+      requests.left[id] = prompt - hit;
+      requests.base[id] = Number.POSITIVE_INFINITY;
+      this.prefillLeft += prompt - hit;
+      this.prompts += prompt;
+      this.hits += hit;
+      this.prefilling.push(id);
+    }
+    if (blocks) cache!.use(blocks);
+    cache?.trim(this.freeKv);
+    this.events.started(id, now);
+  }
+
+  private checkAdmitted(id: number): void {
+    const { place: places, worker, input, made } = this.requests;
+    const at = places[id];
+    if (at === place.running || at === place.served) this.fail("served twice", id, "it is admitted again");
+    if (at !== place.worker || worker[id] !== this.index)
+      this.fail("not waiting", id, "it is admitted, and does not wait here");
+    if (this.running >= this.slots)
+      this.fail("slots", id, `it is admitted beside ${this.running} on ${this.slots} slots`);
+    const needed = input[id] + made[id] + 1;
+    if (needed <= this.freeKv) return;
+    this.fail(
+      "kvTokens",
+      id,
+      `it is admitted with ${needed} KV tokens where ${this.freeKv} of ${this.kvTokens} are free`,
+    );
+  }
+
+  /** It has `made` tokens, and makes one per step from now on. */
+  private decode(id: number, made: number): void {
+    const { base, output } = this.requests;
+    base[id] = this.steps - made;
+    this.ends.push(base[id] + output[id], id);
+  }
+
+  private makeRoom(now: number): void {
+    const count = this.scheduler.evict(this.view.look(0), -this.freeKv, this.removed);
+    for (let k = 0; k < count; k++) this.evict(this.removed[k]);
+    this.ask = true;
+    if (this.freeKv >= 0) return;
+    const what = `the next step needs ${-this.freeKv} KV tokens more than ${this.kvTokens}, and it evicts ${count} at time ${now}`;
+    this.fail("kvTokens", this.last, what);
+  }
+
+  private evict(id: number): void {
+    const { requests } = this;
+    if (requests.place[id] !== place.running || requests.worker[id] !== this.index) {
+      this.fail("kvTokens", id, "it is evicted, and does not run here");
+    }
+    const generated = requests.generated(id, this.steps);
+    this.leave(id, generated);
+    if (requests.left[id] > 0) {
+      this.prefilling.splice(this.prefilling.indexOf(id), 1);
+      this.prefillLeft -= requests.left[id];
+    } else {
+      this.ends.remove(id);
+    }
+    this.wasted += generated;
+    requests.evictions[id]++;
+    requests.made[id] = 0;
+    requests.place[id] = place.worker;
+    this.waiting++;
+    this.waitingTokens += requests.input[id];
+    this.scheduler.evicted?.(this.seen.of(id, this.steps));
+    this.events.evicted(id);
+  }
+
+  /** What the next step takes, with the part of the prompts that it prefills: from now on they count as done. */
+  plan(work: StepWork): void {
+    const { left, input } = this.requests;
+    work.running = this.running;
+    work.held = this.held;
+    work.prefill = 0;
+    work.context = 0;
+    this.completing = 0;
+    for (const id of this.prefilling) {
+      const tokens = Math.min(left[id], this.chunk - work.prefill);
+      if (tokens === 0) break;
+      work.prefill += tokens;
+      work.context += chunkContext(input[id] - left[id], tokens);
+      left[id] -= tokens;
+      if (left[id] === 0) this.completing++;
+    }
+    this.prefillLeft -= work.prefill;
+  }
+
+  /** Steps that can be done before anything has to be decided: nobody begins, ends, or runs out of memory. */
+  get undisturbed(): number {
+    const asked = this.ask && this.waiting > 0 && this.running < this.slots;
+    if (asked || this.prefilling.length > 0 || this.fresh.length > 0) return 1;
+    return Math.min(this.ends.leastKey - this.steps, Math.floor((this.kvTokens - this.held) / this.running));
+  }
+
+  /** `steps` have been done, the last of them at `now`. */
+  advance(steps: number, now: number): void {
+    if (this.running === 0) {
+      this.steps += steps; // behind a barrier
+      return;
+    }
+    const made = (this.running - this.prefilling.length) * steps;
+    this.steps += steps;
+    this.held += made;
+    this.tokens += made;
+    this.makeFirstTokens(now);
+    for (const id of this.fresh) this.events.gap(now - this.requests.firstToken[id]);
+    this.fresh.length = 0;
+    while (this.ends.leastKey <= this.steps) this.finish(this.ends.pop(), now);
+  }
+
+  private makeFirstTokens(now: number): void {
+    if (this.completing === 0) return;
+    const { firstToken } = this.requests;
+    for (const id of this.prefilling.splice(0, this.completing)) {
+      if (firstToken[id] < 0) firstToken[id] = now;
+      this.held++;
+      this.tokens++;
+      this.decode(id, 1);
+    }
+    this.completing = 0;
+  }
+
+  private finish(id: number, now: number): void {
+    this.leave(id, this.requests.output[id]);
+    this.requests.place[id] = place.served;
+    this.requests.finish[id] = now;
+    this.scheduler.finished?.(id);
+    this.events.finished(id, now);
+  }
+
+  /** Gives back its slot and its memory. */
+  private leave(id: number, generated: number): void {
+    this.remove(id, this.requests.input[id] + generated);
+    this.cache?.release(this.requests.blocksOf(id));
+    this.ask = true;
+  }
+}

@@ -1,0 +1,65 @@
+import type { WorkerSpec } from "./options.ts";
+import type { Requests } from "./requests.ts";
+
+/** How many requests wait for a worker and run on it, and the memory that these hold. */
+export class WorkerState {
+  readonly slots: number;
+  readonly kvTokens: number;
+  /** Done so far. */
+  steps = 0;
+  running = 0;
+  /** KV tokens of the running ones. */
+  held = 0;
+  waiting = 0;
+  /** Prompt tokens of the waiting ones. */
+  waitingTokens = 0;
+  /** Prompt tokens of the running ones that are still to be prefilled. */
+  prefillLeft = 0;
+  /** The running ones, in the order in which they began: the ends of the list that `requests` links. */
+  first = -1;
+  last = -1;
+  /** Running ones with a prompt that is not prefilled yet, in the order in which they began. */
+  protected prefilling: number[] = [];
+  /** Running ones that were prefilled elsewhere and make their next token in the next step. */
+  protected fresh: number[] = [];
+
+  constructor(
+    readonly index: number,
+    spec: WorkerSpec,
+    protected readonly requests: Requests,
+  ) {
+    this.slots = spec.slots;
+    this.kvTokens = spec.kvTokens;
+  }
+
+  /** Tokens that newcomers may take, when each running request has its next one. */
+  get freeKv(): number {
+    return this.kvTokens - this.held - this.running;
+  }
+
+  /** Running ones that make a token in each of the next steps, and had one in the step before. */
+  get decoding(): number {
+    return this.running - this.prefilling.length - this.fresh.length;
+  }
+
+  protected append(id: number, tokens: number): void {
+    const { next, previous } = this.requests;
+    next[id] = -1;
+    previous[id] = this.last;
+    if (this.last >= 0) next[this.last] = id;
+    else this.first = id;
+    this.last = id;
+    this.running++;
+    this.held += tokens;
+  }
+
+  protected remove(id: number, tokens: number): void {
+    const { next, previous } = this.requests;
+    if (previous[id] >= 0) next[previous[id]] = next[id];
+    else this.first = next[id];
+    if (next[id] >= 0) previous[next[id]] = previous[id];
+    else this.last = previous[id];
+    this.running--;
+    this.held -= tokens;
+  }
+}
