@@ -1,6 +1,7 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { fieldAt, type JsonObject, place, requireJsonObject, requireLength, requireTime } from "./fields.ts";
 import type { Format, FormatReader } from "./format.ts";
+import { secondsOf } from "./milliseconds.ts";
 import { BLOCK_TOKENS, Requests } from "./requests.ts";
 
 /**
@@ -23,7 +24,8 @@ export const mooncake: Format = {
 };
 
 class MooncakeReader implements FormatReader {
-  private readonly requests = new Requests({ perSecond: 1000, origin: "zero" }, "kept");
+  /** In ms, until the end. */
+  private readonly requests = new Requests({ perSecond: 1, origin: "zero" }, "kept");
   /** ms at which the last turn of a session arrives. */
   private readonly turns = new Map<string | number, number>();
 
@@ -56,7 +58,8 @@ class MooncakeReader implements FormatReader {
   }
 
   end() {
-    return this.requests.toTrace();
+    const trace = this.requests.toTrace();
+    return { ...trace, arrival: trace.arrival.map(secondsOf) };
   }
 }
 

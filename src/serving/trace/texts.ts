@@ -73,8 +73,12 @@ async function* unzipped(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uin
 }
 
 async function* before(head: Uint8Array, chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head;
-  yield* chunks;
+  try {
+    yield head;
+    yield* chunks;
+  } finally {
+    await chunks.return(undefined); // where the reading ends with the head, too
+  }
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

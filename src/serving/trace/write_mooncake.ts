@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
+import { msOf } from "./milliseconds.ts";
 import { BLOCK_TOKENS } from "./requests.ts";
 import type { Trace } from "./trace.ts";
 
@@ -24,12 +25,4 @@ function* lines({ requests, arrival, input, output, session, blocks }: Trace): G
     };
     yield `${JSON.stringify(request)}\n`;
   }
-}
-
-/** The ms whose thousandth is this many seconds; where none is, the nearest. */
-function msOf(seconds: number): number {
-  const ms = seconds * 1000;
-  if (ms / 1000 === seconds) return ms;
-  const step = 0.75 * ms * 2 ** -52; // 0.75 to 1.5 times the distance to the next double, so that adding it gives that one
-  return [ms - step, ms + step].find((near) => near / 1000 === seconds) ?? ms;
 }

@@ -13,8 +13,8 @@ const PIECE = 2 ** 16;
  *
  *   mooncake  JSON Lines, which load generators replay: timestamp ms, input_length, output_length; hash_ids and session_id where the
  *             trace has them. Classes and values have no place there and are left out. `readTrace` gives the same trace again where
- *             sessions and blocks are numbered by first appearance, as it numbers them; arrivals to the last bit if they were read from
- *             whole ms, else to one unit in the last place, since a double of ms cannot say every double of s.
+ *             sessions and blocks are numbered by first appearance, as it numbers them; arrivals to the last bit if 15 digits say them,
+ *             as those of public traces, else to one unit in the last place: a double of ms cannot say every double of s.
  *   vllm      the JSON of `vllm bench serve --save-detailed`, which plot scripts read, of a simulated run: `result` is required. Its
  *             figures are of all requests, as vLLM's are, and not of those after a warm-up, as Summary's are. A simulation keeps no time
  *             of each token: `itls` has output - 1 equal gaps from the first token to the last. Rejected requests have an error, and an
