@@ -143,8 +143,8 @@ export const small: Small[] = [
     name: "BurstGPT, second release, with sessions and quotes",
     format: "burstgpt",
     text:
-      "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n" +
-      '19440110.0,d598-é,43,"GPT-4, ""turbo""",906,446,1352,Conversation log\n' +
+      "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\r\n" +
+      '19440110.0,d598-é,43,"GPT-4, ""turbo""",906,446,1352,"Conversation log"\r\n' +
       "19440110.5,,2,ChatGPT,36,29,65,API log\n19440111.0,1722,8,GPT-4,1779,123,1902,Conversation log\n" +
       "19440112.0,d598-é,8,GPT-4,17,12,29,Conversation log\n",
     trace: {
