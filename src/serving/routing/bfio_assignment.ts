@@ -1,6 +1,9 @@
 import { Envelope } from "./bfio_envelope.ts";
 import { addLoad, type Fill } from "./bfio_objective.ts";
 
+/** Of the terms of J. Whole numbers are exact; weights and beta need not be whole. */
+const ROUNDING = 2 ** -40;
+
 /** A fill in the making: what is chosen so far, and the steps by which it is made and changed. Requests are named by their place in the window. */
 export class Assignment {
   readonly envelope: Envelope;
@@ -11,8 +14,13 @@ export class Assignment {
   readonly level: Float64Array;
   /** [G] The growth of as many requests as this is in the loads already, since a worker with room left over gets them for certain. */
   readonly foreseen: Int32Array;
-  /** [window] for sorting. */
+  /** Loads and prompts that may still be looked at. */
+  budget = 0;
+  /** Gains up to this are taken for rounding, after which exchanges could go round in circles. */
+  rounding = 0;
+  /** [window] and [2, 2] for intermediate results. */
   readonly keys: Float64Array;
+  readonly pairs = new Int32Array(4);
   /** sum_h w_h h, and 0 where loads stand still. */
   private readonly growthWeight: number;
 
@@ -39,6 +47,7 @@ export class Assignment {
       level[g] = sum;
     }
     this.envelope.rebuild();
+    this.rounding = ROUNDING * (fill.beta + workers) * this.envelope.largest();
   }
 
   /** Tokens of the largest prompt that fits. */

@@ -1,48 +1,45 @@
 import type { Assignment } from "./bfio_assignment.ts";
+import { exchangePair } from "./bfio_pairs.ts";
 
-/** Loads looked at in one fill: some 50 us. */
-const BUDGET = 60_000;
-
-/** Less than this share of a gain's terms is taken for rounding, which could go round in circles. */
-const ROUNDING = 1e-12;
+/** Loads and prompts looked at in one fill, some 100 us at most; a typical fill is done long before. */
+const BUDGET = 100_000;
 
 /**
- * Exchanges that lower J, until none does or the budget is spent: a chosen request for one that waits, two between workers, and one that moves
- * to a worker with room. J falls by an exchange between workers only if it takes from a worker that is the most loaded at some step ahead.
+ * Exchanges that lower J, until none does or the budget is spent: a chosen request for one that waits, two between workers, one that moves to a
+ * worker with room, and, where none of these helps, two of a worker's for two that wait.
  */
 export function improve(a: Assignment): void {
-  let budget = BUDGET;
-  for (let changed = true; changed && budget > 0; ) {
+  a.budget = BUDGET;
+  const some = a.fill.waiting > a.count;
+  for (let changed = true; changed && a.budget > 0; ) {
     changed = false;
-    for (let k = 0; k < a.count && budget > 0; k++) {
-      if (a.count < a.fill.waiting) {
-        if (tryReplacing(a, k)) changed = true;
-        budget -= 5 * a.fill.ahead;
-      }
-      if (!a.envelope.isTop(a.fill.worker[a.chosen[k]])) continue;
-      if (tryPassing(a, k)) changed = true;
-      budget -= (a.count + a.fill.workers) * a.fill.ahead;
+    for (let k = 0; k < a.count && a.budget > 0; k++) {
+      if (some && exchange(a, k)) changed = true;
+      if (pass(a, k)) changed = true;
     }
+    if (changed || !some) continue;
+    for (let k = 0; k < a.count && a.budget > 0; k++) if (exchangePair(a, k)) changed = true;
   }
 }
 
-function tryReplacing(a: Assignment, k: number): boolean {
+/** The k-th of the chosen for the one that waits whose prompt suits its worker best: next to the peak of F, which is concave. */
+function exchange(a: Assignment, k: number): boolean {
   const { fill, envelope } = a;
   const { prompt } = fill;
   const own = prompt[a.chosen[k]];
   const g = fill.worker[a.chosen[k]];
+  a.budget -= 5 * fill.ahead;
   envelope.measure(g);
   const peak = own + envelope.peak();
   const limit = own + fill.freeKv[g];
+  let most = envelope.gain(0) + a.rounding;
   let best = -1;
-  let most = envelope.gain(0);
-  most += ROUNDING * (Math.abs(most) + fill.totalWeight * own);
   const below = a.below(Math.min(peak, limit));
   if (below >= 0) {
     const gain = envelope.gain(prompt[below] - own);
     if (gain > most) {
-      best = below;
       most = gain;
+      best = below;
     }
   }
   const above = peak < limit ? a.above(peak) : -1;
@@ -52,35 +49,37 @@ function tryReplacing(a: Assignment, k: number): boolean {
   return true;
 }
 
-/** The k-th chosen request, of a worker that is the most loaded somewhere, against any smaller one, or to any room. */
-function tryPassing(a: Assignment, k: number): boolean {
+/**
+ * The k-th of the chosen for a smaller one of another worker's, or into another's room. What is passed on leaves the sum of loads as it is, so
+ * that J falls only if it takes from a worker that is the most loaded at some step ahead.
+ */
+function pass(a: Assignment, k: number): boolean {
   const { fill, envelope, chosen } = a;
   const { prompt, worker, room, freeKv, workers } = fill;
   const p = chosen[k];
   const e = worker[p];
-  let best = -1;
-  let most = ROUNDING * fill.beta * fill.totalWeight * prompt[p];
+  if (!envelope.isTop(e)) return false;
+  a.budget -= (a.count + workers) * fill.ahead;
+  let most = a.rounding;
+  let partner = -1;
   for (let i = 0; i < a.count; i++) {
     const q = chosen[i];
-    const g = worker[q];
     const less = prompt[p] - prompt[q];
-    if (g === e || less <= 0 || less > freeKv[g]) continue;
-    const gain = envelope.gainOfPassing(e, g, less, 0);
-    if (gain > most) {
-      most = gain;
-      best = i;
-    }
+    if (worker[q] === e || less <= 0 || less > freeKv[worker[q]]) continue;
+    const gain = envelope.gainOfPassing(e, worker[q], less, 0);
+    if (gain <= most) continue;
+    most = gain;
+    partner = q;
   }
   let to = -1;
   for (let g = 0; g < workers; g++) {
     if (g === e || room[g] <= 0 || prompt[p] + 1 > freeKv[g]) continue;
     const gain = envelope.gainOfPassing(e, g, prompt[p], 1);
-    if (gain > most) {
-      most = gain;
-      to = g;
-    }
+    if (gain <= most) continue;
+    most = gain;
+    to = g;
   }
   if (to >= 0) a.move(p, to);
-  else if (best >= 0) a.swap(p, chosen[best]);
-  return to >= 0 || best >= 0;
+  else if (partner >= 0) a.swap(p, partner);
+  return to >= 0 || partner >= 0;
 }

@@ -1,10 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { ArgumentError } from "../../../src/common/errors.ts";
-import { seeded } from "../../../src/common/random.ts";
 import { boundOfFill, fillExact } from "../../../src/serving/routing/bfio_exact.ts";
 import { fillFast } from "../../../src/serving/routing/bfio_fill.ts";
 import { objective } from "../../../src/serving/routing/bfio_objective.ts";
-import { assignmentOf, bruteForce, type Instance, randomInstance, valueOf, workersOf } from "./bfio_instances.ts";
+import {
+  assignmentOf,
+  bruteForce,
+  type Instance,
+  randomInstance,
+  valueFromDefinition,
+  workersOf,
+} from "./bfio_instances.ts";
 
 /** Sums of some dozens of terms, in different orders. */
 const rounding = (value: number) => 2 ** -40 * (1 + Math.abs(value)) * 100;
@@ -14,7 +19,8 @@ const instances = Array.from({ length: 600 }, (_, seed) => ({ seed, instance: ra
 /** Some request that waits fits where there is room. */
 function couldTakeMore(i: Instance, workers: number[]): boolean {
   return workers.some(
-    (at, r) => at < 0 && i.base.some((_, g) => valueOf(i, workers.with(r, g)) !== undefined && i.room[g] > 0),
+    (at, r) =>
+      at < 0 && i.base.some((_, g) => valueFromDefinition(i, workers.with(r, g)) !== undefined && i.room[g] > 0),
   );
 }
 
@@ -31,7 +37,7 @@ describe("600 small fills against all assignments", () => {
       const exact = assignmentOf(instance);
       const bound = boundOfFill(exact.fill, best.count);
       fillExact(exact);
-      const value = valueOf(instance, workersOf(exact));
+      const value = valueFromDefinition(instance, workersOf(exact));
       expect(exact.count, `seed ${seed}`).toBe(best.count);
       expect(Math.abs(value! - best.value), `seed ${seed}: ${value}, best ${best.value}`).toBeLessThan(
         rounding(best.value),
@@ -42,7 +48,7 @@ describe("600 small fills against all assignments", () => {
       const fast = assignmentOf(instance);
       fillFast(fast);
       const workers = workersOf(fast);
-      const reached = valueOf(instance, workers);
+      const reached = valueFromDefinition(instance, workers);
       expect(reached, `seed ${seed}: within the limits`).toBeDefined();
       expect(Math.abs(objective(fast.fill) - reached!), `seed ${seed}`).toBeLessThan(rounding(reached!));
       expect(couldTakeMore(instance, workers), `seed ${seed}`).toBe(false);

@@ -71,7 +71,7 @@ export function workersOf(a: Assignment): number[] {
 }
 
 /** The objective from its definition, or undefined where a limit is broken. */
-export function valueOf(i: Instance, workers: readonly number[]): number | undefined {
+export function valueFromDefinition(i: Instance, workers: readonly number[]): number | undefined {
   for (const g of i.base.keys()) {
     const prompts = i.prompts.filter((_, r) => workers[r] === g);
     if (prompts.length > i.room[g]) return undefined;
@@ -93,7 +93,7 @@ export function bruteForce(i: Instance): { count: number; value: number } {
   const workers = i.prompts.map(() => -1);
   const visit = (r: number): void => {
     if (r === workers.length) {
-      const value = valueOf(i, workers);
+      const value = valueFromDefinition(i, workers);
       const count = workers.filter((g) => g >= 0).length;
       if (value === undefined || count < best.count || (count === best.count && value >= best.value)) return;
       best.count = count;
