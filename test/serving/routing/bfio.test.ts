@@ -16,6 +16,7 @@ describe("options", () => {
     [{ beta: 0 }, "options.beta"],
     [{ beta: Number.POSITIVE_INFINITY }, "options.beta"],
     [{ growth: 1 }, "options.growth"],
+    [{ overdue: true }, "options.overdue"],
     [{ exact: "yes" }, "options.exact"],
     [{ horizons: 3 }, "Did you mean horizon"],
     [null, "options"],
@@ -76,6 +77,22 @@ describe("a fill", () => {
       );
     });
     expect(fills[1]).toEqual(fills[0]);
+  });
+
+  test("a request that outlives its prediction is taken to end, or to stay", () => {
+    const at = (predicted: number | undefined, overdue?: "stays") => {
+      const router = create(2, { overdue });
+      router.arrived(request(0, 60));
+      router.arrived(request(1, 40));
+      const running = [[{ ...request(50, 100, predicted), generated: 9 }], [request(51, 80)]];
+      return ask(
+        router,
+        running.map((r, g) => workerView(g, { running: r })),
+      );
+    };
+    expect(at(3)).toEqual(at(10));
+    expect(at(3)).not.toEqual(at(undefined));
+    expect(at(3, "stays")).toEqual(at(undefined));
   });
 
   test("of an interval the middle counts", () => {
@@ -194,7 +211,12 @@ describe("over many fills", () => {
   test.each(predictions)(
     "the policy's own account gives what the running requests give: %s predictions",
     (_, predict) => {
-      for (const options of [{ horizon: 0 }, { horizon: 20 }, { horizon: 6, gamma: 0.9, growth: false }]) {
+      for (const options of [
+        { horizon: 0 },
+        { horizon: 20 },
+        { horizon: 6, gamma: 0.9, growth: false },
+        { overdue: "stays" as const },
+      ]) {
         const fills = [() => true, () => false, (g: number) => g % 2 === 0].map((tells) =>
           play(create(game.workers, options), { ...game, predict, tells }),
         );
@@ -205,11 +227,13 @@ describe("over many fills", () => {
     },
   );
 
-  test("the same beyond the wheel of far ends", () => {
-    const far = { ...game, steps: 60, predict: (output: number) => 9 * output };
-    const fills = [true, false].map((tells) =>
-      play(create(game.workers, { horizon: 300, gamma: 0.9 }), { ...far, tells: () => tells }),
-    );
+  test.each([
+    [20, 300],
+    [300, 300],
+    [4, 1000],
+  ])("the same where ends lie further ahead than any list: horizon %i, outputs of %i", (horizon, mean) => {
+    const far = { ...game, mean, steps: 1500, predict: (output: number) => output };
+    const fills = [true, false].map((tells) => play(create(game.workers, { horizon }), { ...far, tells: () => tells }));
     expect(fills[0].flat().length).toBeGreaterThan(100);
     expect(fills[1]).toEqual(fills[0]);
   });
@@ -257,12 +281,17 @@ describe("exact", () => {
     }
   });
 
-  test("four workers and ten that wait take milliseconds; a fill that is too large is refused with its size", () => {
-    const router = create(4, { exact: true });
+  test("four workers and ten that wait are settled; a fill that is too large is refused with its size", () => {
     const random = seeded(5);
-    for (let id = 0; id < 10; id++) router.arrived(request(id, 1 + random.below(1000)));
-    const views = (freeSlots: number) =>
-      Array.from({ length: 4 }, (_, g) => workerView(g, { freeSlots, running: [request(50 + g, random.below(3000))] }));
-    expect(ask(router, views(2))).toHaveLength(8);
+    const fill = (workers: number, waiting: number) => {
+      const router = create(workers, { exact: true });
+      for (let id = 0; id < waiting; id++) router.arrived(request(id, 1 + random.below(1000)));
+      const loads = Array.from({ length: workers }, () => random.below(3000));
+      const views = loads.map((load, g) => workerView(g, { freeSlots: 2, running: [request(5000 + g, load)] }));
+      return () => ask(router, views);
+    };
+    expect(fill(4, 10)()).toHaveLength(8);
+    expect(fill(12, 60)).toThrow(ArgumentError);
+    expect(fill(12, 60)).toThrow("12 workers, 60 requests");
   });
 });
