@@ -113,6 +113,23 @@ describe("a fill", () => {
     const router = create(1);
     for (const [id, input] of [70, 20, 45].entries()) router.arrived(request(id, input));
     expect(ask(router, [workerView(0, { freeSlots: 2 })]).map(([id]) => id)).toEqual([0, 1]);
+    const random = seeded(1);
+    for (let id = 3; id < 3000; id++) router.arrived(request(id, 1 + random.below(999)));
+    for (let first = 2; first < 3000; first += 7) {
+      const ids = ask(router, [workerView(0, { freeSlots: 7 })]).map(([id]) => id);
+      expect(ids).toEqual(Array.from({ length: Math.min(7, 3000 - first) }, (_, i) => first + i));
+    }
+  });
+
+  test("behind the window, too, requests keep their order while some come and others go", () => {
+    const router = create(1);
+    let last = 0;
+    let first = 0;
+    for (let round = 0; round < 60; round++) {
+      for (let n = 0; n < 40 + round; n++) router.arrived(request(last++, 1 + ((last * 7919) % 500)));
+      for (const [id] of ask(router, [workerView(0, { freeSlots: 25 })])) expect(id).toBe(first++);
+    }
+    while (first < last) for (const [id] of ask(router, [workerView(0, { freeSlots: 25 })])) expect(id).toBe(first++);
   });
 
   test("of equal prompts the earliest", () => {
@@ -195,6 +212,19 @@ describe("stale views", () => {
       workerView(1, { running: [request(9, 40)], load: 40 }),
     ];
     expect(ask(router, views)).toEqual([[0, 1]]);
+  });
+
+  test("and they grow like those that run", () => {
+    const ahead = (waiting: number) => {
+      const router = create(2);
+      router.arrived(request(0, 100));
+      const coming = workerView(0, { freeSlots: 9, waiting, load: 70 });
+      const [[, to]] = ask(router, [coming, workerView(1, { running: [request(8, 36), request(9, 36)], load: 72 })]);
+      return to;
+    };
+    // 70 against 72 now, but 7 requests gain more than the 2 tokens between them within the horizon.
+    expect(ahead(2)).toBe(0);
+    expect(ahead(7)).toBe(1);
   });
 });
 
