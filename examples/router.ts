@@ -117,7 +117,14 @@ const seconds = Number(process.argv[2] ?? 1);
 if (!(seconds > 0)) throw new Error(`SECONDS: expected a number > 0, got ${process.argv[2]}.`);
 console.log(`${ENGINES} engines x ${SLOTS} slots, ${REQUESTS_PER_S} requests/s, ${seconds} s per policy\n`);
 console.log("policy                 decisions   median us   p99 us   max / mean load");
-for (const make of [routing.roundRobin, routing.leastKv, routing.powerOfTwo, routing.cacheAware, routing.lmetric]) {
+for (const make of [
+  routing.roundRobin,
+  routing.leastKv,
+  routing.powerOfTwo,
+  routing.cacheAware,
+  routing.lmetric,
+  routing.bfio,
+]) {
   const policy = make();
   const { decisions, medianUs, p99Us, imbalance } = await live(policy, seconds);
   const cells = [

@@ -14,6 +14,7 @@ export {
   type SchedulingPolicy,
   type WorkerView,
 } from "./serving/policy.ts";
+export type { BfioOptions } from "./serving/routing/bfio.ts";
 export type { CacheAwareOptions } from "./serving/routing/cache_aware.ts";
 export type { LmetricOptions } from "./serving/routing/lmetric.ts";
 export type { NoOptions } from "./serving/routing/options.ts";

@@ -81,7 +81,7 @@ export function bfio(options: BfioOptions = {}): RoutingPolicy {
     throw new ArgumentError("options.overdue", '"ends" or "stays"', overdue);
   if (typeof exact !== "boolean") throw new ArgumentError("options.exact", "true or false", exact);
   return {
-    name: "bfio",
+    name: "BF-IO",
     create: ({ workers }: RouterOptions) =>
       new BfioRouter(newFill({ workers, horizon, gamma, beta: beta ?? workers, growth, window: WINDOW }), {
         exact,
