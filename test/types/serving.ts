@@ -56,6 +56,7 @@ export async function traces(file: AsyncIterable<Uint8Array>, signal: AbortSigna
   const row: TraceRow = [0, 1, 1, "Gamma", 1, 1];
   const distribution: Distribution = { 5: 1 };
   const servegen: Servegen = {
+    windowSeconds: 600,
     clients: { a: { trace: [row], dataset: { 0: { input_tokens: distribution, output_tokens: distribution } } } },
   };
   const options2: GenerateOptions = { requests: blocks?.tokens ?? 10, seed: 1, rate: 2, lengths: { servegen } };

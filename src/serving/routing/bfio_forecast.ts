@@ -8,7 +8,10 @@ const WHEEL = 256;
 /**
  * base_g(h): the loads of workers' active requests h = 0..H steps ahead.
  *
- *   base_g(h) = sum over active i with r_i > h of (s_i + generated_i + growth h),   r_i = max(1, predicted_i - generated_i)
+ *   base_g(h) = sum over active i with r_i > h of (s_i + generated_i + growth h),   r_i = predicted_i - generated_i
+ *
+ * A request that has outlived its prediction is taken to stay beyond the horizon: that the prediction was wrong says nothing of the next steps,
+ * and to count on its end at each of them was far worse where predictions are noisy.
  *
  * Either from what runs, in O(running); or, where a worker's steps are known, from what was sent to it: all that runs gets a token in each
  * step, so that a sum over requests, and the sums over those that end at each of the next H steps, move on by themselves. Then a profile
@@ -22,9 +25,6 @@ export class Forecast {
   private readonly now: Float64Array;
   /** [G] sum of s_i - start_i over the active. */
   private readonly base: Float64Array;
-  /** [G] those whose predicted end is past. */
-  private readonly late: Float64Array;
-  private readonly lateBase: Float64Array;
   /** [G, H + 1] those that end at step e in now + 1..now + H, at e modulo H + 1. */
   private readonly ending: Float64Array;
   private readonly endingBase: Float64Array;
@@ -37,8 +37,6 @@ export class Forecast {
 
   constructor(
     { workers, ahead, growth }: Fill,
-    /** Whether a request that has outlived its prediction is taken to end with the next step, or to stay. */
-    private readonly overdueEnds: boolean,
     private readonly requests: Requests,
   ) {
     this.ring = ahead;
@@ -46,8 +44,6 @@ export class Forecast {
     this.active = new Float64Array(workers);
     this.now = new Float64Array(workers).fill(-1);
     this.base = new Float64Array(workers);
-    this.late = new Float64Array(workers);
-    this.lateBase = new Float64Array(workers);
     this.ending = new Float64Array(workers * this.ring);
     this.endingBase = new Float64Array(workers * this.ring);
     this.wheel = new Int32Array(workers * WHEEL).fill(-1);
@@ -84,10 +80,6 @@ export class Forecast {
     let count = this.active[g];
     let base = this.base[g];
     load[offset] = base + count * now;
-    if (this.overdueEnds) {
-      count -= this.late[g];
-      base -= this.lateBase[g];
-    }
     let phase = now % ring;
     for (let h = 1; h < ring; h++) {
       phase = phase + 1 === ring ? 0 : phase + 1;
@@ -110,10 +102,9 @@ export class Forecast {
       const left = predictedOutput(r.predicted) - r.generated;
       count++;
       held += tokens;
-      const h = Math.max(left, 1);
-      if (h >= ring || (left < 1 && !this.overdueEnds)) continue;
-      counts[h]++;
-      load[offset + h] += tokens;
+      if (left < 1 || left >= ring) continue;
+      counts[left]++;
+      load[offset + left] += tokens;
     }
     const coming = view.load === undefined ? 0 : Math.max(view.load - held, 0);
     held += coming;
@@ -133,8 +124,6 @@ export class Forecast {
     const last = Math.min(steps, before + ring - 1);
     for (let e = before + 1; e <= last; e++) {
       const slot = g * ring + (e % ring);
-      this.late[g] += this.ending[slot];
-      this.lateBase[g] += this.endingBase[slot];
       this.ending[slot] = this.endingBase[slot] = 0;
     }
     const reach = steps + ring - 1;
@@ -157,10 +146,8 @@ export class Forecast {
     const { requests, ring } = this;
     const end = requests.end[row];
     const now = this.now[g];
-    if (end <= now) {
-      this.late[g] += sign;
-      this.lateBase[g] += sign * requests.base[row];
-    } else if (end < now + ring) {
+    if (end <= now) return; // it stays
+    if (end < now + ring) {
       const slot = g * ring + (end % ring);
       this.ending[slot] += sign;
       this.endingBase[slot] += sign * requests.base[row];

@@ -16,7 +16,6 @@ describe("options", () => {
     [{ beta: 0 }, "options.beta"],
     [{ beta: Number.POSITIVE_INFINITY }, "options.beta"],
     [{ growth: 1 }, "options.growth"],
-    [{ overdue: true }, "options.overdue"],
     [{ exact: "yes" }, "options.exact"],
     [{ horizons: 3 }, "Did you mean horizon"],
     [null, "options"],
@@ -79,9 +78,9 @@ describe("a fill", () => {
     expect(fills[1]).toEqual(fills[0]);
   });
 
-  test("a request that outlives its prediction is taken to end, or to stay", () => {
-    const at = (predicted: number | undefined, overdue?: "stays") => {
-      const router = create(2, { overdue });
+  test("a request that outlives its prediction is taken to stay", () => {
+    const at = (predicted: number | undefined) => {
+      const router = create(2);
       router.arrived(request(0, 60));
       router.arrived(request(1, 40));
       const running = [[{ ...request(50, 100, predicted), generated: 9 }], [request(51, 80)]];
@@ -90,9 +89,8 @@ describe("a fill", () => {
         running.map((r, g) => workerView(g, { running: r })),
       );
     };
-    expect(at(3)).toEqual(at(10));
-    expect(at(3)).not.toEqual(at(undefined));
-    expect(at(3, "stays")).toEqual(at(undefined));
+    expect(at(3)).toEqual(at(undefined));
+    expect(at(10)).not.toEqual(at(undefined));
   });
 
   test("of an interval the middle counts", () => {
