@@ -77,11 +77,13 @@ export class Worker extends WorkerState {
 
   /** Before a step: makes room for the tokens of the running ones, and lets waiting ones begin. */
   prepare(now: number): void {
-    if (this.freeKv < 0) {
-      this.makeRoom(now);
-      return; // as engines do: nobody begins in a step for which somebody had to go
-    }
-    if (!this.ask || this.waiting === 0 || this.running >= this.slots) return;
+    // As engines do: nobody begins in a step for which somebody had to go.
+    if (this.freeKv < 0) this.makeRoom(now);
+    else if (this.ask && this.waiting > 0 && this.running < this.slots) this.letIn(now);
+    this.cache?.trim(this.freeKv);
+  }
+
+  private letIn(now: number): void {
     this.ask = false;
     this.cache?.trim(this.freeKv);
     const count = this.scheduler.admit(this.view.look(0), now, this.admitted);
@@ -213,6 +215,7 @@ export class Worker extends WorkerState {
     this.steps += steps;
     this.held += made;
     this.tokens += made;
+    if (steps > 1) this.cache?.trim(this.kvTokens - this.held); // what running requests took, before some of it is free again
     this.makeFirstTokens(now);
     for (const id of this.fresh) this.events.gap(now - this.requests.firstToken[id]);
     this.fresh.length = 0;

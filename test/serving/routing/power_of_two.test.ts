@@ -45,6 +45,18 @@ test("what a call has assigned counts: two workers take turns, by their tokens",
   expect(rest).toEqual([1 - first, 1 - first, 1 - first, first]);
 });
 
+test("what went to a worker without a choice counts, too", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const router = create(2, seed);
+    router.arrived(request(0, 11));
+    router.arrived(request(1, 1));
+    expect(assigned(router, workers([{ kvTokens: 11, load: 5 }, {}]))).toEqual([
+      [0, 1],
+      [1, 0],
+    ]);
+  }
+});
+
 test("two are drawn from those with room and memory; one alone is taken, none is waited for", () => {
   for (let seed = 0; seed < 20; seed++) {
     const router = create(4, seed, "router");

@@ -172,6 +172,7 @@ describe.each(["worker", "router"] as const)("queues at the %s", (queue) => {
     [{ balanceAbs: 3, balanceRel: 1.2, cacheThreshold: 0 }, 10],
     [{ balanceAbs: 8, cacheThreshold: 0.9, blocks: 20 }, 20],
     [{ balanceAbs: Infinity, cacheThreshold: 0.5, blocks: 100 }, 10],
+    [{ balanceAbs: Infinity, cacheThreshold: 1 }, 10],
   ])("cache-aware as SGLang's rule says: %o, up to %i requests running", (options, crowd) => {
     const { hits, total } = compare("cacheAware", options, cacheAware(options), queue, crowd);
     expect(total).toBeGreaterThan(400);
@@ -197,14 +198,30 @@ const goes = (
 };
 
 test("without the size of a block it is taken to be the least that holds the prompt", () => {
-  const blocks = Int32Array.of(1, 2, 3, 4, 5);
-  const router = routing.lmetric().create({ workers: 2, seed: 0 });
-  expect(goes(router, workers([{}, { prefill: 1 }]), 0, { blocks })).toBe(0);
-  // 5 blocks of ceil(96 / 5) = 20 tokens: 4 of them hold 80, so that 16 + 80 = 96 tokens here are as many as at the other, and 97 are more.
-  const other = Int32Array.of(1, 2, 3, 4, 6);
-  expect(goes(router, workers([{ prefill: 81 }, {}]), 1, { blocks: other })).toBe(1);
-  expect(goes(router, workers([{ prefill: 80 }, { prefill: 96 }]), 2, { blocks: other.slice(0, 4) })).toBe(0);
+  // 5 blocks of ceil(96 / 5) = 20 tokens, of which worker 0 holds 4: 16 tokens are new there and 96 at the other.
+  const second = (prefill: number) => {
+    const router = routing.lmetric().create({ workers: 2, seed: 0 });
+    expect(goes(router, workers([{}, { prefill: 1 }]), 0, { blocks: Int32Array.of(1, 2, 3, 4, 5) })).toBe(0);
+    return goes(router, workers([{ prefill }, {}]), 1, { blocks: Int32Array.of(1, 2, 3, 4, 6) });
+  };
+  expect([79, 80, 81].map(second)).toEqual([0, 0, 1]);
 });
+
+test.each([
+  [64, 0, "balanced"],
+  [65, 0, "out of balance"],
+  [300, 200, "balanced"],
+  [301, 200, "out of balance"],
+  [265, 201, "balanced"],
+] as const)(
+  "with %i and %i requests workers are %s: by more than 64 and by more than 1.5 x",
+  (here, there, balance) => {
+    const prompt = { blocks: Int32Array.of(1, 2, 3), blockTokens: 32 };
+    const router = routing.cacheAware().create({ workers: 2, seed: 0 });
+    expect(goes(router, workers([{}, {}]), 0, prompt)).toBe(0);
+    expect(goes(router, workers([{ batch: here }, { batch: there }]), 1, prompt)).toBe(balance === "balanced" ? 0 : 1);
+  },
+);
 
 test("LMetric tells workers apart that hold the whole prompt: by their requests", () => {
   const blocks = Int32Array.of(1, 2, 3);

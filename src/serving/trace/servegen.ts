@@ -1,0 +1,118 @@
+import { ArgumentError } from "../../common/errors.ts";
+import { type Random, seeded } from "../../common/random.ts";
+import { type ServegenClient, type ServegenWindow, servegenClients } from "./servegen_clients.ts";
+import type { Trace } from "./trace.ts";
+
+/**
+ * A trace by ServeGen's clients (Y. Xiang et al., arXiv 2505.09999): each sends requests in windows of time with a rate and gaps of
+ * its own, and with lengths by the hour of the day; together they are the workload.
+ *
+ * In a window a client's arrivals are a renewal process in equilibrium, so that on average there are as many as its rate says whatever
+ * the gaps are. Rates are scaled by one factor, so that from 0 to the last window's end their mean is `rate`; the shape of the gaps
+ * stays. What comes first is the beginning of the day: a short trace has its rate. After the last window the first follows again.
+ *
+ * Lengths: input_tokens; or text_tokens and, for as many images as image_count says, image_tokens each, audio and video likewise; and
+ * output_tokens, reasoning included. Only their distributions are recorded, not which belong together, and they are drawn
+ * independently. (ServeGen's own program draws all of a request's at one quantile, so that the longest prompts of a client have its
+ * longest outputs; and it has a fixed number of requests in each window.) A length of 0 counts as 1.
+ */
+export function servegenTrace(object: object, o: { requests: number; seed: number; rate: number }): Trace {
+  const { clients, period, meanRate } = servegenClients(object);
+  const { requests } = o;
+  const trace = {
+    requests,
+    arrival: new Float64Array(requests),
+    input: new Int32Array(requests),
+    output: new Int32Array(requests),
+    class: new Int32Array(requests),
+  };
+  const streams = seeded(o.seed);
+  const heap = heapOf(clients.map((client) => new Events(client, streams, period, o.rate / meanRate)));
+  for (let i = 0; i < requests; ) {
+    const first = heap[0];
+    if (first.arrives) {
+      const { input, output } = first.window.lengths;
+      trace.arrival[i] = first.now;
+      trace.input[i] = tokens(input(first.lengths), first, "input");
+      trace.output[i] = tokens(output(first.lengths), first, "output");
+      trace.class[i] = first.client.index;
+      i++;
+    }
+    first.advance();
+    sink(heap, 0);
+  }
+  return trace;
+}
+
+/** What a client does, one after the other: a request arrives, or a window opens. */
+class Events {
+  readonly client: ServegenClient;
+  readonly lengths: Random;
+  window: ServegenWindow;
+  /** When. */
+  now: number;
+  arrives = false;
+  private readonly arrivals: Random;
+  private readonly period: number;
+  private readonly factor: number;
+  private place = 0;
+  /** When the day began. */
+  private day = 0;
+
+  /** @param factor  by which rates are multiplied. */
+  constructor(client: ServegenClient, streams: Random, period: number, factor: number) {
+    this.client = client;
+    this.arrivals = seeded(streams.below(2 ** 32));
+    this.lengths = seeded(streams.below(2 ** 32));
+    this.period = period;
+    this.factor = factor;
+    this.window = client.windows[0];
+    this.now = this.window.begin;
+  }
+
+  /** Where a window has no more arrivals, to the next one: a client that hardly ever sends costs its windows, not the search for its next request. */
+  advance(): void {
+    const { gaps, rate, end } = this.window;
+    const gap = this.arrives ? gaps.next(this.arrivals) : gaps.residual(this.arrivals);
+    this.now += gap / (rate * this.factor);
+    this.arrives = this.now < this.day + end;
+    if (!this.arrives) this.open();
+  }
+
+  private open(): void {
+    const { windows } = this.client;
+    this.place = (this.place + 1) % windows.length;
+    if (this.place === 0) this.day += this.period;
+    this.window = windows[this.place];
+    this.now = this.day + this.window.begin;
+  }
+}
+
+/** At equal times the client that is first in the object. */
+const before = (a: Events, b: Events) => a.now < b.now || (a.now === b.now && a.client.index < b.client.index);
+
+/** A binary heap: neither child is before its parent. */
+function heapOf(items: Events[]): Events[] {
+  for (let i = items.length - 1; i >= 0; i--) sink(items, i);
+  return items;
+}
+
+function sink(heap: Events[], from: number): void {
+  const item = heap[from];
+  let i = from;
+  for (;;) {
+    let child = 2 * i + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++;
+    if (!before(heap[child], item)) break;
+    heap[i] = heap[child];
+    i = child;
+  }
+  heap[i] = item;
+}
+
+/** The parts of a prompt may add up to more than there is room for. */
+function tokens(drawn: number, { client, window }: Events, what: string): number {
+  if (drawn < 2 ** 31) return Math.max(1, drawn);
+  throw new ArgumentError(`${client.name} at ${window.begin} s: ${what}`, "fewer than 2^31 tokens", drawn);
+}

@@ -1,0 +1,116 @@
+/** The simulator against its rules done a step at a time. */
+import { expect, test } from "vitest";
+import { seeded } from "../../../src/common/random.ts";
+import type { RoutingPolicy } from "../../../src/serving/policy.ts";
+import { simulate } from "../../../src/serving/simulator/simulate.ts";
+import type { Trace } from "../../../src/serving/trace/trace.ts";
+import { type PlainOptions, plainSimulation } from "./plain_simulator.ts";
+
+/** The plain router, as a policy. */
+const router = (by: PlainOptions["by"]): RoutingPolicy => ({
+  name: by,
+  create({ workers }) {
+    const waiting: { id: number; input: number }[] = [];
+    return {
+      arrived: ({ id, input }) => waiting.push({ id, input }),
+      assign(views, _, out) {
+        const loads = views.map(({ load }) => load!);
+        const count = waiting.length;
+        for (const [k, { id, input }] of waiting.splice(0).entries()) {
+          const to = by === "turn" ? id % workers : loads.indexOf(Math.min(...loads));
+          loads[to] += input;
+          out[2 * k] = id;
+          out[2 * k + 1] = to;
+        }
+        return count;
+      },
+    };
+  },
+});
+
+function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
+  const random = seeded(seed);
+  const n = 1 + random.below(60);
+  const rounds = random.next() < 0.5;
+  const span = random.pick([1, 30, 300]);
+  const arrival = Float64Array.from({ length: n }, () => span * random.next()).sort();
+  if (random.next() < 0.3) arrival.set(arrival.map(Math.floor));
+  const input = Int32Array.from({ length: n }, () => 1 + random.below(40));
+  const output = Int32Array.from({ length: n }, () => 1 + random.below(random.pick([3, 30])));
+  const trace: Trace = { requests: n, arrival, input, output };
+  if (random.next() < 0.5) trace.blocks = randomBlocks(input, random.pick([4, 16]), random.below);
+  const stepTime = {
+    base: 0.01 + random.next(),
+    perSequence: random.next() / 10,
+    perKvToken: random.next() / 1000,
+    ...{ perPrefillToken: random.next() / 100, perContext: random.next() / 1000 },
+  };
+  const workers = Array.from({ length: 1 + random.below(4) }, () => ({
+    slots: 1 + random.below(8),
+    kvTokens: 70 + random.below(random.pick([20, 400])), // the largest request holds 70
+    stepTime,
+  }));
+  const chunk = random.pick([Number.POSITIVE_INFINITY, 8, 1]);
+  return {
+    trace,
+    options: { workers, rounds, barrier: random.next() < 0.4, chunk, by: random.pick(["turn", "load"]) },
+  };
+}
+
+/** Prompts that begin alike: block d of a prompt follows from its own number and from all before it. */
+function randomBlocks(input: Int32Array, tokens: number, below: (n: number) => number): Trace["blocks"] {
+  const known = new Map<string, number>();
+  const id: number[] = [];
+  const start = [0];
+  for (const length of input) {
+    let path = "";
+    for (let d = 0; d < Math.ceil(length / tokens); d++) {
+      path += `${below(2)},`;
+      if (!known.has(path)) known.set(path, known.size);
+      id.push(known.get(path)!);
+    }
+    start.push(id.length);
+  }
+  return { start: Int32Array.from(start), id: Int32Array.from(id), tokens };
+}
+
+test("300 random simulations: every start, token, finish, eviction and hit is that of the rules", async () => {
+  const met = { evictions: 0, hits: 0, chunked: 0, barrier: 0, rounds: 0 };
+  for (let seed = 0; seed < 300; seed++) {
+    const { trace, options } = randomCase(seed);
+    const { workers, rounds, barrier, chunk, by } = options;
+    const plain = plainSimulation(trace, options);
+    const simulated = await simulate(trace, {
+      ...{ workers, barrier, routing: router(by), clock: rounds ? "rounds" : "seconds" },
+      prefill: chunk === Number.POSITIVE_INFINITY ? "whole" : { chunk },
+    });
+    const { summary } = simulated;
+    expect([...simulated.worker], `seed ${seed}`).toEqual(plain.worker);
+    expect([...simulated.evictions], `seed ${seed}`).toEqual(plain.evictions);
+    for (const name of ["start", "firstToken", "finish"] as const) {
+      for (let i = 0; i < trace.requests; i++) {
+        // Times add up in another order: a rounding per step.
+        const tolerance = rounds ? 0 : summary.steps * 2 ** -52 * summary.makespan;
+        expect(
+          Math.abs(simulated[name][i] - plain[name][i]),
+          `seed ${seed}, ${name} of request ${i}`,
+        ).toBeLessThanOrEqual(tolerance);
+      }
+    }
+    expect(summary, `seed ${seed}`).toMatchObject({
+      steps: plain.steps,
+      wastedTokens: plain.wasted,
+      completed: trace.requests,
+    });
+    if (trace.blocks) {
+      const prompts = trace.input.reduce((sum, tokens, i) => sum + tokens * (1 + plain.evictions[i]), 0);
+      expect(summary.prefixHit, `seed ${seed}`).toBeCloseTo(plain.hits / prompts, 12);
+    }
+    met.evictions += plain.wasted > 0 ? 1 : 0;
+    met.hits += plain.hits > 0 ? 1 : 0;
+    met.chunked += chunk < 40 ? 1 : 0;
+    met.barrier += barrier ? 1 : 0;
+    met.rounds += rounds ? 1 : 0;
+  }
+  for (const [name, count] of Object.entries(met)) expect(count, name).toBeGreaterThan(25);
+});

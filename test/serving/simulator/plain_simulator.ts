@@ -1,0 +1,192 @@
+/** The rules of the simulation once more, a step at a time and a worker after the other, with plain arrays: what the simulator is compared with. */
+import type { StepTime } from "../../../src/serving/step_time.ts";
+import type { Trace } from "../../../src/serving/trace/trace.ts";
+
+export interface PlainOptions {
+  workers: { slots: number; kvTokens: number; stepTime?: StepTime }[];
+  rounds: boolean;
+  barrier: boolean;
+  chunk: number;
+  /** By round robin, or by the least KV load. */
+  by: "turn" | "load";
+}
+
+interface Running {
+  id: number;
+  left: number;
+  generated: number;
+}
+
+interface PlainWorker {
+  waiting: number[];
+  running: Running[];
+  /** When the step under way ends; undefined between two. */
+  end: number | undefined;
+  /** Blocks from the least recently used on, of nobody and of running requests. */
+  cache: number[];
+}
+
+export interface Plain {
+  start: number[];
+  firstToken: number[];
+  finish: number[];
+  worker: number[];
+  evictions: number[];
+  /** sum over steps of tokens that were made, and of prompt tokens that were found. */
+  wasted: number;
+  hits: number;
+  steps: number;
+}
+
+export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
+  const n = trace.requests;
+  const none = () => new Array<number>(n).fill(-1);
+  const plain: Plain = {
+    ...{ start: none(), firstToken: none(), finish: none(), worker: none() },
+    ...{ evictions: new Array<number>(n).fill(0), wasted: 0, hits: 0, steps: 0 },
+  };
+  const workers: PlainWorker[] = options.workers.map(() => ({ waiting: [], running: [], end: undefined, cache: [] }));
+  let come = 0;
+  let now = 0;
+  const busy = () => workers.some(({ end }) => end !== undefined);
+  while (come < n || busy() || workers.some(({ waiting }) => waiting.length > 0)) {
+    for (const [g, worker] of workers.entries())
+      if (worker.end === now) finishStep(trace, options, plain, worker, g, now);
+    while (come < n && trace.arrival[come] <= now) {
+      const to = options.by === "turn" ? come % workers.length : leastLoaded(trace, workers);
+      plain.worker[come] = to;
+      workers[to].waiting.push(come++);
+    }
+    if (!options.rounds || Number.isInteger(now)) beginSteps(trace, options, plain, workers, now);
+    const ends = workers.flatMap(({ end }) => (end === undefined ? [] : [end]));
+    const nextRound = workers.some(({ waiting, end }) => waiting.length > 0 && end === undefined)
+      ? Math.floor(now) + 1
+      : Infinity;
+    now = Math.min(...ends, come < n ? trace.arrival[come] : Infinity, options.rounds ? nextRound : Infinity);
+    if (now === Infinity) break;
+  }
+  return plain;
+}
+
+const heldBy = (trace: Trace, worker: PlainWorker) =>
+  worker.running.reduce((sum, { id, generated }) => sum + trace.input[id] + generated, 0);
+
+function leastLoaded(trace: Trace, workers: readonly PlainWorker[]): number {
+  const loads = workers.map((worker) =>
+    worker.waiting.reduce((sum, id) => sum + trace.input[id], heldBy(trace, worker)),
+  );
+  return loads.indexOf(Math.min(...loads));
+}
+
+function beginSteps(trace: Trace, options: PlainOptions, plain: Plain, workers: PlainWorker[], now: number): void {
+  if (options.barrier && workers.some(({ end }) => end !== undefined)) return;
+  const durations = workers.map((worker, g) => {
+    if (worker.end !== undefined) return 0;
+    letIn(trace, options, plain, worker, g, now);
+    return worker.running.length === 0 ? 0 : durationOf(trace, options, worker, g);
+  });
+  for (const [g, worker] of workers.entries()) {
+    if (worker.end !== undefined || worker.running.length === 0) continue;
+    worker.end = now + (options.barrier ? Math.max(...durations) : durations[g]);
+  }
+  if (options.barrier ? durations.some((duration) => duration > 0) : false) plain.steps++;
+  else if (!options.barrier) plain.steps += durations.filter((duration) => duration > 0).length;
+}
+
+function letIn(trace: Trace, options: PlainOptions, plain: Plain, worker: PlainWorker, g: number, now: number): void {
+  const { slots, kvTokens } = options.workers[g];
+  const free = () => kvTokens - heldBy(trace, worker) - worker.running.length;
+  let evicted = false;
+  trimCache(trace, worker, free());
+  while (free() < 0) {
+    const { id, generated } = worker.running.pop()!;
+    worker.waiting.unshift(id);
+    touch(trace, worker, id);
+    plain.evictions[id]++;
+    plain.wasted += generated;
+    evicted = true;
+  }
+  while (!evicted && worker.waiting.length > 0 && worker.running.length < slots) {
+    const [id] = worker.waiting;
+    if (trace.input[id] + 1 > free()) return;
+    worker.waiting.shift();
+    const hit = hitOf(trace, worker, id);
+    plain.hits += hit;
+    worker.running.push({ id, left: trace.input[id] - hit, generated: 0 });
+    if (plain.start[id] < 0) plain.start[id] = now;
+    touch(trace, worker, id);
+    trimCache(trace, worker, free());
+  }
+  trimCache(trace, worker, free());
+}
+
+const blocksOf = ({ blocks }: Trace, id: number) =>
+  blocks ? [...blocks.id.subarray(blocks.start[id], blocks.start[id + 1])] : [];
+
+function hitOf(trace: Trace, worker: PlainWorker, id: number): number {
+  const blocks = blocksOf(trace, id);
+  const held = blocks.findIndex((block) => !worker.cache.includes(block));
+  return Math.min((held < 0 ? blocks.length : held) * (trace.blocks?.tokens ?? 0), trace.input[id] - 1);
+}
+
+/** The blocks of a prompt become the most recent ones, its first the last to go. */
+function touch(trace: Trace, worker: PlainWorker, id: number): void {
+  const blocks = blocksOf(trace, id);
+  worker.cache = [...worker.cache.filter((block) => !blocks.includes(block)), ...blocks.reverse()];
+}
+
+function trimCache(trace: Trace, worker: PlainWorker, free: number): void {
+  const used = new Set(worker.running.flatMap(({ id }) => blocksOf(trace, id)));
+  const unused = worker.cache.filter((block) => !used.has(block));
+  const most = Math.max(0, Math.floor(free / (trace.blocks?.tokens ?? 1)));
+  const gone = new Set(unused.slice(0, Math.max(0, unused.length - most)));
+  worker.cache = worker.cache.filter((block) => !gone.has(block));
+}
+
+/** What this step prefills of each, in order, within the chunk. */
+function prefilled(options: PlainOptions, worker: PlainWorker): number[] {
+  let budget = options.chunk;
+  return worker.running.map(({ left }) => {
+    const tokens = Math.min(left, budget);
+    budget -= tokens;
+    return tokens;
+  });
+}
+
+function durationOf(trace: Trace, options: PlainOptions, worker: PlainWorker, g: number): number {
+  if (options.rounds) return 1;
+  const { base, perSequence, perKvToken, perPrefillToken, perContext } = options.workers[g].stepTime!;
+  let seconds = base + perSequence * worker.running.length + perKvToken * heldBy(trace, worker);
+  for (const [i, tokens] of prefilled(options, worker).entries()) {
+    const before = trace.input[worker.running[i].id] - worker.running[i].left;
+    seconds += perPrefillToken * tokens;
+    for (let t = 0; t < tokens; t++) seconds += perContext * (before + t + 0.5);
+  }
+  return seconds;
+}
+
+function finishStep(
+  trace: Trace,
+  options: PlainOptions,
+  plain: Plain,
+  worker: PlainWorker,
+  g: number,
+  now: number,
+): void {
+  worker.end = undefined;
+  const done = prefilled(options, worker);
+  for (const [i, one] of worker.running.entries()) {
+    one.left -= done[i];
+    if (one.left > 0) continue;
+    one.generated++;
+    if (one.generated === 1 && plain.firstToken[one.id] < 0) plain.firstToken[one.id] = now;
+  }
+  const finished = worker.running.filter(({ id, generated }) => generated === trace.output[id]);
+  worker.running = worker.running.filter((one) => !finished.includes(one));
+  // Of several that end at once the one with the lowest number leaves first.
+  for (const { id } of finished.sort((a, b) => a.id - b.id)) {
+    plain.finish[id] = now;
+    plain.worker[id] = g;
+    touch(trace, worker, id);
+  }
+}
