@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const common = { bundle: true, format: "esm", sourcemap: true, metafile: true, loader: { ".wgsl": "text" } };
@@ -10,12 +10,25 @@ const browser = { ...common, platform: "browser", target: "es2022" };
 const requireForCommonJs =
   'import * as nodeModule from "node:module"; const require = nodeModule.createRequire(import.meta.url);';
 
+/** The package's two entries, and in chunks beside them what both have: one Placement, one EvenkeelError. */
+const entries = (options, platform) =>
+  build({
+    ...options,
+    entryPoints: { [platform]: "src/index.ts", [`serving_${platform}`]: "src/serving.ts" },
+    outdir: "dist",
+    splitting: true,
+    chunkNames: `${platform}_chunk_[hash]`,
+  });
+// Their names change with what is in them.
+const old = existsSync("dist") ? readdirSync("dist").filter((file) => file.includes("_chunk_")) : [];
+for (const file of old) rmSync(`dist/${file}`);
+
 const bundles = await Promise.all([
-  build({ ...node, entryPoints: ["src/index.ts"], outfile: "dist/node.js" }),
+  entries(node, "node"),
+  entries(browser, "browser"),
   build({ ...node, entryPoints: ["src/planner/worker.ts"], outfile: "dist/worker.js" }),
   // What tinypool starts a thread with; it looks for that beside the bundle that tinypool is in.
   build({ ...node, entryPoints: ["node_modules/tinypool/dist/entry/worker.js"], outfile: "dist/entry/worker.js" }),
-  build({ ...browser, entryPoints: ["src/index.ts"], outfile: "dist/browser.js" }),
   build({
     ...node,
     entryPoints: ["src/cli/main.ts"],

@@ -1,10 +1,11 @@
-// Deletes from dist/types what dist/types/index.d.ts does not come to, so that nothing but the public types is published.
+// Deletes from dist/types what the package's entries do not come to, so that nothing but the public types is published.
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const folder = resolve("dist/types");
-const tsc = ["node_modules/typescript/bin/tsc", "--listFilesOnly", "--module", "nodenext", join(folder, "index.d.ts")];
+const entries = ["index.d.ts", "serving.d.ts"].map((name) => join(folder, name));
+const tsc = ["node_modules/typescript/bin/tsc", "--listFilesOnly", "--module", "nodenext", ...entries];
 const reached = new Set(
   execFileSync(process.execPath, tsc, { encoding: "utf8" })
     .split("\n")

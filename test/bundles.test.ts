@@ -28,29 +28,42 @@ const bundlers: Record<string, (entry: string) => Promise<string>> = {
   },
 };
 
-/** Of a module that re-exports names of the published file. */
-function bundled(bundler: string, names: string): Promise<string> {
+/** Of a module that re-exports names of the published files. */
+function bundled(bundler: string, names: string, ...files: string[]): Promise<string> {
   const entry = join(folder, "entry.js");
-  writeFileSync(entry, `export ${names} from ${JSON.stringify(`${root}dist/browser.js`)};`);
+  const lines = files.map(
+    (file, i) => `export ${names}${i === 0 ? "" : ` as another`} from ${JSON.stringify(`${root}dist/${file}`)};`,
+  );
+  writeFileSync(entry, lines.join("\n"));
   return bundlers[bundler](entry);
 }
 
 const gzippedKb = (code: string) => gzipSync(code).length / 1000;
 
 test("everything takes at most 130 kB gzipped", async () => {
-  const everything = await bundled("esbuild", "*");
+  const everything = await bundled("esbuild", "*", "browser.js");
   expect(everything).toContain("@compute");
   expect(gzippedKb(everything)).toBeLessThanOrEqual(130);
 });
 
+test("the serving lab takes at most 70 kB more", async () => {
+  const core = await bundled("esbuild", "*", "browser.js");
+  const both = await bundled("esbuild", "*", "browser.js", "serving_browser.js");
+  expect(gzippedKb(both) - gzippedKb(core)).toBeGreaterThan(10);
+  expect(gzippedKb(both) - gzippedKb(core)).toBeLessThanOrEqual(70);
+  const alone = await bundled("esbuild", "*", "serving_browser.js");
+  expect(gzippedKb(alone)).toBeLessThanOrEqual(70);
+  expect(alone).not.toContain("@compute");
+});
+
 test.each(Object.keys(bundlers))("Placement and certify alone take at most 30 kB with %s", async (bundler) => {
-  const few = await bundled(bundler, "{ Placement, certify }");
+  const few = await bundled(bundler, "{ Placement, certify }", "browser.js");
   expect(gzippedKb(few)).toBeLessThanOrEqual(30);
   expect(few).not.toContain("@compute"); // no shader where nobody solves
 });
 
 test("errors keep their names, though their classes lose them", async () => {
-  const code = await bundled("esbuild", "*");
+  const code = await bundled("esbuild", "*", "browser.js");
   const evenkeel = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   const kinds = Object.keys(evenkeel).filter((name) => name.endsWith("Error"));
   expect(kinds.length).toBeGreaterThanOrEqual(7);

@@ -106,9 +106,9 @@ export function filesOf({ blocks }: Document): { name: string; content: string }
   });
 }
 
-/** What src/index.ts exports, types too. */
-export function publicNames(): string[] {
-  const source = readFileSync(new URL("src/index.ts", root), "utf8");
+/** What an entry of the package exports, types too. */
+export function publicNames(entry: "index" | "serving"): string[] {
+  const source = readFileSync(new URL(`src/${entry}.ts`, root), "utf8");
   const exported = [...source.matchAll(/\{([^}]*)\}/g)].flatMap(([, names]) => names.split(","));
   return exported.map((name) => name.replace("type ", "").trim()).filter(Boolean);
 }

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -7,6 +7,8 @@ import type { optimizePlacement } from "../../src/index.ts";
 
 /** The built package: threads run dist/worker.js, which lies beside it. */
 const dist = new URL("../../dist/", import.meta.url).pathname;
+/** Without what threads run. */
+const bundle = readdirSync(dist).filter((file) => /^node(_chunk_\w+)?\.js(\.map)?$/.test(file));
 const built = async (folder: string) =>
   (await import(join(folder, "node.js"))) as { optimizePlacement: typeof optimizePlacement };
 
@@ -63,7 +65,7 @@ test("a signal ends them at once, with its reason; progress goes up to 1", async
 });
 
 test("without the worker's file one thread does it all, and says why", async () => {
-  for (const file of ["node.js", "node.js.map"]) cpSync(join(dist, file), join(folder, file));
+  for (const file of bundle) cpSync(join(dist, file), join(folder, file));
   const { optimizePlacement } = await built(folder);
   const { crew, placements } = await optimizePlacement(history, { ...options, threads: 2 });
   expect(crew).toEqual({ threads: 1, why: expect.stringContaining("worker.js is not there") });
@@ -72,8 +74,7 @@ test("without the worker's file one thread does it all, and says why", async () 
 
 test("with another's worker.js beside it, too", async () => {
   const beside = mkdtempSync(join(folder, "beside-"));
-  for (const file of ["node.js", "node.js.map", "entry"])
-    cpSync(join(dist, file), join(beside, file), { recursive: true });
+  for (const file of [...bundle, "entry"]) cpSync(join(dist, file), join(beside, file), { recursive: true });
   writeFileSync(join(beside, "worker.js"), "export const draft = 1;");
   const { optimizePlacement } = await built(beside);
   const { crew } = await optimizePlacement(history, { ...options, budgetMs: 0, threads: 2 });

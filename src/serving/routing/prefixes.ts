@@ -1,4 +1,5 @@
 import type { RequestView } from "../policy.ts";
+import { RecentBlocks } from "../recent_blocks.ts";
 import { requireRange } from "./options.ts";
 
 /** 2^26 characters, SGLang's bound, are so many blocks of 512 tokens with 4 characters each. */
@@ -52,11 +53,7 @@ export class SentPrefixes {
 /** Blocks that have been sent to a worker, at most `capacity`: beyond it the least recently sent go, a leaf always before its parent. */
 export class SentBlocks {
   private readonly capacity: number;
-  // In the order of their last sending. A prompt is sent from its last block to its first, so each block is younger than those that follow it.
-  private readonly blocks = new Set<number>();
-  // Kept, since a new iterator would pass again over all that has been deleted. What it yields is deleted, and what is sent again moves
-  // behind it: it always stands before the oldest.
-  private readonly oldest = this.blocks.values();
+  private readonly blocks = new RecentBlocks();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -79,11 +76,8 @@ export class SentBlocks {
   }
 
   send(blocks: Int32Array): void {
-    for (let i = Math.min(blocks.length, this.capacity) - 1; i >= 0; i--) {
-      this.blocks.delete(blocks[i]);
-      this.blocks.add(blocks[i]);
-    }
-    while (this.blocks.size > this.capacity) this.blocks.delete(this.oldest.next().value as number);
+    for (let i = Math.min(blocks.length, this.capacity) - 1; i >= 0; i--) this.blocks.use(blocks[i]);
+    this.blocks.shrink(this.capacity);
   }
 }
 

@@ -27,6 +27,7 @@ export interface Totals {
 export interface Stepping {
   readonly workers: readonly Worker[];
   readonly jump: Jump | undefined;
+  /** Steps under way that have been done. */
   done(now: number): number;
 }
 
@@ -103,20 +104,36 @@ export class Meter {
   }
 
   totals(now: number, groups: readonly Stepping[]): Totals {
-    const { steps, queue, running, slotShares, kvShares, idleShares, imbalance, energy } = this;
-    const totals = { time: now, steps, tokens: 0, queue, running, held: this.held, busy: this.busy };
-    for (const group of groups) {
-      const done = group.done(now);
-      for (const worker of group.workers) {
-        totals.tokens += worker.tokens + done * worker.decoding;
-        if (!group.jump || worker.running === 0) continue;
-        totals.held += group.jump.area(now, worker.held, worker.decoding);
-        totals.busy += now - group.jump.start;
+    return this.fill({} as Totals, now, groups);
+  }
+
+  /** The same in an object that is there already: this is asked at every start. */
+  fill(totals: Totals, now: number, groups: readonly Stepping[]): Totals {
+    let { steps, held, busy } = this;
+    let tokens = 0;
+    for (const { jump, workers } of groups) {
+      const done = jump === undefined ? 0 : jump.done(now);
+      steps += done;
+      for (const worker of workers) {
+        tokens += worker.tokens + done * worker.decoding;
+        if (jump === undefined || worker.running === 0) continue;
+        held += jump.area(now, worker.held, worker.decoding);
+        busy += now - jump.start;
       }
-      totals.steps += done;
     }
-    const loads = this.barrier ? energy : LOAD_WATTS * totals.busy;
-    return { ...totals, slotShares, kvShares, idleShares, imbalance, energy: loads };
+    totals.time = now;
+    totals.steps = steps;
+    totals.tokens = tokens;
+    totals.queue = this.queue;
+    totals.running = this.running;
+    totals.held = held;
+    totals.busy = busy;
+    totals.slotShares = this.slotShares;
+    totals.kvShares = this.kvShares;
+    totals.idleShares = this.idleShares;
+    totals.imbalance = this.imbalance;
+    totals.energy = this.barrier ? this.energy : LOAD_WATTS * busy;
+    return totals;
   }
 }
 

@@ -1,14 +1,13 @@
+import { RecentBlocks } from "../recent_blocks.ts";
+
 /**
  * The prefix blocks that a worker keeps: those of running requests, which are part of what these hold, and others in memory that nobody holds,
- * of which the least recently used go first. A block goes before the one that it follows, since those of a prompt are let go from its end on.
+ * of which the least recently used go first, a leaf always before its parent.
  */
 export class PrefixCache {
   /** Of blocks that running requests use: how many do. */
   private readonly users = new Map<number, number>();
-  /** The others, from the least recently used on. */
-  private readonly unused = new Map<number, true>();
-  /** One and the same, as each new one would have to pass over all that was deleted before. What it gives is removed. */
-  private oldest = this.unused.keys();
+  private readonly unused = new RecentBlocks();
 
   /** @param tokens  of a block. */
   constructor(private readonly tokens: number) {}
@@ -37,21 +36,13 @@ export class PrefixCache {
         this.users.set(blocks[i], others);
       } else {
         this.users.delete(blocks[i]);
-        this.unused.set(blocks[i], true);
+        this.unused.use(blocks[i]);
       }
     }
   }
 
   /** Leaves in the memory that nobody holds what fits. */
   trim(freeTokens: number): void {
-    const most = Math.max(0, Math.floor(freeTokens / this.tokens));
-    while (this.unused.size > most) {
-      let { value, done } = this.oldest.next();
-      if (done) {
-        this.oldest = this.unused.keys();
-        value = this.oldest.next().value;
-      }
-      this.unused.delete(value!);
-    }
+    this.unused.shrink(Math.max(0, Math.floor(freeTokens / this.tokens)));
   }
 }

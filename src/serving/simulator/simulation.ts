@@ -188,7 +188,7 @@ export class Simulation implements Events {
       if (group.jump === undefined && group.end <= now) this.between.push(group);
     }
     for (const group of this.between) if (group.jump === undefined) group.begin(now);
-    if (this.starts) this.to = this.meter.totals(now, this.groups);
+    if (this.starts) this.to = this.meter.fill(this.to ?? ({} as Totals), now, this.groups);
   }
 
   private isTooLarge(id: number): boolean {
