@@ -101,13 +101,15 @@ export function routeOptions(command: Command): Command {
 /** Which requests, and what is made of them. */
 export function trafficOptions(command: Command): Command {
   return command
-    .addOption(option("--requests <n>", "the first of the trace, so many", integer(1, 2 ** 31 - 1)))
     .addOption(
       option(
-        "--rate <r>",
-        "requests per s, or round: arrivals are drawn anew, Poisson, by seed; inf: all at once",
-        rateOf,
+        "--requests <n>",
+        "the first of the trace, so many; with --rate more than it has, drawn from it by their lengths",
+        integer(1, 2 ** 31 - 1),
       ),
+    )
+    .addOption(
+      option("--rate <r>", "requests per s, or round: arrivals are drawn anew (Poisson); inf: all at once", rateOf),
     )
     .addOption(
       option(
@@ -169,17 +171,17 @@ export function refuseConflicts(options: SimulateOptions, trace: string, command
   if (vllm !== undefined && (route.length !== 1 || seeds > 1))
     refuse("--vllm needs one policy in --route and one seed");
   if (vllm !== undefined && clock === "rounds") refuse("--vllm needs --clock seconds");
-  if (seeds > 1 && !isDrawn(options)) {
-    refuse(
-      "--seeds needs --rate, or power-of-two or --prediction factor: else nothing is drawn, and all seeds are alike",
-    );
-  }
   if (stepTime === "-" && trace === "-") {
     throw new ArgumentError("--step-time", "a file, where the trace is standard input", stepTime);
   }
 }
 
-function isDrawn({ rate, route, prediction }: SimulateOptions): boolean {
+/** Seeds that are all alike would pass for certainty.  @param drawn  whether requests are drawn from the trace. */
+export function refuseEqualSeeds(options: SimulateOptions, drawn: boolean, command: Command): void {
+  const { seeds, rate, route, prediction } = options;
   const drawsArrivals = rate !== undefined && Number.isFinite(rate);
-  return drawsArrivals || route.includes("power-of-two") || (typeof prediction === "object" && "factor" in prediction);
+  const drawsOutputs = typeof prediction === "object" && "factor" in prediction;
+  if (seeds === 1 || drawn || drawsArrivals || drawsOutputs || route.includes("power-of-two")) return;
+  const remedy = "--rate, or power-of-two, or --prediction factor";
+  command.error(`error: --seeds needs ${remedy}: else nothing is drawn, and all seeds are alike`);
 }

@@ -11,11 +11,13 @@ import { interrupted } from "../interruption.ts";
 import { madeNow } from "../print/made.ts";
 import { withProgress } from "../print/progress.ts";
 import { simulationInWords } from "../print/simulation_words.ts";
+import { count } from "../print/words.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
 import { firstOf, type Setting, type Simulations, simulateAll } from "../reports/simulation_report.ts";
 import {
   refuseConflicts,
+  refuseEqualSeeds,
   routeOptions,
   type SimulateOptions,
   trafficOptions,
@@ -48,8 +50,10 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
   if (vllm !== undefined) requireWritable("--vllm", vllm);
   const stepTime = options.stepTime === undefined ? defaultStepTime : await readStepTime(options.stepTime);
   const recorded = await readTraceFile(file, interrupted);
-  const trace = firstOf(recorded, options.requests ?? recorded.requests);
+  const { requests = recorded.requests } = options;
+  const trace = firstOf(recorded, requests);
   requireArrivals(file, trace, options);
+  refuseEqualSeeds(options, requests > recorded.requests, command);
   const setting = settingOf(file, options, { recorded, trace, stepTime });
   const keep = vllm === undefined ? undefined : route[0];
   const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
@@ -75,8 +79,14 @@ async function inWords(file: string, work: () => Promise<Simulations>): Promise<
 }
 
 /** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
-function requireArrivals(file: string, { requests, arrival }: Trace, { rate, pool }: SimulateOptions): void {
-  if (rate !== undefined || pool !== undefined || requests === 1 || arrival[requests - 1] > arrival[0]) return;
+function requireArrivals(file: string, trace: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
+  if (rate !== undefined) return;
+  if (requests > trace.requests) {
+    const expected = `at most the ${count(trace.requests)} of ${nameOf(file)}`;
+    throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
+  }
+  const { arrival } = trace;
+  if (pool !== undefined || trace.requests === 1 || arrival[trace.requests - 1] > arrival[0]) return;
   const remedy = "--rate R draws them; --rate inf lets all come at once.";
   throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
 }
@@ -88,12 +98,14 @@ function settingOf(
 ): Setting {
   const { workers, slots, kvTokens, clock, barrier = false, chunk, prefillWorkers, bandwidth } = options;
   const { staleness = 0, pool, rate, prediction, horizon, warmUp, reject, seed, seeds, sloTtft, sloTpot } = options;
+  const { requests = recorded.requests } = options;
+  const drawn = requests > recorded.requests;
   const inSeconds = clock === "seconds";
   const short = (time: number | undefined) => (time === undefined ? undefined : inSeconds ? time / 1e3 : time);
   const hasSlo = sloTtft !== undefined || sloTpot !== undefined;
   return {
-    ...{ source: nameOf(file), requests: trace.requests, recorded: recorded.requests },
-    ...{ sessions: trace.session !== undefined, blocks: trace.blocks !== undefined },
+    ...{ source: nameOf(file), requests, recorded: recorded.requests, drawn },
+    ...{ sessions: !drawn && trace.session !== undefined, blocks: !drawn && trace.blocks !== undefined },
     ...{ workers, slots, kvTokens, clock, barrier, pool, prediction, horizon, warmUp },
     ...(inSeconds && { stepTime, stepTimeFrom: options.stepTime === undefined ? "default" : nameOf(options.stepTime) }),
     prefill:

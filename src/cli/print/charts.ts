@@ -46,7 +46,7 @@ export function lineChart({ x, y, series }: { x: Axis; y: Axis; series: readonly
 }
 
 function toTheLast({ max, fractions }: Axis) {
-  return { max: max ?? "dataMax", ...(!fractions && { minInterval: 1 }) };
+  return fractions ? { max } : { max: max ?? "dataMax", minInterval: 1 };
 }
 
 function band({ points, upTo }: Line, i: number) {

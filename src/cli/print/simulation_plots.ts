@@ -70,7 +70,7 @@ export function loadMap(report: SimulationReport, { policy, series }: Drawing): 
   );
   const values = rows.map((g) => ofColumn.map((loads) => overMean(loads, g)));
   const times = Array.from({ length: columns }, (_, c) => time[c * size]);
-  const decimals = decimalsFor([times[times.length - 1] / 10]);
+  const decimals = decimalsFor([times[times.length - 1]]);
   const scale = gpuLoadScale;
   const svg = heatMap({
     x: timeName(clock),

@@ -77,11 +77,17 @@ export function workTable(report: SimulationReport): string[][] {
     share("kvUse", "KV"),
     share("idle", "idle"),
     number("imbalance", "imbalance"),
-    number("evictions", "evictions"),
+    evictions(report),
     number("energy", "kJ", 1e-3),
     ...(has("prefixHit") ? [share("prefixHit", "prefix hits")] : []),
     ...(has("fairness") ? [number("fairness", "fairness")] : []),
   ]);
+}
+
+/** Whole, unless they are means. */
+function evictions({ seeds }: SimulationReport): Column {
+  const decimals = seeds.length === 1 ? 0 : 1;
+  return { head: "evictions", cell: (policy) => fixed(figure(policy, "evictions").mean, decimals) };
 }
 
 /** What each policy has more than the reference, seed by seed; nothing where there is one seed. */
@@ -92,8 +98,8 @@ export function differenceTable(report: SimulationReport): string[][] | undefine
   const columns = (["ttft", "tpot", "latency"] as const).flatMap((name) => {
     const names = [`${name}.mean`, `${name}.p99`] as const;
     const of = (policy: PolicyReport, one: FigureName) => figure(policy, one).difference!;
-    const all = policies.flatMap((policy) => names.map((one) => of(policy, one).mean));
-    const { name: unit, perUnit, decimals } = timeUnit(all.map(Math.abs), report.clock);
+    const sizes = policies.flatMap((policy) => names.map((one) => Math.abs(of(policy, one).mean)));
+    const { name: unit, perUnit, decimals } = timeUnit([Math.max(...sizes.filter(Number.isFinite), 0)], report.clock);
     return names.map(
       (one, i): Column => ({
         head: i === 0 ? `${labels[name]} mean, ${unit}` : "p99",

@@ -33,7 +33,7 @@ export function legend(report: SimulationReport): string[] {
 }
 
 function whatIsServed(report: SimulationReport): string[] {
-  const { source, requests, recorded, rate, pool, clock, seeds } = report;
+  const { source, requests, recorded, drawn, rate, pool, clock, seeds } = report;
   const per = clock === "rounds" ? "round" : "s";
   const some = requests < recorded ? `The first ${count(requests)} of ${count(recorded)}` : count(recorded);
   const arrivals =
@@ -44,7 +44,10 @@ function whatIsServed(report: SimulationReport): string[] {
         : rate === undefined
           ? ""
           : `, arriving at random, ${threeFigures(rate)} per ${per} (Poisson, ${seedsInWords(seeds)})`;
-  return [`${some} requests of ${source}${arrivals}.`];
+  const requestsOf = drawn
+    ? `${plural(requests, "request")}, their lengths drawn from the ${count(recorded)} of ${source}`
+    : `${some} requests of ${source}`;
+  return [`${requestsOf}${arrivals}.`];
 }
 
 function seedsInWords(seeds: readonly number[]): string {

@@ -15,6 +15,8 @@ export interface Setting {
   /** Those that are simulated, of so many in the trace. */
   requests: number;
   recorded: number;
+  /** Whether they are drawn from the trace with replacement, of their lengths alone. */
+  drawn: boolean;
   /** Whether the trace has these: policies that go by them do without, where it has none. */
   sessions: boolean;
   blocks: boolean;
@@ -129,13 +131,13 @@ export function firstOf(trace: Trace, requests: number): Trace {
   };
 }
 
-/** The same requests in the same order, so that sessions and prefixes stay what they are; only when they come is drawn. */
-function withArrivals(trace: Trace, { rate }: Setting, seed: number): Trace {
+/** Drawn from the trace, or the same in the same order, so that sessions and prefixes stay what they are: then only when they come is drawn. */
+function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: number): Trace {
   if (rate === undefined) return trace;
-  const { requests } = trace;
-  if (rate === "inf") return { ...trace, arrival: new Float64Array(requests) };
-  const { arrival } = generateTrace({ requests, seed, rate, lengths: { input: [1], output: [1] } });
-  return { ...trace, arrival };
+  const arrivals = rate === "inf" ? ({ rate: 1, arrivals: "burst" } as const) : { rate };
+  const { input, output } = trace;
+  const made = generateTrace({ requests, seed, lengths: { input, output }, ...arrivals });
+  return drawn ? made : { ...trace, arrival: made.arrival };
 }
 
 function optionsOf(
