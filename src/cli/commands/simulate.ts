@@ -52,7 +52,7 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
   const recorded = await readTraceFile(file, interrupted);
   const { requests = recorded.requests } = options;
   const trace = firstOf(recorded, requests);
-  requireArrivals(file, trace, options);
+  requireArrivals(file, recorded, options);
   refuseEqualSeeds(options, requests > recorded.requests, command);
   const setting = settingOf(file, options, { recorded, trace, stepTime });
   const keep = vllm === undefined ? undefined : route[0];
@@ -79,14 +79,14 @@ async function inWords(file: string, work: () => Promise<Simulations>): Promise<
 }
 
 /** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
-function requireArrivals(file: string, trace: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
+function requireArrivals(file: string, recorded: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
   if (rate !== undefined) return;
-  if (requests > trace.requests) {
-    const expected = `at most the ${count(trace.requests)} of ${nameOf(file)}`;
+  if (requests > recorded.requests) {
+    const expected = `at most the ${count(recorded.requests)} of ${nameOf(file)}`;
     throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
   }
-  const { arrival } = trace;
-  if (pool !== undefined || trace.requests === 1 || arrival[trace.requests - 1] > arrival[0]) return;
+  const { arrival } = recorded;
+  if (pool !== undefined || arrival.length === 1 || arrival[arrival.length - 1] > arrival[0]) return;
   const remedy = "--rate R draws them; --rate inf lets all come at once.";
   throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
 }
