@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  type WriteStream,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -74,15 +75,24 @@ export async function writeParts(
     if (isFile(file)) {
       const place = placeOf(file);
       beside = besideOf(place);
-      await pipeline(parts, createWriteStream(beside, { flags: "wx" }), { signal });
+      await written(parts, createWriteStream(beside, { flags: "wx" }), signal);
       renameSync(beside, place);
     } else {
-      await pipeline(parts, createWriteStream(file), { signal });
+      await written(parts, createWriteStream(file), signal);
     }
   } catch (cause) {
     if (beside !== undefined) rmSync(beside, { force: true });
     signal.throwIfAborted();
     throw unwritable(option, file, cause);
+  }
+}
+
+/** The stream is closed when this ends, however it does: a file that is opened later could not be removed now. */
+async function written(parts: AsyncIterable<string>, to: WriteStream, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(parts, to, { signal });
+  } finally {
+    if (!to.closed) await new Promise<void>((closed) => to.once("close", () => closed()));
   }
 }
 

@@ -22,18 +22,18 @@ export function simulationPage(report: SimulationReport, drawings: readonly Draw
     "<h2>Latencies</h2>",
     ...first,
     ...cdfPlot(report, drawings, "ttft"),
-    htmlTable(spreadTable(report, "ttft")),
+    table(spreadTable(report, "ttft")),
     ...cdfPlot(report, drawings, "tpot"),
-    htmlTable(spreadTable(report, "tpot")),
+    table(spreadTable(report, "tpot")),
     ...cdfPlot(report, drawings, "latency"),
-    htmlTable(spreadTable(report, "latency")),
+    table(spreadTable(report, "latency")),
     ...differences(report),
     htmlParagraph("Wait: from arrival to the first start."),
-    htmlTable(spreadTable(report, "wait")),
+    table(spreadTable(report, "wait")),
     htmlParagraph("ITL: between two tokens of a request, over all tokens; percentiles within 1 %."),
-    htmlTable(spreadTable(report, "itl")),
+    table(spreadTable(report, "itl")),
     "<h2>Work</h2>",
-    htmlTable(workTable(report)),
+    table(workTable(report)),
     "<h2>Over time</h2>",
     queuePlot(report, drawings),
     memoryPlot(report, drawings),
@@ -46,9 +46,14 @@ export function simulationPage(report: SimulationReport, drawings: readonly Draw
   ]);
 }
 
+/** A page is not bound to what every terminal can show. */
+function table(rows: string[][]): string {
+  return htmlTable(rows.map((row) => row.map((cell) => cell.replace("+-", "\u00b1"))));
+}
+
 function differences(report: SimulationReport): string[] {
-  const table = differenceTable(report);
-  return table ? [htmlParagraph(`${differenceHeading(report)}.`), htmlTable(table)] : [];
+  const rows = differenceTable(report);
+  return rows ? [htmlParagraph(`${differenceHeading(report)}.`), table(rows)] : [];
 }
 
 function headlinesOf(report: SimulationReport): Headline[] {

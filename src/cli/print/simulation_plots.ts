@@ -82,7 +82,7 @@ export function loadMap(report: SimulationReport, { policy, series }: Drawing): 
   });
   const cells = values.flat().filter((value) => value !== undefined);
   const balanced = cells.filter((value) => value >= 0.9 && value < 1.1).length;
-  const some = every > 1 ? ` Every ${every}th of ${count(workers)} workers is shown.` : "";
+  const some = every > 1 ? ` One worker of ${every} is shown, of ${count(workers)} in all.` : "";
   const within =
     cells.length === 0 ? "" : ` ${share(balanced / cells.length)} of the cells are within 10 % of the mean.`;
   return figure(svg, `${policy}: KV tokens of a worker over those of the mean worker.${within}${some}`);
