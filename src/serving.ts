@@ -1,5 +1,6 @@
 export { ArgumentError, EvenkeelError, ShapeError } from "./common/errors.ts";
 export { Placement } from "./placement/placement.ts";
+export { type FitOptions, type FittedStepTime, fitStepTime, type StepRow } from "./serving/fit_step_time.ts";
 export {
   PolicyError,
   type Queue,
@@ -13,10 +14,19 @@ export {
   type SchedulingPolicy,
   type WorkerView,
 } from "./serving/policy.ts";
+export type { BfioOptions } from "./serving/routing/bfio.ts";
+export type { CacheAwareOptions } from "./serving/routing/cache_aware.ts";
+export type { LmetricOptions } from "./serving/routing/lmetric.ts";
+export type { NoOptions } from "./serving/routing/options.ts";
+export { routing } from "./serving/routing/routing.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
 export type { PrefillPool, SimulateOptions, WorkerSpec } from "./serving/simulator/options.ts";
 export type { Prediction } from "./serving/simulator/prediction.ts";
 export { simulate } from "./serving/simulator/simulate.ts";
 export type { Series, Simulated, Spread, Summary } from "./serving/simulator/simulated.ts";
 export type { StepTime } from "./serving/step_time.ts";
+export { type GenerateOptions, generateTrace, type Lengths } from "./serving/trace/generate_trace.ts";
+export { type ReadTraceOptions, readTrace } from "./serving/trace/read_trace.ts";
+export type { Distribution, Servegen, TraceRow } from "./serving/trace/servegen_clients.ts";
 export type { PrefixBlocks, Trace } from "./serving/trace/trace.ts";
+export { writeTrace } from "./serving/trace/write_trace.ts";

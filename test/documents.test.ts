@@ -43,7 +43,7 @@ describe("the programs", () => {
 
   test("are those of all pages for who writes programs", () => {
     const pages = new Set(programs.map(({ title }) => title.split(",")[0]));
-    expect([...pages]).toEqual(["README.md", "docs/api.md", "docs/embedding.md"]);
+    expect([...pages]).toEqual(["README.md", "docs/api.md", "docs/embedding.md", "docs/serving.md"]);
   });
 
   test("compile, strictly", () => {

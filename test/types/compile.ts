@@ -31,7 +31,7 @@ export function makeProject(
 /** What a TypeScript has to say of the project, strictly and with all declarations checked: nothing, if all is well. */
 export function complaints(typescript: string, folder: string, setting: Setting): string {
   const { moduleResolution, lib, types, native, skipLibCheck = false } = setting;
-  const consumers = native ? ["consumer.ts", "native.ts"] : ["consumer.ts"];
+  const consumers = ["consumer.ts", "serving.ts", ...(native ? ["native.ts"] : [])];
   const compilerOptions = {
     ...{
       target: "es2022",

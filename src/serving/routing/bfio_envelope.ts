@@ -4,28 +4,24 @@ import type { Fill } from "./bfio_objective.ts";
 const FEW = 8;
 
 /**
- * The three largest loads of each step ahead and whose they are: what the maximum is without any two workers. Costs O(H) to keep where a
- * load rises, O(G) more for each step in which one of the three falls.
+ * The two largest loads of each step ahead and whose they are: what the maximum is without a worker. Costs O(H) to keep where a load rises,
+ * O(G) more for each step in which one of the two changes.
  */
 export class Envelope {
   /** [H + 1] max over the workers other than those of the last call, less the load of the one that it was asked of. */
   readonly margin: Float64Array;
   private readonly first: Float64Array;
   private readonly second: Float64Array;
-  private readonly third: Float64Array;
   private readonly whoFirst: Int32Array;
   private readonly whoSecond: Int32Array;
-  private readonly whoThird: Int32Array;
 
   constructor(private readonly fill: Fill) {
     const { ahead } = fill;
     this.margin = new Float64Array(ahead);
     this.first = new Float64Array(ahead);
     this.second = new Float64Array(ahead);
-    this.third = new Float64Array(ahead);
     this.whoFirst = new Int32Array(ahead);
     this.whoSecond = new Int32Array(ahead);
-    this.whoThird = new Int32Array(ahead);
   }
 
   rebuild(): void {
@@ -35,11 +31,11 @@ export class Envelope {
   /** Worker g's loads have changed. */
   changed(g: number): void {
     const { ahead, load } = this.fill;
-    const { third, whoFirst, whoSecond, whoThird } = this;
+    const { second, whoFirst, whoSecond } = this;
     for (let h = 0; h < ahead; h++) {
       const value = load[g * ahead + h];
-      if (g === whoFirst[h] || g === whoSecond[h] || g === whoThird[h]) this.scan(h);
-      else if (value > third[h]) this.insert(h, g, value);
+      if (g === whoFirst[h] || g === whoSecond[h]) this.scan(h);
+      else if (value > second[h]) this.insert(h, g, value);
     }
   }
 
@@ -89,17 +85,17 @@ export class Envelope {
     return this.peakByHalving();
   }
 
-  /** What J falls by where worker g gets `tokens` prompt tokens and `requests` requests of worker e's. */
+  /**
+   * What J falls by where worker g gets `tokens` prompt tokens and `requests` requests of worker e's. Where the two largest loads are theirs the
+   * third need not be known: the larger of e's and g's is at least their mean, before and after.
+   */
   gainOfPassing(e: number, g: number, tokens: number, requests: number): number {
     const { ahead, growth, load, weight, beta } = this.fill;
-    const { first, second, third, whoFirst, whoSecond } = this;
+    const { first, second, whoFirst } = this;
     const perStep = requests * growth;
     let gain = 0;
     for (let h = 0; h < ahead; h++) {
-      let most = first[h];
-      if (whoFirst[h] === e || whoFirst[h] === g) {
-        most = whoSecond[h] === e || whoSecond[h] === g ? third[h] : second[h];
-      }
+      let most = whoFirst[h] === e || whoFirst[h] === g ? second[h] : first[h];
       const passed = tokens + perStep * h;
       const giver = load[e * ahead + h] - passed;
       const taker = load[g * ahead + h] + passed;
@@ -147,25 +143,18 @@ export class Envelope {
 
   private scan(h: number): void {
     const { workers, ahead, load } = this.fill;
-    this.first[h] = this.second[h] = this.third[h] = Number.NEGATIVE_INFINITY;
-    this.whoFirst[h] = this.whoSecond[h] = this.whoThird[h] = -1;
+    this.first[h] = this.second[h] = Number.NEGATIVE_INFINITY;
+    this.whoFirst[h] = this.whoSecond[h] = -1;
     let floor = Number.NEGATIVE_INFINITY;
     for (let g = 0, i = h; g < workers; g++, i += ahead) {
       if (load[i] <= floor) continue;
       this.insert(h, g, load[i]);
-      floor = this.third[h];
+      floor = this.second[h];
     }
   }
 
   private insert(h: number, g: number, value: number): void {
-    const { first, second, third, whoFirst, whoSecond, whoThird } = this;
-    if (value <= second[h]) {
-      third[h] = value;
-      whoThird[h] = g;
-      return;
-    }
-    third[h] = second[h];
-    whoThird[h] = whoSecond[h];
+    const { first, second, whoFirst, whoSecond } = this;
     if (value <= first[h]) {
       second[h] = value;
       whoSecond[h] = g;

@@ -3,8 +3,8 @@ import type { Assignment } from "./bfio_assignment.ts";
 import { fillFast } from "./bfio_fill.ts";
 import { addLoad, type Fill, objective } from "./bfio_objective.ts";
 
-/** Some seconds. */
-const NODE_LIMIT = 4_000_000;
+/** A second at most. */
+const NODE_LIMIT = 1_000_000;
 
 /** Of the terms of J: less is rounding. */
 const ROUNDING = 2 ** -40;
@@ -13,7 +13,7 @@ const ROUNDING = 2 ** -40;
  * Settles a fill by branch and bound: of the ways to assign as many requests as can be (min(|W|, room), or as many as memory lets in), one with
  * the least J. The largest prompts are placed first, on each worker or on none, below the bound of `Search.bound`.
  *
- * @throws {ArgumentError} It takes more than 4,000,000 nodes.
+ * @throws {ArgumentError} It takes more than 1,000,000 nodes.
  */
 export function fillExact(a: Assignment): void {
   const { fill } = a;

@@ -1,4 +1,5 @@
 import type { WorkerView } from "../policy.ts";
+import type { Fill } from "./bfio_objective.ts";
 import { predictedOutput, type Requests } from "./bfio_requests.ts";
 
 /** Steps ahead, modulo which the ends beyond the horizon are filed: a power of two. */
@@ -30,16 +31,18 @@ export class Forecast {
   /** [G, WHEEL] first of a list of those that end later. */
   private readonly wheel: Int32Array;
   private readonly ring: number;
+  private readonly growth: number;
   /** [H + 1] */
   private readonly counts: Float64Array;
 
   constructor(
-    workers: number,
-    horizon: number,
-    private readonly growth: number,
+    { workers, ahead, growth }: Fill,
+    /** Whether a request that has outlived its prediction is taken to end with the next step, or to stay. */
+    private readonly overdueEnds: boolean,
     private readonly requests: Requests,
   ) {
-    this.ring = horizon + 1;
+    this.ring = ahead;
+    this.growth = growth;
     this.active = new Float64Array(workers);
     this.now = new Float64Array(workers).fill(-1);
     this.base = new Float64Array(workers);
@@ -81,8 +84,10 @@ export class Forecast {
     let count = this.active[g];
     let base = this.base[g];
     load[offset] = base + count * now;
-    count -= this.late[g];
-    base -= this.lateBase[g];
+    if (this.overdueEnds) {
+      count -= this.late[g];
+      base -= this.lateBase[g];
+    }
     let phase = now % ring;
     for (let h = 1; h < ring; h++) {
       phase = phase + 1 === ring ? 0 : phase + 1;
@@ -105,8 +110,8 @@ export class Forecast {
       const left = predictedOutput(r.predicted) - r.generated;
       count++;
       held += tokens;
-      const h = left < 1 ? 1 : left;
-      if (h >= ring) continue;
+      const h = Math.max(left, 1);
+      if (h >= ring || (left < 1 && !this.overdueEnds)) continue;
       counts[h]++;
       load[offset + h] += tokens;
     }

@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../../../src/common/errors.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { type BfioOptions, bfio } from "../../../src/serving/routing/bfio.ts";
 import { bruteForce, type Instance, valueFromDefinition } from "./bfio_instances.ts";
-import { ask, type Play, play, request, workerView } from "./bfio_play.ts";
+import { ask, request, workerView } from "./bfio_play.ts";
 
 const create = (workers: number, options?: BfioOptions) => bfio(options).create({ workers, seed: 1, queue: "router" });
 
@@ -16,6 +16,7 @@ describe("options", () => {
     [{ beta: 0 }, "options.beta"],
     [{ beta: Number.POSITIVE_INFINITY }, "options.beta"],
     [{ growth: 1 }, "options.growth"],
+    [{ overdue: true }, "options.overdue"],
     [{ exact: "yes" }, "options.exact"],
     [{ horizons: 3 }, "Did you mean horizon"],
     [null, "options"],
@@ -78,6 +79,22 @@ describe("a fill", () => {
     expect(fills[1]).toEqual(fills[0]);
   });
 
+  test("a request that outlives its prediction is taken to end, or to stay", () => {
+    const at = (predicted: number | undefined, overdue?: "stays") => {
+      const router = create(2, { overdue });
+      router.arrived(request(0, 60));
+      router.arrived(request(1, 40));
+      const running = [[{ ...request(50, 100, predicted), generated: 9 }], [request(51, 80)]];
+      return ask(
+        router,
+        running.map((r, g) => workerView(g, { running: r })),
+      );
+    };
+    expect(at(3)).toEqual(at(10));
+    expect(at(3)).not.toEqual(at(undefined));
+    expect(at(3, "stays")).toEqual(at(undefined));
+  });
+
   test("of an interval the middle counts", () => {
     const of = (predicted: number | [number, number]) => {
       const router = create(2);
@@ -96,6 +113,23 @@ describe("a fill", () => {
     const router = create(1);
     for (const [id, input] of [70, 20, 45].entries()) router.arrived(request(id, input));
     expect(ask(router, [workerView(0, { freeSlots: 2 })]).map(([id]) => id)).toEqual([0, 1]);
+    const random = seeded(1);
+    for (let id = 3; id < 3000; id++) router.arrived(request(id, 1 + random.below(999)));
+    for (let first = 2; first < 3000; first += 7) {
+      const ids = ask(router, [workerView(0, { freeSlots: 7 })]).map(([id]) => id);
+      expect(ids).toEqual(Array.from({ length: Math.min(7, 3000 - first) }, (_, i) => first + i));
+    }
+  });
+
+  test("behind the window, too, requests keep their order while some come and others go", () => {
+    const router = create(1);
+    let last = 0;
+    let first = 0;
+    for (let round = 0; round < 60; round++) {
+      for (let n = 0; n < 40 + round; n++) router.arrived(request(last++, 1 + ((last * 7919) % 500)));
+      for (const [id] of ask(router, [workerView(0, { freeSlots: 25 })])) expect(id).toBe(first++);
+    }
+    while (first < last) for (const [id] of ask(router, [workerView(0, { freeSlots: 25 })])) expect(id).toBe(first++);
   });
 
   test("of equal prompts the earliest", () => {
@@ -179,54 +213,18 @@ describe("stale views", () => {
     ];
     expect(ask(router, views)).toEqual([[0, 1]]);
   });
-});
 
-describe("over many fills", () => {
-  const game = { workers: 4, slots: 6, steps: 400, seed: 3 };
-  const predictions: [string, Play["predict"]][] = [
-    ["exact", (output) => output],
-    ["none", () => undefined],
-    ["wrong", (output, at) => Math.round(output * 2 * at())],
-    ["intervals", (output) => [Math.max(1, output - 5), output + 12]],
-    ["some", (output, at) => (at() < 0.5 ? output : undefined)],
-  ];
-
-  test.each(predictions)(
-    "the policy's own account gives what the running requests give: %s predictions",
-    (_, predict) => {
-      for (const options of [{ horizon: 0 }, { horizon: 20 }, { horizon: 6, gamma: 0.9, growth: false }]) {
-        const fills = [() => true, () => false, (g: number) => g % 2 === 0].map((tells) =>
-          play(create(game.workers, options), { ...game, predict, tells }),
-        );
-        expect(fills[0].flat().length).toBeGreaterThan(500);
-        expect(fills[1]).toEqual(fills[0]);
-        expect(fills[2]).toEqual(fills[0]);
-      }
-    },
-  );
-
-  test("the same beyond the wheel of far ends", () => {
-    const far = { ...game, steps: 60, predict: (output: number) => 9 * output };
-    const fills = [true, false].map((tells) =>
-      play(create(game.workers, { horizon: 300, gamma: 0.9 }), { ...far, tells: () => tells }),
-    );
-    expect(fills[0].flat().length).toBeGreaterThan(100);
-    expect(fills[1]).toEqual(fills[0]);
-  });
-
-  test.each([undefined, 3000])("each once, in the order of no other run, as many as fit: memory %s", (freeKv) => {
-    const once = { ...game, predict: (output: number) => output, tells: () => true, freeKv };
-    const fills = play(create(game.workers), once);
-    const ids = fills.flat().map(([id]) => id);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(play(create(game.workers), once)).toEqual(fills);
-  });
-
-  test("what is remembered is bounded by what waits and runs", () => {
-    const router = create(game.workers);
-    play(router, { ...game, steps: 3000, predict: (output) => output, tells: () => true });
-    const { requests } = router as unknown as { requests: { id: Int32Array } };
-    expect(requests.id.length).toBeLessThanOrEqual(64);
+  test("and they grow like those that run", () => {
+    const ahead = (waiting: number) => {
+      const router = create(2);
+      router.arrived(request(0, 100));
+      const coming = workerView(0, { freeSlots: 9, waiting, load: 70 });
+      const [[, to]] = ask(router, [coming, workerView(1, { running: [request(8, 36), request(9, 36)], load: 72 })]);
+      return to;
+    };
+    // 70 against 72 now, but 7 requests gain more than the 2 tokens between them within the horizon.
+    expect(ahead(2)).toBe(0);
+    expect(ahead(7)).toBe(1);
   });
 });
 
@@ -257,12 +255,17 @@ describe("exact", () => {
     }
   });
 
-  test("four workers and ten that wait take milliseconds; a fill that is too large is refused with its size", () => {
-    const router = create(4, { exact: true });
+  test("four workers and ten that wait are settled; a fill that is too large is refused with its size", () => {
     const random = seeded(5);
-    for (let id = 0; id < 10; id++) router.arrived(request(id, 1 + random.below(1000)));
-    const views = (freeSlots: number) =>
-      Array.from({ length: 4 }, (_, g) => workerView(g, { freeSlots, running: [request(50 + g, random.below(3000))] }));
-    expect(ask(router, views(2))).toHaveLength(8);
+    const fill = (workers: number, waiting: number) => {
+      const router = create(workers, { exact: true });
+      for (let id = 0; id < waiting; id++) router.arrived(request(id, 1 + random.below(1000)));
+      const loads = Array.from({ length: workers }, () => random.below(3000));
+      const views = loads.map((load, g) => workerView(g, { freeSlots: 2, running: [request(5000 + g, load)] }));
+      return () => ask(router, views);
+    };
+    expect(fill(4, 10)()).toHaveLength(8);
+    expect(fill(12, 60)).toThrow(ArgumentError);
+    expect(fill(12, 60)).toThrow("12 workers, 60 requests");
   });
 });

@@ -34,9 +34,12 @@ export function randomInstance(seed: number): Instance {
       return load;
     });
   });
-  if (random.next() < 0.3) base[1] = [...base[0]];
   const room = Array.from({ length: workers }, () => random.pick([0, 1, 1, 2, 3]));
   if (room[0] === 0) room[0] = 1;
+  if (random.next() < 0.3) {
+    base[1] = [...base[0]];
+    room[1] = room[0];
+  }
   const tight = random.next() < 0.3;
   return {
     horizon,
@@ -47,6 +50,23 @@ export function randomInstance(seed: number): Instance {
     room,
     freeKv: room.map(() => (tight ? random.below(2 * most) : Number.POSITIVE_INFINITY)),
     prompts: Array.from({ length: 1 + random.below(5) }, () => 1 + random.below(most)),
+  };
+}
+
+/** Fills of the size of a small fleet's, in which workers have room for several. */
+export function largerInstance(seed: number, tight: boolean): Instance {
+  const random = seeded(seed);
+  const workers = 2 + random.below(6);
+  const room = Array.from({ length: workers }, () => random.below(4));
+  const horizon = random.pick([0, 5]);
+  return {
+    ...randomInstance(seed),
+    beta: workers,
+    horizon,
+    room,
+    base: room.map(() => Array.from({ length: horizon + 1 }, () => random.below(2000))),
+    freeKv: room.map(() => (tight ? random.below(1500) : Number.POSITIVE_INFINITY)),
+    prompts: Array.from({ length: 1 + random.below(30) }, () => 1 + random.below(800)),
   };
 }
 

@@ -38,6 +38,8 @@ export interface Play {
   /** Whether workers tell their steps: by worker. */
   tells: (g: number) => boolean;
   freeKv?: number;
+  /** Of outputs; 30 by default. */
+  mean?: number;
 }
 
 /** Steps of workers that are fed by a router; workers do not all step each time. Returns every fill. */
@@ -50,7 +52,7 @@ export function play(router: Router, p: Play): [number, number][][] {
   let next = 0;
   for (let t = 0; t < p.steps; t++) {
     while (waiting.size < 3 * p.workers) {
-      const output = 1 + Math.floor(-Math.log(1 - random.next()) * 30);
+      const output = 1 + Math.floor(-Math.log(1 - random.next()) * (p.mean ?? 30));
       const predicted = p.predict(output, random.next);
       const r = { ...request(next++, 1 + random.below(500), predicted), output };
       waiting.set(r.id, r);
@@ -82,10 +84,8 @@ export function play(router: Router, p: Play): [number, number][][] {
       for (let n = random.pick([1, 1, 1, 0, 2, random.below(40)]); n > 0; n--) {
         steps[g]++;
         for (const r of active) r.generated++;
-        for (const r of active.filter((one) => one.generated >= one.output)) router.finished?.(r.id);
-        running[g] = running[g].filter((one) => one.generated < one.output);
-        active.splice(0, active.length, ...running[g]);
-        running[g] = active;
+        for (const r of active) if (r.generated >= r.output) router.finished?.(r.id);
+        active.splice(0, active.length, ...active.filter((r) => r.generated < r.output));
       }
     }
   }

@@ -1,0 +1,143 @@
+/** All of evenkeel/serving as a user writes it. Never run: test/types.test.ts and tools/compat/types compile it. */
+import {
+  ArgumentError,
+  type BfioOptions,
+  type CacheAwareOptions,
+  type Distribution,
+  EvenkeelError,
+  type FitOptions,
+  type FittedStepTime,
+  fitStepTime,
+  type GenerateOptions,
+  generateTrace,
+  type Lengths,
+  type LmetricOptions,
+  type NoOptions,
+  Placement,
+  PolicyError,
+  type Prediction,
+  type PrefillPool,
+  type PrefixBlocks,
+  type Queue,
+  type ReadTraceOptions,
+  type RequestView,
+  type Router,
+  type RouterOptions,
+  type RoutingPolicy,
+  type Rule,
+  readTrace,
+  routing,
+  type Scheduler,
+  type SchedulerOptions,
+  type SchedulingPolicy,
+  type Series,
+  type Servegen,
+  ShapeError,
+  type Simulated,
+  type SimulateOptions,
+  type Spread,
+  type StepRow,
+  type StepTime,
+  type Summary,
+  scheduling,
+  simulate,
+  type Trace,
+  type TraceRow,
+  type WorkerSpec,
+  type WorkerView,
+  writeTrace,
+} from "evenkeel/serving";
+
+export async function traces(file: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Trace> {
+  const options: ReadTraceOptions = { format: "mooncake", signal };
+  const read = await readTrace(file, options);
+  const blocks: PrefixBlocks | undefined = read.blocks;
+  const lengths: Lengths = { input: read.input, output: [...read.output] };
+  const row: TraceRow = [0, 1, 1, "Gamma", 1, 1];
+  const distribution: Distribution = { 5: 1 };
+  const servegen: Servegen = {
+    clients: { a: { trace: [row], dataset: { 0: { input_tokens: distribution, output_tokens: distribution } } } },
+  };
+  const options2: GenerateOptions = { requests: blocks?.tokens ?? 10, seed: 1, rate: 2, lengths: { servegen } };
+  generateTrace(options2);
+  return generateTrace({ requests: 10, seed: 1, rate: 2, arrivals: { cv: 2 }, lengths });
+}
+
+export function step(rows: StepRow[]): StepTime {
+  const options: FitOptions = { heldOut: 0.1 };
+  const { stepTime, heldOutError }: FittedStepTime = fitStepTime(rows, options);
+  if (heldOutError > 0.2) throw new Error("no model of these steps");
+  return stepTime;
+}
+
+/** Keeps what it is told of. */
+class InOrder implements Router, Scheduler {
+  private readonly ids: number[] = [];
+  arrived({ id }: RequestView): void {
+    this.ids.push(id);
+  }
+  assign(workers: readonly WorkerView[], _now: number, out: Int32Array): number {
+    if (workers.length === 0 || this.ids.length === 0) return 0;
+    out.set([this.ids.shift() ?? 0, 0]);
+    return 1;
+  }
+  admit(worker: WorkerView, _now: number, out: Int32Array): number {
+    if (worker.freeSlots === 0 || this.ids.length === 0) return 0;
+    out[0] = this.ids.shift() ?? 0;
+    return 1;
+  }
+  evict(worker: WorkerView, need: number, out: Int32Array): number {
+    let count = 0;
+    for (const { id } of worker.running) if (need > 0) out[count++] = id;
+    return count;
+  }
+}
+const queues: Queue[] = ["worker", "router"];
+const ownRouting: RoutingPolicy = {
+  name: "in order",
+  create: ({ queue = queues[0] }: RouterOptions) => (queue ? new InOrder() : new InOrder()),
+};
+const ownScheduling: SchedulingPolicy = {
+  name: "in order",
+  create: ({ slots }: SchedulerOptions) => (slots > 0 ? new InOrder() : new InOrder()),
+};
+
+const cached: CacheAwareOptions = { balanceAbs: 32 };
+const metric: LmetricOptions = { blocks: 1000 };
+const ahead: BfioOptions = { horizon: 20, gamma: 0.9 };
+const none: NoOptions = {};
+export const policies: RoutingPolicy[] = [
+  ownRouting,
+  routing.leastKv(none),
+  routing.cacheAware(cached),
+  routing.lmetric(metric),
+  routing.bfio(ahead),
+];
+
+export async function compare(trace: Trace, stepTime: StepTime): Promise<Summary[]> {
+  const worker: WorkerSpec = { slots: 64, kvTokens: 1_000_000, stepTime };
+  const prefill: PrefillPool = { pool: [worker], bandwidth: 1e6 };
+  const prediction: Prediction = { factor: 1.5 };
+  const options: SimulateOptions = {
+    workers: [worker, worker],
+    clock: "seconds",
+    routing: policies[0],
+    prefill,
+    prediction,
+  };
+  const summaries: Summary[] = [];
+  for (const scheduler of [ownScheduling, scheduling.fcfs()]) {
+    const result: Simulated = await simulate(trace, { ...options, scheduling: scheduler });
+    const latency: Spread = result.summary.latency;
+    const { time }: Series = result.series;
+    if (latency.halfWidth < 1 && time.length > 0) summaries.push(result.summary);
+    for await (const piece of writeTrace(trace, "vllm", result)) console.log(piece);
+  }
+  return summaries;
+}
+
+export function told(error: unknown): Rule | string {
+  if (error instanceof PolicyError) return error.rule;
+  if (error instanceof ShapeError || error instanceof ArgumentError) return error.argument;
+  return error instanceof EvenkeelError ? error.message : String(Placement);
+}
