@@ -1,5 +1,4 @@
 import type { RoutingPolicy } from "../../serving/policy.ts";
-import { bfio } from "../../serving/routing/bfio.ts";
 import { routing } from "../../serving/routing/routing.ts";
 
 /** Routing policies by the names that the command line has for them. */
@@ -13,7 +12,7 @@ const routes = {
   "consistent-hash": () => routing.consistentHash(),
   "cache-aware": () => routing.cacheAware(),
   lmetric: () => routing.lmetric(),
-  bfio: (horizon?: number) => bfio({ horizon }),
+  bfio: (horizon?: number) => routing.bfio({ horizon }),
 } satisfies Record<string, (horizon?: number) => RoutingPolicy>;
 
 export type Route = keyof typeof routes;
