@@ -105,7 +105,15 @@ describe("what the documents say of it", () => {
   const linesOf = (name: string) => shown.find(({ args }) => args[0] === name)!.shown!;
 
   test("operators.md shows what these print", () => {
-    expect(shown.map(({ args }) => args[0])).toEqual(["analyze", "analyze", "plan", "replay", "solve", "certify"]);
+    expect(shown.map(({ args }) => args[0])).toEqual([
+      "analyze",
+      "analyze",
+      "plan",
+      "replay",
+      "simulate",
+      "solve",
+      "certify",
+    ]);
   });
 
   test("demo", () => {
@@ -149,6 +157,14 @@ describe("what the documents say of it", () => {
     expectIn(operators, `EPLB's is the better one (${eplb}, not ${plan})`);
   });
 
+  test("simulate", () => {
+    const [less, halfWidth] = linesOf("simulate")
+      .at(-2)!
+      .match(/-?(\d+) \+-(\d+)/)!
+      .slice(1);
+    expectIn(operators, `less than that of least-kv by ${less} ms, +-${halfWidth},`);
+  });
+
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
     const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
     const shape = "tokens=292,steps=511,layers=24,k=4";
@@ -163,7 +179,7 @@ describe("what the documents say of it", () => {
     const { text } = documentAt(operators);
     const help = async (...args: string[]) => (await evenkeel([...args, "--help"], withoutSoftware)).stdout;
     const commands = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
-    expect(commands.length).toBe(7);
+    expect(commands.length).toBe(8);
     for (const command of commands) {
       expect(text).toContain(`| \`evenkeel ${command}`);
       const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;

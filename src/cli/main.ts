@@ -8,6 +8,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { planCommand } from "./commands/plan.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { solveCommand } from "./commands/solve_problem.ts";
 import { reasonOf } from "./files/json_file.ts";
 import { exitOnInterrupt, interrupted } from "./interruption.ts";
@@ -31,7 +32,7 @@ const program = new Command("evenkeel")
   .exitOverride();
 const commands = [
   ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand()],
-  ...[demoCommand(), doctorCommand()],
+  ...[simulateCommand(), demoCommand(), doctorCommand()],
 ];
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 

@@ -29,3 +29,13 @@ export function redundantOption(): Option {
 
 export const loadsArgument =
   "JSON or .json.gz with loads [steps][layers][experts], or what SGLang or vLLM recorded; - for standard input";
+
+/** A parser of option values: a finite number, above 0 or from 0 on. */
+export function numberAbove(least: "above 0" | "from 0 on"): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const good = least === "above 0" ? value > 0 : value >= 0;
+    if (text.trim() !== "" && Number.isFinite(value) && good) return value;
+    throw new InvalidArgumentError(`Expected a number ${least}.`);
+  };
+}

@@ -1,5 +1,17 @@
-import { accessSync, constants, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type WriteStream,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { ArgumentError } from "../../common/errors.ts";
 import { reasonOf } from "./json_file.ts";
 
@@ -33,17 +45,60 @@ function unwritable(option: string, file: string, cause: unknown): ArgumentError
 export function writeWhole(option: string, file: string, content: string): void {
   let beside: string | undefined;
   try {
-    const target = statSync(file, { throwIfNoEntry: false });
-    if (target && !target.isFile()) {
-      writeFileSync(file, content); // a pipe or a device must not be replaced by a file
-    } else {
+    if (isFile(file)) {
       const place = placeOf(file);
-      beside = `${place}.${process.pid}.part`;
+      beside = besideOf(place);
       writeFileSync(beside, content, { flag: "wx" });
       renameSync(beside, place);
+    } else {
+      writeFileSync(file, content);
     }
   } catch (cause) {
     if (beside !== undefined) rmSync(beside, { force: true });
     throw unwritable(option, file, cause);
   }
 }
+
+/**
+ * The same of a file that is too long for a string, part by part.
+ *
+ * @throws {ArgumentError} The file cannot be written.  @throws the signal's reason; then there is no file.
+ */
+export async function writeParts(
+  option: string,
+  file: string,
+  parts: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  let beside: string | undefined;
+  try {
+    if (isFile(file)) {
+      const place = placeOf(file);
+      beside = besideOf(place);
+      await written(parts, createWriteStream(beside, { flags: "wx" }), signal);
+      renameSync(beside, place);
+    } else {
+      await written(parts, createWriteStream(file), signal);
+    }
+  } catch (cause) {
+    if (beside !== undefined) rmSync(beside, { force: true });
+    signal.throwIfAborted();
+    throw unwritable(option, file, cause);
+  }
+}
+
+/** The stream is closed when this ends, however it does: a file that is opened later could not be removed now. */
+async function written(parts: AsyncIterable<string>, to: WriteStream, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(parts, to, { signal });
+  } finally {
+    if (!to.closed) await new Promise<void>((closed) => to.once("close", () => closed()));
+  }
+}
+
+/** Or nothing yet. A pipe or a device must not be replaced by a file. */
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? true;
+}
+
+const besideOf = (place: string) => `${place}.${process.pid}.part`;

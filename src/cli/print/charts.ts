@@ -9,6 +9,8 @@ export interface Axis {
   min?: number;
   /** What is above is cut off. */
   max?: number;
+  /** Of an x that may lie between two integers. */
+  fractions?: true;
 }
 
 export interface Line {
@@ -19,7 +21,7 @@ export interface Line {
   upTo?: readonly number[];
 }
 
-/** Lines through points, x being integers. */
+/** Lines through points, x being integers unless it says otherwise. */
 export function lineChart({ x, y, series }: { x: Axis; y: Axis; series: readonly Line[] }, size: Size = {}): string {
   const most = Math.max(...series.map(({ points }) => points.length));
   const lines = series.map(({ name, points }, i) => ({
@@ -35,12 +37,16 @@ export function lineChart({ x, y, series }: { x: Axis; y: Axis; series: readonly
   return draw(
     {
       ...named(series, size),
-      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : { max: "dataMax", minInterval: 1 }), nameGap: 28 },
+      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : toTheLast(x)), nameGap: 28 },
       yAxis: axis(y, "end"),
       series: [...series.flatMap(band), ...lines],
     },
     size,
   );
+}
+
+function toTheLast({ max, fractions }: Axis) {
+  return fractions ? { max } : { max: max ?? "dataMax", minInterval: 1 };
 }
 
 function band({ points, upTo }: Line, i: number) {

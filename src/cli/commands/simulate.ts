@@ -1,0 +1,123 @@
+import { Command } from "commander";
+import { ArgumentError } from "../../common/errors.ts";
+import type { StepTime } from "../../serving/step_time.ts";
+import type { Trace } from "../../serving/trace/trace.ts";
+import { writeTrace } from "../../serving/trace/write_trace.ts";
+import { nameOf } from "../files/json_file.ts";
+import { readStepTime } from "../files/step_time_file.ts";
+import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
+import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
+import { interrupted } from "../interruption.ts";
+import { madeNow } from "../print/made.ts";
+import { withProgress } from "../print/progress.ts";
+import { simulationInWords } from "../print/simulation_words.ts";
+import { count } from "../print/words.ts";
+import { defaultStepTime } from "../reports/default_step_time.ts";
+import { REFERENCE, withReference } from "../reports/routes.ts";
+import { firstOf, type Setting, type Simulations, simulateAll } from "../reports/simulation_report.ts";
+import {
+  refuseConflicts,
+  refuseEqualSeeds,
+  routeOptions,
+  type SimulateOptions,
+  trafficOptions,
+  workerOptions,
+} from "../simulate_options.ts";
+
+export function simulateCommand(): Command {
+  const command = new Command("simulate")
+    .description("compare policies that route a trace's requests to workers of an LLM service")
+    .argument(
+      "<trace>",
+      "requests as Azure, Mooncake, BurstGPT, Vidur, vLLM's benchmark or AIPerf record them, or lengths alone; - for standard input",
+    );
+  return trafficOptions(routeOptions(workerOptions(command)))
+    .option("--html <file>", "write a report with plots, one file without scripts")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `\n${REFERENCE}, which sends each request to the worker with the fewest KV tokens, is always simulated: it is the one to beat.\n` +
+        "All policies see the same requests; with --seeds they differ from seed to seed, and differences are paired.\n\n" +
+        "Times in ms are rounds with --clock rounds, and so are those in s.",
+    )
+    .action(run);
+}
+
+async function run(file: string, options: SimulateOptions, command: Command): Promise<void> {
+  const { route, html, vllm, json } = options;
+  refuseConflicts(options, file, command);
+  if (html !== undefined) requireWritable("--html", html);
+  if (vllm !== undefined) requireWritable("--vllm", vllm);
+  const stepTime = options.stepTime === undefined ? defaultStepTime : await readStepTime(options.stepTime);
+  const recorded = await readTraceFile(file, interrupted);
+  const { requests = recorded.requests } = options;
+  const trace = firstOf(recorded, requests);
+  requireArrivals(file, recorded, options);
+  refuseEqualSeeds(options, requests > recorded.requests, command);
+  const setting = settingOf(file, options, { recorded, trace, stepTime });
+  const keep = vllm === undefined ? undefined : route[0];
+  const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
+    inWords(file, () => simulateAll(trace, setting, withReference(route), keep, onProgress, interrupted)),
+  );
+  if (vllm !== undefined && kept) {
+    await writeParts("--vllm", vllm, writeTrace(kept.trace, "vllm", kept.result), interrupted);
+  }
+  if (html !== undefined) {
+    const { simulationPage } = await import("../print/simulation_page.ts"); // with the plotting library, which takes its time to load
+    writeWhole("--html", html, simulationPage(report, drawings, madeNow()));
+  }
+  console.log(json ? JSON.stringify(report) : simulationInWords(report));
+}
+
+async function inWords(file: string, work: () => Promise<Simulations>): Promise<Simulations> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ArgumentError) error.message = inWordsOfCli(file, error.message);
+    throw error;
+  }
+}
+
+/** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
+function requireArrivals(file: string, recorded: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
+  if (rate !== undefined) return;
+  if (requests > recorded.requests) {
+    const expected = `at most the ${count(recorded.requests)} of ${nameOf(file)}`;
+    throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
+  }
+  const { arrival } = recorded;
+  if (pool !== undefined || arrival.length === 1 || arrival[arrival.length - 1] > arrival[0]) return;
+  const remedy = "--rate R draws them; --rate inf lets all come at once.";
+  throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
+}
+
+function settingOf(
+  file: string,
+  options: SimulateOptions,
+  { recorded, trace, stepTime }: { recorded: Trace; trace: Trace; stepTime: StepTime },
+): Setting {
+  const { workers, slots, kvTokens, clock, barrier = false, chunk, prefillWorkers, bandwidth } = options;
+  const { staleness = 0, pool, rate, prediction, horizon, warmUp, reject, seed, seeds, sloTtft, sloTpot } = options;
+  const { requests = recorded.requests } = options;
+  const drawn = requests > recorded.requests;
+  const inSeconds = clock === "seconds";
+  const short = (time: number | undefined) => (time === undefined ? undefined : inSeconds ? time / 1e3 : time);
+  const hasSlo = sloTtft !== undefined || sloTpot !== undefined;
+  return {
+    ...{ source: nameOf(file), requests, recorded: recorded.requests, drawn },
+    ...{ sessions: !drawn && trace.session !== undefined, blocks: !drawn && trace.blocks !== undefined },
+    ...{ workers, slots, kvTokens, clock, barrier, pool, prediction, horizon, warmUp },
+    ...(inSeconds && { stepTime, stepTimeFrom: options.stepTime === undefined ? "default" : nameOf(options.stepTime) }),
+    prefill:
+      prefillWorkers !== undefined
+        ? { workers: prefillWorkers, bandwidth: bandwidth! }
+        : chunk === undefined
+          ? "whole"
+          : { chunk },
+    staleness: short(staleness)!,
+    rate: rate === Number.POSITIVE_INFINITY ? "inf" : rate,
+    slo: hasSlo ? { ttft: short(sloTtft), tpot: short(sloTpot) } : undefined,
+    tooLarge: reject ? "reject" : "error",
+    seeds: Array.from({ length: seeds }, (_, i) => seed + i),
+  };
+}

@@ -1,0 +1,163 @@
+import type { SimulateOptions } from "../../serving/simulator/options.ts";
+import type { Prediction } from "../../serving/simulator/prediction.ts";
+import { simulate } from "../../serving/simulator/simulate.ts";
+import type { Series, Simulated, Summary } from "../../serving/simulator/simulated.ts";
+import type { StepTime } from "../../serving/step_time.ts";
+import { generateTrace } from "../../serving/trace/generate_trace.ts";
+import type { Trace } from "../../serving/trace/trace.ts";
+import { latencyCdfs } from "./latency_cdf.ts";
+import { policyOf, REFERENCE, type Route } from "./routes.ts";
+import { type Figures, figuresOf } from "./simulation_figures.ts";
+
+/** What is simulated. Times are seconds, or rounds. */
+export interface Setting {
+  source: string;
+  /** Those that are simulated, of so many in the trace. */
+  requests: number;
+  recorded: number;
+  /** Whether they are drawn from the trace with replacement, of their lengths alone. */
+  drawn: boolean;
+  /** Whether the trace has these: policies that go by them do without, where it has none. */
+  sessions: boolean;
+  blocks: boolean;
+  workers: number;
+  slots: number;
+  kvTokens: number;
+  clock: "seconds" | "rounds";
+  /** Of every worker; none with rounds. */
+  stepTime?: StepTime;
+  /** The file that it is from, or "default". */
+  stepTimeFrom?: string;
+  barrier: boolean;
+  prefill: "whole" | { chunk: number } | { workers: number; bandwidth: number };
+  staleness: number;
+  /** Requests at the router, if that is a closed pool. */
+  pool?: number;
+  /** Requests per unit of time where arrivals are drawn; "inf": all at once. */
+  rate?: number | "inf";
+  prediction: Prediction;
+  /** Of bfio; its own by default. */
+  horizon?: number;
+  slo?: { ttft?: number; tpot?: number };
+  warmUp: number;
+  tooLarge: "error" | "reject";
+  seeds: number[];
+}
+
+export interface PolicyReport {
+  policy: Route;
+  /** Means over the seeds. */
+  figures: Figures;
+  /** [seeds] */
+  summaries: Summary[];
+}
+
+/** Everything that `simulate` has to say; `simulate --json` prints it as it is. */
+export interface SimulationReport extends Setting {
+  /** The reference is among them. */
+  policies: PolicyReport[];
+}
+
+/** What there is to draw of a policy, of the first seed. */
+export interface Drawing {
+  policy: Route;
+  series: Series;
+  cdfs: ReturnType<typeof latencyCdfs>;
+}
+
+export interface Simulations {
+  report: SimulationReport;
+  drawings: Drawing[];
+  /** The trace of the first seed, and what became of it under one policy. */
+  kept?: { trace: Trace; result: Simulated };
+}
+
+/**
+ * Simulates every policy on the requests of every seed.
+ *
+ * @param keep  the policy whose run is handed over as a whole.
+ * @param onProgress  Called with the share of the work that is done, 0 to 1.
+ */
+export async function simulateAll(
+  recorded: Trace,
+  setting: Setting,
+  policies: readonly Route[],
+  keep: Route | undefined,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<Simulations> {
+  const { seeds, warmUp } = setting;
+  const summaries = new Map(policies.map((policy): [Route, Summary[]] => [policy, []]));
+  const drawings: Drawing[] = [];
+  let kept: Simulations["kept"];
+  for (const [s, seed] of seeds.entries()) {
+    const trace = withArrivals(recorded, setting, seed);
+    for (const [p, policy] of policies.entries()) {
+      const done = s * policies.length + p;
+      const onShare = (share: number) => onProgress((done + share) / (seeds.length * policies.length));
+      const result = await simulate(trace, optionsOf(setting, policy, seed, onShare, signal));
+      summaries.get(policy)!.push(result.summary);
+      if (s > 0) continue;
+      const arrival = setting.pool === undefined ? trace.arrival : undefined;
+      drawings.push({ policy, series: result.series, cdfs: latencyCdfs(trace, result, arrival, warmUp) });
+      if (policy === keep) kept = { trace, result };
+    }
+  }
+  const reports = policies.map((policy): PolicyReport => {
+    const own = summaries.get(policy)!;
+    const figures = figuresOf(own, policy === REFERENCE ? undefined : summaries.get(REFERENCE));
+    return { policy, figures, summaries: own };
+  });
+  return { report: { ...setting, policies: reports }, drawings, kept };
+}
+
+/** The first requests of a trace. */
+export function firstOf(trace: Trace, requests: number): Trace {
+  if (requests >= trace.requests) return trace;
+  const { blocks } = trace;
+  return {
+    requests,
+    arrival: trace.arrival.slice(0, requests),
+    input: trace.input.slice(0, requests),
+    output: trace.output.slice(0, requests),
+    session: trace.session?.slice(0, requests),
+    class: trace.class?.slice(0, requests),
+    value: trace.value?.slice(0, requests),
+    blocks: blocks && {
+      start: blocks.start.slice(0, requests + 1),
+      id: blocks.id.slice(0, blocks.start[requests]),
+      tokens: blocks.tokens,
+    },
+  };
+}
+
+/** Drawn from the trace, or the same in the same order, so that sessions and prefixes stay what they are: then only when they come is drawn. */
+function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: number): Trace {
+  if (rate === undefined) return trace;
+  const arrivals = rate === "inf" ? ({ rate: 1, arrivals: "burst" } as const) : { rate };
+  const { input, output } = trace;
+  const made = generateTrace({ requests, seed, lengths: { input, output }, ...arrivals });
+  return drawn ? made : { ...trace, arrival: made.arrival };
+}
+
+function optionsOf(
+  setting: Setting,
+  policy: Route,
+  seed: number,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): SimulateOptions {
+  const { workers, slots, kvTokens, stepTime, prefill, pool } = setting;
+  const { clock, barrier, prediction, staleness, tooLarge, slo, warmUp, horizon } = setting;
+  const some = (count: number) => Array.from({ length: count }, () => ({ slots, kvTokens, stepTime }));
+  return {
+    ...{ workers: some(workers), clock, barrier, prediction, staleness, tooLarge, slo, warmUp, seed },
+    ...{ signal, onProgress },
+    routing: policyOf(policy, horizon),
+    prefill:
+      typeof prefill === "object" && "workers" in prefill
+        ? { pool: some(prefill.workers), bandwidth: prefill.bandwidth }
+        : prefill,
+    arrivals: pool === undefined ? "replay" : { pool },
+  };
+}

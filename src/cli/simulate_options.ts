@@ -1,0 +1,187 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { ArgumentError } from "../common/errors.ts";
+import type { Prediction } from "../serving/simulator/prediction.ts";
+import { integer, numberAbove } from "./options.ts";
+import { defaultRoutes, REFERENCE, type Route, routeNames } from "./reports/routes.ts";
+
+/** What the options of `simulate` are called once they are parsed. */
+export interface SimulateOptions {
+  workers: number;
+  slots: number;
+  kvTokens: number;
+  route: readonly Route[];
+  horizon?: number;
+  clock: "seconds" | "rounds";
+  stepTime?: string;
+  barrier?: boolean;
+  chunk?: number;
+  prefillWorkers?: number;
+  bandwidth?: number;
+  /** ms, or rounds. */
+  staleness?: number;
+  pool?: number;
+  prediction: Prediction;
+  /** Infinity: all at once. */
+  rate?: number;
+  requests?: number;
+  seeds: number;
+  seed: number;
+  warmUp: number;
+  /** ms, or rounds. */
+  sloTtft?: number;
+  sloTpot?: number;
+  reject?: boolean;
+  json?: boolean;
+  html?: string;
+  vllm?: string;
+}
+
+const MAX_WORKERS = 1024;
+const above0 = numberAbove("above 0");
+const from0 = numberAbove("from 0 on");
+
+/** How many workers of which size, what they do and for how long. */
+export function workerOptions(command: Command): Command {
+  return command
+    .addOption(option("--workers <n>", "workers that serve", integer(1, MAX_WORKERS)).makeOptionMandatory())
+    .addOption(
+      option("--slots <n>", "requests that run at once on a worker", integer(1, 2 ** 20)).makeOptionMandatory(),
+    )
+    .addOption(option("--kv-tokens <n>", "a worker's KV memory in tokens", integer(1, 2 ** 40)).makeOptionMandatory())
+    .addOption(
+      new Option("--clock <unit>", "a step lasts what its work takes, or is a round of its own")
+        .choices(["seconds", "rounds"])
+        .default("seconds"),
+    )
+    .option(
+      "--step-time <file>",
+      "how long a step lasts, JSON as fitStepTime has it; by default round figures, which are shown",
+    )
+    .option("--barrier", "all workers step together and wait for the longest step")
+    .addOption(
+      option(
+        "--chunk <n>",
+        "most prompt tokens that a step prefills; by default whole prompts",
+        integer(1, 2 ** 31 - 1),
+      ),
+    )
+    .addOption(
+      option(
+        "--prefill-workers <n>",
+        "prompts are prefilled by as many workers of their own",
+        integer(1, MAX_WORKERS),
+      ).conflicts("chunk"),
+    )
+    .addOption(option("--bandwidth <rate>", "with --prefill-workers: KV tokens per s, or round, to decode", above0));
+}
+
+/** Which policies, and what they see. */
+export function routeOptions(command: Command): Command {
+  return command
+    .addOption(
+      option(
+        "--route <names>",
+        `policies to compare, of ${routeNames.join(", ")}; ${REFERENCE} is always shown`,
+        routes,
+      ).default(defaultRoutes, defaultRoutes.join()),
+    )
+    .addOption(option("--horizon <n>", "steps that bfio looks ahead; by default its own", integer(0, 10_000)))
+    .addOption(
+      option("--staleness <time>", "ms, or rounds, between two readings of the workers' signals by the router", from0),
+    )
+    .addOption(
+      option(
+        "--prediction <model>",
+        "what is seen of a request's output: none, exact, factor:F, interval:L,U or bins:W",
+        predictionOf,
+      ).default("none"),
+    );
+}
+
+/** Which requests, and what is made of them. */
+export function trafficOptions(command: Command): Command {
+  return command
+    .addOption(
+      option(
+        "--requests <n>",
+        "the first of the trace, so many; with --rate more than it has, drawn from it by their lengths",
+        integer(1, 2 ** 31 - 1),
+      ),
+    )
+    .addOption(
+      option("--rate <r>", "requests per s, or round: arrivals are drawn anew (Poisson); inf: all at once", rateOf),
+    )
+    .addOption(
+      option(
+        "--pool <n>",
+        "closed: so many requests wait at the router, refilled as some begin",
+        integer(1, 2 ** 31 - 1),
+      ).conflicts(["rate", "staleness", "vllm"]),
+    )
+    .option("--seeds <n>", "runs with a seed each, in which all policies see the same requests", integer(1, 1000), 1)
+    .option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1), 1)
+    .option("--warm-up <time>", "s, or rounds, from the beginning that no figure counts", from0, 0)
+    .addOption(option("--slo-ttft <time>", "ms, or rounds, to the first token, for goodput", from0))
+    .addOption(option("--slo-tpot <time>", "ms, or rounds, per token after it, for goodput", from0))
+    .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
+    .addOption(
+      new Option("--vllm <file>", "write the one policy's run as vLLM's benchmark does, for its plot scripts"),
+    );
+}
+
+function option<T>(flags: string, help: string, parse: (text: string) => T): Option {
+  return new Option(flags, help).argParser(parse);
+}
+
+/** Names, each once. */
+function routes(text: string): Route[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name): name is Route => (routeNames as string[]).includes(name))) return [...new Set(names)];
+  throw new InvalidArgumentError(`Expected names of ${routeNames.join(", ")}.`);
+}
+
+function rateOf(text: string): number {
+  return text.trim() === "inf" ? Number.POSITIVE_INFINITY : above0(text);
+}
+
+function predictionOf(text: string): Prediction {
+  const [, model, values] = /^(\w+)(?::([\d.,]+))?$/.exec(text.trim()) ?? [];
+  const numbers = (values ?? "").split(",").map(Number);
+  if (values === undefined && (model === "none" || model === "exact")) return model;
+  if (values !== undefined && numbers.every(Number.isFinite)) {
+    if (model === "factor" && numbers.length === 1 && numbers[0] >= 1) return { factor: numbers[0] };
+    const [first, last = first] = numbers;
+    const whole = numbers.every((value) => Number.isInteger(value) && value >= 1);
+    if (model === "interval" && numbers.length === 2 && whole && first <= last) return { interval: [first, last] };
+    if (model === "bins" && numbers.length === 1 && whole) return { bins: first };
+  }
+  throw new InvalidArgumentError("Expected none, exact, factor:1.5, interval:1,500 or bins:50.");
+}
+
+/** What makes no sense together, where a list of conflicts cannot tell. */
+export function refuseConflicts(options: SimulateOptions, trace: string, command: Command): void {
+  const { route, horizon, prediction, clock, stepTime, prefillWorkers, bandwidth, vllm, seeds } = options;
+  const refuse = (why: string) => command.error(`error: ${why}`);
+  if (horizon !== undefined && !route.includes("bfio")) refuse("--horizon needs bfio in --route");
+  if (prediction !== "none" && !route.includes("bfio"))
+    refuse("--prediction needs bfio in --route: the others do not look at it");
+  if (stepTime !== undefined && clock === "rounds") refuse("--step-time needs --clock seconds");
+  if (bandwidth !== undefined && prefillWorkers === undefined) refuse("--bandwidth needs --prefill-workers");
+  if (prefillWorkers !== undefined && bandwidth === undefined) refuse("--prefill-workers needs --bandwidth");
+  if (vllm !== undefined && (route.length !== 1 || seeds > 1))
+    refuse("--vllm needs one policy in --route and one seed");
+  if (vllm !== undefined && clock === "rounds") refuse("--vllm needs --clock seconds");
+  if (stepTime === "-" && trace === "-") {
+    throw new ArgumentError("--step-time", "a file, where the trace is standard input", stepTime);
+  }
+}
+
+/** Seeds that are all alike would pass for certainty.  @param drawn  whether requests are drawn from the trace. */
+export function refuseEqualSeeds(options: SimulateOptions, drawn: boolean, command: Command): void {
+  const { seeds, rate, route, prediction } = options;
+  const drawsArrivals = rate !== undefined && Number.isFinite(rate);
+  const drawsOutputs = typeof prediction === "object" && "factor" in prediction;
+  if (seeds === 1 || drawn || drawsArrivals || drawsOutputs || route.includes("power-of-two")) return;
+  const remedy = "--rate, or power-of-two, or --prediction factor";
+  command.error(`error: --seeds needs ${remedy}: else nothing is drawn, and all seeds are alike`);
+}
