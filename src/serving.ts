@@ -20,6 +20,7 @@ export type { LmetricOptions } from "./serving/routing/lmetric.ts";
 export type { NoOptions } from "./serving/routing/options.ts";
 export { routing } from "./serving/routing/routing.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
+export { meanOverSeeds } from "./serving/simulator/mean_over_seeds.ts";
 export type { PrefillPool, SimulateOptions, WorkerSpec } from "./serving/simulator/options.ts";
 export type { Prediction } from "./serving/simulator/prediction.ts";
 export { simulate } from "./serving/simulator/simulate.ts";

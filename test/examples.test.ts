@@ -41,3 +41,19 @@ test("the README shows the quickstart and its output as they are", () => {
   expect(readme).toContain(`\n\`\`\`\n${output}\`\`\`\n`);
   expect(quickstart.trimEnd().split("\n").length).toBeLessThan(15);
 });
+
+test("the live router sends what comes, and times each policy's decisions", () => {
+  const printed = run(root, ["scripts/run.mjs", "examples/router.ts", "0.3"], "auto");
+  const [head, blank, columns, ...rows] = printed.trimEnd().split("\n");
+  expect([head, blank]).toEqual(["8 engines x 64 slots, 300 requests/s, 0.3 s per policy", ""]);
+  expect(columns).toMatch(/^policy +decisions +median us +p99 us +max \/ mean load$/);
+  const names = ["round robin", "least KV", "power of two", "cache-aware", "LMetric", "BF-IO"];
+  expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual(names);
+  for (const row of rows) {
+    const [decisions, medianUs, p99Us, imbalance] = row.split(/ {2,}/).slice(1).map(Number);
+    expect(decisions, row).toBeGreaterThan(20);
+    expect(medianUs, row).toBeGreaterThan(0);
+    expect(p99Us, row).toBeGreaterThanOrEqual(medianUs);
+    expect(imbalance, row).toBeGreaterThanOrEqual(1);
+  }
+});

@@ -55,7 +55,7 @@ export function workerOptions(command: Command): Command {
     )
     .option(
       "--step-time <file>",
-      "how long a step lasts, JSON as fitStepTime has it; by default round figures, which are shown",
+      "how long a step lasts, JSON as fitStepTime has it; by default that of Qwen3-30B-A3B on an RTX PRO 6000",
     )
     .option("--barrier", "all workers step together and wait for the longest step")
     .addOption(
@@ -116,7 +116,7 @@ export function trafficOptions(command: Command): Command {
         "--pool <n>",
         "closed: so many requests wait at the router, refilled as some begin",
         integer(1, 2 ** 31 - 1),
-      ).conflicts(["rate", "staleness", "vllm"]),
+      ).conflicts(["rate", "staleness"]),
     )
     .option("--seeds <n>", "runs with a seed each, in which all policies see the same requests", integer(1, 1000), 1)
     .option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1), 1)

@@ -12,6 +12,7 @@ import {
   generateTrace,
   type Lengths,
   type LmetricOptions,
+  meanOverSeeds,
   type NoOptions,
   Placement,
   PolicyError,
@@ -134,6 +135,7 @@ export async function compare(trace: Trace, stepTime: StepTime): Promise<Summary
     if (latency.halfWidth < 1 && time.length > 0) summaries.push(result.summary);
     for await (const piece of writeTrace(trace, "vllm", result)) console.log(piece);
   }
+  console.log(meanOverSeeds(summaries.map(({ ttft }) => ttft.mean)).halfWidth);
   return summaries;
 }
 

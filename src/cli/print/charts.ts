@@ -37,13 +37,16 @@ export function lineChart({ x, y, series }: { x: Axis; y: Axis; series: readonly
   return draw(
     {
       ...named(series, size),
-      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? {} : toTheLast(x)), nameGap: 28 },
+      xAxis: { ...axis(x, "middle"), ...(x.type === "log" ? besideTheZero : toTheLast(x)), nameGap: 28 },
       yAxis: axis(y, "end"),
       series: [...series.flatMap(band), ...lines],
     },
     size,
   );
 }
+
+/** The first number of a logarithmic axis is long, and would run into that of the other. */
+const besideTheZero = { axisLabel: { ...AXIS.axisLabel, alignMinLabel: "left" as const } };
 
 function toTheLast({ max, fractions }: Axis) {
   return fractions ? { max } : { max: max ?? "dataMax", minInterval: 1 };

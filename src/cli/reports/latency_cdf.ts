@@ -13,18 +13,15 @@ export const cdfNames = ["ttft", "tpot", "latency"] as const;
 
 /**
  * How latencies are distributed, of requests that were served and arrived from the warm-up's end on.
- *
- * @param arrival  [n]; undefined with a closed pool, which only the simulation knows the arrivals of: then two of the three are empty.
  */
 export function latencyCdfs(
   { requests, output }: Trace,
-  { start, firstToken, finish }: Simulated,
-  arrival: Float64Array | undefined,
+  { arrival, firstToken, finish }: Simulated,
   warmUp: number,
 ): Record<(typeof cdfNames)[number], Cdf> {
   const ids = Array.from({ length: requests }, (_, i) => i);
-  const served = ids.filter((i) => finish[i] >= 0 && (arrival ?? start)[i] >= warmUp);
-  const since = (times: Float64Array) => (arrival ? cdfOf(served.map((i) => times[i] - arrival[i])) : []);
+  const served = ids.filter((i) => finish[i] >= 0 && arrival[i] >= warmUp);
+  const since = (times: Float64Array) => cdfOf(served.map((i) => times[i] - arrival[i]));
   const several = served.filter((i) => output[i] > 1);
   return {
     ttft: since(firstToken),

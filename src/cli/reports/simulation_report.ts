@@ -98,8 +98,7 @@ export async function simulateAll(
       const result = await simulate(trace, optionsOf(setting, policy, seed, onShare, signal));
       summaries.get(policy)!.push(result.summary);
       if (s > 0) continue;
-      const arrival = setting.pool === undefined ? trace.arrival : undefined;
-      drawings.push({ policy, series: result.series, cdfs: latencyCdfs(trace, result, arrival, warmUp) });
+      drawings.push({ policy, series: result.series, cdfs: latencyCdfs(trace, result, warmUp) });
       if (policy === keep) kept = { trace, result };
     }
   }

@@ -14,10 +14,11 @@ export interface Totals {
   held: number;
   /** Time in which workers step, over all of them. */
   busy: number;
-  /** Behind a barrier, over the steps: shares of slots and of memory at their start, idle shares and imbalance at their end. */
+  /** Behind a barrier, over the steps: shares of slots and of memory at their start, idle shares at their end. */
   slotShares: number;
   kvShares: number;
   idleShares: number;
+  /** Behind a barrier over the ends of steps, else KV tokens x time. */
   imbalance: number;
   /** J, beyond that of workers that do nothing. */
   energy: number;
@@ -62,10 +63,12 @@ export class Meter {
     }
   }
 
-  /** So much time has passed, with so many that waited and ran. */
-  passed(time: number, waiting: number, running: number): void {
-    this.queue += time * waiting;
-    this.running += time * running;
+  /** From one event to the next so many waited and ran. */
+  passed(from: number, to: number, waiting: number, running: number, groups: readonly Stepping[]): void {
+    this.queue += (to - from) * waiting;
+    this.running += (to - from) * running;
+    // In between loads grow along lines, but for the steps in them, so that the middle tells the mean.
+    if (!this.barrier && to > from) this.imbalance += (to - from) * imbalanceAt((from + to) / 2, groups);
   }
 
   /** Before the tokens of the steps that have been done are counted. */
@@ -135,6 +138,23 @@ export class Meter {
     totals.energy = this.barrier ? this.energy : LOAD_WATTS * busy;
     return totals;
   }
+}
+
+/** sum_g (L_max - L_g), KV tokens. */
+function imbalanceAt(time: number, groups: readonly Stepping[]): number {
+  let most = 0;
+  let sum = 0;
+  let count = 0;
+  for (const group of groups) {
+    const done = group.done(time);
+    for (const { held, decoding } of group.workers) {
+      const load = held + done * decoding;
+      if (load > most) most = load;
+      sum += load;
+      count++;
+    }
+  }
+  return count * most - sum;
 }
 
 /** What has been added between two times. */

@@ -10,7 +10,11 @@ export class SeriesRecorder {
   private interval: number;
   private nextSample = 0;
   private readonly time: number[] = [];
-  private readonly queue: number[] = [];
+  /** Requests x time that have waited until each sample. */
+  private readonly waited: number[] = [];
+  /** The same until `now`. */
+  private area = 0;
+  private now = 0;
   private readonly load: Float64Array;
   private readonly running: Int32Array;
 
@@ -31,13 +35,15 @@ export class SeriesRecorder {
       else this.sample(waiting);
       this.nextSample = this.time.length * this.interval;
     }
+    this.area += (now - this.now) * waiting;
+    this.now = now;
   }
 
   private sample(waiting: number): void {
     const row = this.time.length * this.workers;
     const time = this.nextSample;
     this.time.push(time);
-    this.queue.push(waiting);
+    this.waited.push(this.area + (time - this.now) * waiting);
     for (const group of this.groups) {
       const done = group.done(time);
       for (const worker of group.workers) {
@@ -48,24 +54,26 @@ export class SeriesRecorder {
   }
 
   private halve(): void {
-    const { time, queue, load, running, workers } = this;
+    const { time, waited, load, running, workers } = this;
     const kept = MOST_SAMPLES / 2;
     for (let t = 1; t < kept; t++) {
       time[t] = time[2 * t];
-      queue[t] = queue[2 * t];
+      waited[t] = waited[2 * t];
       load.copyWithin(t * workers, 2 * t * workers, (2 * t + 1) * workers);
       running.copyWithin(t * workers, 2 * t * workers, (2 * t + 1) * workers);
     }
     time.length = kept;
-    queue.length = kept;
+    waited.length = kept;
     this.interval *= 2;
   }
 
   series(): Series {
-    const values = this.time.length * this.workers;
+    const { time, waited } = this;
+    const values = time.length * this.workers;
+    const end = (t: number) => (t + 1 < time.length ? [time[t + 1], waited[t + 1]] : [this.now, this.area]);
     return {
-      time: Float64Array.from(this.time),
-      queue: Float64Array.from(this.queue),
+      time: Float64Array.from(time),
+      queue: Float64Array.from(time, (at, t) => (end(t)[1] - waited[t]) / (end(t)[0] - at)),
       load: this.load.slice(0, values),
       running: this.running.slice(0, values),
     };

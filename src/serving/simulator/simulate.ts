@@ -24,7 +24,7 @@ export async function simulate(trace: Trace, options: SimulateOptions): Promise<
   checkTrace(trace);
   const simulation = new Simulation(trace, settings);
   await simulation.run(options.signal, options.onProgress);
-  const { start, firstToken, finish, worker, evictions } = simulation.requests;
-  const series = simulation.series.series();
-  return { start, firstToken, finish, worker, evictions, summary: summaryOf(simulation, settings, series), series };
+  const { arrival, start, firstToken, finish, worker, evictions } = simulation.requests;
+  const summary = summaryOf(simulation, settings);
+  return { arrival, start, firstToken, finish, worker, evictions, summary, series: simulation.series.series() };
 }

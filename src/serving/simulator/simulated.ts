@@ -51,7 +51,7 @@ export interface Summary {
   kvUse: number;
   /** Barrier: mean over steps of mean_g(1 - L_g / L_max), after a step and before the next requests begin. Else: share of the span in which a worker does no step. */
   idle: number;
-  /** sum_g (L_max - L_g), KV tokens: mean over the steps (barrier) or over the samples of the span. */
+  /** sum_g (L_max - L_g), KV tokens: mean over the steps (barrier) or over the time of the span. */
   imbalance: number;
   evictions: number;
   /** Tokens that were generated and lost by evictions. */
@@ -68,7 +68,7 @@ export interface Summary {
 export interface Series {
   /** [T] */
   time: Float64Array;
-  /** [T] requests that wait, at the router or at workers. */
+  /** [T] requests that wait, at the router or at workers: the mean from this time to the next. */
   queue: Float64Array;
   /** [T, G] KV tokens held. */
   load: Float64Array;
@@ -76,8 +76,10 @@ export interface Series {
   running: Int32Array;
 }
 
-/** [n] each, by the index in the trace; -1 where a request was rejected. */
+/** [n] each, by the index in the trace; -1 where a request was rejected (its arrival apart). */
 export interface Simulated {
+  /** As in the trace; with a closed pool, when it came into the pool. */
+  arrival: Float64Array;
   /** When it first began. */
   start: Float64Array;
   /** When its first token was made. */

@@ -124,7 +124,7 @@ export class Simulation implements Events {
     this.starts = false;
     this.dispatch.read(now);
     this.series.sampleUntil(now, this.waiting);
-    this.meter.passed(now - this.now, this.waiting, this.running);
+    this.meter.passed(this.now, now, this.waiting, this.running, this.groups);
     this.now = now;
     if (this.from === undefined && now >= this.settings.warmUp) this.from = this.meter.totals(now, this.groups);
     this.between.length = 0;

@@ -1,11 +1,11 @@
 import { between, IDLE_WATTS, type Totals } from "./meter.ts";
 import type { Settings } from "./options.ts";
 import { place, type Requests } from "./requests.ts";
-import type { Series, Summary } from "./simulated.ts";
+import type { Summary } from "./simulated.ts";
 import type { Simulation } from "./simulation.ts";
 import { spreadOf } from "./spread.ts";
 
-export function summaryOf(simulation: Simulation, settings: Settings, series: Series): Summary {
+export function summaryOf(simulation: Simulation, settings: Settings): Summary {
   const { requests, end, from = end, meter } = simulation;
   // Where all begin at once there is no time between the first start and the last: then all of it counts.
   const to = simulation.to && simulation.to.time > from.time ? simulation.to : end;
@@ -33,7 +33,7 @@ export function summaryOf(simulation: Simulation, settings: Settings, series: Se
     tokenThroughput: span.tokens / span.time,
     ...(settings.slo && { goodput: goodput(requests, from, to, settings.slo) }),
     queue: span.queue / span.time,
-    ...sharesOf(simulation, settings, series, from, to),
+    ...sharesOf(simulation, settings, span),
     evictions: requests.evictions.reduce((sum, count) => sum + count, 0),
     wastedTokens: simulation.workers.reduce((sum, { wasted }) => sum + wasted, 0),
     energy: span.energy + IDLE_WATTS * settings.workers.length * span.time,
@@ -63,8 +63,7 @@ function goodput(requests: Requests, from: Totals, to: Totals, slo: NonNullable<
   return finishedWithin(requests, from, to, meets) / (to.time - from.time);
 }
 
-function sharesOf({ workers }: Simulation, { barrier }: Settings, series: Series, from: Totals, to: Totals) {
-  const span = between(from, to);
+function sharesOf({ workers }: Simulation, { barrier }: Settings, span: Totals) {
   if (barrier) {
     const mean = (sum: number) => sum / span.steps;
     const { slotShares, kvShares, idleShares, imbalance } = span;
@@ -76,22 +75,8 @@ function sharesOf({ workers }: Simulation, { barrier }: Settings, series: Series
     slotUse: span.running / span.time / slots,
     kvUse: span.held / span.time / kvTokens,
     idle: 1 - span.busy / span.time / workers.length,
-    imbalance: sampledImbalance(series, workers.length, from, to),
+    imbalance: span.imbalance / span.time,
   };
-}
-
-/** Over the samples of the span. */
-function sampledImbalance({ time, load }: Series, workers: number, from: Totals, to: Totals): number {
-  let sum = 0;
-  let samples = 0;
-  for (let t = 0; t < time.length; t++) {
-    if (time[t] < from.time || time[t] > to.time) continue;
-    samples++;
-    const loads = load.subarray(t * workers, (t + 1) * workers);
-    const most = loads.reduce((a, b) => Math.max(a, b), 0);
-    for (const one of loads) sum += most - one;
-  }
-  return sum / samples;
 }
 
 function hitShare({ workers }: Simulation): number {

@@ -8,7 +8,7 @@ import type { Format, FormatReader } from "./format.ts";
 import { lengths } from "./lengths.ts";
 import { linesOf } from "./lines.ts";
 import { mooncake } from "./mooncake.ts";
-import { type Source, textsOf } from "./texts.ts";
+import { textsOf } from "./texts.ts";
 import type { Trace } from "./trace.ts";
 import { vllm } from "./vllm.ts";
 
@@ -67,7 +67,10 @@ export interface ReadTraceOptions {
  * @param source  the content, in UTF-8, as gzip or not; not a path. A stream is read as it comes, and only vllm's is ever held whole.
  * @throws {ArgumentError} No such format or source; a line or field that does not fit, by its name; no requests.  @throws the signal's reason.
  */
-export async function readTrace(source: Source, o: ReadTraceOptions = {}): Promise<Trace> {
+export async function readTrace(
+  source: string | Uint8Array | AsyncIterable<Uint8Array>,
+  o: ReadTraceOptions = {},
+): Promise<Trace> {
   requireObject("o", o, { format: true, signal: true });
   const forced = o.format === undefined ? undefined : formatOf(o.format);
   o.signal?.throwIfAborted();

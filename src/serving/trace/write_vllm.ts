@@ -15,8 +15,8 @@ export function vllmRun(trace: Trace, result: Simulated | undefined): Iterable<s
   return run(trace, result);
 }
 
-function checkResult({ requests, arrival }: Trace, result: Simulated): void {
-  for (const name of ["firstToken", "finish"] as const) {
+function checkResult({ requests }: Trace, result: Simulated): void {
+  for (const name of ["arrival", "firstToken", "finish"] as const) {
     if (result[name]?.length !== requests) {
       throw new ShapeError(`result.${name}`, `trace.requests = ${requests} values`, result[name]?.length);
     }
@@ -24,7 +24,7 @@ function checkResult({ requests, arrival }: Trace, result: Simulated): void {
   for (let i = 0; i < requests; i++) {
     if (!completed(result, i)) continue;
     for (const [name, least] of [
-      ["firstToken", arrival[i]],
+      ["firstToken", result.arrival[i]],
       ["finish", result.firstToken[i]],
     ] as const) {
       const at = result[name][i];
@@ -41,13 +41,13 @@ function checkResult({ requests, arrival }: Trace, result: Simulated): void {
 const completed = ({ finish }: Simulated, i: number): boolean => finish[i] !== -1;
 
 function* run(trace: Trace, result: Simulated): Generator<string> {
-  const { requests, arrival, input, output } = trace;
-  const { firstToken, finish } = result;
+  const { requests, input, output } = trace;
+  const { arrival, firstToken, finish } = result;
   const done = (i: number) => completed(result, i);
   const ttft = (i: number) => (done(i) ? firstToken[i] - arrival[i] : 0);
   const latency = (i: number) => (done(i) ? finish[i] - arrival[i] : 0);
   const array = (name: string, value: (i: number) => string) => listed(name, requests, value);
-  yield `{${membersOf(setting(trace))}, ${membersOf(summary(trace, result))}`;
+  yield `{${membersOf(setting(result.arrival))}, ${membersOf(summary(trace, result))}`;
   yield* array("input_lens", (i) => String(input[i]));
   yield* array("output_lens", (i) => String(done(i) ? output[i] : 0));
   yield* array("ttfts", (i) => String(ttft(i)));
@@ -90,8 +90,9 @@ const membersOf = (object: object): string =>
     .map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`)
     .join(", ");
 
-/** What a run was asked for. The rate is that of the trace: "inf", as vLLM says, where all arrive at once. */
-function setting({ requests, arrival }: Trace) {
+/** What a run was asked for. The rate is that of the arrivals: "inf", as vLLM says, where all arrive at once. */
+function setting(arrival: Float64Array) {
+  const requests = arrival.length;
   const span = requests > 0 ? arrival[requests - 1] - arrival[0] : 0;
   return {
     endpoint_type: "evenkeel", // vLLM's older name of the next
@@ -108,7 +109,7 @@ function setting({ requests, arrival }: Trace) {
 /** As vLLM computes it: of the requests that completed, from 0 to the last finish. */
 function summary(trace: Trace, result: Simulated) {
   const done = Array.from(trace.input.keys()).filter((i) => completed(result, i));
-  const { firstToken, finish } = result;
+  const { arrival, firstToken, finish } = result;
   const duration = done.reduce((latest, i) => Math.max(latest, finish[i]), 0);
   const inputs = done.reduce((sum, i) => sum + trace.input[i], 0);
   const outputs = done.reduce((sum, i) => sum + trace.output[i], 0);
@@ -128,7 +129,7 @@ function summary(trace: Trace, result: Simulated) {
     total_token_throughput: perSecond(inputs + outputs),
     ...figuresOf(
       "ttft",
-      once((i) => firstToken[i] - trace.arrival[i]),
+      once((i) => firstToken[i] - arrival[i]),
     ),
     ...figuresOf("tpot", { values: gaps }),
     ...figuresOf("itl", { values: gaps, times: Float64Array.from(gapped, (i) => trace.output[i] - 1) }),

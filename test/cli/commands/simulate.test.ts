@@ -166,7 +166,7 @@ describe("in words", () => {
     expect(said).toMatch(
       /^300 requests, their lengths drawn from the 4 of .+, arriving at random, 40 per s \(Poisson, seeds 1 to 3\)\./,
     );
-    expect(said).toContain("(round figures, measured nowhere: --step-time takes yours)");
+    expect(said).toContain("(of Qwen3-30B-A3B on one RTX PRO 6000: --step-time takes yours)");
     expect(said).toContain("bfio sees no predictions of outputs");
     expect(said).toContain("consistent-hash goes by the requests' numbers");
     expect(said).toContain("no prefix blocks, for lmetric to go by");

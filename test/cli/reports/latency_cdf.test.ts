@@ -27,24 +27,18 @@ const trace = {
 };
 /** The second is served with one token, the third rejected, the first before the warm-up ends. */
 const result = {
-  start: Float64Array.of(0, 1, -1, 3),
+  arrival: trace.arrival,
   firstToken: Float64Array.of(1, 4, -1, 5),
   finish: Float64Array.of(5, 4, -1, 9),
 } as Simulated;
 const valuesOf = (cdf: readonly (readonly [number, number])[]) => [...new Set(cdf.map(([value]) => value))];
 
 test("of requests that were served and came after the warm-up", () => {
-  const all = latencyCdfs(trace, result, trace.arrival, 0);
+  const all = latencyCdfs(trace, result, 0);
   expect(valuesOf(all.ttft)).toEqual([1, 2, 3]);
   expect(valuesOf(all.tpot)).toEqual([2, 4]);
   expect(valuesOf(all.latency)).toEqual([3, 5, 6]);
-  const late = latencyCdfs(trace, result, trace.arrival, 1);
+  const late = latencyCdfs(trace, result, 1);
   expect(valuesOf(late.ttft)).toEqual([2, 3]);
   expect(valuesOf(late.tpot)).toEqual([4]);
-});
-
-test("without arrivals there is what needs none", () => {
-  const { ttft, tpot, latency } = latencyCdfs(trace, result, undefined, 0);
-  expect({ ttft, latency }).toEqual({ ttft: [], latency: [] });
-  expect(valuesOf(tpot)).toEqual([2, 4]);
 });

@@ -65,7 +65,28 @@ describe.runIf(recordedDataPresent)(`BF-IO's authors ${needsRecordedData}`, () =
     }
   });
 
-  test("are 12 runs of simple policies", () => expect(simple).toHaveLength(12));
+  const theirs = rows.filter(({ policy }) => policy === "BF-IO");
+  const settings = theirs.filter(({ horizon }) => horizon === 0);
+
+  test.each(settings)("BF-IO on $trace, $workers x $slots: our best horizon is no worse than theirs", async (row) => {
+    const trace = sampled(row);
+    const imbalances = theirs.filter((one) => one.trace === row.trace && one.workers === row.workers);
+    const ours: number[] = [];
+    for (const { horizon, avg_gpu_imbalance: imbalance } of imbalances) {
+      const undiscounted = await simulated(row, trace, routing.bfio({ horizon: horizon!, gamma: 1 }));
+      ours.push(undiscounted.summary.imbalance);
+      const name = `${row.trace} ${row.workers} x ${row.slots}, H = ${horizon}`;
+      console.log(`${name}: imbalance ${Math.round(ours.at(-1)!)}, theirs ${Math.round(imbalance as number)}`);
+    }
+    const byDefault = (await simulated(row, trace, routing.bfio())).summary.imbalance;
+    console.log(`${row.trace} ${row.workers} x ${row.slots}, by default: imbalance ${Math.round(byDefault)}`);
+    const best = Math.min(...imbalances.map(({ avg_gpu_imbalance }) => avg_gpu_imbalance as number));
+    expect(Math.min(...ours)).toBeLessThanOrEqual(best);
+    expect(byDefault).toBeLessThanOrEqual(best);
+  });
+
+  test("are 12 runs of simple policies, and 12 of BF-IO in 4 settings", () =>
+    expect([simple.length, theirs.length, settings.length]).toEqual([12, 12, 4]));
 });
 
 test.skipIf(recordedDataPresent)(`BF-IO's authors ${needsRecordedData}`, () => undefined);

@@ -26,6 +26,7 @@ const trace: Trace = {
 
 /** The third was rejected. */
 const result = {
+  arrival: trace.arrival,
   start: Float64Array.of(0.25, 0.5, -1, 2.5),
   firstToken: Float64Array.of(0.5, 1.5, -1, 3.25),
   finish: Float64Array.of(2.5, 1.5, -1, 5.25),
@@ -152,7 +153,7 @@ describe("vllm", () => {
       expect(run[figure], figure).toBe(0);
     }
     const empty = { requests: 0, arrival: new Float64Array(0), input: new Int32Array(0), output: new Int32Array(0) };
-    const nothing = { ...result, firstToken: new Float64Array(0), finish: new Float64Array(0) };
+    const nothing = { ...result, arrival: empty.arrival, firstToken: new Float64Array(0), finish: new Float64Array(0) };
     expect(JSON.parse(await textOf(writeTrace(empty, "vllm", nothing)))).toMatchObject({ num_prompts: 0, itls: [] });
   });
 
@@ -192,7 +193,7 @@ function drawn(random: () => number, requests: number) {
   return {
     requests,
     trace: { arrival, input: new Int32Array(requests).fill(7), output },
-    result: { ...result, firstToken, finish } as Simulated,
+    result: { ...result, arrival, firstToken, finish } as Simulated,
   };
 }
 
