@@ -92,12 +92,27 @@ export interface Scheduler {
   arrived(r: RequestView): void;
   finished?(id: number): void;
   /**
-   * Asked before a step if something has come, gone or been evicted since it was last asked, and there is a free slot.
+   * Asked before a step if something has come, gone or been evicted since it was last asked, and something waits; where no slot is free
+   * only a scheduler that has `preempt`.
    *
    * @param out  ids that begin with this step: there is room for `freeSlots`, and one more.
    * @returns how many were set.
    */
   admit(w: WorkerView, now: number, out: Int32Array): number;
+  /**
+   * Asked before `admit`: who makes way for one that waits.
+   *
+   * @param out  ids of running requests that lose their KV: there is room for all that run.
+   * @returns how many were set.
+   */
+  preempt?(w: WorkerView, now: number, out: Int32Array): number;
+  /**
+   * Asked before each step, after `admit`: who keeps its KV, and makes no token in this step. Where all rest there is no step until something comes.
+   *
+   * @param out  ids of running requests: there is room for all that run.
+   * @returns how many were set.
+   */
+  rest?(w: WorkerView, now: number, out: Int32Array): number;
   /**
    * Asked where the next step does not fit in the memory.
    *
@@ -106,7 +121,9 @@ export interface Scheduler {
    * @returns how many were set.
    */
   evict(w: WorkerView, need: number, out: Int32Array): number;
-  /** It waits again, without a token. */
+  /** Nothing more will come: who has waited for company goes on without. */
+  drain?(): void;
+  /** It waits again, without its KV: by `generated` without its tokens, too, or with them. */
   evicted?(r: RequestView): void;
 }
 

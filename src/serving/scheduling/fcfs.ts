@@ -42,7 +42,7 @@ class FirstComeFirstServed implements Scheduler {
     return count;
   }
 
-  evicted({ id, input }: RequestView): void {
-    this.waiting.unshift(id, input + 1);
+  evicted({ id, input, generated }: RequestView): void {
+    this.waiting.unshift(id, input + generated + 1);
   }
 }

@@ -21,6 +21,14 @@ export interface PrefillPool {
   bandwidth: number;
 }
 
+/** Limits of a request, in s (or rounds). */
+export interface Slo {
+  /** To the first token. */
+  ttft?: number;
+  /** Per token after it. */
+  tpot?: number;
+}
+
 export interface SimulateOptions {
   workers: WorkerSpec[];
   /** "rounds": a step is one unit of time. "seconds": it lasts what the worker's step time says. */
@@ -37,14 +45,19 @@ export interface SimulateOptions {
   prefill?: "whole" | { chunk: number } | PrefillPool;
   /** "replay" (default): as in the trace. { pool: R }: R requests wait at the router, refilled in the trace's order whenever some begin. */
   arrivals?: "replay" | { pool: number };
+  /**
+   * What an evicted request begins again with: "restart" (default): with its prompt alone, as in the papers; "recompute": with the tokens, too, that
+   * it has made, whose KV is computed anew together with the prompt's, as engines do.
+   */
+  eviction?: "restart" | "recompute";
   /** "none" by default. */
   prediction?: Prediction;
   /** s, or rounds, between two readings of the workers' signals by the router; 0 (default): it sees them as they are. */
   staleness?: number;
   /** What becomes of a request that fits in no worker's memory: an error before anything is simulated (default), or it is rejected and counted. */
   tooLarge?: "error" | "reject";
-  /** s (or rounds) to the first token, and per token after it. */
-  slo?: { ttft?: number; tpot?: number };
+  /** What goodput asks for: of all requests alike, or of each class by its number. */
+  slo?: Slo | Slo[];
   /** s (or rounds) from the beginning that no figure of the summary counts. Default 0. */
   warmUp?: number;
   /** Of policies and predictions that draw by chance. Default 0. */
@@ -55,7 +68,16 @@ export interface SimulateOptions {
 }
 
 const fields: FieldsOf<SimulateOptions> = {
-  ...{ workers: true, clock: true, routing: true, scheduling: true, barrier: true, prefill: true, arrivals: true },
+  ...{
+    workers: true,
+    clock: true,
+    routing: true,
+    scheduling: true,
+    barrier: true,
+    prefill: true,
+    arrivals: true,
+    eviction: true,
+  },
   ...{ prediction: true, staleness: true, tooLarge: true, slo: true, warmUp: true, seed: true, signal: true },
   onProgress: true,
 };
@@ -75,7 +97,8 @@ export interface Settings {
   prediction: Prediction;
   staleness: number;
   reject: boolean;
-  slo: { ttft?: number; tpot?: number } | undefined;
+  recompute: boolean;
+  slo: Slo | readonly Slo[] | undefined;
   warmUp: number;
   seed: number;
 }
@@ -83,17 +106,20 @@ export interface Settings {
 /** @throws {ArgumentError} Anything that is missing, unknown or out of range. */
 export function settingsOf(options: SimulateOptions): Settings {
   requireObject("options", options, fields);
-  const { clock, barrier = false, prefill = "whole", tooLarge = "error", slo } = options;
+  const { clock, barrier = false, prefill = "whole", tooLarge = "error", eviction = "restart", slo } = options;
   if (clock !== "rounds" && clock !== "seconds") throw new ArgumentError("clock", '"rounds" or "seconds"', clock);
   if (typeof barrier !== "boolean") throw new ArgumentError("barrier", "true or false", barrier);
   if (tooLarge !== "error" && tooLarge !== "reject")
     throw new ArgumentError("tooLarge", '"error" or "reject"', tooLarge);
+  if (eviction !== "restart" && eviction !== "recompute")
+    throw new ArgumentError("eviction", '"restart" or "recompute"', eviction);
   const { routing, scheduling = fcfs() } = options;
   checkPolicy("routing", routing);
   checkPolicy("scheduling", scheduling);
   const rounds = clock === "rounds";
   checkWorkers("workers", options.workers, rounds);
-  if (slo !== undefined) checkSlo(slo);
+  if (Array.isArray(slo)) slo.forEach((one, j) => void checkSlo(`slo[${j}]`, one));
+  else if (slo !== undefined) checkSlo("slo", slo);
   const { staleness = 0, warmUp = 0, seed = 0 } = options;
   checkTime("staleness", staleness);
   checkTime("warmUp", warmUp);
@@ -107,6 +133,7 @@ export function settingsOf(options: SimulateOptions): Settings {
     ...{ chunk: chunkOf(prefill), prefill: poolOf(prefill, rounds), pool },
     prediction: options.prediction ?? "none",
     reject: tooLarge === "reject",
+    recompute: eviction === "recompute",
   };
 }
 
@@ -146,11 +173,11 @@ function checkTime(argument: string, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) throw new ArgumentError(argument, "a number >= 0", value);
 }
 
-function checkSlo(slo: { ttft?: number; tpot?: number }): void {
-  requireObject("slo", slo, { ttft: true, tpot: true });
-  if (slo.ttft === undefined && slo.tpot === undefined) throw new ArgumentError("slo", "ttft, tpot or both", slo);
-  if (slo.ttft !== undefined) checkTime("slo.ttft", slo.ttft);
-  if (slo.tpot !== undefined) checkTime("slo.tpot", slo.tpot);
+function checkSlo(argument: string, slo: Slo): void {
+  requireObject(argument, slo, { ttft: true, tpot: true });
+  if (slo.ttft === undefined && slo.tpot === undefined) throw new ArgumentError(argument, "ttft, tpot or both", slo);
+  if (slo.ttft !== undefined) checkTime(`${argument}.ttft`, slo.ttft);
+  if (slo.tpot !== undefined) checkTime(`${argument}.tpot`, slo.tpot);
 }
 
 const isPool = (prefill: object): prefill is PrefillPool => "pool" in prefill;

@@ -27,12 +27,16 @@ export class Requests {
   readonly firstToken: Float64Array;
   readonly finish: Float64Array;
   readonly evictions: Int32Array;
-  /** Tokens that were made before it came to its worker: 1 after a prefill elsewhere. */
+  /** Tokens that one which does not run has made already. */
   readonly made: Int32Array;
-  /** Of a running one: prompt tokens that are still to be prefilled. */
+  /** 1: its KV comes with it, since it was prefilled elsewhere. */
+  readonly transferred: Uint8Array;
+  /** Of a running one: tokens of its prompt, and of those that it had made when it began again, that are still to be prefilled. */
   readonly left: Int32Array;
-  /** Of a running one: its worker's steps less the tokens that it has; infinite until its prompt is prefilled. */
+  /** Of a running one: its worker's steps, without those in which it rested, less the tokens that it has; infinite until it is prefilled. */
   readonly base: Float64Array;
+  /** 1: it makes no token in the next step. */
+  readonly rests: Uint8Array;
   /** The running ones of a worker in the order in which they began: a linked list, -1 at its ends. */
   readonly next: Int32Array;
   readonly previous: Int32Array;
@@ -53,8 +57,10 @@ export class Requests {
     this.finish = new Float64Array(n).fill(-1);
     this.evictions = new Int32Array(n);
     this.made = new Int32Array(n);
+    this.transferred = new Uint8Array(n);
     this.left = new Int32Array(n);
     this.base = new Float64Array(n);
+    this.rests = new Uint8Array(n);
     this.next = new Int32Array(n);
     this.previous = new Int32Array(n);
   }
@@ -62,7 +68,12 @@ export class Requests {
   /** @param steps  that its worker has done. */
   generated(id: number, steps: number): number {
     if (this.place[id] !== place.running) return this.made[id];
-    return Math.max(0, steps - this.base[id]);
+    return Math.max(this.made[id], steps - this.base[id]);
+  }
+
+  /** KV tokens that it begins with. */
+  tokensAtStart(id: number): number {
+    return this.input[id] + this.made[id];
   }
 
   blocksOf(id: number): Int32Array {

@@ -41,6 +41,7 @@ export class Simulation implements Events {
   private waiting = 0;
   private running = 0;
   private done = 0;
+  private drained = false;
   /** Somebody begins at this time. */
   private starts = false;
 
@@ -48,11 +49,11 @@ export class Simulation implements Events {
     trace: Trace,
     private readonly settings: Settings,
   ) {
-    const { workers, rounds, barrier, scheduling, seed, chunk, prefill } = settings;
-    this.requests = new Requests(trace, predictorOf(settings.prediction, seed));
+    const { workers, rounds, barrier, prefill } = settings;
+    this.requests = new Requests(trace, predictorOf(settings.prediction, settings.seed));
     this.meter = new Meter(barrier);
     const { requests, meter } = this;
-    this.workers = workers.map((spec, g) => new Worker(g, spec, requests, scheduling, seed + g, this, chunk));
+    this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this));
     meter.install(this.workers);
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
     this.groups = members.map((some) => new StepGroup(some, rounds, meter));
@@ -70,7 +71,10 @@ export class Simulation implements Events {
     signal?.throwIfAborted();
     for (let events = 1; ; events++) {
       const next = this.next();
-      if (next === Number.POSITIVE_INFINITY) break;
+      if (next === Number.POSITIVE_INFINITY) {
+        if (this.done === this.requests.count || !this.drain()) break;
+        continue;
+      }
       this.happen(next);
       if (events % PIECE !== 0 || !pauses.due) continue;
       onProgress?.(this.done / this.requests.count);
@@ -118,6 +122,21 @@ export class Simulation implements Events {
     }
     const { warmUp } = this.settings;
     return this.from === undefined && least > warmUp && least < Number.POSITIVE_INFINITY ? warmUp : least;
+  }
+
+  /** Nothing will come by itself, and requests are left: schedulers that wait for company are told. @returns whether something may happen now. */
+  private drain(): boolean {
+    if (this.drained) return false;
+    this.drained = true;
+    let some = false;
+    for (const group of this.groups) {
+      for (const worker of group.workers) {
+        if (!worker.drain()) continue;
+        group.wake(worker, this.now);
+        some = true;
+      }
+    }
+    return some;
   }
 
   private happen(now: number): void {
@@ -168,7 +187,7 @@ export class Simulation implements Events {
     const begun = prefill.begin(now);
     this.waiting -= begun;
     if (begun > 0) this.starts = true;
-    const { output, firstToken, finish, made } = this.requests;
+    const { output, firstToken, finish, made, transferred } = this.requests;
     for (let id = prefill.arrived(now); id !== undefined; id = prefill.arrived(now)) {
       if (output[id] === 1) {
         finish[id] = firstToken[id];
@@ -176,6 +195,7 @@ export class Simulation implements Events {
         this.done++;
       } else {
         made[id] = 1;
+        transferred[id] = 1;
         this.waiting++;
         this.dispatch.arrive(id);
       }

@@ -25,7 +25,7 @@ export class StepGroup {
   wake(worker: Worker, now: number): void {
     if (this.jump === undefined) {
       this.end = Math.min(this.end, this.rounds ? Math.ceil(now) : now);
-    } else if (this.jump.steps > 1 && worker.running < worker.slots) {
+    } else if (this.jump.steps > 1 && worker.open) {
       this.jump.cutAfter(now);
       this.end = this.jump.end;
     }
@@ -54,7 +54,7 @@ export class StepGroup {
     let busy = false;
     for (const worker of this.workers) {
       worker.prepare(now);
-      if (worker.running > 0) busy = true;
+      if (worker.stepping > 0) busy = true;
       steps = Math.min(steps, worker.undisturbed);
     }
     if (!busy) return;
@@ -72,7 +72,7 @@ export class StepGroup {
 
   private together(now: number): Jump {
     let longest = 0;
-    for (const worker of this.workers) if (worker.running > 0) longest = Math.max(longest, this.secondsOf(worker));
+    for (const worker of this.workers) if (worker.stepping > 0) longest = Math.max(longest, this.secondsOf(worker));
     return new Jump(now, longest, 0, 1);
   }
 

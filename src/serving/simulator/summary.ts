@@ -56,10 +56,12 @@ function finishedWithin(requests: Requests, from: Totals, to: Totals, good: (id:
 }
 
 function goodput(requests: Requests, from: Totals, to: Totals, slo: NonNullable<Settings["slo"]>): number {
-  const { ttft = Number.POSITIVE_INFINITY, tpot = Number.POSITIVE_INFINITY } = slo;
-  const { firstToken, arrival, finish, output } = requests;
-  const meets = (id: number) =>
-    firstToken[id] - arrival[id] <= ttft && finish[id] - firstToken[id] <= tpot * Math.max(0, output[id] - 1);
+  const { firstToken, arrival, finish, output, trace } = requests;
+  const meets = (id: number) => {
+    const own = "length" in slo ? (slo[trace.class?.[id] ?? 0] ?? {}) : slo;
+    const { ttft = Number.POSITIVE_INFINITY, tpot = Number.POSITIVE_INFINITY } = own;
+    return firstToken[id] - arrival[id] <= ttft && finish[id] - firstToken[id] <= tpot * Math.max(0, output[id] - 1);
+  };
   return finishedWithin(requests, from, to, meets) / (to.time - from.time);
 }
 

@@ -1,7 +1,7 @@
-import { PolicyError, type Rule, type Scheduler, type SchedulingPolicy } from "../policy.ts";
+import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
 import { chunkContext } from "../step_time.ts";
 import { MinHeap } from "./min_heap.ts";
-import type { WorkerSpec } from "./options.ts";
+import type { Settings, WorkerSpec } from "./options.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import { place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
@@ -48,14 +48,12 @@ export class Worker extends WorkerState {
     index: number,
     readonly spec: WorkerSpec,
     requests: Requests,
-    private readonly policy: SchedulingPolicy,
-    seed: number,
+    private readonly settings: Settings,
     private readonly events: Events,
-    /** Most prompt tokens that a step prefills. */
-    private readonly chunk: number,
   ) {
     super(index, spec, requests);
-    this.scheduler = policy.create({ slots: spec.slots, kvTokens: spec.kvTokens, seed });
+    const { slots, kvTokens } = spec;
+    this.scheduler = settings.scheduling.create({ slots, kvTokens, seed: settings.seed + index });
     this.seen = new SeenRequest(requests);
     this.view = new SeenWorker(this, requests);
     const { blocks } = requests.trace;
@@ -66,55 +64,98 @@ export class Worker extends WorkerState {
   }
 
   arrive(id: number): void {
-    const { place: places, worker, input } = this.requests;
-    places[id] = place.worker;
-    worker[id] = this.index;
+    const { requests } = this;
+    requests.place[id] = place.worker;
+    requests.worker[id] = this.index;
     this.waiting++;
-    this.waitingTokens += input[id];
+    this.waitingTokens += requests.tokensAtStart(id);
     this.ask = true;
     this.scheduler.arrived(this.seen.of(id, this.steps));
   }
 
-  /** Before a step: makes room for the tokens of the running ones, and lets waiting ones begin. */
+  /** Whether the scheduler is asked for what waits: where no slot is free only if it makes one. */
+  get open(): boolean {
+    return this.running < this.slots || this.scheduler.preempt !== undefined;
+  }
+
+  private get asks(): boolean {
+    return this.ask && this.waiting > 0 && this.open;
+  }
+
+  /** Before a step: makes room for the tokens of the running ones, lets waiting ones begin, and lays to rest who makes no token. */
   prepare(now: number): void {
+    this.wakeUp();
     // As engines do: nobody begins in a step for which somebody had to go.
     if (this.freeKv < 0) this.makeRoom(now);
-    else if (this.ask && this.waiting > 0 && this.running < this.slots) this.letIn(now);
+    else if (this.asks) this.letIn(now);
     this.cache?.trim(this.freeKv);
+    if (this.running > 0 && this.scheduler.rest) this.layToRest(now);
+  }
+
+  /** Nothing more will come. @returns whether the scheduler may do something else now. */
+  drain(): boolean {
+    this.scheduler.drain?.();
+    this.ask = true;
+    return this.scheduler.drain !== undefined && this.waiting + this.running > 0;
   }
 
   private letIn(now: number): void {
     this.ask = false;
     this.cache?.trim(this.freeKv);
+    if (this.scheduler.preempt) {
+      const count = this.scheduler.preempt(this.view.look(0), now, this.removed);
+      for (let k = 0; k < count; k++) this.evict(this.removed[k]);
+      this.ask = false;
+    }
     const count = this.scheduler.admit(this.view.look(0), now, this.admitted);
     if (count > this.admitted.length || count < 0) this.fail("slots", this.admitted[0], `it admits ${count} at once`);
     for (let k = 0; k < count; k++) this.begin(this.admitted[k], now);
   }
 
+  private layToRest(now: number): void {
+    const { requests, removed, resting } = this;
+    const count = this.scheduler.rest!(this.view.look(0), now, removed);
+    for (let k = 0; k < count; k++) {
+      const id = removed[k];
+      const runs = requests.place[id] === place.running && requests.worker[id] === this.index;
+      if (!runs || requests.left[id] > 0) this.fail("not waiting", id, "it is to rest, and makes no tokens here");
+      if (requests.rests[id] === 1) this.fail("served twice", id, "it is to rest twice");
+      requests.rests[id] = 1;
+      resting.push(id);
+      this.restingHeld += requests.input[id] + requests.generated(id, this.steps);
+    }
+  }
+
+  private wakeUp(): void {
+    for (const id of this.resting) this.requests.rests[id] = 0;
+    this.resting.length = 0;
+    this.restingHeld = 0;
+  }
+
   private fail(rule: Rule, request: number, what: string): never {
-    throw new PolicyError(this.policy.name, rule, request, this.steps, `worker ${this.index}: ${what}.`);
+    throw new PolicyError(this.settings.scheduling.name, rule, request, this.steps, `worker ${this.index}: ${what}.`);
   }
 
   private begin(id: number, now: number): void {
     this.checkAdmitted(id);
     const { requests, cache } = this;
-    const prompt = requests.input[id];
-    const made = requests.made[id];
+    const tokens = requests.tokensAtStart(id);
     requests.place[id] = place.running;
-    this.append(id, prompt + made);
+    this.append(id, tokens);
     this.waiting--;
-    this.waitingTokens -= prompt;
+    this.waitingTokens -= tokens;
     const blocks = cache && requests.blocksOf(id);
-    if (made > 0) {
+    if (requests.transferred[id] === 1) {
       requests.left[id] = 0;
-      this.decode(id, made);
+      this.decode(id, requests.made[id]);
       this.fresh.push(id);
     } else {
-      const hit = blocks ? Math.min(cache!.held(blocks), prompt - 1) : 0; // the last token of a prompt is always computed
-      requests.left[id] = prompt - hit;
+      // The last token is always computed, and the next follows from it.
+      const hit = blocks ? Math.min(cache!.held(blocks), requests.input[id], tokens - 1) : 0;
+      requests.left[id] = tokens - hit;
       requests.base[id] = Number.POSITIVE_INFINITY;
-      this.prefillLeft += prompt - hit;
-      this.prompts += prompt;
+      this.prefillLeft += tokens - hit;
+      this.prompts += tokens;
       this.hits += hit;
       this.prefilling.push(id);
     }
@@ -124,14 +165,14 @@ export class Worker extends WorkerState {
   }
 
   private checkAdmitted(id: number): void {
-    const { place: places, worker, input, made } = this.requests;
+    const { place: places, worker } = this.requests;
     const at = places[id];
     if (at === place.running || at === place.served) this.fail("served twice", id, "it is admitted again");
     if (at !== place.worker || worker[id] !== this.index)
       this.fail("not waiting", id, "it is admitted, and does not wait here");
     if (this.running >= this.slots)
       this.fail("slots", id, `it is admitted beside ${this.running} on ${this.slots} slots`);
-    const needed = input[id] + made[id] + 1;
+    const needed = this.requests.tokensAtStart(id) + 1;
     if (needed <= this.freeKv) return;
     this.fail(
       "kvTokens",
@@ -169,29 +210,30 @@ export class Worker extends WorkerState {
     } else {
       this.ends.remove(id);
     }
-    this.wasted += generated;
+    requests.made[id] = this.settings.recompute ? generated : 0;
+    this.wasted += generated - requests.made[id];
+    requests.transferred[id] = 0;
     requests.evictions[id]++;
-    requests.made[id] = 0;
     requests.place[id] = place.worker;
     this.waiting++;
-    this.waitingTokens += requests.input[id];
+    this.waitingTokens += requests.tokensAtStart(id);
     this.scheduler.evicted?.(this.seen.of(id, this.steps));
     this.events.evicted(id);
   }
 
   /** What the next step takes, with the part of the prompts that it prefills: from now on they count as done. */
   plan(work: StepWork): void {
-    const { left, input } = this.requests;
-    work.running = this.running;
-    work.held = this.held;
+    const { left } = this.requests;
+    work.running = this.stepping;
+    work.held = this.held - this.restingHeld;
     work.prefill = 0;
     work.context = 0;
     this.completing = 0;
     for (const id of this.prefilling) {
-      const tokens = Math.min(left[id], this.chunk - work.prefill);
+      const tokens = Math.min(left[id], this.settings.chunk - work.prefill);
       if (tokens === 0) break;
       work.prefill += tokens;
-      work.context += chunkContext(input[id] - left[id], tokens);
+      work.context += chunkContext(this.requests.tokensAtStart(id) - left[id], tokens);
       left[id] -= tokens;
       if (left[id] === 0) this.completing++;
     }
@@ -200,8 +242,7 @@ export class Worker extends WorkerState {
 
   /** Steps that can be done before anything has to be decided: nobody begins, ends, or runs out of memory. */
   get undisturbed(): number {
-    const asked = this.ask && this.waiting > 0 && this.running < this.slots;
-    if (asked || this.prefilling.length > 0 || this.fresh.length > 0) return 1;
+    if (this.asks || this.scheduler.rest || this.prefilling.length > 0 || this.fresh.length > 0) return 1;
     return Math.min(this.ends.leastKey - this.steps, Math.floor((this.kvTokens - this.held) / this.running));
   }
 
@@ -211,25 +252,31 @@ export class Worker extends WorkerState {
       this.steps += steps; // behind a barrier
       return;
     }
-    const made = (this.running - this.prefilling.length) * steps;
+    const { base, output, firstToken } = this.requests;
+    const made = (this.stepping - this.prefilling.length) * steps;
+    for (const id of this.resting) base[id] += steps;
     this.steps += steps;
     this.held += made;
     this.tokens += made;
     if (steps > 1) this.cache?.trim(this.kvTokens - this.held); // what running requests took, before some of it is free again
     this.makeFirstTokens(now);
-    for (const id of this.fresh) this.events.gap(now - this.requests.firstToken[id]);
+    for (const id of this.fresh) this.events.gap(now - firstToken[id]);
     this.fresh.length = 0;
-    while (this.ends.leastKey <= this.steps) this.finish(this.ends.pop(), now);
+    while (this.ends.leastKey <= this.steps) {
+      const id = this.ends.pop();
+      if (base[id] + output[id] <= this.steps) this.finish(id, now);
+      else this.ends.push(base[id] + output[id], id); // it has rested
+    }
   }
 
   private makeFirstTokens(now: number): void {
     if (this.completing === 0) return;
-    const { firstToken } = this.requests;
+    const { firstToken, made } = this.requests;
     for (const id of this.prefilling.splice(0, this.completing)) {
       if (firstToken[id] < 0) firstToken[id] = now;
       this.held++;
       this.tokens++;
-      this.decode(id, 1);
+      this.decode(id, made[id] + 1);
     }
     this.completing = 0;
   }

@@ -11,7 +11,7 @@ export class WorkerState {
   /** KV tokens of the running ones. */
   held = 0;
   waiting = 0;
-  /** Prompt tokens of the waiting ones. */
+  /** KV tokens that the waiting ones begin with. */
   waitingTokens = 0;
   /** Prompt tokens of the running ones that are still to be prefilled. */
   prefillLeft = 0;
@@ -22,6 +22,9 @@ export class WorkerState {
   protected prefilling: number[] = [];
   /** Running ones that were prefilled elsewhere and make their next token in the next step. */
   protected fresh: number[] = [];
+  /** Running ones that make no token in the next step, and what they hold. */
+  protected resting: number[] = [];
+  protected restingHeld = 0;
 
   constructor(
     readonly index: number,
@@ -37,9 +40,14 @@ export class WorkerState {
     return this.kvTokens - this.held - this.running;
   }
 
+  /** Running ones that take part in the next step. */
+  get stepping(): number {
+    return this.running - this.resting.length;
+  }
+
   /** Running ones that make a token in each of the next steps, and had one in the step before. */
   get decoding(): number {
-    return this.running - this.prefilling.length - this.fresh.length;
+    return this.running - this.prefilling.length - this.fresh.length - this.resting.length;
   }
 
   protected append(id: number, tokens: number): void {

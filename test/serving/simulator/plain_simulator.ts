@@ -7,12 +7,16 @@ export interface PlainOptions {
   rounds: boolean;
   barrier: boolean;
   chunk: number;
+  /** Evicted requests keep their tokens, but not their KV. */
+  recompute: boolean;
   /** By round robin, or by the least KV load. */
   by: "turn" | "load";
 }
 
 interface Running {
   id: number;
+  /** To be prefilled at its start, and now. */
+  tokens: number;
   left: number;
   generated: number;
 }
@@ -35,6 +39,9 @@ export interface Plain {
   /** sum over steps of tokens that were made, and of prompt tokens that were found. */
   wasted: number;
   hits: number;
+  /** Tokens that each has made before it was evicted. */
+  made: number[];
+  prompts: number;
   steps: number;
 }
 
@@ -43,7 +50,14 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
   const none = () => new Array<number>(n).fill(-1);
   const plain: Plain = {
     ...{ start: none(), firstToken: none(), finish: none(), worker: none() },
-    ...{ evictions: new Array<number>(n).fill(0), wasted: 0, hits: 0, steps: 0 },
+    ...{
+      evictions: new Array<number>(n).fill(0),
+      made: new Array<number>(n).fill(0),
+      wasted: 0,
+      hits: 0,
+      prompts: 0,
+      steps: 0,
+    },
   };
   const workers: PlainWorker[] = options.workers.map(() => ({ waiting: [], running: [], end: undefined, cache: [] }));
   let come = 0;
@@ -53,7 +67,7 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
     for (const [g, worker] of workers.entries())
       if (worker.end === now) finishStep(trace, options, plain, worker, g, now);
     while (come < n && trace.arrival[come] <= now) {
-      const to = options.by === "turn" ? come % workers.length : leastLoaded(trace, workers);
+      const to = options.by === "turn" ? come % workers.length : leastLoaded(trace, workers, plain.made);
       plain.worker[come] = to;
       workers[to].waiting.push(come++);
     }
@@ -71,9 +85,9 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
 const heldBy = (trace: Trace, worker: PlainWorker) =>
   worker.running.reduce((sum, { id, generated }) => sum + trace.input[id] + generated, 0);
 
-function leastLoaded(trace: Trace, workers: readonly PlainWorker[]): number {
+function leastLoaded(trace: Trace, workers: readonly PlainWorker[], made: readonly number[]): number {
   const loads = workers.map((worker) =>
-    worker.waiting.reduce((sum, id) => sum + trace.input[id], heldBy(trace, worker)),
+    worker.waiting.reduce((sum, id) => sum + trace.input[id] + made[id], heldBy(trace, worker)),
   );
   return loads.indexOf(Math.min(...loads));
 }
@@ -103,16 +117,19 @@ function letIn(trace: Trace, options: PlainOptions, plain: Plain, worker: PlainW
     worker.waiting.unshift(id);
     touch(trace, worker, id);
     plain.evictions[id]++;
-    plain.wasted += generated;
+    if (options.recompute) plain.made[id] = generated;
+    else plain.wasted += generated;
     evicted = true;
   }
   while (!evicted && worker.waiting.length > 0 && worker.running.length < slots) {
     const [id] = worker.waiting;
-    if (trace.input[id] + 1 > free()) return;
+    const tokens = trace.input[id] + plain.made[id];
+    if (tokens + 1 > free()) return;
     worker.waiting.shift();
-    const hit = hitOf(trace, worker, id);
+    const hit = Math.min(hitOf(trace, worker, id), tokens - 1);
+    plain.prompts += tokens;
     plain.hits += hit;
-    worker.running.push({ id, left: trace.input[id] - hit, generated: 0 });
+    worker.running.push({ id, tokens, left: tokens - hit, generated: plain.made[id] });
     if (plain.start[id] < 0) plain.start[id] = now;
     touch(trace, worker, id);
     trimCache(trace, worker, free());
@@ -126,7 +143,7 @@ const blocksOf = ({ blocks }: Trace, id: number) =>
 function hitOf(trace: Trace, worker: PlainWorker, id: number): number {
   const blocks = blocksOf(trace, id);
   const held = blocks.findIndex((block) => !worker.cache.includes(block));
-  return Math.min((held < 0 ? blocks.length : held) * (trace.blocks?.tokens ?? 0), trace.input[id] - 1);
+  return Math.min((held < 0 ? blocks.length : held) * (trace.blocks?.tokens ?? 0), trace.input[id]);
 }
 
 /** The blocks of a prompt become the most recent ones, its first the last to go. */
@@ -158,7 +175,7 @@ function durationOf(trace: Trace, options: PlainOptions, worker: PlainWorker, g:
   const { base, perSequence, perKvToken, perPrefillToken, perContext } = options.workers[g].stepTime!;
   let seconds = base + perSequence * worker.running.length + perKvToken * heldBy(trace, worker);
   for (const [i, tokens] of prefilled(options, worker).entries()) {
-    const before = trace.input[worker.running[i].id] - worker.running[i].left;
+    const before = worker.running[i].tokens - worker.running[i].left;
     seconds += perPrefillToken * tokens;
     for (let t = 0; t < tokens; t++) seconds += perContext * (before + t + 0.5);
   }
@@ -179,7 +196,7 @@ function finishStep(
     one.left -= done[i];
     if (one.left > 0) continue;
     one.generated++;
-    if (one.generated === 1 && plain.firstToken[one.id] < 0) plain.firstToken[one.id] = now;
+    if (plain.firstToken[one.id] < 0) plain.firstToken[one.id] = now;
   }
   const finished = worker.running.filter(({ id, generated }) => generated === trace.output[id]);
   worker.running = worker.running.filter((one) => !finished.includes(one));
