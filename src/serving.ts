@@ -21,7 +21,7 @@ export type { NoOptions } from "./serving/routing/options.ts";
 export { routing } from "./serving/routing/routing.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
 export { meanOverSeeds } from "./serving/simulator/mean_over_seeds.ts";
-export type { PrefillPool, SimulateOptions, WorkerSpec } from "./serving/simulator/options.ts";
+export type { PrefillPool, SimulateOptions, Slo, WorkerSpec } from "./serving/simulator/options.ts";
 export type { Prediction } from "./serving/simulator/prediction.ts";
 export { simulate } from "./serving/simulator/simulate.ts";
 export type { Series, Simulated, Spread, Summary } from "./serving/simulator/simulated.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError, ShapeError } from "../common/errors.ts";
-import { type FieldsOf, requireObject } from "../common/objects.ts";
+import { type FieldsOf, requireNoneMisspelt, requireObject } from "../common/objects.ts";
 import { seeded } from "../common/random.ts";
 import { nnls } from "./nnls.ts";
 import type { StepTime } from "./step_time.ts";
@@ -117,7 +117,8 @@ function meanError(c: StepTime, rows: readonly StepRow[]): number {
 function checkRows(rows: readonly StepRow[]): void {
   if (!Array.isArray(rows)) throw new ArgumentError("rows", "an array of measured steps", rows);
   rows.forEach((row: StepRow, i) => {
-    requireObject(`rows[${i}]`, row, rowFields);
+    if (typeof row !== "object" || row === null) throw new ArgumentError(`rows[${i}]`, "an object", row);
+    requireNoneMisspelt(`rows[${i}]`, row, rowFields); // a measurement may tell more
     for (const name of ["running", "kvTokens", "prefillTokens", "context"] as const) {
       const value = row[name];
       if (typeof value === "number" && value >= 0 && value < 2 ** 53) continue;

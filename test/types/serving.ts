@@ -36,6 +36,7 @@ import {
   ShapeError,
   type Simulated,
   type SimulateOptions,
+  type Slo,
   type Spread,
   type StepRow,
   type StepTime,
@@ -120,12 +121,14 @@ export async function compare(trace: Trace, stepTime: StepTime): Promise<Summary
   const worker: WorkerSpec = { slots: 64, kvTokens: 1_000_000, stepTime };
   const prefill: PrefillPool = { pool: [worker], bandwidth: 1e6 };
   const prediction: Prediction = { factor: 1.5 };
+  const slo: Slo = { ttft: 0.5 };
   const options: SimulateOptions = {
     workers: [worker, worker],
     clock: "seconds",
     routing: policies[0],
     prefill,
     prediction,
+    slo: [slo, { tpot: 0.1 }],
   };
   const summaries: Summary[] = [];
   for (const scheduler of [ownScheduling, scheduling.fcfs()]) {

@@ -1,5 +1,6 @@
 import { PolicyError, type Router, type Rule, type WorkerView } from "../policy.ts";
 import type { Settings } from "./options.ts";
+import { requireCount, requireMethods } from "./policy_answers.ts";
 import { place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
 import { StaleWorker } from "./stale_worker.ts";
@@ -27,10 +28,11 @@ export class Dispatch {
     private readonly requests: Requests,
     private readonly workers: readonly Worker[],
     private readonly groupOf: (worker: number) => StepGroup,
-    private readonly rejected: (id: number) => void,
+    private readonly reject: (id: number) => void,
   ) {
     const queue = settings.pool === undefined ? "worker" : "router";
     this.router = settings.routing.create({ workers: workers.length, seed: settings.seed, queue });
+    requireMethods("routing.create()", this.router, ["arrived", "assign"]);
     this.seen = new SeenRequest(requests);
     this.views = workers.map((worker) => new SeenWorker(worker, requests));
     this.stale = settings.staleness > 0 ? this.views.map((view) => new StaleWorker(view, requests)) : [];
@@ -76,8 +78,7 @@ export class Dispatch {
     this.ask = false;
     if (this.pairs.length < 2 * this.waiting + 2) this.pairs = new Int32Array(4 * this.waiting + 2);
     const count = this.router.assign(this.look(now), now, this.pairs);
-    if (!(count >= 0 && 2 * count <= this.pairs.length))
-      this.fail("served twice", this.pairs[0], `it assigns ${count} at once`);
+    requireCount("routing.assign()", count, this.pairs.length / 2);
     for (let k = 0; k < count; k++) this.send(this.pairs[2 * k], this.pairs[2 * k + 1], k, now);
   }
 
@@ -87,21 +88,25 @@ export class Dispatch {
     return this.views;
   }
 
-  private fail(rule: Rule, request: number, what: string, step = 0): never {
-    throw new PolicyError(this.settings.routing.name, rule, request, step, `${what}.`);
+  /** @param worker  whose steps count; with rounds they are those of the clock. */
+  private fail(rule: Rule, request: number, now: number, worker: Worker | undefined, what: string): never {
+    const steps = worker === undefined ? 0 : worker.steps + this.groupOf(worker.index).done(now);
+    throw new PolicyError(
+      this.settings.routing.name,
+      rule,
+      request,
+      this.settings.rounds ? Math.floor(now) : steps,
+      `${what}.`,
+    );
   }
 
   private send(id: number, to: number, k: number, now: number): void {
-    this.checkSent(id, to, k);
+    this.checkSent(id, to, k, now);
     this.waiting--;
     const worker = this.workers[to];
-    const peak = this.requests.input[id] + this.requests.output[id];
-    if (peak > worker.kvTokens) {
-      const what = `it holds ${peak} KV tokens at its end and is sent to worker ${to}, which has ${worker.kvTokens}`;
-      if (!this.settings.reject) this.fail("kvTokens", id, what, worker.steps);
-      this.requests.place[id] = place.rejected;
+    if (this.requests.input[id] + this.requests.output[id] > worker.kvTokens) {
       this.router.finished?.(id);
-      this.rejected(id);
+      this.reject(id);
       return;
     }
     worker.arrive(id);
@@ -110,22 +115,27 @@ export class Dispatch {
   }
 
   /** The rules that a router can break. */
-  private checkSent(id: number, to: number, k: number): void {
+  private checkSent(id: number, to: number, k: number, now: number): void {
     const { place: places, worker: sentTo } = this.requests;
     const worker = this.workers[to];
-    const steps = worker?.steps ?? 0;
-    if (worker === undefined) {
-      this.fail("slots", id, `it is sent to worker ${to} of ${this.workers.length}`);
-    }
+    if (worker === undefined)
+      this.fail("slots", id, now, worker, `it is sent to worker ${to} of ${this.workers.length}`);
     const at = places[id];
     if (at === place.worker || at === place.running || at === place.served) {
       const again = sentTo[id] === to || this.isBefore(id, k);
       const what = `it is sent to worker ${to}, and has been sent to worker ${sentTo[id]}`;
-      this.fail(again || at === place.served ? "served twice" : "migrated", id, what, steps);
+      const rule = again || at === place.served ? "served twice" : "migrated";
+      this.fail(rule, id, now, this.workers[sentTo[id]], what);
     }
-    if (at !== place.router) this.fail("not waiting", id, `it is sent to worker ${to}, and does not wait`, steps);
+    if (at !== place.router) this.fail("not waiting", id, now, worker, `it is sent to worker ${to}, and does not wait`);
     if (this.settings.pool === undefined || worker.running + worker.waiting < worker.slots) return;
-    this.fail("slots", id, `it is sent from the pool to worker ${to}, whose ${worker.slots} slots are taken`, steps);
+    this.fail(
+      "slots",
+      id,
+      now,
+      worker,
+      `it is sent from the pool to worker ${to}, whose ${worker.slots} slots are taken`,
+    );
   }
 
   /** Whether this call has sent it already. */

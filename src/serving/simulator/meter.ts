@@ -7,6 +7,12 @@ export interface Totals {
   time: number;
   steps: number;
   tokens: number;
+  evictions: number;
+  /** Tokens lost by them. */
+  wasted: number;
+  /** Tokens of all starts, and those of them that were in prefix caches. */
+  prompts: number;
+  hits: number;
   /** Requests x time. */
   queue: number;
   running: number;
@@ -39,7 +45,8 @@ const POWER_EXPONENT = 0.7;
 
 /** Adds up what is averaged over time, or over steps. */
 export class Meter {
-  readonly gaps = new GapHistogram();
+  /** Between the tokens that were made from the warm-up's end on. */
+  gaps = new GapHistogram();
   private steps = 0;
   private queue = 0;
   private running = 0;
@@ -69,6 +76,11 @@ export class Meter {
     this.running += (to - from) * running;
     // In between loads grow along lines, but for the steps in them, so that the middle tells the mean.
     if (!this.barrier && to > from) this.imbalance += (to - from) * imbalanceAt((from + to) / 2, groups);
+  }
+
+  /** What comes from here on is not the warm-up any more. */
+  warm(): void {
+    this.gaps = new GapHistogram();
   }
 
   /** Before the tokens of the steps that have been done are counted. */
@@ -114,11 +126,19 @@ export class Meter {
   fill(totals: Totals, now: number, groups: readonly Stepping[]): Totals {
     let { steps, held, busy } = this;
     let tokens = 0;
+    let evictions = 0;
+    let wasted = 0;
+    let prompts = 0;
+    let hits = 0;
     for (const { jump, workers } of groups) {
       const done = jump === undefined ? 0 : jump.done(now);
       steps += done;
       for (const worker of workers) {
         tokens += worker.tokens + done * worker.decoding;
+        evictions += worker.evictions;
+        wasted += worker.wasted;
+        prompts += worker.prompts;
+        hits += worker.hits;
         if (jump === undefined || worker.running === 0) continue;
         held += jump.area(now, worker.held, worker.decoding);
         busy += now - jump.start;
@@ -127,6 +147,10 @@ export class Meter {
     totals.time = now;
     totals.steps = steps;
     totals.tokens = tokens;
+    totals.evictions = evictions;
+    totals.wasted = wasted;
+    totals.prompts = prompts;
+    totals.hits = hits;
     totals.queue = this.queue;
     totals.running = this.running;
     totals.held = held;

@@ -52,9 +52,12 @@ export interface SimulateOptions {
   eviction?: "restart" | "recompute";
   /** "none" by default. */
   prediction?: Prediction;
-  /** s, or rounds, between two readings of the workers' signals by the router; 0 (default): it sees them as they are. */
+  /** s, or rounds, between two readings of the workers' signals by the router; 0 (default), and always with a closed pool: it sees them as they are. */
   staleness?: number;
-  /** What becomes of a request that fits in no worker's memory: an error before anything is simulated (default), or it is rejected and counted. */
+  /**
+   * What becomes of a request that does not fit in a worker's memory at its end: an error before anything is simulated (default), if that is so of any
+   * worker; "reject": it is rejected and counted, if it fits in none or is sent to one that is too small.
+   */
   tooLarge?: "error" | "reject";
   /** What goodput asks for: of all requests alike, or of each class by its number. */
   slo?: Slo | Slo[];
@@ -120,6 +123,7 @@ export function settingsOf(options: SimulateOptions): Settings {
   checkWorkers("workers", options.workers, rounds);
   if (Array.isArray(slo)) slo.forEach((one, j) => void checkSlo(`slo[${j}]`, one));
   else if (slo !== undefined) checkSlo("slo", slo);
+  checkCalls(options);
   const { staleness = 0, warmUp = 0, seed = 0 } = options;
   checkTime("staleness", staleness);
   checkTime("warmUp", warmUp);
@@ -135,6 +139,13 @@ export function settingsOf(options: SimulateOptions): Settings {
     reject: tooLarge === "reject",
     recompute: eviction === "recompute",
   };
+}
+
+function checkCalls({ signal, onProgress }: SimulateOptions): void {
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  if (onProgress === undefined || typeof onProgress === "function") return;
+  throw new ArgumentError("onProgress", "a function", onProgress);
 }
 
 function checkPolicy(argument: string, policy: unknown): void {

@@ -11,7 +11,7 @@ import { seeded } from "../../common/random.ts";
  */
 export type Prediction = "none" | "exact" | { factor: number } | { interval: [number, number] } | { bins: number };
 
-/** Of a request with this id and output. A pair is used again for the next. */
+/** Of a request with this id and output. */
 export type Predictor = (id: number, output: number) => number | readonly [number, number] | undefined;
 
 const expected = '"none", "exact", { factor }, { interval: [l, u] } or { bins }';
@@ -49,11 +49,8 @@ function constant(interval: [number, number]): Predictor {
 
 function binned(width: number): Predictor {
   if (!Number.isInteger(width) || width < 1) throw new ArgumentError("prediction.bins", "an integer >= 1", width);
-  const pair: [number, number] = [1, width];
   return (_, output) => {
     const below = Math.floor((output - 1) / width) * width;
-    pair[0] = below + 1;
-    pair[1] = below + width;
-    return pair;
+    return [below + 1, below + width];
   };
 }

@@ -17,6 +17,8 @@ export class PrefillWorkers {
     private readonly pool: PrefillPool,
     private readonly requests: Requests,
     private readonly rounds: boolean,
+    /** The number of its first worker. */
+    private readonly firstIndex: number,
   ) {
     this.batches = pool.pool.map(() => undefined);
     this.ends = new Float64Array(pool.pool.length).fill(Number.POSITIVE_INFINITY);
@@ -75,7 +77,10 @@ export class PrefillWorkers {
       if (this.batches[g] !== undefined) continue;
       const batch = this.take(spec);
       if (batch.length === 0) continue;
-      for (const id of batch) this.requests.start[id] = now;
+      for (const id of batch) {
+        this.requests.start[id] = now;
+        this.requests.worker[id] = this.firstIndex + g; // until it is sent to another
+      }
       this.batches[g] = batch;
       this.ends[g] = now + this.secondsOf(spec, batch);
     }

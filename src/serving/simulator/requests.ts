@@ -82,54 +82,63 @@ export class Requests {
   }
 }
 
-/** A request as policies see it. */
-export class SeenRequest implements RequestView {
-  id = -1;
-  generated = 0;
+/** A request as policies see it, and nothing else: its fields are its own, so that a copy has them, and nothing leads to what is hidden. */
+export class SeenRequest {
+  private readonly view: RequestView;
+  private id = -1;
+  private generated = 0;
 
-  constructor(private readonly requests: Requests) {}
+  constructor(private readonly requests: Requests) {
+    this.view = this.fields();
+  }
 
   /** @param steps  that its worker has done. */
-  of(id: number, steps: number): this {
+  of(id: number, steps: number): RequestView {
     return this.as(id, this.requests.generated(id, steps));
   }
 
-  as(id: number, generated: number): this {
+  as(id: number, generated: number): RequestView {
     this.id = id;
     this.generated = generated;
-    return this;
+    return this.view;
   }
 
-  get arrival(): number {
-    return this.requests.arrival[this.id];
-  }
-
-  get input(): number {
-    return this.requests.input[this.id];
-  }
-
-  get predicted(): number | readonly [number, number] | undefined {
-    return this.requests.predict(this.id, this.requests.output[this.id]);
-  }
-
-  get session(): number | undefined {
-    const session = this.requests.trace.session?.[this.id];
-    return session === undefined || session < 0 ? undefined : session;
-  }
-
-  get class(): number | undefined {
-    return this.requests.trace.class?.[this.id];
-  }
-
-  get value(): number | undefined {
-    return this.requests.trace.value?.[this.id];
-  }
-
-  get blocks(): Int32Array | undefined {
-    return this.requests.trace.blocks && this.requests.blocksOf(this.id);
-  }
-
-  get blockTokens(): number | undefined {
-    return this.requests.trace.blocks?.tokens;
+  private fields(): RequestView {
+    const seen = this;
+    const { requests } = this;
+    const { trace } = requests;
+    return {
+      get id() {
+        return seen.id;
+      },
+      get arrival() {
+        return requests.arrival[seen.id];
+      },
+      get input() {
+        return requests.input[seen.id];
+      },
+      get generated() {
+        return seen.generated;
+      },
+      get predicted() {
+        return requests.predict(seen.id, requests.output[seen.id]);
+      },
+      get session() {
+        const session = trace.session?.[seen.id] ?? -1;
+        return session < 0 ? undefined : session;
+      },
+      get class() {
+        return trace.class?.[seen.id];
+      },
+      get value() {
+        return trace.value?.[seen.id];
+      },
+      get blocks() {
+        return trace.blocks && requests.blocksOf(seen.id);
+      },
+      get blockTokens() {
+        return trace.blocks?.tokens;
+      },
+    };
   }
 }

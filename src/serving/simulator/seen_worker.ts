@@ -14,17 +14,20 @@ export class SeenWorker implements WorkerView {
   prefill = 0;
   steps = 0;
 
-  constructor(
-    private readonly worker: WorkerState,
-    private readonly requests: Requests,
-  ) {
+  declare readonly running: Iterable<RequestView>;
+  readonly #worker: WorkerState;
+
+  constructor(worker: WorkerState, requests: Requests) {
+    this.#worker = worker;
     this.index = worker.index;
     this.kvTokens = worker.kvTokens;
+    const get = () => runningOf(worker, requests, this.steps);
+    Object.defineProperty(this, "running", { enumerable: true, get }); // its own, so that a copy has it
   }
 
   /** @param done  steps of those under way that have been done. */
   look(done: number): this {
-    const { worker } = this;
+    const worker = this.#worker;
     const made = done * worker.decoding;
     this.freeSlots = worker.slots - worker.running;
     this.freeKv = worker.freeKv - made;
@@ -34,10 +37,6 @@ export class SeenWorker implements WorkerView {
     this.prefill = worker.prefillLeft + worker.waitingTokens;
     this.steps = worker.steps + done;
     return this;
-  }
-
-  get running(): Iterable<RequestView> {
-    return runningOf(this.worker, this.requests, this.steps);
   }
 }
 

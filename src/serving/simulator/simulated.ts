@@ -33,7 +33,7 @@ export interface Summary {
   ttft: Spread;
   /** (finish - first token) / (output - 1), of requests with two tokens or more. */
   tpot: Spread;
-  /** Between two tokens of a request, over all tokens; percentiles within 1 %. */
+  /** Between two tokens of a request, over all that were made from the warm-up's end on; percentiles within 1 %. Without the gap of an eviction. */
   itl: Spread;
   /** From arrival to finish. */
   latency: Spread;
@@ -53,12 +53,13 @@ export interface Summary {
   idle: number;
   /** sum_g (L_max - L_g), KV tokens: mean over the steps (barrier) or over the time of the span. */
   imbalance: number;
+  /** In the span. */
   evictions: number;
-  /** Tokens that were generated and lost by evictions. */
+  /** Tokens that were generated and lost by evictions, in the span. */
   wastedTokens: number;
   /** J over the span: 100 W and up to 300 W more a worker, by (1 - idle)^0.7; a round counts as a second. */
   energy: number;
-  /** Share of prompt tokens that were found in prefix caches; undefined without prefix blocks. */
+  /** Share of prompt tokens of the span's starts that were found in prefix caches; undefined without prefix blocks. */
   prefixHit?: number;
   /** Jain's index over the classes' mean latency per output token: 1 where all are served alike; undefined without classes. */
   fairness?: number;
@@ -85,6 +86,7 @@ export interface Simulated {
   /** When its first token was made. */
   firstToken: Float64Array;
   finish: Float64Array;
+  /** With a prefill pool, of a request that was done when it had been prefilled: the number of workers, and the prefill worker's own. */
   worker: Int32Array;
   /** How often it lost its KV and began again. */
   evictions: Int32Array;

@@ -10,7 +10,8 @@ import { PrefillWorkers } from "./prefill_pool.ts";
 import { place, Requests } from "./requests.ts";
 import { SeriesRecorder } from "./series_recorder.ts";
 import { StepGroup } from "./step_group.ts";
-import { type Events, Worker } from "./worker.ts";
+import { Worker } from "./worker.ts";
+import type { Events } from "./worker_events.ts";
 
 /** Events between two looks at the clock. */
 const PIECE = 256;
@@ -58,8 +59,8 @@ export class Simulation implements Events {
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
     this.groups = members.map((some) => new StepGroup(some, rounds, meter));
     const groupOf = (worker: number) => this.groups[barrier ? 0 : worker];
-    this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, () => this.rejected());
-    this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds);
+    this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, (id) => this.reject(id));
+    this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length);
     this.series = new SeriesRecorder(this.groups, workers.length, rounds);
     this.end = meter.totals(0, this.groups);
     this.room = Math.max(...workers.map(({ kvTokens }) => kvTokens));
@@ -81,6 +82,7 @@ export class Simulation implements Events {
       await pauses.take();
     }
     this.end = this.meter.totals(this.now, this.groups);
+    if (this.from === undefined) this.warm(this.now);
     if (this.done < this.requests.count) this.lost();
     onProgress?.(1);
   }
@@ -107,7 +109,11 @@ export class Simulation implements Events {
     this.dispatch.finished(id);
   }
 
-  private rejected(): void {
+  /** It has waited for nothing: no worker that it is sent to holds it. */
+  private reject(id: number): void {
+    const { requests } = this;
+    requests.place[id] = place.rejected;
+    requests.start[id] = requests.firstToken[id] = requests.worker[id] = -1;
     this.waiting--;
     this.done++;
   }
@@ -145,7 +151,7 @@ export class Simulation implements Events {
     this.series.sampleUntil(now, this.waiting);
     this.meter.passed(this.now, now, this.waiting, this.running, this.groups);
     this.now = now;
-    if (this.from === undefined && now >= this.settings.warmUp) this.from = this.meter.totals(now, this.groups);
+    if (this.from === undefined && now >= this.settings.warmUp) this.warm(now);
     this.between.length = 0;
     for (const group of this.groups) {
       if (group.end > now) continue;
@@ -155,6 +161,11 @@ export class Simulation implements Events {
     this.comeUntil(now);
     this.dispatch.assign(now);
     this.begin(now);
+  }
+
+  private warm(now: number): void {
+    this.from = this.meter.totals(now, this.groups);
+    this.meter.warm();
   }
 
   private comeUntil(now: number): void {
@@ -216,17 +227,15 @@ export class Simulation implements Events {
     return input[id] + output[id] > this.room || !(this.prefill?.fits(input[id]) ?? true);
   }
 
+  /** Every worker must hold every request, since policies do not know outputs and may send it to any. */
   private checkSizes(): void {
     const { count, input, output } = this.requests;
+    const least = this.workers.reduce((a, b) => (b.kvTokens < a.kvTokens ? b : a));
     for (let id = 0; id < count; id++) {
-      if (!this.isTooLarge(id)) continue;
-      const what = `${input[id]} + ${output[id]} KV tokens at its end within a worker's memory, ${this.room}`;
-      throw new ArgumentError(
-        `trace, request ${id}`,
-        what,
-        input[id] + output[id],
-        'tooLarge: "reject" counts such requests.',
-      );
+      const peak = input[id] + output[id];
+      if (peak <= least.kvTokens && !this.isTooLarge(id)) continue;
+      const what = `${input[id]} + ${output[id]} KV tokens at its end within the memory of worker ${least.index}, ${least.kvTokens}`;
+      throw new ArgumentError(`trace, request ${id}`, what, peak, 'tooLarge: "reject" counts such requests.');
     }
   }
 
@@ -235,7 +244,8 @@ export class Simulation implements Events {
     const id = places.findIndex((at) => at !== place.served && at !== place.rejected);
     const atRouter = places[id] === place.router;
     const { routing, scheduling } = this.settings;
-    const steps = this.workers.reduce((most, worker) => Math.max(most, worker.steps), 0);
+    const most = this.workers.reduce((most, worker) => Math.max(most, worker.steps), 0);
+    const steps = this.settings.rounds ? Math.floor(this.now) : most;
     const where = atRouter ? "the router" : `worker ${this.requests.worker[id]}`;
     const what = `it waits at ${where} at the end, and nothing more happens.`;
     throw new PolicyError(atRouter ? routing.name : scheduling.name, "lost", id, steps, what);

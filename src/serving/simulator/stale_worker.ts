@@ -13,34 +13,33 @@ export class StaleWorker implements WorkerView {
   load = 0;
   prefill = 0;
   steps = 0;
-  private ids: number[] = [];
-  private generated: number[] = [];
+  declare readonly running: Iterable<RequestView>;
+  readonly #view: SeenWorker;
+  readonly #requests: Requests;
+  readonly #ids: number[] = [];
+  readonly #generated: number[] = [];
 
-  constructor(
-    private readonly view: SeenWorker,
-    private readonly requests: Requests,
-  ) {
+  constructor(view: SeenWorker, requests: Requests) {
+    this.#view = view;
+    this.#requests = requests;
+    Object.defineProperty(this, "running", { enumerable: true, get: () => this.#remembered() });
     this.index = view.index;
     this.kvTokens = view.kvTokens;
   }
 
   read(done: number): void {
-    const { freeSlots, freeKv, waiting, batch, load, prefill, steps, running } = this.view.look(done);
+    const { freeSlots, freeKv, waiting, batch, load, prefill, steps, running } = this.#view.look(done);
     Object.assign(this, { freeSlots, freeKv, waiting, batch, load, prefill, steps });
-    this.ids.length = 0;
-    this.generated.length = 0;
+    this.#ids.length = 0;
+    this.#generated.length = 0;
     for (const request of running) {
-      this.ids.push(request.id);
-      this.generated.push(request.generated);
+      this.#ids.push(request.id);
+      this.#generated.push(request.generated);
     }
   }
 
-  get running(): Iterable<RequestView> {
-    return this.remembered();
-  }
-
-  private *remembered(): Generator<RequestView> {
-    const seen = new SeenRequest(this.requests);
-    for (const [i, id] of this.ids.entries()) yield seen.as(id, this.generated[i]);
+  *#remembered(): Generator<RequestView> {
+    const seen = new SeenRequest(this.#requests);
+    for (const [i, id] of this.#ids.entries()) yield seen.as(id, this.#generated[i]);
   }
 }

@@ -1,6 +1,7 @@
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
-import type { StepWork, Worker } from "./worker.ts";
+import type { Worker } from "./worker.ts";
+import type { StepWork } from "./worker_events.ts";
 
 /** Workers that step together: all of them behind a barrier, else each by itself. */
 export class StepGroup {

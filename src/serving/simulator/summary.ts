@@ -34,10 +34,10 @@ export function summaryOf(simulation: Simulation, settings: Settings): Summary {
     ...(settings.slo && { goodput: goodput(requests, from, to, settings.slo) }),
     queue: span.queue / span.time,
     ...sharesOf(simulation, settings, span),
-    evictions: requests.evictions.reduce((sum, count) => sum + count, 0),
-    wastedTokens: simulation.workers.reduce((sum, { wasted }) => sum + wasted, 0),
+    evictions: span.evictions,
+    wastedTokens: span.wasted,
     energy: span.energy + IDLE_WATTS * settings.workers.length * span.time,
-    ...(requests.trace.blocks && { prefixHit: hitShare(simulation) }),
+    ...(requests.trace.blocks && { prefixHit: span.hits / span.prompts }),
     ...(requests.trace.class && { fairness: fairnessOf(requests, served) }),
   };
 }
@@ -79,11 +79,6 @@ function sharesOf({ workers }: Simulation, { barrier }: Settings, span: Totals) 
     idle: 1 - span.busy / span.time / workers.length,
     imbalance: span.imbalance / span.time,
   };
-}
-
-function hitShare({ workers }: Simulation): number {
-  const hits = workers.reduce((sum, worker) => sum + worker.hits, 0);
-  return hits / workers.reduce((sum, worker) => sum + worker.prompts, 0);
 }
 
 /** Jain, Chiu, Hawe (1984): (sum x)^2 / (C sum x^2) of the classes' mean latency per output token. */

@@ -2,37 +2,24 @@ import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
 import { chunkContext } from "../step_time.ts";
 import { MinHeap } from "./min_heap.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
+import { requireCount, requireMethods } from "./policy_answers.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import { place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
+import type { Events, StepWork } from "./worker_events.ts";
 import { WorkerState } from "./worker_state.ts";
-
-/** What happens to requests at a worker. */
-export interface Events {
-  started(id: number, now: number): void;
-  evicted(id: number): void;
-  /** The gap before a token that did not follow from the step before it. */
-  gap(seconds: number): void;
-  finished(id: number, now: number): void;
-}
-
-/** What a step of a worker takes: the terms of the step time. */
-export interface StepWork {
-  running: number;
-  held: number;
-  prefill: number;
-  context: number;
-}
 
 /** A worker at work: its scheduler is asked, the rules are checked, requests begin and end. */
 export class Worker extends WorkerState {
-  /** Tokens generated, tokens lost by evictions, prompt tokens of all starts, and those of them that were found in the prefix cache. */
+  /** Tokens generated, evictions and tokens lost by them, tokens of all starts, and those of them that were found in the prefix cache. */
   tokens = 0;
+  evictions = 0;
   wasted = 0;
   prompts = 0;
   hits = 0;
   /** Something has come, gone or been evicted since the scheduler was last asked. */
   private ask = false;
+  private now = 0;
   private readonly scheduler: Scheduler;
   private readonly view: SeenWorker;
   private readonly seen: SeenRequest;
@@ -54,6 +41,7 @@ export class Worker extends WorkerState {
     super(index, spec, requests);
     const { slots, kvTokens } = spec;
     this.scheduler = settings.scheduling.create({ slots, kvTokens, seed: settings.seed + index });
+    requireMethods("scheduling.create()", this.scheduler, ["arrived", "admit", "evict"]);
     this.seen = new SeenRequest(requests);
     this.view = new SeenWorker(this, requests);
     const { blocks } = requests.trace;
@@ -85,9 +73,11 @@ export class Worker extends WorkerState {
   /** Before a step: makes room for the tokens of the running ones, lets waiting ones begin, and lays to rest who makes no token. */
   prepare(now: number): void {
     this.wakeUp();
-    // As engines do: nobody begins in a step for which somebody had to go.
-    if (this.freeKv < 0) this.makeRoom(now);
-    else if (this.asks) this.letIn(now);
+    this.now = now;
+    const full = this.freeKv < 0;
+    if (full) this.makeRoom(now);
+    // As engines do: nobody begins in a step for which somebody had to go, while there are others for a step.
+    if (this.asks && (!full || this.running === 0)) this.letIn(now);
     this.cache?.trim(this.freeKv);
     if (this.running > 0 && this.scheduler.rest) this.layToRest(now);
   }
@@ -104,17 +94,19 @@ export class Worker extends WorkerState {
     this.cache?.trim(this.freeKv);
     if (this.scheduler.preempt) {
       const count = this.scheduler.preempt(this.view.look(0), now, this.removed);
+      requireCount("scheduling.preempt()", count, this.removed.length);
       for (let k = 0; k < count; k++) this.evict(this.removed[k]);
       this.ask = false;
     }
     const count = this.scheduler.admit(this.view.look(0), now, this.admitted);
-    if (count > this.admitted.length || count < 0) this.fail("slots", this.admitted[0], `it admits ${count} at once`);
+    requireCount("scheduling.admit()", count, this.admitted.length);
     for (let k = 0; k < count; k++) this.begin(this.admitted[k], now);
   }
 
   private layToRest(now: number): void {
     const { requests, removed, resting } = this;
     const count = this.scheduler.rest!(this.view.look(0), now, removed);
+    requireCount("scheduling.rest()", count, removed.length);
     for (let k = 0; k < count; k++) {
       const id = removed[k];
       const runs = requests.place[id] === place.running && requests.worker[id] === this.index;
@@ -133,7 +125,8 @@ export class Worker extends WorkerState {
   }
 
   private fail(rule: Rule, request: number, what: string): never {
-    throw new PolicyError(this.settings.scheduling.name, rule, request, this.steps, `worker ${this.index}: ${what}.`);
+    const step = this.settings.rounds ? this.now : this.steps;
+    throw new PolicyError(this.settings.scheduling.name, rule, request, step, `worker ${this.index}: ${what}.`);
   }
 
   private begin(id: number, now: number): void {
@@ -190,6 +183,7 @@ export class Worker extends WorkerState {
 
   private makeRoom(now: number): void {
     const count = this.scheduler.evict(this.view.look(0), -this.freeKv, this.removed);
+    requireCount("scheduling.evict()", count, this.removed.length);
     for (let k = 0; k < count; k++) this.evict(this.removed[k]);
     this.ask = true;
     if (this.freeKv >= 0) return;
@@ -200,7 +194,7 @@ export class Worker extends WorkerState {
   private evict(id: number): void {
     const { requests } = this;
     if (requests.place[id] !== place.running || requests.worker[id] !== this.index) {
-      this.fail("kvTokens", id, "it is evicted, and does not run here");
+      this.fail("not waiting", id, "it is evicted, and does not run here");
     }
     const generated = requests.generated(id, this.steps);
     this.leave(id, generated);
@@ -211,6 +205,7 @@ export class Worker extends WorkerState {
       this.ends.remove(id);
     }
     requests.made[id] = this.settings.recompute ? generated : 0;
+    this.evictions++;
     this.wasted += generated - requests.made[id];
     requests.transferred[id] = 0;
     requests.evictions[id]++;

@@ -4,7 +4,7 @@ import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { type Random, seeded } from "../../common/random.ts";
 import { exponentialGaps, gammaGaps, MAX_SHAPE, MIN_GAMMA_SHAPE } from "./gaps.ts";
 import { servegenTrace } from "./servegen.ts";
-import type { Trace } from "./trace.ts";
+import { type Trace, traceFields } from "./trace.ts";
 
 /**
  * Where lengths come from. Prompts and outputs that belong together: request i of a recorded trace has input[i] and output[i]; pairs are
@@ -18,7 +18,7 @@ export interface GenerateOptions {
   /** An integer. */
   seed: number;
   /** Requests per s, or per round, on average; from 1e-6 to 1e9. A burst has none, and ignores it. */
-  rate: number;
+  rate?: number;
   /** "poisson" by default. With ServeGen's clients: undefined. */
   arrivals?: "poisson" | "burst" | { cv: number };
   lengths: Lengths;
@@ -31,6 +31,9 @@ const optionFields = {
   arrivals: true,
   lengths: true,
 } as const satisfies FieldsOf<GenerateOptions>;
+
+/** A trace may be given as it is. */
+const lengthFields = { ...traceFields, servegen: true } as const;
 
 const MIN_CV = MAX_SHAPE ** -0.5;
 const MAX_CV = MIN_GAMMA_SHAPE ** -0.5;
@@ -54,26 +57,30 @@ const MAX_RATE = 1e9;
  */
 export function generateTrace(options: GenerateOptions): Trace {
   requireObject("options", options, optionFields);
-  const { requests, seed, rate, lengths, arrivals = "poisson" } = options;
+  const { requests, seed, rate: given, lengths, arrivals = "poisson" } = options;
   if (!Number.isInteger(requests) || requests < 0 || requests >= 2 ** 31)
     throw new ArgumentError("requests", "an integer from 0 to 2^31 - 1", requests);
   if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
-  if (!(typeof rate === "number" && rate >= MIN_RATE && rate <= MAX_RATE))
-    throw new ArgumentError("rate", `a number from ${MIN_RATE} to ${MAX_RATE}`, rate);
-  requireObject("lengths", lengths, { input: true, output: true, servegen: true });
+  requireObject("lengths", lengths, lengthFields);
   if ("servegen" in lengths && lengths.servegen !== undefined) {
     checkAlone(options);
+    const rate = rateOf(given);
     return servegenTrace(lengths.servegen, { requests, seed, rate });
   }
   const { input, output } = lengths as { input: Numbers; output: Numbers };
   checkLengths(input, output);
-  const next = nextArrival(arrivals, rate);
+  const next = nextArrival(arrivals, arrivals === "burst" ? 1 : rateOf(given));
   const streams = seeded(seed);
   const forArrivals = seeded(streams.below(2 ** 32));
   const forLengths = seeded(streams.below(2 ** 32));
   const arrival = new Float64Array(requests);
   for (let i = 0; i < requests; i++) arrival[i] = next(i, i === 0 ? 0 : arrival[i - 1], forArrivals);
   return { requests, arrival, ...drawPairs(requests, input, output, forLengths) };
+}
+
+function rateOf(rate: number | undefined): number {
+  if (typeof rate === "number" && rate >= MIN_RATE && rate <= MAX_RATE) return rate;
+  throw new ArgumentError("rate", `a number from ${MIN_RATE} to ${MAX_RATE}`, rate);
 }
 
 /** When request i arrives, after the one before it. */

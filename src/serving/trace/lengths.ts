@@ -7,6 +7,8 @@ const pairs: readonly CsvColumns[] = [
   { input: "input_tokens", output: "output_tokens" },
   { input: "input_length", output: "output_length" },
   { input: "input_toks", output: "output_toks" },
+  { input: "prompt_len", output: "output_len" },
+  { input: "prompt_tokens", output: "completion_tokens" },
   { input: "num_prefill_tokens", output: "num_decode_tokens" },
 ];
 /** Of Vidur's files: what they say follows from the two lengths. */

@@ -73,6 +73,8 @@ export async function readTrace(
 ): Promise<Trace> {
   requireObject("o", o, { format: true, signal: true });
   const forced = o.format === undefined ? undefined : formatOf(o.format);
+  if (o.signal !== undefined && typeof o.signal?.throwIfAborted !== "function")
+    throw new ArgumentError("o.signal", "an AbortSignal", o.signal);
   o.signal?.throwIfAborted();
   const pauses = new Pauses(o.signal);
   let reader: FormatReader | undefined;

@@ -32,20 +32,15 @@ export interface PrefixBlocks {
 }
 
 type Field = "arrival" | "input" | "output" | "session" | "class" | "value";
-const fields = {
-  requests: true,
-  arrival: true,
-  input: true,
-  output: true,
-  session: true,
-  class: true,
-  value: true,
-} as const;
+export const traceFields = {
+  ...{ requests: true, arrival: true, input: true, output: true, session: true, class: true, value: true },
+  blocks: true,
+} as const satisfies Record<keyof Trace, true>;
 
 /** Throws where it is no trace: a length, a NaN, a negative length, an arrival before the one before it. */
 export function checkTrace(trace: Trace): void {
   if (typeof trace !== "object" || trace === null) throw new ArgumentError("trace", "an object", trace);
-  requireKnown("trace", trace, { ...fields, blocks: true });
+  requireKnown("trace", trace, traceFields);
   const n = trace.requests;
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError("trace.requests", "an integer >= 0", n);
   checkArrivals(trace);

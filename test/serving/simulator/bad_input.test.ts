@@ -63,6 +63,10 @@ const badOptions: [string, any, string][] = [
   ["prediction.interval", { prediction: { interval: [5, 2] } }, "1 <= l <= u"],
   ["prediction.bins", { prediction: { bins: 0 } }, "an integer >= 1"],
   ["prediction", { prediction: { bins: 5, factor: 2 } }, '"none", "exact"'],
+  ["eviction", { eviction: "swap" }, '"restart" or "recompute"'],
+  ["slo[1].ttft", { slo: [{ ttft: 1 }, { ttft: -1 }] }, "a number >= 0"],
+  ["signal", { signal: {} }, "an AbortSignal"],
+  ["onProgress", { onProgress: 5 }, "a function, got 5"],
   ["options", { routes: inTurn }, "Did you mean routing?"],
 ];
 
@@ -114,9 +118,41 @@ test.each(badTraces)("%s", async (argument, trace, message) => {
 test("a request that is larger than the memory is an error, or is rejected and counted", async () => {
   const trace = { ...good, input: Int32Array.of(5, 16) };
   await expect(simulate(trace, options)).rejects.toThrow(
-    'trace, request 1: expected 16 + 5 KV tokens at its end within a worker\'s memory, 20, got 21. tooLarge: "reject" counts such requests.',
+    'trace, request 1: expected 16 + 5 KV tokens at its end within the memory of worker 0, 20, got 21. tooLarge: "reject" counts such requests.',
   );
   const { summary, start, worker: where } = await simulate(trace, { ...options, tooLarge: "reject" });
   expect(summary).toMatchObject({ requests: 2, completed: 1, rejected: 1 });
   expect([start[1], where[1]]).toEqual([-1, -1]);
+});
+
+test("with unequal memories every worker must hold every request, since no policy knows its output; or it is rejected where it does not fit", async () => {
+  const workers = [worker, { ...worker, kvTokens: 9 }];
+  await expect(simulate(good, { ...options, workers })).rejects.toThrow("within the memory of worker 1, 9, got 10.");
+  const { summary, start, worker: where } = await simulate(good, { ...options, workers, tooLarge: "reject" });
+  expect(summary).toMatchObject({ completed: 1, rejected: 1 });
+  expect([...start, ...where]).toEqual([0, -1, 0, -1]);
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: what a policy without types may be
+const badPolicies: [string, any, string][] = [
+  ["routing.create()", { routing: { name: "none", create: () => ({}) } }, "an object with arrived, assign"],
+  ["routing.create()", { routing: { name: "none", create: () => null } }, "an object with arrived, assign"],
+  ["scheduling.create()", { scheduling: { name: "none", create: () => ({ arrived() {} }) } }, "arrived, admit, evict"],
+  ...[undefined, Number.NaN, -1, 1e6, Promise.resolve(0)].map((count): [string, object, string] => [
+    "routing.assign()",
+    { routing: { name: "odd", create: () => ({ arrived() {}, assign: () => count }) } },
+    "how many it has set, an integer from 0 to",
+  ]),
+  [
+    "scheduling.admit()",
+    { scheduling: { name: "odd", create: () => ({ arrived() {}, admit: () => 0.5, evict: () => 0 }) } },
+    "an integer from 0 to 3",
+  ],
+];
+
+test.each(badPolicies)("%s", async (argument, changes, message) => {
+  const error = await simulate(good, { ...options, ...changes }).catch((reason) => reason);
+  expect(error).toBeInstanceOf(ArgumentError);
+  expect(error.argument).toBe(argument);
+  expect(error.message).toContain(message);
 });

@@ -95,14 +95,6 @@ describe("a router", () => {
     expect(await broken({ routing, ...options })).toMatchObject({ rule, request, policy: routing.name });
   });
 
-  test("that sends a request where it can never fit", async () => {
-    const workers = [
-      { slots: 2, kvTokens: 100 },
-      { slots: 2, kvTokens: 14 },
-    ];
-    expect(await broken({ workers })).toMatchObject({ rule: "kvTokens", request: 1 });
-  });
-
   test("that sends one that is served", async () => {
     const again = script(
       [
@@ -162,7 +154,7 @@ describe("a scheduler", () => {
       (ids, step) => (step === 0 ? ids : []),
       () => [3],
     );
-    expect(await broken({ workers, scheduling })).toMatchObject({ rule: "kvTokens", request: 3, step: 2 });
+    expect(await broken({ workers, scheduling })).toMatchObject({ rule: "not waiting", request: 3, step: 2 });
   });
 });
 
@@ -171,4 +163,43 @@ test("the same policies, without the mistake, serve all", async () => {
   const workers = [{ slots: 4, kvTokens: 100 }];
   const { summary } = await simulate(requests, { workers, clock: "rounds", routing: inTurn, scheduling });
   expect(summary.completed).toBe(4);
+});
+
+test("a scheduler may evict all that run, and let them in again before the step", async () => {
+  const queue: number[] = [];
+  let most = 2; // and one at a time when that was too much
+  const scheduling: SchedulingPolicy = {
+    name: "clear",
+    create: () => ({
+      arrived: ({ id }) => queue.push(id),
+      admit({ freeKv }, _now, out) {
+        let count = 0;
+        for (let free = freeKv; count < most && queue.length > 0 && free >= 11; free -= 11)
+          out[count++] = queue.shift()!;
+        return count;
+      },
+      evict: ({ running }, _need, out) => {
+        let count = 0;
+        for (const { id } of running) out[count++] = id;
+        return count;
+      },
+      evicted({ id }) {
+        queue.push(id);
+        most = 1;
+      },
+    }),
+  };
+  const workers = [{ slots: 2, kvTokens: 25 }];
+  const { summary } = await simulate(requests, { workers, clock: "rounds", routing: inTurn, scheduling });
+  expect(summary.completed).toBe(4);
+  expect(summary.evictions).toBeGreaterThan(0);
+});
+
+test("with rounds the step is the round", async () => {
+  const late = { ...requests, arrival: Float64Array.of(0, 7, 10, 10) };
+  const workers = Array.from({ length: 2 }, () => ({ slots: 2, kvTokens: 100 }));
+  const output = Int32Array.of(50, 5, 5, 5);
+  const routing = script([[0, 0]], [[1, 0]], [[0, 1]]);
+  const error = await simulate({ ...late, output }, { workers, clock: "rounds", routing }).catch((reason) => reason);
+  expect(error).toMatchObject({ rule: "migrated", request: 0, step: 10 });
 });

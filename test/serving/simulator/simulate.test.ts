@@ -81,7 +81,7 @@ describe("prefill on workers of its own", () => {
     expect([...start]).toEqual([0, 3, 9]);
     expect([...firstToken]).toEqual([3 + 1, 3 + 4 + 2, 9 + 2.5 + 0.5]);
     expect([...finish]).toEqual([4 + 2, 9, 12 + 1]);
-    expect([...where]).toEqual([0, -1, 0]); // the second is done when it has been prefilled
+    expect([...where]).toEqual([0, 1, 0]); // the second is done when the prefill worker is
   });
 
   test("the gap before the second token counts the wait for a slot", async () => {
@@ -194,6 +194,46 @@ describe("stale signals", () => {
   });
 });
 
+test("a policy sees a request's fields, and nothing else: a copy has them all, and none can be set", async () => {
+  const trace = { ...randomTrace(3, 20, 10), session: new Int32Array(20).fill(4) };
+  const copies: RequestView[] = [];
+  const routing: RoutingPolicy = {
+    name: "collector",
+    create(o) {
+      const router = inTurn.create(o);
+      const assign: typeof router.assign = (views, now, out) => {
+        for (const view of views) copies.push(...Array.from({ ...view }.running, (r) => ({ ...r })));
+        return router.assign(views, now, out);
+      };
+      const arrived = (r: RequestView) => {
+        expect(() => Object.assign(r, { id: 5 })).toThrow(TypeError);
+        copies.push({ ...r });
+        router.arrived(r);
+      };
+      return { ...router, arrived, assign };
+    },
+  };
+  await simulate(trace, { workers: [{ slots: 8, kvTokens: 1000 }], clock: "rounds", routing });
+  expect(copies.length).toBeGreaterThan(30);
+  const known = [
+    "id",
+    "arrival",
+    "input",
+    "generated",
+    "predicted",
+    "session",
+    "class",
+    "value",
+    "blocks",
+    "blockTokens",
+  ];
+  for (const copy of copies) {
+    expect(Object.keys(copy).sort()).toEqual([...known].sort());
+    expect(copy).toMatchObject({ arrival: trace.arrival[copy.id], input: trace.input[copy.id], session: 4 });
+    expect(copy.predicted).toBeUndefined();
+  }
+});
+
 test("predictions: all that a policy sees of an output", async () => {
   const trace = randomTrace(3, 200, 100);
   async function predictions(prediction: SimulateOptions["prediction"]): Promise<RequestView["predicted"][]> {
@@ -241,6 +281,28 @@ test("goodput, fairness, energy and samples, by hand", async () => {
   expect([...load.subarray(2 * at3, 2 * at3 + 2)]).toEqual([7, 7]);
   expect([...running.subarray(2 * at3, 2 * at3 + 2)]).toEqual([1, 1]);
   expect((await simulate(trace, { ...options, slo: { ttft: 0.5 } })).summary.goodput).toBe(0);
+});
+
+test("the warm-up counts in no figure of the tokens either", async () => {
+  const arrival = Array.from({ length: 100 }, (_, i) => (i < 50 ? 0 : 1500 + 10 * (i - 50)));
+  const trace = traceOf(arrival, new Array(100).fill(5), new Array(100).fill(20));
+  const blocks = {
+    start: Int32Array.from({ length: 101 }, (_, i) => i),
+    id: Int32Array.from({ length: 100 }, (_, i) => (i < 50 ? 0 : i)),
+    tokens: 4,
+  };
+  const options: SimulateOptions = {
+    workers: [worker(64, 1e4, { base: 0.01, perSequence: 1e-3 })],
+    clock: "seconds",
+    routing: inTurn,
+  };
+  const { summary } = await simulate({ ...trace, blocks }, { ...options, warmUp: 500 });
+  expect(summary.tpot.mean).toBeCloseTo(0.011, 10);
+  expect(summary.itl.mean).toBeCloseTo(0.011, 10);
+  expect(summary.prefixHit).toBe(0);
+  const late = await simulate({ ...trace, blocks }, { ...options, warmUp: 1e6 });
+  expect(late.summary).toMatchObject({ requests: 0, completed: 0 });
+  expect(late.summary.itl.mean).toBeNaN();
 });
 
 test("the warm-up counts in no figure", async () => {

@@ -1,0 +1,16 @@
+/** What happens to requests at a worker. */
+export interface Events {
+  started(id: number, now: number): void;
+  evicted(id: number): void;
+  /** The gap before a token that did not follow from the step before it. */
+  gap(seconds: number): void;
+  finished(id: number, now: number): void;
+}
+
+/** What a step of a worker takes: the terms of the step time. */
+export interface StepWork {
+  running: number;
+  held: number;
+  prefill: number;
+  context: number;
+}
