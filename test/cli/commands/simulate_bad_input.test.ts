@@ -40,7 +40,7 @@ const traces: Refused[] = [
   [
     "a request larger than the memory",
     sized(file(`${header}\n0,3,2\n1,40,30\n`)),
-    ", request 1: expected 40 + 30 KV tokens at its end within a worker's memory, 50, got 70. --reject counts such",
+    ", request 1: expected 40 + 30 KV tokens at its end within the memory of worker 0, 50, got 70. --reject counts such",
   ],
   ["more requests than there are", sized(good, "--requests", "3"), "--requests: expected at most the 2 of"],
 ];
