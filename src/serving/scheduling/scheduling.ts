@@ -1,4 +1,25 @@
+import { aMax } from "./a_max.ts";
+import { aMin } from "./a_min.ts";
 import { fcfs } from "./fcfs.ts";
+import { mcsf } from "./mcsf.ts";
+import { priority } from "./priority.ts";
+import { sjf } from "./sjf.ts";
+import { sortedF } from "./sorted_f.ts";
+import { svf } from "./svf.ts";
+import { trail } from "./trail.ts";
 
-/** Which of a worker's requests run: each makes a policy. */
-export const scheduling = { fcfs };
+/**
+ * Which of a worker's requests run: each makes a policy. All admit in an order of their own, and none where the one ahead of it does not fit. All but
+ * `fcfs`, `sjf` and `priority` go by predicted outputs, and refuse requests without.
+ */
+export const scheduling = {
+  fcfs,
+  sjf,
+  priority,
+  mcsf,
+  svf,
+  sortedF,
+  aMax,
+  aMin,
+  trail,
+};

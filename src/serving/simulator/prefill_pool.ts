@@ -1,5 +1,5 @@
+import { MinHeap } from "../min_heap.ts";
 import { chunkContext } from "../step_time.ts";
-import { MinHeap } from "./min_heap.ts";
 import type { PrefillPool, WorkerSpec } from "./options.ts";
 import { place, type Requests } from "./requests.ts";
 

@@ -1,6 +1,6 @@
+import { MinHeap } from "../min_heap.ts";
 import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
 import { chunkContext } from "../step_time.ts";
-import { MinHeap } from "./min_heap.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
 import { requireCount, requireMethods } from "./policy_answers.ts";
 import { PrefixCache } from "./prefix_cache.ts";

@@ -1,9 +1,9 @@
 /** The simulator's parts, each against the plain way. */
 import { expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
+import { MinHeap } from "../../../src/serving/min_heap.ts";
 import { GapHistogram } from "../../../src/serving/simulator/gap_histogram.ts";
 import { Jump } from "../../../src/serving/simulator/jump.ts";
-import { MinHeap } from "../../../src/serving/simulator/min_heap.ts";
 import { PrefixCache } from "../../../src/serving/simulator/prefix_cache.ts";
 import { spreadOf } from "../../../src/serving/simulator/spread.ts";
 

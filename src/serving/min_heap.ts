@@ -12,6 +12,11 @@ export class MinHeap {
     return this.ids.length === 0 ? Number.POSITIVE_INFINITY : this.keys[0];
   }
 
+  /** The number with the least key; there must be one. */
+  get least(): number {
+    return this.ids[0];
+  }
+
   push(key: number, id: number): void {
     this.keys.push(key);
     this.ids.push(id);

@@ -1,0 +1,54 @@
+import { ArgumentError } from "../../common/errors.ts";
+import type { RequestView } from "../policy.ts";
+
+/** A request at a worker, from its arrival there to its end. */
+export interface Job {
+  readonly id: number;
+  /** Its number in order of arrival. */
+  readonly turn: number;
+  readonly input: number;
+  /** Tokens that it begins with beside its prompt. */
+  generated: number;
+  /** Tokens that it is taken to generate in all; NaN where no prediction is read. */
+  estimate: number;
+  /** Of one that waits: what it is ordered by. */
+  key: number;
+  waits: boolean;
+  /** Of one that runs: steps less the tokens that it has, the same after each step in which it makes one; and the step in which it is taken to end. */
+  base: number;
+  end: number;
+}
+
+/** KV tokens that it takes in its first step. */
+export const firstStep = ({ input, generated }: Pick<Job, "input" | "generated">): number => input + generated + 1;
+
+/** Tokens that it is taken to generate from its start on; one at least. */
+export const toGo = ({ estimate, generated }: Job): number => Math.max(1, estimate - generated);
+
+/** KV tokens x steps that it is taken to hold from its start on: s o + (o^2 + o) / 2 for a prompt of s and an output of o. */
+export function volume(job: Job): number {
+  const steps = toGo(job);
+  return (job.input + job.generated) * steps + (steps * steps + steps) / 2;
+}
+
+/** What a policy takes a request's output to be: whole tokens, at least 1. */
+export type Estimate = (r: Pick<RequestView, "predicted">) => number;
+
+/**
+ * @param policy  whose it is, for the message.
+ * @param ofInterval  the token count that is taken of an interval, rounded up.
+ * @throws {ArgumentError} (the function that it returns) There is no prediction, or it is not finite.
+ */
+export function estimateBy(policy: string, ofInterval: (least: number, most: number) => number): Estimate {
+  return ({ predicted }) => {
+    if (predicted === undefined) {
+      throw new ArgumentError("prediction", `a model other than "none", since ${policy} orders by it`, predicted);
+    }
+    const tokens = typeof predicted === "number" ? predicted : ofInterval(predicted[0], predicted[1]);
+    if (!Number.isFinite(tokens)) throw new ArgumentError("r.predicted", "a finite number of tokens", tokens);
+    return Math.max(1, Math.ceil(tokens));
+  };
+}
+
+/** The middle errs by half the interval's width at most. */
+export const middle = (least: number, most: number): number => (least + most) / 2;
