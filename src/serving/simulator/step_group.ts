@@ -1,6 +1,7 @@
+import type { StepWork } from "../step_time.ts";
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
-import type { StepWork, Worker } from "./worker.ts";
+import type { Worker } from "./worker.ts";
 
 /** Workers that step together: all of them behind a barrier, else each by itself. */
 export class StepGroup {
