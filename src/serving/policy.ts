@@ -92,8 +92,8 @@ export interface Scheduler {
   arrived(r: RequestView): void;
   finished?(id: number): void;
   /**
-   * Asked before a step if something has come, gone or been evicted since it was last asked, and something waits; where no slot is free
-   * only a scheduler that has `preempt`.
+   * Asked before a step if something has come, gone or been evicted since it was last asked, and something waits; a scheduler that has `rest`
+   * before every step that something waits for; where no slot is free only one that has `preempt`.
    *
    * @param out  ids that begin with this step: there is room for `freeSlots`, and one more.
    * @returns how many were set.
@@ -107,21 +107,22 @@ export interface Scheduler {
    */
   preempt?(w: WorkerView, now: number, out: Int32Array): number;
   /**
-   * Asked before each step, after `admit`: who keeps its KV, and makes no token in this step. Where all rest there is no step until something comes.
+   * Asked before each step, after `admit`: who keeps its KV, and makes no token in this step. Where all rest there is no step until something
+   * comes. Asked again if somebody has been evicted or admitted since, so that an answer changes nothing by itself.
    *
-   * @param out  ids of running requests: there is room for all that run.
+   * @param out  ids of running requests whose prompts are prefilled: there is room for all that run.
    * @returns how many were set.
    */
   rest?(w: WorkerView, now: number, out: Int32Array): number;
   /**
-   * Asked where the next step does not fit in the memory.
+   * Asked where the next step, without those that rest, does not fit in the memory.
    *
    * @param need  KV tokens that must become free.
    * @param out  ids of running requests that lose their KV and begin again: there is room for all that run.
    * @returns how many were set.
    */
   evict(w: WorkerView, need: number, out: Int32Array): number;
-  /** Nothing more will come: who has waited for company goes on without. */
+  /** Told once, where nobody steps and nothing more will come by itself: who has waited for company goes on without. */
   drain?(): void;
   /** It waits again, without its KV: by `generated` without its tokens, too, or with them. */
   evicted?(r: RequestView): void;

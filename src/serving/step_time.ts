@@ -27,6 +27,14 @@ export const stepTimeFields = {
   perContext: true,
 } as const satisfies Record<keyof StepTime, true>;
 
+/** What a step of a worker takes: n, K, p and a. */
+export interface StepWork {
+  running: number;
+  held: number;
+  prefill: number;
+  context: number;
+}
+
 /** Query-key pairs of a chunk of `tokens` after `before` tokens of the same prompt. */
 export function chunkContext(before: number, tokens: number): number {
   return tokens * (before + tokens / 2);

@@ -74,8 +74,10 @@ export class Meter {
   passed(from: number, to: number, waiting: number, running: number, groups: readonly Stepping[]): void {
     this.queue += (to - from) * waiting;
     this.running += (to - from) * running;
+    if (this.barrier || to === from) return;
     // In between loads grow along lines, but for the steps in them, so that the middle tells the mean.
-    if (!this.barrier && to > from) this.imbalance += (to - from) * imbalanceAt((from + to) / 2, groups);
+    this.imbalance += (to - from) * imbalanceAt((from + to) / 2, groups);
+    for (const { jump, workers } of groups) if (jump === undefined) this.held += (to - from) * workers[0].held;
   }
 
   /** What comes from here on is not the warm-up any more. */
@@ -91,7 +93,7 @@ export class Meter {
     for (const worker of workers) {
       this.gaps.addSteps(jump, worker.decoding);
       this.held += jump.area(jump.end, worker.held, worker.decoding);
-      if (worker.running > 0) this.busy += jump.end - jump.start;
+      if (worker.stepping > 0) this.busy += jump.end - jump.start;
       running += worker.running;
       held += worker.held;
     }
@@ -139,9 +141,9 @@ export class Meter {
         wasted += worker.wasted;
         prompts += worker.prompts;
         hits += worker.hits;
-        if (jump === undefined || worker.running === 0) continue;
+        if (jump === undefined) continue;
         held += jump.area(now, worker.held, worker.decoding);
-        busy += now - jump.start;
+        if (worker.stepping > 0) busy += now - jump.start;
       }
     }
     totals.time = now;

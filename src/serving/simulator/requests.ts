@@ -13,6 +13,16 @@ export const place = {
   rejected: 6,
 } as const;
 
+/** How a running request's next token follows upon the one before. */
+export const pause = {
+  /** In the next step, as ever. */
+  none: 0,
+  /** It makes none in the next step. */
+  rests: 1,
+  /** In the next step, after one or more without. */
+  returns: 2,
+} as const;
+
 /** The state of all requests, an array per fact. */
 export class Requests {
   readonly count: number;
@@ -35,8 +45,10 @@ export class Requests {
   readonly left: Int32Array;
   /** Of a running one: its worker's steps, without those in which it rested, less the tokens that it has; infinite until it is prefilled. */
   readonly base: Float64Array;
-  /** 1: it makes no token in the next step. */
-  readonly rests: Uint8Array;
+  /** Of a running one that has a token. */
+  readonly pause: Uint8Array;
+  /** When it made its last token, of one with a pause. */
+  readonly lastToken: Float64Array;
   /** The running ones of a worker in the order in which they began: a linked list, -1 at its ends. */
   readonly next: Int32Array;
   readonly previous: Int32Array;
@@ -60,7 +72,8 @@ export class Requests {
     this.transferred = new Uint8Array(n);
     this.left = new Int32Array(n);
     this.base = new Float64Array(n);
-    this.rests = new Uint8Array(n);
+    this.pause = new Uint8Array(n);
+    this.lastToken = new Float64Array(n);
     this.next = new Int32Array(n);
     this.previous = new Int32Array(n);
   }

@@ -1,5 +1,5 @@
 import type { RequestView, WorkerView } from "../policy.ts";
-import { type Requests, SeenRequest } from "./requests.ts";
+import { pause, type Requests, SeenRequest } from "./requests.ts";
 import type { WorkerState } from "./worker_state.ts";
 
 /** A worker as policies see it. */
@@ -42,5 +42,7 @@ export class SeenWorker implements WorkerView {
 
 function* runningOf(worker: WorkerState, requests: Requests, steps: number): Generator<RequestView> {
   const seen = new SeenRequest(requests);
-  for (let id = worker.first; id >= 0; id = requests.next[id]) yield seen.of(id, steps);
+  for (let id = worker.first; id >= 0; id = requests.next[id]) {
+    yield seen.of(id, requests.pause[id] === pause.rests ? worker.steps : steps);
+  }
 }

@@ -42,7 +42,6 @@ export class Simulation implements Events {
   private waiting = 0;
   private running = 0;
   private done = 0;
-  private drained = false;
   /** Somebody begins at this time. */
   private starts = false;
 
@@ -73,7 +72,7 @@ export class Simulation implements Events {
     for (let events = 1; ; events++) {
       const next = this.next();
       if (next === Number.POSITIVE_INFINITY) {
-        if (this.done === this.requests.count || !this.drain()) break;
+        if (!this.drain()) break;
         continue;
       }
       this.happen(next);
@@ -130,12 +129,11 @@ export class Simulation implements Events {
     return this.from === undefined && least > warmUp && least < Number.POSITIVE_INFINITY ? warmUp : least;
   }
 
-  /** Nothing will come by itself, and requests are left: schedulers that wait for company are told. @returns whether something may happen now. */
+  /** Schedulers of workers that do not step are told to wait for nobody. @returns whether something may happen now. */
   private drain(): boolean {
-    if (this.drained) return false;
-    this.drained = true;
     let some = false;
     for (const group of this.groups) {
+      if (!group.idle) continue;
       for (const worker of group.workers) {
         if (!worker.drain()) continue;
         group.wake(worker, this.now);
@@ -219,7 +217,14 @@ export class Simulation implements Events {
       if (group.jump === undefined && group.end <= now) this.between.push(group);
     }
     for (const group of this.between) if (group.jump === undefined) group.begin(now);
+    if (this.allSent) this.drain();
     if (this.starts) this.to = this.meter.fill(this.to ?? ({} as Totals), now, this.groups);
+  }
+
+  /** Nothing more will come to any worker. */
+  private get allSent(): boolean {
+    const { come, requests, dispatch, prefill } = this;
+    return come === requests.count && dispatch.waiting === 0 && (prefill?.next ?? Infinity) === Infinity;
   }
 
   private isTooLarge(id: number): boolean {

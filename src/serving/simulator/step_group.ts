@@ -1,7 +1,7 @@
+import type { StepWork } from "../step_time.ts";
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
 import type { Worker } from "./worker.ts";
-import type { StepWork } from "./worker_events.ts";
 
 /** Workers that step together: all of them behind a barrier, else each by itself. */
 export class StepGroup {

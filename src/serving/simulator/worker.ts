@@ -1,12 +1,12 @@
 import { MinHeap } from "../min_heap.ts";
 import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
-import { chunkContext } from "../step_time.ts";
+import { chunkContext, type StepWork } from "../step_time.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
 import { requireCount, requireMethods } from "./policy_answers.ts";
 import { PrefixCache } from "./prefix_cache.ts";
-import { place, type Requests, SeenRequest } from "./requests.ts";
+import { pause, place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
-import type { Events, StepWork } from "./worker_events.ts";
+import type { Events } from "./worker_events.ts";
 import { WorkerState } from "./worker_state.ts";
 
 /** A worker at work: its scheduler is asked, the rules are checked, requests begin and end. */
@@ -20,6 +20,7 @@ export class Worker extends WorkerState {
   /** Something has come, gone or been evicted since the scheduler was last asked. */
   private ask = false;
   private now = 0;
+  private drained = false;
   private readonly scheduler: Scheduler;
   private readonly view: SeenWorker;
   private readonly seen: SeenRequest;
@@ -67,26 +68,33 @@ export class Worker extends WorkerState {
   }
 
   private get asks(): boolean {
-    return this.ask && this.waiting > 0 && this.open;
+    return (this.ask || this.scheduler.rest !== undefined) && this.waiting > 0 && this.open;
   }
 
-  /** Before a step: makes room for the tokens of the running ones, lets waiting ones begin, and lays to rest who makes no token. */
+  /** Before a step: lets waiting ones begin, lays to rest who makes no token, and makes room for the tokens of the others. */
   prepare(now: number): void {
-    this.wakeUp();
     this.now = now;
-    const full = this.freeKv < 0;
-    if (full) this.makeRoom(now);
-    // As engines do: nobody begins in a step for which somebody had to go, while there are others for a step.
-    if (this.asks && (!full || this.running === 0)) this.letIn(now);
+    if (this.freeKv >= 0 && this.asks) this.letIn(now);
+    this.layToRest(now);
+    if (this.held + this.stepping > this.kvTokens) {
+      this.makeRoom(now);
+      this.layToRest(now);
+      // As engines do: nobody begins in a step for which somebody had to go, unless there would be none.
+      if (this.stepping === 0 && this.asks) {
+        this.letIn(now);
+        this.layToRest(now);
+      }
+    }
     this.cache?.trim(this.freeKv);
-    if (this.running > 0 && this.scheduler.rest) this.layToRest(now);
   }
 
-  /** Nothing more will come. @returns whether the scheduler may do something else now. */
+  /** Nothing more will come, and nobody steps. @returns whether the scheduler hears it, for the first time, and may do something else now. */
   drain(): boolean {
-    this.scheduler.drain?.();
+    if (this.drained || this.scheduler.drain === undefined || this.waiting + this.running === 0) return false;
+    this.drained = true;
+    this.scheduler.drain();
     this.ask = true;
-    return this.scheduler.drain !== undefined && this.waiting + this.running > 0;
+    return true;
   }
 
   private letIn(now: number): void {
@@ -104,24 +112,19 @@ export class Worker extends WorkerState {
   }
 
   private layToRest(now: number): void {
-    const { requests, removed, resting } = this;
-    const count = this.scheduler.rest!(this.view.look(0), now, removed);
+    if (this.running === 0 || this.scheduler.rest === undefined) return;
+    this.resting.wakeUp();
+    const { requests, removed } = this;
+    const count = this.scheduler.rest(this.view.look(0), now, removed);
     requireCount("scheduling.rest()", count, removed.length);
     for (let k = 0; k < count; k++) {
       const id = removed[k];
       const runs = requests.place[id] === place.running && requests.worker[id] === this.index;
       if (!runs || requests.left[id] > 0) this.fail("not waiting", id, "it is to rest, and makes no tokens here");
-      if (requests.rests[id] === 1) this.fail("served twice", id, "it is to rest twice");
-      requests.rests[id] = 1;
-      resting.push(id);
-      this.restingHeld += requests.input[id] + requests.generated(id, this.steps);
+      if (requests.pause[id] === pause.rests) this.fail("served twice", id, "it is to rest twice");
+      this.resting.lay(id, requests.input[id] + requests.generated(id, this.steps), now);
     }
-  }
-
-  private wakeUp(): void {
-    for (const id of this.resting) this.requests.rests[id] = 0;
-    this.resting.length = 0;
-    this.restingHeld = 0;
+    this.resting.settle();
   }
 
   private fail(rule: Rule, request: number, what: string): never {
@@ -141,7 +144,7 @@ export class Worker extends WorkerState {
     if (requests.transferred[id] === 1) {
       requests.left[id] = 0;
       this.decode(id, requests.made[id]);
-      this.fresh.push(id);
+      this.resting.comes(id, requests.firstToken[id]);
     } else {
       // The last token is always computed, and the next follows from it.
       const hit = blocks ? Math.min(cache!.held(blocks), requests.input[id], tokens - 1) : 0;
@@ -198,6 +201,7 @@ export class Worker extends WorkerState {
     }
     const generated = requests.generated(id, this.steps);
     this.leave(id, generated);
+    this.resting.evict(id, requests.input[id] + generated);
     if (requests.left[id] > 0) {
       this.prefilling.splice(this.prefilling.indexOf(id), 1);
       this.prefillLeft -= requests.left[id];
@@ -220,7 +224,7 @@ export class Worker extends WorkerState {
   plan(work: StepWork): void {
     const { left } = this.requests;
     work.running = this.stepping;
-    work.held = this.held - this.restingHeld;
+    work.held = this.held - this.resting.held;
     work.prefill = 0;
     work.context = 0;
     this.completing = 0;
@@ -237,7 +241,7 @@ export class Worker extends WorkerState {
 
   /** Steps that can be done before anything has to be decided: nobody begins, ends, or runs out of memory. */
   get undisturbed(): number {
-    if (this.asks || this.scheduler.rest || this.prefilling.length > 0 || this.fresh.length > 0) return 1;
+    if (this.asks || this.scheduler.rest || this.prefilling.length > 0 || this.resting.returning > 0) return 1;
     return Math.min(this.ends.leastKey - this.steps, Math.floor((this.kvTokens - this.held) / this.running));
   }
 
@@ -247,16 +251,14 @@ export class Worker extends WorkerState {
       this.steps += steps; // behind a barrier
       return;
     }
-    const { base, output, firstToken } = this.requests;
+    const { base, output } = this.requests;
     const made = (this.stepping - this.prefilling.length) * steps;
-    for (const id of this.resting) base[id] += steps;
+    this.resting.stepped(steps, now, this.events);
     this.steps += steps;
     this.held += made;
     this.tokens += made;
     if (steps > 1) this.cache?.trim(this.kvTokens - this.held); // what running requests took, before some of it is free again
     this.makeFirstTokens(now);
-    for (const id of this.fresh) this.events.gap(now - firstToken[id]);
-    this.fresh.length = 0;
     while (this.ends.leastKey <= this.steps) {
       const id = this.ends.pop();
       if (base[id] + output[id] <= this.steps) this.finish(id, now);

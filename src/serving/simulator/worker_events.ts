@@ -6,11 +6,3 @@ export interface Events {
   gap(seconds: number): void;
   finished(id: number, now: number): void;
 }
-
-/** What a step of a worker takes: the terms of the step time. */
-export interface StepWork {
-  running: number;
-  held: number;
-  prefill: number;
-  context: number;
-}

@@ -1,5 +1,6 @@
 import type { WorkerSpec } from "./options.ts";
 import type { Requests } from "./requests.ts";
+import { Resting } from "./resting.ts";
 
 /** How many requests wait for a worker and run on it, and the memory that these hold. */
 export class WorkerState {
@@ -20,11 +21,7 @@ export class WorkerState {
   last = -1;
   /** Running ones with a prompt that is not prefilled yet, in the order in which they began. */
   protected prefilling: number[] = [];
-  /** Running ones that were prefilled elsewhere and make their next token in the next step. */
-  protected fresh: number[] = [];
-  /** Running ones that make no token in the next step, and what they hold. */
-  protected resting: number[] = [];
-  protected restingHeld = 0;
+  protected readonly resting: Resting;
 
   constructor(
     readonly index: number,
@@ -33,6 +30,7 @@ export class WorkerState {
   ) {
     this.slots = spec.slots;
     this.kvTokens = spec.kvTokens;
+    this.resting = new Resting(requests);
   }
 
   /** Tokens that newcomers may take, when each running request has its next one. */
@@ -42,12 +40,12 @@ export class WorkerState {
 
   /** Running ones that take part in the next step. */
   get stepping(): number {
-    return this.running - this.resting.length;
+    return this.running - this.resting.count;
   }
 
   /** Running ones that make a token in each of the next steps, and had one in the step before. */
   get decoding(): number {
-    return this.running - this.prefilling.length - this.fresh.length - this.resting.length;
+    return this.stepping - this.prefilling.length - this.resting.returning;
   }
 
   protected append(id: number, tokens: number): void {

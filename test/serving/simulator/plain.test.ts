@@ -1,10 +1,11 @@
 /** The simulator against its rules done a step at a time. */
 import { expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
-import type { RoutingPolicy } from "../../../src/serving/policy.ts";
+import type { RequestView, RoutingPolicy, SchedulingPolicy } from "../../../src/serving/policy.ts";
+import { fcfs } from "../../../src/serving/scheduling/fcfs.ts";
 import { simulate } from "../../../src/serving/simulator/simulate.ts";
 import type { Trace } from "../../../src/serving/trace/trace.ts";
-import { type PlainOptions, plainSimulation } from "./plain_simulator.ts";
+import { type PlainOptions, plainSimulation, restsIn } from "./plain_simulator.ts";
 
 /** The plain router, as a policy. */
 const router = (by: PlainOptions["by"]): RoutingPolicy => ({
@@ -27,6 +28,36 @@ const router = (by: PlainOptions["by"]): RoutingPolicy => ({
     };
   },
 });
+
+/** The plain scheduler that lays to rest: who has no token since it began is still being prefilled. */
+const resting: SchedulingPolicy = {
+  name: "rests",
+  create(o) {
+    const inner = fcfs().create(o);
+    const made = new Map<number, number>();
+    const waits = ({ id, generated }: RequestView) => made.set(id, generated);
+    return {
+      arrived(r) {
+        waits(r);
+        inner.arrived(r);
+      },
+      evicted(r) {
+        waits(r);
+        inner.evicted!(r);
+      },
+      admit: (w, now, out) => inner.admit(w, now, out),
+      evict: (w, need, out) => inner.evict(w, need, out),
+      rest(w, _now, out) {
+        let index = 0;
+        let count = 0;
+        for (const { id, generated } of w.running) {
+          if (restsIn(w.steps!, id, index++) && generated > made.get(id)!) out[count++] = id;
+        }
+        return count;
+      },
+    };
+  },
+};
 
 function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
   const random = seeded(seed);
@@ -58,6 +89,7 @@ function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
       rounds,
       barrier: random.next() < 0.4,
       recompute: random.next() < 0.5,
+      rests: seed % 2 === 0,
       chunk,
       by: random.pick(["turn", "load"]),
     },
@@ -82,12 +114,13 @@ function randomBlocks(input: Int32Array, tokens: number, below: (n: number) => n
 }
 
 test("300 random simulations: every start, token, finish, eviction and hit is that of the rules", async () => {
-  const met = { evictions: 0, recomputed: 0, hits: 0, chunked: 0, barrier: 0, rounds: 0 };
+  const met = { evictions: 0, recomputed: 0, rested: 0, hits: 0, chunked: 0, barrier: 0, rounds: 0 };
   for (let seed = 0; seed < 300; seed++) {
     const { trace, options } = randomCase(seed);
-    const { workers, rounds, barrier, recompute, chunk, by } = options;
+    const { workers, rounds, barrier, recompute, rests, chunk, by } = options;
     const plain = plainSimulation(trace, options);
     const simulated = await simulate(trace, {
+      ...(rests && { scheduling: resting }),
       eviction: recompute ? "recompute" : "restart",
       ...{ workers, barrier, routing: router(by), clock: rounds ? "rounds" : "seconds" },
       prefill: chunk === Number.POSITIVE_INFINITY ? "whole" : { chunk },
@@ -110,11 +143,13 @@ test("300 random simulations: every start, token, finish, eviction and hit is th
       wastedTokens: plain.wasted,
       completed: trace.requests,
     });
+    if (plain.gapCount > 0) expect(summary.itl.mean, `seed ${seed}`).toBeCloseTo(plain.gaps / plain.gapCount, 9);
     if (trace.blocks) {
       expect(summary.prefixHit, `seed ${seed}`).toBeCloseTo(plain.hits / plain.prompts, 12);
     }
     met.evictions += plain.wasted > 0 ? 1 : 0;
     met.recomputed += plain.made.some((made) => made > 0) ? 1 : 0;
+    met.rested += rests && plain.evictions.some((count) => count > 0) ? 1 : 0;
     met.hits += plain.hits > 0 ? 1 : 0;
     met.chunked += chunk < 40 ? 1 : 0;
     met.barrier += barrier ? 1 : 0;

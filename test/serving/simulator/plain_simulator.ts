@@ -9,6 +9,8 @@ export interface PlainOptions {
   chunk: number;
   /** Evicted requests keep their tokens, but not their KV. */
   recompute: boolean;
+  /** Some requests rest in some steps: see `restsIn`. */
+  rests: boolean;
   /** By round robin, or by the least KV load. */
   by: "turn" | "load";
 }
@@ -19,13 +21,21 @@ interface Running {
   tokens: number;
   left: number;
   generated: number;
+  rests: boolean;
+  /** When it made its last token since it began. */
+  last?: number;
 }
+
+/** By chance, as it were, but the first that runs never rests. */
+export const restsIn = (step: number, id: number, index: number) => index > 0 && (id * 7 + step * 5) % 3 === 0;
 
 interface PlainWorker {
   waiting: number[];
   running: Running[];
   /** When the step under way ends; undefined between two. */
   end: number | undefined;
+  /** Done so far. */
+  steps: number;
   /** Blocks from the least recently used on, of nobody and of running requests. */
   cache: number[];
 }
@@ -43,6 +53,9 @@ export interface Plain {
   made: number[];
   prompts: number;
   steps: number;
+  /** Sum and number of the gaps between tokens. */
+  gaps: number;
+  gapCount: number;
 }
 
 export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
@@ -57,15 +70,26 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
       hits: 0,
       prompts: 0,
       steps: 0,
+      gaps: 0,
+      gapCount: 0,
     },
   };
-  const workers: PlainWorker[] = options.workers.map(() => ({ waiting: [], running: [], end: undefined, cache: [] }));
+  const workers: PlainWorker[] = options.workers.map(() => ({
+    waiting: [],
+    running: [],
+    end: undefined,
+    steps: 0,
+    cache: [],
+  }));
   let come = 0;
   let now = 0;
   const busy = () => workers.some(({ end }) => end !== undefined);
   while (come < n || busy() || workers.some(({ waiting }) => waiting.length > 0)) {
-    for (const [g, worker] of workers.entries())
+    const some = workers.some(({ end }) => end === now);
+    for (const [g, worker] of workers.entries()) {
+      if (worker.end === now || (options.barrier && some)) worker.steps++;
       if (worker.end === now) finishStep(trace, options, plain, worker, g, now);
+    }
     while (come < n && trace.arrival[come] <= now) {
       const to = options.by === "turn" ? come % workers.length : leastLoaded(trace, workers, plain.made);
       plain.worker[come] = to;
@@ -112,7 +136,10 @@ function letIn(trace: Trace, options: PlainOptions, plain: Plain, worker: PlainW
   const free = () => kvTokens - heldBy(trace, worker) - worker.running.length;
   let evicted = false;
   trimCache(trace, worker, free());
-  while (free() < 0) {
+  const full = free() < 0;
+  layToRest(options, worker);
+  const short = full && heldBy(trace, worker) + stepping(worker).length > kvTokens;
+  while (short && free() < 0) {
     const { id, generated } = worker.running.pop()!;
     worker.waiting.unshift(id);
     touch(trace, worker, id);
@@ -124,17 +151,25 @@ function letIn(trace: Trace, options: PlainOptions, plain: Plain, worker: PlainW
   while (!evicted && worker.waiting.length > 0 && worker.running.length < slots) {
     const [id] = worker.waiting;
     const tokens = trace.input[id] + plain.made[id];
-    if (tokens + 1 > free()) return;
+    if (tokens + 1 > free()) break;
     worker.waiting.shift();
     const hit = Math.min(hitOf(trace, worker, id), tokens - 1);
     plain.prompts += tokens;
     plain.hits += hit;
-    worker.running.push({ id, tokens, left: tokens - hit, generated: plain.made[id] });
+    worker.running.push({ id, tokens, left: tokens - hit, generated: plain.made[id], rests: false });
     if (plain.start[id] < 0) plain.start[id] = now;
     touch(trace, worker, id);
     trimCache(trace, worker, free());
   }
   trimCache(trace, worker, free());
+  layToRest(options, worker);
+}
+
+const stepping = (worker: PlainWorker) => worker.running.filter(({ rests }) => !rests);
+
+function layToRest({ rests }: PlainOptions, worker: PlainWorker): void {
+  for (const [i, one] of worker.running.entries())
+    one.rests = rests && one.left === 0 && restsIn(worker.steps, one.id, i);
 }
 
 const blocksOf = ({ blocks }: Trace, id: number) =>
@@ -173,7 +208,8 @@ function prefilled(options: PlainOptions, worker: PlainWorker): number[] {
 function durationOf(trace: Trace, options: PlainOptions, worker: PlainWorker, g: number): number {
   if (options.rounds) return 1;
   const { base, perSequence, perKvToken, perPrefillToken, perContext } = options.workers[g].stepTime!;
-  let seconds = base + perSequence * worker.running.length + perKvToken * heldBy(trace, worker);
+  const running = stepping(worker);
+  let seconds = base + perSequence * running.length + perKvToken * heldBy(trace, { ...worker, running });
   for (const [i, tokens] of prefilled(options, worker).entries()) {
     const before = worker.running[i].tokens - worker.running[i].left;
     seconds += perPrefillToken * tokens;
@@ -194,8 +230,13 @@ function finishStep(
   const done = prefilled(options, worker);
   for (const [i, one] of worker.running.entries()) {
     one.left -= done[i];
-    if (one.left > 0) continue;
+    if (one.left > 0 || one.rests) continue;
     one.generated++;
+    if (one.last !== undefined) {
+      plain.gaps += now - one.last;
+      plain.gapCount++;
+    }
+    one.last = now;
     if (plain.firstToken[one.id] < 0) plain.firstToken[one.id] = now;
   }
   const finished = worker.running.filter(({ id, generated }) => generated === trace.output[id]);
