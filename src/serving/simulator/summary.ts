@@ -34,6 +34,7 @@ export function summaryOf(simulation: Simulation, settings: Settings): Summary {
     ...(settings.slo && { goodput: goodput(requests, from, to, settings.slo) }),
     queue: span.queue / span.time,
     ...sharesOf(simulation, settings, span),
+    ...(settings.experts && { expertTime: span.expertTime / span.steps }),
     evictions: requests.evictions.reduce((sum, count) => sum + count, 0),
     wastedTokens: simulation.workers.reduce((sum, { wasted }) => sum + wasted, 0),
     energy: span.energy + IDLE_WATTS * settings.workers.length * span.time,

@@ -253,7 +253,7 @@ export class Worker extends WorkerState {
       return;
     }
     const { base, output, firstToken } = this.requests;
-    const made = (this.stepping - this.prefilling.length) * steps;
+    const made = this.generating * steps;
     for (const id of this.resting) base[id] += steps;
     this.steps += steps;
     this.held += made;

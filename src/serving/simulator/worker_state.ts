@@ -50,6 +50,11 @@ export class WorkerState {
     return this.running - this.prefilling.length - this.fresh.length - this.resting.length;
   }
 
+  /** Running ones that make a token in the next step, but for those that the prefill of their prompts gives their first. */
+  get generating(): number {
+    return this.stepping - this.prefilling.length;
+  }
+
   protected append(id: number, tokens: number): void {
     const { next, previous } = this.requests;
     next[id] = -1;
