@@ -17,6 +17,9 @@ import { type Balance, balances, layerTimeOf } from "./layer_time.ts";
  * say to a tenth, is spread more evenly than so few tokens would be, and what is scaled up, less.
  *
  * Not counted: the exchange of tokens between GPUs, and how long the balancer takes. Steps of a prefill pool last what its own step time says.
+ *
+ * Each step is balanced when it comes, nothing is interpolated, and what has been found for a row and a number of tokens is remembered: by time, about
+ * 25 us a layer of 32 experts on 8 GPUs, 0.15 ms of 256 on 32.
  */
 export interface ExpertParallelism {
   /**
