@@ -26,6 +26,8 @@ export interface Totals {
   idleShares: number;
   /** Behind a barrier over the ends of steps, else KV tokens x time. */
   imbalance: number;
+  /** s of steps that their MoE layers take. */
+  expertTime: number;
   /** J, beyond that of workers that do nothing. */
   energy: number;
 }
@@ -57,6 +59,7 @@ export class Meter {
   private idleShares = 0;
   private imbalance = 0;
   private energy = 0;
+  private expertTime = 0;
   private slots = 0;
   private kvTokens = 0;
 
@@ -86,8 +89,9 @@ export class Meter {
   }
 
   /** Before the tokens of the steps that have been done are counted. */
-  stepped(workers: readonly Worker[], jump: Jump): void {
+  stepped(workers: readonly Worker[], jump: Jump, expertTime: number): void {
     this.steps += jump.steps;
+    this.expertTime += expertTime;
     let running = 0;
     let held = 0;
     for (const worker of workers) {
@@ -161,6 +165,7 @@ export class Meter {
     totals.kvShares = this.kvShares;
     totals.idleShares = this.idleShares;
     totals.imbalance = this.imbalance;
+    totals.expertTime = this.expertTime;
     totals.energy = this.barrier ? this.energy : LOAD_WATTS * busy;
     return totals;
   }

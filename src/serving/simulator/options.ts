@@ -1,5 +1,7 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireKnown, requireObject } from "../../common/objects.ts";
+import { type ExpertParallelism, expertTimesOf } from "../experts/expert_parallelism.ts";
+import type { ExpertTimes } from "../experts/expert_times.ts";
 import type { RoutingPolicy, SchedulingPolicy } from "../policy.ts";
 import { fcfs } from "../scheduling/fcfs.ts";
 import { type StepTime, stepTimeFields } from "../step_time.ts";
@@ -50,6 +52,8 @@ export interface SimulateOptions {
    * it has made, whose KV is computed anew together with the prompt's, as engines do.
    */
   eviction?: "restart" | "recompute";
+  /** MoE layers, whose time every step has besides: with a barrier and clock "seconds" alone. */
+  experts?: ExpertParallelism;
   /** "none" by default. */
   prediction?: Prediction;
   /** s, or rounds, between two readings of the workers' signals by the router; 0 (default), and always with a closed pool: it sees them as they are. */
@@ -80,6 +84,7 @@ const fields: FieldsOf<SimulateOptions> = {
     prefill: true,
     arrivals: true,
     eviction: true,
+    experts: true,
   },
   ...{ prediction: true, staleness: true, tooLarge: true, slo: true, warmUp: true, seed: true, signal: true },
   onProgress: true,
@@ -101,6 +106,7 @@ export interface Settings {
   staleness: number;
   reject: boolean;
   recompute: boolean;
+  experts: ExpertTimes | undefined;
   slo: Slo | readonly Slo[] | undefined;
   warmUp: number;
   seed: number;
@@ -138,6 +144,7 @@ export function settingsOf(options: SimulateOptions): Settings {
     prediction: options.prediction ?? "none",
     reject: tooLarge === "reject",
     recompute: eviction === "recompute",
+    experts: options.experts === undefined ? undefined : expertTimesOf(options.experts, barrier, rounds),
   };
 }
 

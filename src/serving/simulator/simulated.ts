@@ -53,6 +53,8 @@ export interface Summary {
   idle: number;
   /** sum_g (L_max - L_g), KV tokens: mean over the steps (barrier) or over the time of the span. */
   imbalance: number;
+  /** s per step of the span that its MoE layers took; undefined without experts. */
+  expertTime?: number;
   /** In the span. */
   evictions: number;
   /** Tokens that were generated and lost by evictions, in the span. */

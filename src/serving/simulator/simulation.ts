@@ -13,7 +13,7 @@ import { StepGroup } from "./step_group.ts";
 import { Worker } from "./worker.ts";
 import type { Events } from "./worker_events.ts";
 
-/** Events between two looks at the clock. */
+/** Events between two looks at the clock; where experts are balanced in each, 1. */
 const PIECE = 256;
 
 /**
@@ -56,7 +56,7 @@ export class Simulation implements Events {
     this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this));
     meter.install(this.workers);
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
-    this.groups = members.map((some) => new StepGroup(some, rounds, meter));
+    this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts));
     const groupOf = (worker: number) => this.groups[barrier ? 0 : worker];
     this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, (id) => this.reject(id));
     this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length);
@@ -68,6 +68,7 @@ export class Simulation implements Events {
 
   async run(signal?: AbortSignal, onProgress?: (share: number) => void): Promise<void> {
     const pauses = new Pauses(signal);
+    const piece = this.settings.experts ? 1 : PIECE;
     signal?.throwIfAborted();
     for (let events = 1; ; events++) {
       const next = this.next();
@@ -76,7 +77,7 @@ export class Simulation implements Events {
         continue;
       }
       this.happen(next);
-      if (events % PIECE !== 0 || !pauses.due) continue;
+      if (events % piece !== 0 || !pauses.due) continue;
       onProgress?.(this.done / this.requests.count);
       await pauses.take();
     }

@@ -1,3 +1,4 @@
+import type { ExpertTimes } from "../experts/expert_times.ts";
 import type { StepWork } from "../step_time.ts";
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
@@ -10,12 +11,15 @@ export class StepGroup {
   /** When they end, or when one that was idle begins; Infinity while it is idle. */
   end = Number.POSITIVE_INFINITY;
   steps = 0;
+  /** s of the step under way that its MoE layers take. */
+  private expertTime = 0;
   private readonly work: StepWork = { running: 0, held: 0, prefill: 0, context: 0 };
 
   constructor(
     readonly workers: readonly Worker[],
     private readonly rounds: boolean,
     private readonly meter: Meter,
+    private readonly experts: ExpertTimes | undefined,
   ) {}
 
   get idle(): boolean {
@@ -44,7 +48,7 @@ export class StepGroup {
     if (jump === undefined) return; // it was idle
     this.jump = undefined;
     this.steps += jump.steps;
-    this.meter.stepped(this.workers, jump);
+    this.meter.stepped(this.workers, jump, this.expertTime);
     for (const worker of this.workers) worker.advance(jump.steps, now);
     this.meter.measured(this.workers, jump);
   }
@@ -59,8 +63,8 @@ export class StepGroup {
       steps = Math.min(steps, worker.undisturbed);
     }
     if (!busy) return;
-    // Which of several is the longest changes from step to step.
-    this.jump = this.workers.length === 1 ? this.alone(now, steps) : this.together(now);
+    // Which of several is the longest changes from step to step, and so do the loads of experts.
+    this.jump = this.workers.length === 1 && !this.experts ? this.alone(now, steps) : this.together(now);
     this.end = this.jump.end;
   }
 
@@ -73,8 +77,14 @@ export class StepGroup {
 
   private together(now: number): Jump {
     let longest = 0;
-    for (const worker of this.workers) if (worker.stepping > 0) longest = Math.max(longest, this.secondsOf(worker));
-    return new Jump(now, longest, 0, 1);
+    let tokens = 0;
+    for (const worker of this.workers) {
+      if (worker.stepping === 0) continue;
+      longest = Math.max(longest, this.secondsOf(worker));
+      tokens += worker.generating + this.work.prefill;
+    }
+    this.expertTime = this.experts?.secondsOf(this.steps, tokens) ?? 0;
+    return new Jump(now, longest + this.expertTime, 0, 1);
   }
 
   /** The step time of serving.md: c0 + c_seq n + c_kv K + c_pre p + c_ctx a. */

@@ -34,6 +34,7 @@ export function summaryOf(simulation: Simulation, settings: Settings): Summary {
     ...(settings.slo && { goodput: goodput(requests, from, to, settings.slo) }),
     queue: span.queue / span.time,
     ...sharesOf(simulation, settings, span),
+    ...(settings.experts && { expertTime: span.expertTime / span.steps }),
     evictions: span.evictions,
     wastedTokens: span.wasted,
     energy: span.energy + IDLE_WATTS * settings.workers.length * span.time,

@@ -252,7 +252,7 @@ export class Worker extends WorkerState {
       return;
     }
     const { base, output } = this.requests;
-    const made = (this.stepping - this.prefilling.length) * steps;
+    const made = this.generating * steps;
     this.resting.stepped(steps, now, this.events);
     this.steps += steps;
     this.held += made;

@@ -48,6 +48,11 @@ export class WorkerState {
     return this.stepping - this.prefilling.length - this.resting.returning;
   }
 
+  /** Running ones that make a token in the next step, but for those that the prefill of their prompts gives their first. */
+  get generating(): number {
+    return this.stepping - this.prefilling.length;
+  }
+
   protected append(id: number, tokens: number): void {
     const { next, previous } = this.requests;
     next[id] = -1;
