@@ -3,6 +3,7 @@ import { ArgumentError } from "../common/errors.ts";
 import type { Prediction } from "../serving/simulator/prediction.ts";
 import { integer, numberAbove } from "./options.ts";
 import { defaultRoutes, REFERENCE, type Route, routeNames } from "./reports/routes.ts";
+import { defaultSchedules, goesByPredictions, type Schedule, STRONG, scheduleNames } from "./reports/schedules.ts";
 
 /** What the options of `simulate` are called once they are parsed. */
 export interface SimulateOptions {
@@ -10,6 +11,8 @@ export interface SimulateOptions {
   slots: number;
   kvTokens: number;
   route: readonly Route[];
+  schedule: readonly Schedule[];
+  eviction: "restart" | "recompute";
   horizon?: number;
   clock: "seconds" | "rounds";
   stepTime?: string;
@@ -27,9 +30,9 @@ export interface SimulateOptions {
   seeds: number;
   seed: number;
   warmUp: number;
-  /** ms, or rounds. */
-  sloTtft?: number;
-  sloTpot?: number;
+  /** ms, or rounds; one for all requests, or one of each class. */
+  sloTtft?: readonly number[];
+  sloTpot?: readonly number[];
   reject?: boolean;
   json?: boolean;
   html?: string;
@@ -82,8 +85,20 @@ export function routeOptions(command: Command): Command {
       option(
         "--route <names>",
         `policies to compare, of ${routeNames.join(", ")}; ${REFERENCE} is always shown`,
-        routes,
+        namesOf(routeNames),
       ).default(defaultRoutes, defaultRoutes.join()),
+    )
+    .addOption(
+      option(
+        "--schedule <names>",
+        `who begins within a worker, each with each route, of ${scheduleNames.join(", ")}; ${STRONG} is shown beside others than fcfs where outputs are predicted`,
+        namesOf(scheduleNames),
+      ).default(defaultSchedules, defaultSchedules.join()),
+    )
+    .addOption(
+      new Option("--eviction <kind>", "what an evicted request begins again with: its prompt alone, or its tokens, too")
+        .choices(["restart", "recompute"])
+        .default("restart"),
     )
     .addOption(option("--horizon <n>", "steps that bfio looks ahead; by default its own", integer(0, 10_000)))
     .addOption(
@@ -121,8 +136,16 @@ export function trafficOptions(command: Command): Command {
     .option("--seeds <n>", "runs with a seed each, in which all policies see the same requests", integer(1, 1000), 1)
     .option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1), 1)
     .option("--warm-up <time>", "s, or rounds, from the beginning that no figure counts", from0, 0)
-    .addOption(option("--slo-ttft <time>", "ms, or rounds, to the first token, for goodput", from0))
-    .addOption(option("--slo-tpot <time>", "ms, or rounds, per token after it, for goodput", from0))
+    .addOption(
+      option(
+        "--slo-ttft <times>",
+        "ms, or rounds, to the first token, for goodput; or one of each class, as 500,2000",
+        limits,
+      ),
+    )
+    .addOption(
+      option("--slo-tpot <times>", "ms, or rounds, per token after it, for goodput; or one of each class", limits),
+    )
     .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
     .addOption(
       new Option("--vllm <file>", "write the one policy's run as vLLM's benchmark does, for its plot scripts"),
@@ -134,11 +157,15 @@ function option<T>(flags: string, help: string, parse: (text: string) => T): Opt
 }
 
 /** Names, each once. */
-function routes(text: string): Route[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.every((name): name is Route => (routeNames as string[]).includes(name))) return [...new Set(names)];
-  throw new InvalidArgumentError(`Expected names of ${routeNames.join(", ")}.`);
+function namesOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    if (names.every((name): name is Name => (known as readonly string[]).includes(name))) return [...new Set(names)];
+    throw new InvalidArgumentError(`Expected names of ${known.join(", ")}.`);
+  };
 }
+
+const limits = (text: string): number[] => text.split(",").map(from0);
 
 function rateOf(text: string): number {
   return text.trim() === "inf" ? Number.POSITIVE_INFINITY : above0(text);
@@ -160,16 +187,22 @@ function predictionOf(text: string): Prediction {
 
 /** What makes no sense together, where a list of conflicts cannot tell. */
 export function refuseConflicts(options: SimulateOptions, trace: string, command: Command): void {
-  const { route, horizon, prediction, clock, stepTime, prefillWorkers, bandwidth, vllm, seeds } = options;
+  const { route, schedule, horizon, prediction, clock, stepTime, prefillWorkers, bandwidth, vllm, seeds } = options;
+  const { sloTtft, sloTpot } = options;
+  const predicts = schedule.filter(goesByPredictions);
   const refuse = (why: string) => command.error(`error: ${why}`);
   if (horizon !== undefined && !route.includes("bfio")) refuse("--horizon needs bfio in --route");
-  if (prediction !== "none" && !route.includes("bfio"))
-    refuse("--prediction needs bfio in --route: the others do not look at it");
+  if (prediction !== "none" && !route.includes("bfio") && predicts.length === 0)
+    refuse("--prediction needs bfio in --route, or a schedule that goes by it: the others do not look at it");
+  if (prediction === "none" && predicts.length > 0)
+    refuse(`--schedule ${predicts.join()} needs --prediction: it goes by predicted outputs`);
+  if (sloTtft && sloTpot && sloTtft.length > 1 && sloTpot.length > 1 && sloTtft.length !== sloTpot.length)
+    refuse("--slo-ttft and --slo-tpot need as many classes");
   if (stepTime !== undefined && clock === "rounds") refuse("--step-time needs --clock seconds");
   if (bandwidth !== undefined && prefillWorkers === undefined) refuse("--bandwidth needs --prefill-workers");
   if (prefillWorkers !== undefined && bandwidth === undefined) refuse("--prefill-workers needs --bandwidth");
-  if (vllm !== undefined && (route.length !== 1 || seeds > 1))
-    refuse("--vllm needs one policy in --route and one seed");
+  if (vllm !== undefined && (route.length !== 1 || schedule.length !== 1 || seeds > 1))
+    refuse("--vllm needs one policy in --route, one in --schedule and one seed");
   if (vllm !== undefined && clock === "rounds") refuse("--vllm needs --clock seconds");
   if (stepTime === "-" && trace === "-") {
     throw new ArgumentError("--step-time", "a file, where the trace is standard input", stepTime);

@@ -14,6 +14,7 @@ import { simulationInWords } from "../print/simulation_words.ts";
 import { count } from "../print/words.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
+import { combinationsOf } from "../reports/schedules.ts";
 import { firstOf, type Setting, type Simulations, simulateAll } from "../reports/simulation_report.ts";
 import {
   refuseConflicts,
@@ -26,7 +27,7 @@ import {
 
 export function simulateCommand(): Command {
   const command = new Command("simulate")
-    .description("compare policies that route a trace's requests to workers of an LLM service")
+    .description("compare policies that route a trace's requests to workers of an LLM service, and schedule them there")
     .argument(
       "<trace>",
       "requests as Azure, Mooncake, BurstGPT, Vidur, vLLM's benchmark or AIPerf record them, or lengths alone; - for standard input",
@@ -44,7 +45,7 @@ export function simulateCommand(): Command {
 }
 
 async function run(file: string, options: SimulateOptions, command: Command): Promise<void> {
-  const { route, html, vllm, json } = options;
+  const { route, schedule, prediction, html, vllm, json } = options;
   refuseConflicts(options, file, command);
   if (html !== undefined) requireWritable("--html", html);
   if (vllm !== undefined) requireWritable("--vllm", vllm);
@@ -55,9 +56,13 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
   requireArrivals(file, recorded, options);
   refuseEqualSeeds(options, requests > recorded.requests, command);
   const setting = settingOf(file, options, { recorded, trace, stepTime });
-  const keep = vllm === undefined ? undefined : route[0];
+  const all = combinationsOf(withReference(route), schedule, prediction !== "none");
+  const keep =
+    vllm === undefined
+      ? undefined
+      : all.combinations.find((one) => one.route === route[0] && one.schedule === schedule[0])!.policy;
   const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
-    inWords(file, () => simulateAll(trace, setting, withReference(route), keep, onProgress, interrupted)),
+    inWords(file, () => simulateAll(trace, setting, all, keep, onProgress, interrupted)),
   );
   if (vllm !== undefined && kept) {
     await writeParts("--vllm", vllm, writeTrace(kept.trace, "vllm", kept.result), interrupted);
@@ -102,7 +107,6 @@ function settingOf(
   const drawn = requests > recorded.requests;
   const inSeconds = clock === "seconds";
   const short = (time: number | undefined) => (time === undefined ? undefined : inSeconds ? time / 1e3 : time);
-  const hasSlo = sloTtft !== undefined || sloTpot !== undefined;
   return {
     ...{ source: nameOf(file), requests, recorded: recorded.requests, drawn },
     ...{ sessions: !drawn && trace.session !== undefined, blocks: !drawn && trace.blocks !== undefined },
@@ -116,8 +120,18 @@ function settingOf(
           : { chunk },
     staleness: short(staleness)!,
     rate: rate === Number.POSITIVE_INFINITY ? "inf" : rate,
-    slo: hasSlo ? { ttft: short(sloTtft), tpot: short(sloTpot) } : undefined,
+    slo: sloOf(sloTtft, sloTpot, inSeconds ? 1e-3 : 1),
+    eviction: options.eviction,
     tooLarge: reject ? "reject" : "error",
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };
+}
+
+/** Of all requests, or of each class where one of the limits is given so. */
+function sloOf(ttft: readonly number[] | undefined, tpot: readonly number[] | undefined, unit: number): Setting["slo"] {
+  const classes = Math.max(ttft?.length ?? 0, tpot?.length ?? 0);
+  if (classes === 0) return undefined;
+  const one = (limits: readonly number[] | undefined, j: number) => limits && unit * (limits[j] ?? limits[0]);
+  const slos = Array.from({ length: classes }, (_, j) => ({ ttft: one(ttft, j), tpot: one(tpot, j) }));
+  return classes === 1 ? slos[0] : slos;
 }

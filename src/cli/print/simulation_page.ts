@@ -1,4 +1,3 @@
-import { REFERENCE } from "../reports/routes.ts";
 import type { FigureName } from "../reports/simulation_figures.ts";
 import type { Drawing, SimulationReport } from "../reports/simulation_report.ts";
 import { foot, type Headline, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";
@@ -16,7 +15,7 @@ import { count, plural } from "./words.ts";
  */
 export function simulationPage(report: SimulationReport, drawings: readonly Drawing[], made: Made): string {
   const first = report.seeds.length > 1 ? [htmlParagraph(`Plots are of seed ${report.seeds[0]}.`)] : [];
-  return htmlPage(`Routing simulated: ${report.source}`, [
+  return htmlPage(`Policies simulated: ${report.source}`, [
     headlines(headlinesOf(report)),
     htmlParagraph(legend(report).join(" ")),
     "<h2>Latencies</h2>",
@@ -80,7 +79,7 @@ function headlinesOf(report: SimulationReport): Headline[] {
 
 /** The best of a figure, who has it, and what the reference has. */
 function best(
-  { policies }: SimulationReport,
+  { policies, reference: named }: SimulationReport,
   name: string,
   of: FigureName,
   shown: (value: number) => string,
@@ -88,12 +87,12 @@ function best(
 ): Headline {
   const sign = better === "least" ? 1 : -1;
   const [first] = policies.toSorted((a, b) => sign * (figure(a, of).mean - figure(b, of).mean));
-  const reference = policies.find(({ policy }) => policy === REFERENCE)!;
+  const reference = policies.find(({ policy }) => policy === named)!;
   const value = shown(figure(first, of).mean);
   const theirs = shown(figure(reference, of).mean);
   return {
     name,
     value,
-    note: first === reference ? `with ${REFERENCE}` : `with ${first.policy}; ${REFERENCE} ${theirs}`,
+    note: first === reference ? `with ${named}` : `with ${first.policy}; ${named} ${theirs}`,
   };
 }

@@ -1,5 +1,4 @@
 /** Tables of a simulation: a row per policy. */
-import { REFERENCE } from "../reports/routes.ts";
 import type { Figure, FigureName, Quantity, SpreadName } from "../reports/simulation_figures.ts";
 import { quantities } from "../reports/simulation_figures.ts";
 import type { PolicyReport, SimulationReport } from "../reports/simulation_report.ts";
@@ -93,7 +92,7 @@ function evictions({ seeds }: SimulationReport): Column {
 /** What each policy has more than the reference, seed by seed; nothing where there is one seed. */
 export function differenceTable(report: SimulationReport): string[][] | undefined {
   if (report.seeds.length === 1) return undefined;
-  const policies = report.policies.filter(({ policy }) => policy !== REFERENCE);
+  const policies = report.policies.filter(({ policy }) => policy !== report.reference);
   if (policies.length === 0) return undefined;
   const columns = (["ttft", "tpot", "latency"] as const).flatMap((name) => {
     const names = [`${name}.mean`, `${name}.p99`] as const;

@@ -1,5 +1,7 @@
 /** What `simulate` says on a terminal, and in sentences. */
-import { REFERENCE } from "../reports/routes.ts";
+
+import type { Slo } from "../../serving/simulator/options.ts";
+import { goesByPredictions } from "../reports/schedules.ts";
 import type { SimulationReport } from "../reports/simulation_report.ts";
 import { plainTable } from "./plain_table.ts";
 import { differenceTable, latencyTable, workTable } from "./simulation_tables.ts";
@@ -16,8 +18,8 @@ export function simulationInWords(report: SimulationReport): string {
   ].join("\n\n");
 }
 
-export function differenceHeading({ seeds }: SimulationReport): string {
-  return `What each has more than ${REFERENCE}, mean over ${seeds.length} seeds with half of its 95 % interval`;
+export function differenceHeading({ seeds, reference }: SimulationReport): string {
+  return `What each has more than ${reference}, mean over ${seeds.length} seeds with half of its 95 % interval`;
 }
 
 /** Sentences for below the tables. */
@@ -58,7 +60,7 @@ function howItIsServed(report: SimulationReport): string[] {
   const { workers, slots, kvTokens, barrier, prefill, staleness, clock } = report;
   const together = barrier ? ", all stepping together" : "";
   const sentences = [
-    `${plural(workers, "worker")} with ${plural(slots, "slot")} and ${count(kvTokens)} KV tokens each${together}; within a worker first come first served.`,
+    `${plural(workers, "worker")} with ${plural(slots, "slot")} and ${count(kvTokens)} KV tokens each${together}; ${whoBegins(report)}.`,
   ];
   if (typeof prefill === "object" && "chunk" in prefill) {
     sentences.push(`A step prefills at most ${plural(prefill.chunk, "prompt token")} of a worker.`);
@@ -71,6 +73,16 @@ function howItIsServed(report: SimulationReport): string[] {
   }
   if (staleness > 0) sentences.push(`The router reads the workers' signals every ${timeInWords(staleness, clock)}.`);
   return sentences;
+}
+
+/** Within a worker, and what becomes of the evicted. */
+function whoBegins({ policies, eviction }: SimulationReport): string {
+  const schedules = [...new Set(policies.map(({ schedule }) => schedule))];
+  const order =
+    schedules.length === 1 && schedules[0] === "fcfs"
+      ? "within a worker first come first served"
+      : `within a worker by ${schedules.join(", ")}`;
+  return eviction === "recompute" ? `${order}, evicted requests keeping their tokens` : order;
 }
 
 export function stepTimeInWords({ clock, stepTime, stepTimeFrom }: SimulationReport): string {
@@ -103,11 +115,11 @@ function latenciesInWords(report: SimulationReport): string[] {
 }
 
 function sharesInWords(report: SimulationReport): string[] {
-  const { policies, clock, barrier, slo } = report;
-  const reference = policies.find(({ policy }) => policy === REFERENCE)!.summaries[0];
+  const { policies, clock, barrier, slo, reference: named } = report;
+  const reference = policies.find(({ policy }) => policy === named)!.summaries[0];
   const [from, to, makespan] = [reference.from, reference.to, reference.makespan].map((t) => timeInWords(t, clock));
   const sentences = [
-    `All else is from ${reference.from === 0 ? "the beginning" : from} to the last start, not of the drain after it: with ${REFERENCE} to ${to} of ${makespan}.`,
+    `All else is from ${reference.from === 0 ? "the beginning" : from} to the last start, not of the drain after it: with ${named} to ${to} of ${makespan}.`,
     "Queue: requests that wait; slots and KV: shares in use;",
     barrier
       ? "idle: mean over steps and workers of 1 - load / largest load;"
@@ -116,27 +128,36 @@ function sharesInWords(report: SimulationReport): string[] {
     "evictions: requests that lost their KV and began again;",
     `energy: 100 W a worker, and up to 300 W more${clock === "rounds" ? ", a round counting as a second" : ""}.`,
   ];
-  if (slo) {
-    const limits = [
-      ...(slo.ttft === undefined ? [] : [`TTFT <= ${timeInWords(slo.ttft, clock)}`]),
-      ...(slo.tpot === undefined ? [] : [`TPOT <= ${timeInWords(slo.tpot, clock)}`]),
-    ];
-    sentences.push(`Goodput: finished requests with ${limits.join(" and ")}.`);
-  }
+  if (slo) sentences.push(`Goodput: finished requests with ${goodputInWords(slo, clock)}.`);
   return sentences;
+}
+
+function goodputInWords(slo: Slo | readonly Slo[], clock: SimulationReport["clock"]): string {
+  if ("length" in slo) return slo.map((one, j) => `${goodputInWords(one, clock)} (class ${j})`).join(", ");
+  const limits = [
+    ...(slo.ttft === undefined ? [] : [`TTFT <= ${timeInWords(slo.ttft, clock)}`]),
+    ...(slo.tpot === undefined ? [] : [`TPOT <= ${timeInWords(slo.tpot, clock)}`]),
+  ];
+  return limits.join(" and ");
 }
 
 /** What a reader should know of single policies. */
 function remarks(report: SimulationReport): string[] {
   const { policies, prediction, sessions, blocks, tooLarge } = report;
   const has = (...names: string[]) =>
-    policies.map(({ policy }) => policy as string).filter((name) => names.includes(name));
+    [...new Set(policies.map(({ route }) => route as string))].filter((name) => names.includes(name));
   const sentences: string[] = [];
   if (has("bfio").length > 0) {
     sentences.push(
       prediction === "none"
         ? "bfio sees no predictions of outputs, and takes requests to stay: --prediction gives it some."
         : `bfio sees ${predictionInWords(prediction)}.`,
+    );
+  }
+  const byOutputs = [...new Set(policies.map(({ schedule }) => schedule))].filter(goesByPredictions);
+  if (byOutputs.length > 0 && prediction !== "none") {
+    sentences.push(
+      `${byOutputs.join(", ")} ${byOutputs.length === 1 ? "sees" : "see"} ${predictionInWords(prediction)}.`,
     );
   }
   if (!sessions && has("consistent-hash").length > 0) {

@@ -1,4 +1,4 @@
-import type { SimulateOptions } from "../../serving/simulator/options.ts";
+import type { SimulateOptions, Slo } from "../../serving/simulator/options.ts";
 import type { Prediction } from "../../serving/simulator/prediction.ts";
 import { simulate } from "../../serving/simulator/simulate.ts";
 import type { Series, Simulated, Summary } from "../../serving/simulator/simulated.ts";
@@ -6,7 +6,8 @@ import type { StepTime } from "../../serving/step_time.ts";
 import { generateTrace } from "../../serving/trace/generate_trace.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { latencyCdfs } from "./latency_cdf.ts";
-import { policyOf, REFERENCE, type Route } from "./routes.ts";
+import { policyOf } from "./routes.ts";
+import { type Combination, schedulingOf } from "./schedules.ts";
 import { type Figures, figuresOf } from "./simulation_figures.ts";
 
 /** What is simulated. Times are seconds, or rounds. */
@@ -38,14 +39,15 @@ export interface Setting {
   prediction: Prediction;
   /** Of bfio; its own by default. */
   horizon?: number;
-  slo?: { ttft?: number; tpot?: number };
+  /** Of all requests, or of each class. */
+  slo?: Slo | Slo[];
+  eviction: "restart" | "recompute";
   warmUp: number;
   tooLarge: "error" | "reject";
   seeds: number[];
 }
 
-export interface PolicyReport {
-  policy: Route;
+export interface PolicyReport extends Combination {
   /** Means over the seeds. */
   figures: Figures;
   /** [seeds] */
@@ -54,13 +56,14 @@ export interface PolicyReport {
 
 /** Everything that `simulate` has to say; `simulate --json` prints it as it is. */
 export interface SimulationReport extends Setting {
-  /** The reference is among them. */
   policies: PolicyReport[];
+  /** The name of the one among them that the others are compared with. */
+  reference: string;
 }
 
 /** What there is to draw of a policy, of the first seed. */
 export interface Drawing {
-  policy: Route;
+  policy: string;
   series: Series;
   cdfs: ReturnType<typeof latencyCdfs>;
 }
@@ -75,39 +78,41 @@ export interface Simulations {
 /**
  * Simulates every policy on the requests of every seed.
  *
- * @param keep  the policy whose run is handed over as a whole.
+ * @param reference  the name of the one that the others are compared with.
+ * @param keep  the name of the one whose run is handed over as a whole.
  * @param onProgress  Called with the share of the work that is done, 0 to 1.
  */
 export async function simulateAll(
   recorded: Trace,
   setting: Setting,
-  policies: readonly Route[],
-  keep: Route | undefined,
+  { combinations, reference }: { combinations: readonly Combination[]; reference: string },
+  keep: string | undefined,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): Promise<Simulations> {
   const { seeds, warmUp } = setting;
-  const summaries = new Map(policies.map((policy): [Route, Summary[]] => [policy, []]));
+  const summaries = new Map(combinations.map(({ policy }): [string, Summary[]] => [policy, []]));
   const drawings: Drawing[] = [];
   let kept: Simulations["kept"];
   for (const [s, seed] of seeds.entries()) {
     const trace = withArrivals(recorded, setting, seed);
-    for (const [p, policy] of policies.entries()) {
-      const done = s * policies.length + p;
-      const onShare = (share: number) => onProgress((done + share) / (seeds.length * policies.length));
-      const result = await simulate(trace, optionsOf(setting, policy, seed, onShare, signal));
+    for (const [p, combination] of combinations.entries()) {
+      const { policy } = combination;
+      const done = s * combinations.length + p;
+      const onShare = (share: number) => onProgress((done + share) / (seeds.length * combinations.length));
+      const result = await simulate(trace, optionsOf(setting, combination, seed, onShare, signal));
       summaries.get(policy)!.push(result.summary);
       if (s > 0) continue;
       drawings.push({ policy, series: result.series, cdfs: latencyCdfs(trace, result, warmUp) });
       if (policy === keep) kept = { trace, result };
     }
   }
-  const reports = policies.map((policy): PolicyReport => {
-    const own = summaries.get(policy)!;
-    const figures = figuresOf(own, policy === REFERENCE ? undefined : summaries.get(REFERENCE));
-    return { policy, figures, summaries: own };
+  const reports = combinations.map((combination): PolicyReport => {
+    const own = summaries.get(combination.policy)!;
+    const figures = figuresOf(own, combination.policy === reference ? undefined : summaries.get(reference));
+    return { ...combination, figures, summaries: own };
   });
-  return { report: { ...setting, policies: reports }, drawings, kept };
+  return { report: { ...setting, policies: reports, reference }, drawings, kept };
 }
 
 /** The first requests of a trace. */
@@ -141,18 +146,19 @@ function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: nu
 
 function optionsOf(
   setting: Setting,
-  policy: Route,
+  { route, schedule }: Combination,
   seed: number,
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): SimulateOptions {
   const { workers, slots, kvTokens, stepTime, prefill, pool } = setting;
-  const { clock, barrier, prediction, staleness, tooLarge, slo, warmUp, horizon } = setting;
+  const { clock, barrier, prediction, staleness, tooLarge, slo, warmUp, horizon, eviction } = setting;
   const some = (count: number) => Array.from({ length: count }, () => ({ slots, kvTokens, stepTime }));
   return {
     ...{ workers: some(workers), clock, barrier, prediction, staleness, tooLarge, slo, warmUp, seed },
-    ...{ signal, onProgress },
-    routing: policyOf(policy, horizon),
+    ...{ signal, onProgress, eviction },
+    routing: policyOf(route, horizon),
+    scheduling: schedulingOf(schedule),
     prefill:
       typeof prefill === "object" && "workers" in prefill
         ? { pool: some(prefill.workers), bandwidth: prefill.bandwidth }
