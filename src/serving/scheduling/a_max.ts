@@ -13,6 +13,6 @@ import { Ordered } from "./ordered.ts";
  */
 export function aMax(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
-  const order = { estimate: estimateBy("aMax", (_least, most) => most), key: toGo };
+  const order = { estimate: estimateBy("aMax orders by it", (_least, most) => most), key: toGo };
   return { name: "A_max", create: ({ kvTokens }) => new Ordered(order, new FutureCheck(kvTokens)) };
 }

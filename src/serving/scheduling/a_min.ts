@@ -21,7 +21,7 @@ export function aMin(options?: NoOptions): SchedulingPolicy {
 }
 
 const order: Order = {
-  estimate: estimateBy("aMin", (least) => least),
+  estimate: estimateBy("aMin orders by it", (least) => least),
   key: ({ estimate }: Job) => estimate,
 };
 

@@ -30,7 +30,7 @@ export function mcsf(options: McsfOptions = {}): SchedulingPolicy {
   requireObject("options", options, fields);
   const { reserve = 0 } = options;
   requireRange("reserve", reserve, "a share from 0 to below 1", (share) => share >= 0 && share < 1);
-  const order = { estimate: estimateBy("mcsf", middle), key: toGo };
+  const order = { estimate: estimateBy("mcsf orders by it", middle), key: toGo };
   return {
     name: "MC-SF",
     create: ({ kvTokens }) => new Ordered(order, new FutureCheck(kvTokens, Math.ceil(reserve * kvTokens))),

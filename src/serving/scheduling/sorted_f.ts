@@ -23,7 +23,7 @@ const FEW = 10;
  */
 export function sortedF(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
-  const order = { estimate: estimateBy("sortedF", middle), key: volume };
+  const order = { estimate: estimateBy("sortedF orders by it", middle), key: volume };
   return {
     name: "Sorted-F",
     create: (o: SchedulerOptions) => new Ordered(order, new FutureCheck(o.kvTokens), new Groups(o.kvTokens)),

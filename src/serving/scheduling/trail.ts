@@ -50,7 +50,7 @@ interface Running extends Victim {
 
 class ByRemaining extends Ordered {
   constructor(private readonly c: number) {
-    super({ estimate: estimateBy("trail", middle), key: (_, r) => remaining(r) }, new PresentCheck());
+    super({ estimate: estimateBy("trail orders by it", middle), key: (_, r) => remaining(r) }, new PresentCheck());
   }
 
   /** The waiting ones are taken in order, as `admit` does; those that have to go wait behind the one that they made way for. */
@@ -79,7 +79,7 @@ class ByRemaining extends Ordered {
       taken.push(job);
       line.pop();
     }
-    for (const job of taken) line.push(job);
+    for (const job of taken) line.push(job, false);
     return count;
   }
 
