@@ -9,7 +9,7 @@ import { Ordered } from "./ordered.ts";
  * goes first. A point is an interval of one token count.
  *
  * @throws {ArgumentError} It has no options; at the first request without a prediction.
- * @see H. Chen, Y. Ye and Z. Zhou, arXiv 2508.14544.
+ * @see Chen, Ye and Zhou, arXiv 2508.14544.
  */
 export function aMax(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);

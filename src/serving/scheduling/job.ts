@@ -14,7 +14,8 @@ export interface Job {
   /** Of one that waits: what it is ordered by. */
   key: number;
   waits: boolean;
-  /** Of one that runs: steps less the tokens that it has, the same after each step in which it makes one; and the step in which it is taken to end. */
+  /** It is in the profile of those that run, with these: steps less the tokens that it has, the same after each step in which it makes one; and the step in which it is taken to end. */
+  profiled: boolean;
   base: number;
   end: number;
 }

@@ -24,7 +24,7 @@ const fields = { reserve: true } satisfies FieldsOf<McsfOptions>;
  * begins if its prompt fits. Of a predicted interval the middle is taken, rounded up. Where the memory runs out, the one that began last goes first.
  *
  * @throws {ArgumentError} An option is unknown or out of its range; at the first request without a prediction.
- * @see P. Jaillet et al., Online scheduling for LLM inference with KV cache constraints, arXiv 2502.07115.
+ * @see Jaillet et al., arXiv 2502.07115.
  */
 export function mcsf(options: McsfOptions = {}): SchedulingPolicy {
   requireObject("options", options, fields);

@@ -73,7 +73,8 @@ export class Ordered implements Scheduler {
     if (known !== undefined) return known;
     const { id, input, generated } = r;
     const estimate = this.order.estimate?.(r) ?? Number.NaN;
-    const job: Job = { id, turn: this.arrivals++, input, generated, estimate, key: 0, waits: false, base: 0, end: 0 };
+    const idle = { key: 0, waits: false, profiled: false, base: 0, end: 0 };
+    const job: Job = { id, turn: this.arrivals++, input, generated, estimate, ...idle };
     this.jobs.set(id, job);
     return job;
   };

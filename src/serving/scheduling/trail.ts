@@ -25,7 +25,7 @@ const fields = { c: true } satisfies FieldsOf<TrailOptions>;
  * the most to go is evicted first, then others likewise, of equals the one that began last.
  *
  * @throws {ArgumentError} An option is unknown or out of its range; at the first request without a prediction.
- * @see R. Shahout et al., Don't stop me now: embedding based scheduling for LLMs, ICLR 2025, arXiv 2410.01035.
+ * @see Shahout et al., ICLR 2025, arXiv 2410.01035.
  */
 export function trail(options: TrailOptions = {}): SchedulingPolicy {
   requireObject("options", options, fields);

@@ -48,7 +48,7 @@ test("a few large requests that end at once, and many small ones: the shortest f
   const trace = traceOf(rows);
   const mean = async (policy: ReturnType<typeof scheduling.svf>) =>
     meanLatency(await inRounds(trace, 1000, policy), trace);
-  // A large one leaves room for 33 small ones at a time, 100 rounds long; the 500 x 4 rounds of small ones alone are over in 12.
+  // One large one fits at a time: the shortest first lets 2,000 small ones wait for 100 rounds.
   expect((await mean(scheduling.mcsf())).toFixed(1)).toBe("104.1");
   expect((await mean(scheduling.svf())).toFixed(2)).toBe("9.65");
   expect((await mean(scheduling.sortedF())).toFixed(2)).toBe("9.65");

@@ -23,7 +23,18 @@ function waitingOf(lengths: readonly Length[]): Waiting {
   const waiting = new Waiting();
   for (const [turn, [input, estimate]] of lengths.entries()) {
     const key = volumeOf([input, estimate]);
-    const job: Job = { id: turn, turn, input, generated: 0, estimate, key, waits: true, base: 0, end: 0 };
+    const job: Job = {
+      id: turn,
+      turn,
+      input,
+      generated: 0,
+      estimate,
+      key,
+      waits: true,
+      profiled: false,
+      base: 0,
+      end: 0,
+    };
     waiting.push(job);
   }
   return waiting;
