@@ -9,10 +9,10 @@ import { Ordered } from "./ordered.ts";
  * goes first. A point is an interval of one token count.
  *
  * @throws {ArgumentError} It has no options; at the first request without a prediction.
- * @see H. Chen, Y. Ye and Z. Zhou, arXiv 2508.14544.
+ * @see Chen, Ye and Zhou, arXiv 2508.14544.
  */
 export function aMax(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
-  const order = { estimate: estimateBy("aMax", (_least, most) => most), key: toGo };
+  const order = { estimate: estimateBy("aMax orders by it", (_least, most) => most), key: toGo };
   return { name: "A_max", create: ({ kvTokens }) => new Ordered(order, new FutureCheck(kvTokens)) };
 }

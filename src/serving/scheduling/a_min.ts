@@ -13,7 +13,7 @@ import { type Order, Ordered } from "./ordered.ts";
  * intervals [l, u]. A point is an interval of one token count.
  *
  * @throws {ArgumentError} It has no options; at the first request without a prediction.
- * @see H. Chen, Y. Ye and Z. Zhou, arXiv 2508.14544.
+ * @see Chen, Ye and Zhou, arXiv 2508.14544.
  */
 export function aMin(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
@@ -21,7 +21,7 @@ export function aMin(options?: NoOptions): SchedulingPolicy {
 }
 
 const order: Order = {
-  estimate: estimateBy("aMin", (least) => least),
+  estimate: estimateBy("aMin orders by it", (least) => least),
   key: ({ estimate }: Job) => estimate,
 };
 

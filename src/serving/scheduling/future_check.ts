@@ -18,7 +18,7 @@ const FEW = 16;
  * (prompts are prefilled in chunks), or the view has no `steps`, what each has made is read from `running`.
  */
 export class FutureCheck implements Admission {
-  private readonly running = new Map<number, Job>();
+  private readonly running = new Set<Job>();
   private readonly profile = new Profile();
   /** Sum of the weights of those that run. */
   private weights = 0;
@@ -62,13 +62,16 @@ export class FutureCheck implements Admission {
   }
 
   gone(job: Job): void {
-    if (!this.running.delete(job.id)) return;
+    if (!job.profiled) return;
+    job.profiled = false;
+    this.running.delete(job);
     this.profile.remove(job.end, weightOf(job));
     this.weights -= weightOf(job);
   }
 
   private enter(job: Job): void {
-    this.running.set(job.id, job);
+    this.running.add(job);
+    job.profiled = true;
     job.end = job.base + job.estimate;
     this.profile.add(job.end, weightOf(job));
     this.weights += weightOf(job);
@@ -83,10 +86,10 @@ export class FutureCheck implements Admission {
     // Without the worker's steps time is that of the job that has made a token in each: no other gets ahead of it.
     let now = steps ?? this.now;
     for (const r of running) {
-      const job = this.running.get(r.id) ?? jobOf(r);
+      const job = jobOf(r);
       jobs.push(job);
       made.push(r.generated);
-      if (!this.running.has(r.id)) continue;
+      if (!job.profiled) continue;
       known++;
       if (steps === undefined) now = Math.max(now, job.base + r.generated);
     }
@@ -98,7 +101,7 @@ export class FutureCheck implements Admission {
   /** Those that have gone without a word. */
   private forget(): void {
     const there = new Set(this.jobs);
-    for (const job of this.running.values()) if (!there.has(job)) this.gone(job);
+    for (const job of this.running) if (!there.has(job)) this.gone(job);
   }
 
   private correct(): void {
@@ -120,12 +123,12 @@ export class FutureCheck implements Admission {
     this.weights = 0;
     for (const [k, job] of jobs.entries()) job.base = now - made[k];
     // In order of their ends, each is put behind the one before it.
-    for (const job of jobs.sort((a, b) => a.base + a.estimate - b.base - b.estimate)) this.enter(job);
+    for (const job of jobs.slice().sort((a, b) => a.base + a.estimate - b.base - b.estimate)) this.enter(job);
   }
 
   private isWrong(k: number): boolean {
     const job = this.jobs[k];
-    return job.base !== this.now - this.made[k] || !this.running.has(job.id);
+    return job.base !== this.now - this.made[k] || !job.profiled;
   }
 }
 

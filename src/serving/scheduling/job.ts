@@ -14,7 +14,8 @@ export interface Job {
   /** Of one that waits: what it is ordered by. */
   key: number;
   waits: boolean;
-  /** Of one that runs: steps less the tokens that it has, the same after each step in which it makes one; and the step in which it is taken to end. */
+  /** It is in the profile of those that run, with these: steps less the tokens that it has, the same after each step in which it makes one; and the step in which it is taken to end. */
+  profiled: boolean;
   base: number;
   end: number;
 }
@@ -35,14 +36,14 @@ export function volume(job: Job): number {
 export type Estimate = (r: Pick<RequestView, "predicted">) => number;
 
 /**
- * @param policy  whose it is, for the message.
+ * @param why  a prediction is needed: the end of the message.
  * @param ofInterval  the token count that is taken of an interval, rounded up.
  * @throws {ArgumentError} (the function that it returns) There is no prediction, or it is not finite.
  */
-export function estimateBy(policy: string, ofInterval: (least: number, most: number) => number): Estimate {
+export function estimateBy(why: string, ofInterval: (least: number, most: number) => number): Estimate {
   return ({ predicted }) => {
     if (predicted === undefined) {
-      throw new ArgumentError("prediction", `a model other than "none", since ${policy} orders by it`, predicted);
+      throw new ArgumentError("prediction", `a model other than "none", since ${why}`, predicted);
     }
     const tokens = typeof predicted === "number" ? predicted : ofInterval(predicted[0], predicted[1]);
     if (!Number.isFinite(tokens)) throw new ArgumentError("r.predicted", "a finite number of tokens", tokens);

@@ -24,13 +24,13 @@ const fields = { reserve: true } satisfies FieldsOf<McsfOptions>;
  * begins if its prompt fits. Of a predicted interval the middle is taken, rounded up. Where the memory runs out, the one that began last goes first.
  *
  * @throws {ArgumentError} An option is unknown or out of its range; at the first request without a prediction.
- * @see P. Jaillet et al., Online scheduling for LLM inference with KV cache constraints, arXiv 2502.07115.
+ * @see Jaillet et al., arXiv 2502.07115.
  */
 export function mcsf(options: McsfOptions = {}): SchedulingPolicy {
   requireObject("options", options, fields);
   const { reserve = 0 } = options;
   requireRange("reserve", reserve, "a share from 0 to below 1", (share) => share >= 0 && share < 1);
-  const order = { estimate: estimateBy("mcsf", middle), key: toGo };
+  const order = { estimate: estimateBy("mcsf orders by it", middle), key: toGo };
   return {
     name: "MC-SF",
     create: ({ kvTokens }) => new Ordered(order, new FutureCheck(kvTokens, Math.ceil(reserve * kvTokens))),

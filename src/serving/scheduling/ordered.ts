@@ -11,8 +11,6 @@ export interface Order {
   estimate?: Estimate;
   /** Of a request that begins to wait: the least key goes first, of equals the one that came first. */
   key(job: Job, r: RequestView): number;
-  /** Evicted requests wait ahead of all others, whatever their keys. */
-  evictedFirst?: boolean;
 }
 
 /** Requests begin in an order, and none where the one ahead of it does not fit. Where the memory runs out, the one that began last goes first. */
@@ -20,7 +18,6 @@ export class Ordered implements Scheduler {
   /** All that wait or run. */
   protected readonly jobs = new Map<number, Job>();
   private arrivals = 0;
-  private evictions = 0;
 
   constructor(
     private readonly order: Order,
@@ -31,8 +28,7 @@ export class Ordered implements Scheduler {
   /** @throws {ArgumentError} It has no prediction, and the policy goes by it; or there is one of its id already. */
   arrived(r: RequestView): void {
     if (this.jobs.has(r.id)) throw new ArgumentError("r.id", "an id that no other request has", r.id);
-    const job = this.jobOf(r);
-    this.wait(job, this.order.key(job, r));
+    this.wait(this.jobOf(r), r, false);
   }
 
   finished(id: number): void {
@@ -68,8 +64,7 @@ export class Ordered implements Scheduler {
     const job = this.jobOf(r);
     this.admission.gone(job);
     job.generated = r.generated;
-    // Turns are keys >= 0 of a policy that does so.
-    this.wait(job, this.order.evictedFirst ? -++this.evictions : this.order.key(job, r));
+    this.wait(job, r, true);
   }
 
   /** Also of one that runs and never came here: a live engine may have begun before its scheduler. */
@@ -78,14 +73,15 @@ export class Ordered implements Scheduler {
     if (known !== undefined) return known;
     const { id, input, generated } = r;
     const estimate = this.order.estimate?.(r) ?? Number.NaN;
-    const job: Job = { id, turn: this.arrivals++, input, generated, estimate, key: 0, waits: false, base: 0, end: 0 };
+    const idle = { key: 0, waits: false, profiled: false, base: 0, end: 0 };
+    const job: Job = { id, turn: this.arrivals++, input, generated, estimate, ...idle };
     this.jobs.set(id, job);
     return job;
   };
 
-  private wait(job: Job, key: number): void {
-    job.key = key;
+  private wait(job: Job, r: RequestView, evicted: boolean): void {
+    job.key = this.order.key(job, r);
     job.waits = true;
-    this.line.push(job);
+    this.line.push(job, evicted);
   }
 }

@@ -6,7 +6,7 @@
  * where weight = tokens held at time 0, had it run then. Usage rises until a job ends, so that it is highest at an end, and a newcomer fits if it does at the ends
  * up to its own. Jobs that end together share a row; a row is found by binary search, and an addition or removal moves at most one number per row.
  *
- * @see P. Jaillet et al., Online scheduling for LLM inference with KV cache constraints, arXiv 2502.07115 (eq. 5).
+ * @see Jaillet et al., arXiv 2502.07115.
  */
 export class Profile {
   /** Rows in order of their ends: jobs that end then, and the sum of their weights. */

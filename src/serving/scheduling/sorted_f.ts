@@ -19,11 +19,11 @@ const FEW = 10;
  * begins when it fits beside those that run, as by `mcsf`.
  *
  * @throws {ArgumentError} It has no options; at the first request without a prediction.
- * @see M. Wang, Y. Ye and Z. Zhou, LLM serving optimization with variable prefill and decode lengths, arXiv 2508.06133.
+ * @see Wang, Ye and Zhou, arXiv 2508.06133.
  */
 export function sortedF(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
-  const order = { estimate: estimateBy("sortedF", middle), key: volume };
+  const order = { estimate: estimateBy("sortedF orders by it", middle), key: volume };
   return {
     name: "Sorted-F",
     create: (o: SchedulerOptions) => new Ordered(order, new FutureCheck(o.kvTokens), new Groups(o.kvTokens)),

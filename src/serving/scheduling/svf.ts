@@ -17,6 +17,6 @@ import { Ordered } from "./ordered.ts";
  */
 export function svf(options?: NoOptions): SchedulingPolicy {
   requireNoOptions(options);
-  const order = { estimate: estimateBy("svf", middle), key: volume };
+  const order = { estimate: estimateBy("svf orders by it", middle), key: volume };
   return { name: "SVF", create: ({ kvTokens }) => new Ordered(order, new FutureCheck(kvTokens)) };
 }

@@ -25,7 +25,7 @@ const fields = { c: true } satisfies FieldsOf<TrailOptions>;
  * the most to go is evicted first, then others likewise, of equals the one that began last.
  *
  * @throws {ArgumentError} An option is unknown or out of its range; at the first request without a prediction.
- * @see R. Shahout et al., Don't stop me now: embedding based scheduling for LLMs, ICLR 2025, arXiv 2410.01035.
+ * @see Shahout et al., ICLR 2025, arXiv 2410.01035.
  */
 export function trail(options: TrailOptions = {}): SchedulingPolicy {
   requireObject("options", options, fields);
@@ -50,7 +50,7 @@ interface Running extends Victim {
 
 class ByRemaining extends Ordered {
   constructor(private readonly c: number) {
-    super({ estimate: estimateBy("trail", middle), key: (_, r) => remaining(r) }, new PresentCheck());
+    super({ estimate: estimateBy("trail orders by it", middle), key: (_, r) => remaining(r) }, new PresentCheck());
   }
 
   /** The waiting ones are taken in order, as `admit` does; those that have to go wait behind the one that they made way for. */
@@ -79,7 +79,7 @@ class ByRemaining extends Ordered {
       taken.push(job);
       line.pop();
     }
-    for (const job of taken) line.push(job);
+    for (const job of taken) line.push(job, false);
     return count;
   }
 

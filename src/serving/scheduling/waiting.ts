@@ -1,12 +1,13 @@
 import { MinHeap } from "../min_heap.ts";
+import { WaitingQueue } from "../queue.ts";
 import type { Job } from "./job.ts";
 
 /** Who waits, and who is next. */
 export interface Line {
   /** The next; undefined where none waits. */
   readonly first: Job | undefined;
-  /** It waits by its key. */
-  push(job: Job): void;
+  /** @param evicted  it ran before. */
+  push(job: Job, evicted: boolean): void;
   /** Takes the first away; there must be one. */
   pop(): void;
   /** One that waits does so no longer. */
@@ -49,5 +50,27 @@ export class Waiting implements Line {
   /** The heap's first is one that waits. */
   private skip(): void {
     while (this.heap.size > 0 && !this.jobs.has(this.heap.least)) this.heap.pop();
+  }
+}
+
+/** Jobs in the order in which they came, evicted ones ahead of all others. Each operation takes constant time, on average over many. */
+export class Arrivals implements Line {
+  private readonly queue = new WaitingQueue<Job>();
+
+  get first(): Job | undefined {
+    return this.queue.length === 0 ? undefined : this.queue.item;
+  }
+
+  push(job: Job, evicted: boolean): void {
+    if (evicted) this.queue.unshift(job.id, job.input, job);
+    else this.queue.push(job.id, job.input, job);
+  }
+
+  pop(): void {
+    this.queue.shift();
+  }
+
+  remove({ id }: Job): void {
+    this.queue.remove(id);
   }
 }
