@@ -1,6 +1,21 @@
 export { ArgumentError, EvenkeelError, ShapeError } from "./common/errors.ts";
-export { Placement } from "./placement/placement.ts";
+export type { CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_cost.ts";
+export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
+export type { LoadHistory } from "./planner/history.ts";
+export type { ExpertParallelism } from "./serving/experts/expert_parallelism.ts";
+export type { Balance } from "./serving/experts/layer_time.ts";
 export { type FitOptions, type FittedStepTime, fitStepTime, type StepRow } from "./serving/fit_step_time.ts";
+export {
+  type FluidClass,
+  type FluidEquilibrium,
+  type FluidOptions,
+  fluidEquilibrium,
+  type NestedClass,
+  type NestedFluidOptions,
+  nestedWaitThresholds,
+  type Thresholds,
+  waitThresholds,
+} from "./serving/fluid.ts";
 export {
   PolicyError,
   type Queue,
@@ -19,7 +34,12 @@ export type { CacheAwareOptions } from "./serving/routing/cache_aware.ts";
 export type { LmetricOptions } from "./serving/routing/lmetric.ts";
 export type { NoOptions } from "./serving/routing/options.ts";
 export { routing } from "./serving/routing/routing.ts";
+export type { AdmissionOptions } from "./serving/scheduling/baseline.ts";
+export type { McsfOptions } from "./serving/scheduling/mcsf.ts";
+export type { NestedWaitOptions } from "./serving/scheduling/nested_wait.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
+export type { TrailOptions } from "./serving/scheduling/trail.ts";
+export type { WaitOptions } from "./serving/scheduling/wait.ts";
 export { meanOverSeeds } from "./serving/simulator/mean_over_seeds.ts";
 export type { PrefillPool, SimulateOptions, Slo, WorkerSpec } from "./serving/simulator/options.ts";
 export type { Prediction } from "./serving/simulator/prediction.ts";

@@ -1,20 +1,38 @@
 /** All of evenkeel/serving as a user writes it. Never run: test/types.test.ts and tools/compat/types compile it. */
 import {
+  type AdmissionOptions,
   ArgumentError,
+  type Balance,
   type BfioOptions,
   type CacheAwareOptions,
+  type CurveCost,
   type Distribution,
   EvenkeelError,
+  type ExpertCost,
+  type ExpertParallelism,
   type FitOptions,
   type FittedStepTime,
+  type FluidClass,
+  type FluidEquilibrium,
+  type FluidOptions,
   fitStepTime,
+  fluidEquilibrium,
   type GenerateOptions,
   generateTrace,
   type Lengths,
   type LmetricOptions,
+  type LoadHistory,
+  type McsfOptions,
+  type ModelCost,
   meanOverSeeds,
+  type NestedClass,
+  type NestedFluidOptions,
+  type NestedWaitOptions,
   type NoOptions,
+  nestedWaitThresholds,
   Placement,
+  type PlacementFields,
+  type PlacementLike,
   PolicyError,
   type Prediction,
   type PrefillPool,
@@ -43,10 +61,14 @@ import {
   type Summary,
   scheduling,
   simulate,
+  type Thresholds,
   type Trace,
   type TraceRow,
+  type TrailOptions,
+  type WaitOptions,
   type WorkerSpec,
   type WorkerView,
+  waitThresholds,
   writeTrace,
 } from "evenkeel/serving";
 
@@ -140,6 +162,34 @@ export async function compare(trace: Trace, stepTime: StepTime): Promise<Summary
   }
   console.log(meanOverSeeds(summaries.map(({ ttft }) => ttft.mean)).halfWidth);
   return summaries;
+}
+
+const admission: AdmissionOptions = { admission: "future" };
+const reserve: McsfOptions = { reserve: 0.1 };
+const preemptible: TrailOptions = { c: 0.5 };
+const chats: FluidClass = { rate: 2, input: 100, output: 50 };
+const fluid: FluidOptions = { classes: [chats], base: 0.01, perKvToken: 1e-7 };
+const ends: NestedClass = { rate: 2, output: 50 };
+const nested: NestedFluidOptions = { classes: [ends], input: 100, base: 0.01, perKvToken: 1e-7 };
+const company: WaitOptions = fluid;
+const segments: NestedWaitOptions = nested;
+export const schedulers: SchedulingPolicy[] = [
+  ...[scheduling.sjf(admission), scheduling.mcsf(reserve), scheduling.trail(preemptible), scheduling.svf(none)],
+  ...[scheduling.wait(company), scheduling.nestedWait(segments)],
+];
+export function room(): number {
+  const equilibrium: FluidEquilibrium = fluidEquilibrium(fluid);
+  const thresholds: Thresholds[] = [waitThresholds(fluid), nestedWaitThresholds(nested)];
+  return Math.max(equilibrium.kvTokens, ...thresholds.map(({ kvTokens }) => kvTokens));
+}
+
+export function shared(history: LoadHistory, fields: PlacementFields): ExpertParallelism {
+  const roofline: ModelCost = { model: "roofline", perExpert: 6.3, perToken: 0.035 };
+  const curve: CurveCost = { tokens: [100], time: [7] };
+  const cost: ExpertCost = history.steps > 1 ? roofline : curve;
+  const balance: Balance = "time";
+  const placement: PlacementLike = fields;
+  return { history, placement, balance, cost, costUnit: 1e-6, topK: 4 };
 }
 
 export function told(error: unknown): Rule | string {

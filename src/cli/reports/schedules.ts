@@ -1,5 +1,9 @@
+import { ArgumentError } from "../../common/errors.ts";
+import type { FluidOptions } from "../../serving/fluid.ts";
 import type { SchedulingPolicy } from "../../serving/policy.ts";
 import { scheduling } from "../../serving/scheduling/scheduling.ts";
+import type { StepTime } from "../../serving/step_time.ts";
+import type { Trace } from "../../serving/trace/trace.ts";
 import { REFERENCE, type Route } from "./routes.ts";
 
 /** Scheduling policies by the names that the command line has for them, and whether they go by predicted outputs. */
@@ -13,7 +17,34 @@ const schedules = {
   "a-max": { make: () => scheduling.aMax(), predicts: true },
   "a-min": { make: () => scheduling.aMin(), predicts: true },
   trail: { make: () => scheduling.trail(), predicts: true },
-} satisfies Record<string, { make: () => SchedulingPolicy; predicts: boolean }>;
+  wait: { make: (served: Served) => scheduling.wait(fluidOf(served)), predicts: false },
+} satisfies Record<string, { make: (served: Served) => SchedulingPolicy; predicts: boolean }>;
+
+/** What is served, and by what. */
+export interface Served {
+  trace: Trace;
+  workers: number;
+  /** None with rounds. */
+  stepTime?: StepTime;
+}
+
+/** What comes to a worker: the trace's classes with their mean lengths, at the rates of its arrivals. */
+function fluidOf({ trace, workers, stepTime }: Served): FluidOptions {
+  const { requests, arrival, input, output } = trace;
+  const span = requests > 0 ? arrival[requests - 1] - arrival[0] : 0;
+  if (!(span > 0)) throw new ArgumentError("--schedule", "requests that come over time, for wait", "all at once");
+  const ids = Array.from(input.keys());
+  const classes = [...new Set(trace.class ?? [0])].sort((a, b) => a - b);
+  const mean = (of: Int32Array, some: readonly number[]) => some.reduce((sum, id) => sum + of[id], 0) / some.length;
+  return {
+    classes: classes.map((name) => {
+      const some = ids.filter((id) => (trace.class?.[id] ?? 0) === name);
+      return { rate: some.length / span / workers, input: mean(input, some), output: mean(output, some) };
+    }),
+    base: stepTime?.base ?? 1,
+    perKvToken: stepTime?.perKvToken ?? 0,
+  };
+}
 
 export type Schedule = keyof typeof schedules;
 
@@ -26,7 +57,7 @@ export const STRONG: Schedule = "svf";
 
 export const goesByPredictions = (schedule: Schedule): boolean => schedules[schedule].predicts;
 
-export const schedulingOf = (schedule: Schedule): SchedulingPolicy => schedules[schedule].make();
+export const schedulingOf = (schedule: Schedule, served: Served): SchedulingPolicy => schedules[schedule].make(served);
 
 /** A way to route and a way to schedule, and what tables call it. */
 export interface Combination {

@@ -100,7 +100,7 @@ export async function simulateAll(
       const { policy } = combination;
       const done = s * combinations.length + p;
       const onShare = (share: number) => onProgress((done + share) / (seeds.length * combinations.length));
-      const result = await simulate(trace, optionsOf(setting, combination, seed, onShare, signal));
+      const result = await simulate(trace, optionsOf(setting, combination, trace, seed, onShare, signal));
       summaries.get(policy)!.push(result.summary);
       if (s > 0) continue;
       drawings.push({ policy, series: result.series, cdfs: latencyCdfs(trace, result, warmUp) });
@@ -147,6 +147,7 @@ function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: nu
 function optionsOf(
   setting: Setting,
   { route, schedule }: Combination,
+  trace: Trace,
   seed: number,
   onProgress: (share: number) => void,
   signal: AbortSignal,
@@ -158,7 +159,7 @@ function optionsOf(
     ...{ workers: some(workers), clock, barrier, prediction, staleness, tooLarge, slo, warmUp, seed },
     ...{ signal, onProgress, eviction },
     routing: policyOf(route, horizon),
-    scheduling: schedulingOf(schedule),
+    scheduling: schedulingOf(schedule, { trace, workers, stepTime }),
     prefill:
       typeof prefill === "object" && "workers" in prefill
         ? { pool: some(prefill.workers), bandwidth: prefill.bandwidth }

@@ -38,8 +38,8 @@ export interface ExpertParallelism {
   cost: ExpertCost;
   /** s per unit of time of the cost: 1 by default, 1e-6 for a cost in microseconds, as `expertCostRows` reads them. */
   costUnit?: number;
-  /** Experts that a token goes to in each layer, shared ones apart. */
-  topK: number;
+  /** Experts that a token goes to in each layer, shared ones apart; 1 by default: a step's loads add up to its tokens. */
+  topK?: number;
   /** 0 by default. */
   firstRow?: number;
 }
@@ -60,7 +60,7 @@ export function expertTimesOf(given: ExpertParallelism, barrier: boolean, rounds
   if (!balances.includes(balance)) {
     throw new ArgumentError("experts.balance", balances.map((name) => `"${name}"`).join(" or "), balance);
   }
-  const topK = requireCount("experts.topK", given.topK);
+  const topK = requireCount("experts.topK", given.topK ?? 1);
   if (!(Number.isFinite(costUnit) && costUnit > 0)) throw new ArgumentError("experts.costUnit", "s, > 0", costUnit);
   if (!Number.isSafeInteger(firstRow) || firstRow < 0)
     throw new ArgumentError("experts.firstRow", "an integer >= 0", firstRow);

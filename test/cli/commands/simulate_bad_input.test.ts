@@ -93,7 +93,7 @@ const options: Refused[] = [
   ],
   ["seeds of nothing", sized(good, "--seeds", "3"), "--seeds needs --rate, or power-of-two, or --prediction factor"],
   ["seeds of a burst", sized(good, "--seeds", "3", "--rate", "inf"), "--seeds needs --rate"],
-  ["two runs in one file", sized(good, "--vllm", path()), "--vllm needs one policy in --route and one seed"],
+  ["two runs in one file", sized(good, "--vllm", path()), "--vllm needs one policy in --route, one in --schedule and one seed"],
   [
     "rounds for vLLM",
     sized(good, "--vllm", path(), "--route", "lmetric", "--clock", "rounds"),

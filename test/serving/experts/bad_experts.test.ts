@@ -38,7 +38,6 @@ const wrongExperts: [string, any, string][] = [
     'experts.balance: expected "none" or "even" or "tokens" or "time" or "bound", got undefined.',
   ],
   ["another balance", { balance: "best" }, 'got "best".'],
-  ["no topK", { topK: undefined }, "experts.topK: expected an integer >= 1, got undefined."],
   ["a fraction of an expert", { topK: 1.5 }, "experts.topK: expected an integer >= 1, got 1.5."],
   ["a unit of 0 s", { costUnit: 0 }, "experts.costUnit: expected s, > 0, got 0."],
   ["a row before the first", { firstRow: -1 }, "experts.firstRow: expected an integer >= 0, got -1."],
