@@ -165,6 +165,18 @@ describe("what the documents say of it", () => {
     expectIn(operators, `round robin takes ${more} ms longer, +-${halfWidth}.`);
   });
 
+  test.skipIf(!recordedDataPresent)(`the worked example of simulate ${needsRecordedData}`, async () => {
+    const serving = documentAt("docs/serving.md");
+    const { args, shown } = commandsOf(serving).find(({ words }) => words.startsWith("simulate TRACE"))!;
+    const trace = join(root, "../shared/data/requests/azure_llm_2023_conv.csv");
+    const { code, stdout, stderr } = await evenkeel(args.with(1, trace), withoutSoftware);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expectShown(
+      shown!.filter((line) => line !== ""),
+      stdout,
+    );
+  });
+
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
     const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
     const shape = "tokens=292,steps=511,layers=24,k=4";

@@ -6,13 +6,13 @@ import { noTimes, TimeJudge } from "../../lp/time/judge_time.ts";
 import { topologyOfPlacement } from "../../lp/topology.ts";
 import type { Placement } from "../../placement/placement.ts";
 
-export const balances = ["none", "even", "tokens", "time", "bound"] as const;
 /**
  * "none": all of an expert's tokens on its first replica. "even": equally many on each, to within one. "tokens": so that the most loaded GPU has as
  * few as can be, proven. "time": so that the last GPU is done as early as the library's solver can, the least where its bound is reached.
  * "bound": no way to spread them, but what is proven of all: no split is done sooner.
  */
-export type Balance = (typeof balances)[number];
+export type Balance = "none" | "even" | "tokens" | "time" | "bound";
+export const balances: readonly Balance[] = ["none", "even", "tokens", "time", "bound"];
 
 /** Of the loads [E] of a layer, whole tokens, in the cost's unit. */
 export type LayerTime = (loads: Int32Array) => number;

@@ -23,10 +23,9 @@ export type NestedWaitOptions = { ends: number[]; thresholds: number[] } | Neste
  *
  * Between segments more may wait than M_pi of `nestedWaitThresholds` counts: leave memory for them, or those that began last are evicted.
  *
- * @param options.ends  [segments] l', integers >= 1 that ascend.
- * @param options.thresholds  [segments] n, integers >= 1.
- * @param options.classes  by ascending output: requests per s that come to *one* worker, tokens of output; input: tokens of all prompts; base and
- * perKvToken: the step time's.
+ * Options are either ends, [segments] l', integers >= 1 that ascend, with thresholds, [segments] n, integers >= 1; or classes by ascending output, of each
+ * the requests per s that come to *one* worker and its tokens of output, with input, the tokens of all prompts, and base and perKvToken of the step time.
+ *
  * @throws {ArgumentError} An option is missing, unknown or out of its range; `create`: M_pi is more than the worker's memory.
  * @throws {ShapeError} There are not as many thresholds as ends.
  * @see R. Ao, G. Luo, D. Simchi-Levi, X. Wang, arXiv 2504.11320, algorithm Nested WAIT.

@@ -23,8 +23,9 @@ export type WaitOptions = { thresholds: number[] } | FluidOptions;
  * A request's class is `RequestView.class`, 0 without one. Outputs are not looked at. A class that comes too rarely for its threshold waits
  * for it, until `drain`.
  *
- * @param options.thresholds  [classes] integers >= 1.
- * @param options.classes  by class: requests per s that come to *one* worker, tokens of prompt and output; base and perKvToken: the step time's.
+ * Options are either thresholds, [classes] integers >= 1; or classes, of each the requests per s that come to *one* worker and its tokens of prompt and
+ * output, with base and perKvToken of the step time.
+ *
  * @throws {ArgumentError} An option is missing, unknown or out of its range; `create`: M_pi is more than the worker's memory; `arrived`: a class
  * without a threshold.
  * @see R. Ao, G. Luo, D. Simchi-Levi, X. Wang, arXiv 2504.11320, algorithm WAIT.

@@ -141,6 +141,44 @@ test("prefill in chunks, or by workers of its own; stale signals; a warm-up", as
   expect(late.policies[0].summaries[0]).toMatchObject({ requests: 1, from: 1, ttft: { mean: 3 } });
 });
 
+describe("--schedule", () => {
+  test("every way to schedule with every way to route, and SVF beside them", async () => {
+    const ways = ["--route", "round-robin", "--schedule", "fcfs,mcsf", "--prediction", "exact"];
+    const result = await report([...drawn, ...ways, "--eviction", "recompute", "--slo-ttft", "400,900"]);
+    const policies = ["least-kv", "round-robin"].flatMap((route) =>
+      ["fcfs", "mcsf", "svf"].map((one) => `${route} + ${one}`),
+    );
+    expect(result.policies.map(({ policy }) => policy)).toEqual(policies);
+    expect(result).toMatchObject({
+      reference: "least-kv + svf",
+      eviction: "recompute",
+      slo: [{ ttft: 0.4 }, { ttft: 0.9 }],
+    });
+    for (const { summaries, figures, policy } of result.policies) {
+      expect(summaries[0].completed).toBe(300);
+      expect(figures["latency.mean"]!.difference === undefined).toBe(policy === "least-kv + svf");
+    }
+  });
+
+  test("without predictions those that need none, compared with the first", async () => {
+    const result = await report([...drawn, "--route", "least-kv", "--schedule", "sjf,priority"]);
+    expect(result.policies.map(({ policy }) => policy)).toEqual(["least-kv + sjf", "least-kv + priority"]);
+    expect(result.reference).toBe("least-kv + sjf");
+  });
+
+  test("WAIT has its thresholds from the trace's own rates and lengths, or says that the memory is too small for it", async () => {
+    const base = [...drawn.slice(0, drawn.indexOf("--slots")), "--slots", "2000", "--rate", "5", "--requests", "200"];
+    const { code, stderr } = await evenkeel(
+      ["simulate", ...base, "--kv-tokens", "1000", "--schedule", "wait", "--route", "least-kv"],
+      withoutSoftware,
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain("There is no WAIT for this budget.");
+    const result = await report([...base, "--kv-tokens", "10000000", "--schedule", "fcfs,wait", "--route", "least-kv"]);
+    expect(result.policies.map(({ summaries }) => summaries[0].completed)).toEqual([200, 200]);
+  });
+});
+
 describe("in words", () => {
   test("a table of latencies, one of work, differences over seeds, and what was measured", async () => {
     const text = await words([

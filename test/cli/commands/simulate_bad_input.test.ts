@@ -91,9 +91,16 @@ const options: Refused[] = [
     sized(good, "--clock", "rounds", "--step-time", file(fields)),
     "--step-time needs --clock seconds",
   ],
+  ["outputs that nobody predicts", sized(good, "--schedule", "svf"), "--schedule svf needs --prediction"],
+  ["a schedule that there is not", sized(good, "--schedule", "lifo"), "Expected names of fcfs, sjf, priority"],
+  ["classes that do not agree", sized(good, "--slo-ttft", "1,2", "--slo-tpot", "1,2,3"), "need as many classes"],
   ["seeds of nothing", sized(good, "--seeds", "3"), "--seeds needs --rate, or power-of-two, or --prediction factor"],
   ["seeds of a burst", sized(good, "--seeds", "3", "--rate", "inf"), "--seeds needs --rate"],
-  ["two runs in one file", sized(good, "--vllm", path()), "--vllm needs one policy in --route, one in --schedule and one seed"],
+  [
+    "two runs in one file",
+    sized(good, "--vllm", path()),
+    "--vllm needs one policy in --route, one in --schedule and one seed",
+  ],
   [
     "rounds for vLLM",
     sized(good, "--vllm", path(), "--route", "lmetric", "--clock", "rounds"),
