@@ -9,7 +9,7 @@ import { transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { efforts, type Row } from "../bench/harness.ts";
 import { evenkeel, withoutSoftware } from "./cli/evenkeel.ts";
-import { commandsOf, documentAt, documents, filesOf, programs } from "./helpers/documents.ts";
+import { commandsOf, documentAt, documents, expectShown, filesOf, programs } from "./helpers/documents.ts";
 import { needsRecordedData, recordedDataPresent } from "./helpers/recorded.ts";
 import { complaints, makeProject } from "./types/compile.ts";
 
@@ -21,13 +21,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function expectIn(path: string, passage: string): void {
   const { text } = documentAt(path);
   expect(text.includes(passage) || text.replaceAll("\n", " ").includes(passage) ? "" : passage, path).toBe("");
-}
-
-/** Every line that is not "..." is a line of the output. */
-function expectShown(lines: readonly string[], stdout: string): void {
-  const printed = new Set(stdout.split("\n").map((line) => line.trimEnd()));
-  expect(lines.length).toBeGreaterThan(2);
-  expect(lines.filter((line) => line !== "..." && !printed.has(line))).toEqual([]);
 }
 
 describe("the programs", () => {
@@ -163,18 +156,6 @@ describe("what the documents say of it", () => {
       .matchAll(/(-?[\d.,]+) \+-([\d.,]+)/g);
     const [, more, halfWidth] = [...differences][4];
     expectIn(operators, `round robin takes ${more} ms longer, +-${halfWidth}.`);
-  });
-
-  test.skipIf(!recordedDataPresent)(`the worked example of simulate ${needsRecordedData}`, async () => {
-    const serving = documentAt("docs/serving.md");
-    const { args, shown } = commandsOf(serving).find(({ words }) => words.startsWith("simulate TRACE"))!;
-    const trace = join(root, "../shared/data/requests/azure_llm_2023_conv.csv");
-    const { code, stdout, stderr } = await evenkeel(args.with(1, trace), withoutSoftware);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expectShown(
-      shown!.filter((line) => line !== ""),
-      stdout,
-    );
   });
 
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {

@@ -1,6 +1,7 @@
 /** README, CONTRIBUTING and the pages of docs/, and what stands in them to be run. */
 import { readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
+import { expect } from "vitest";
 
 const root = new URL("../../", import.meta.url);
 
@@ -111,4 +112,11 @@ export function publicNames(entry: "index" | "serving"): string[] {
   const source = readFileSync(new URL(`src/${entry}.ts`, root), "utf8");
   const exported = [...source.matchAll(/\{([^}]*)\}/g)].flatMap(([, names]) => names.split(","));
   return exported.map((name) => name.replace("type ", "").trim()).filter(Boolean);
+}
+
+/** Every line that is not "..." is a line of the output. */
+export function expectShown(lines: readonly string[], stdout: string): void {
+  const printed = new Set(stdout.split("\n").map((line) => line.trimEnd()));
+  expect(lines.length).toBeGreaterThan(2);
+  expect(lines.filter((line) => line !== "..." && !printed.has(line))).toEqual([]);
 }
