@@ -44,6 +44,18 @@ describe("WAIT by hand", () => {
   });
 });
 
+test("of more than n_j at a stage those that began first step", () => {
+  const scheduler = wait({ thresholds: [2, 1] }).create({ slots: 10, kvTokens: 1000, seed: 0 });
+  const view = (id: number, generated: number, of: number) => ({ id, arrival: 0, input: 4, generated, class: of });
+  scheduler.arrived(view(7, 0, 0));
+  scheduler.arrived(view(8, 0, 0));
+  // At stage 5 three of class 0 and one of class 1, of which none waits.
+  const running = [view(3, 5, 0), view(1, 5, 0), view(2, 6, 0), view(0, 5, 0), view(4, 5, 1)];
+  const out = new Int32Array(5);
+  const count = scheduler.rest!({ index: 0, freeSlots: 0, freeKv: 0, waiting: 2, running }, 1, out);
+  expect([...out.subarray(0, count)]).toEqual([0, 4]);
+});
+
 describe("Nested WAIT by hand", () => {
   test("who outlives a segment waits at its end for company", async () => {
     const scheduling = nestedWait({ ends: [2, 4], thresholds: [2, 2] });
