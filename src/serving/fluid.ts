@@ -85,7 +85,8 @@ export function waitThresholds(options: FluidOptions, kvTokens = Number.POSITIVE
   const { classes, base, perKvToken } = options;
   const held = (n: readonly number[]) => n.reduce((sum, count, j) => sum + count * tokenSteps(classes[j]), 0);
   const within = (stepTime: number) => classes.map(({ rate }) => arriving(rate, stepTime));
-  return leastThresholds({ shortest, within, held, stepTimeOf: (tokens) => base + perKvToken * tokens, kvTokens });
+  const stepTimeOf = (tokens: number) => base + perKvToken * tokens;
+  return withinBudget(leastThresholds({ shortest, within, held, stepTimeOf }), kvTokens);
 }
 
 /** Requests that end at the same length. */
@@ -149,7 +150,8 @@ export function nestedWaitThresholds(options: NestedFluidOptions, kvTokens = Num
       const begin = classes[k - 1].output;
       return sum + count * (end - begin) * (input + (begin + 1 + end) / 2);
     }, 0);
-  return leastThresholds({ shortest, within, held, stepTimeOf: (tokens) => base + perKvToken * tokens, kvTokens });
+  const stepTimeOf = (tokens: number) => base + perKvToken * tokens;
+  return withinBudget(leastThresholds({ shortest, within, held, stepTimeOf }), kvTokens);
 }
 
 /** The least whole number of requests that come in more than this time. */
@@ -173,28 +175,27 @@ interface Search {
   /** The least thresholds with which a step of this time is short enough: none is less if the time is longer. */
   within(stepTime: number): number[];
   held(thresholds: readonly number[]): number;
-  stepTimeOf(tokens: number): number;
-  kvTokens: number;
+  stepTimeOf(kvTokens: number): number;
 }
 
 /**
  * The least thresholds with which a step is short enough. Larger ones make it longer, which asks for larger ones: from below, this
  * comes to the least that stand (Knaster, Tarski).
  */
-function leastThresholds({ shortest, within, held, stepTimeOf, kvTokens }: Search): Thresholds {
+function leastThresholds({ shortest, within, held, stepTimeOf }: Search): Thresholds {
   for (let thresholds = within(shortest); ; ) {
-    const tokens = held(thresholds);
-    requireBudget(tokens, kvTokens);
-    const stepTime = stepTimeOf(tokens);
+    const kvTokens = held(thresholds);
+    const stepTime = stepTimeOf(kvTokens);
     const needed = within(stepTime);
-    if (needed.every((n, j) => n <= thresholds[j])) return { thresholds, kvTokens: tokens, stepTime };
+    if (needed.every((n, j) => n <= thresholds[j])) return { thresholds, kvTokens, stepTime };
     thresholds = needed;
   }
 }
 
-function requireBudget(tokens: number, kvTokens: number): void {
-  if (tokens <= kvTokens) return;
-  const expected = `at least M_pi = ${Math.ceil(tokens)} KV tokens, which the least thresholds hold`;
+/** @returns the thresholds. @throws {ArgumentError} They hold more than the memory. */
+export function withinBudget(found: Thresholds, kvTokens: number): Thresholds {
+  if (found.kvTokens <= kvTokens) return found;
+  const expected = `at least M_pi = ${Math.ceil(found.kvTokens)} KV tokens, which the least thresholds hold`;
   throw new ArgumentError("kvTokens", expected, kvTokens, "There is no WAIT for this budget.");
 }
 

@@ -1,6 +1,12 @@
 import { ArgumentError, ShapeError } from "../../common/errors.ts";
 import { requireObject } from "../../common/objects.ts";
-import { type NestedFluidOptions, nestedFluidFields, nestedWaitThresholds, requireEnds } from "../fluid.ts";
+import {
+  type NestedFluidOptions,
+  nestedFluidFields,
+  nestedWaitThresholds,
+  requireEnds,
+  withinBudget,
+} from "../fluid.ts";
 import type { SchedulingPolicy, WorkerView } from "../policy.ts";
 import { StageCounts } from "./stage_counts.ts";
 import { Staged } from "./staged.ts";
@@ -21,7 +27,8 @@ export type NestedWaitOptions = { ends: number[]; thresholds: number[] } | Neste
  * In segments 1 to k*, of each stage min(n_k, those there) requests step, newcomers among them; everybody else rests. Requests that outlive the last
  * segment stay in it.
  *
- * Between segments more may wait than M_pi of `nestedWaitThresholds` counts: leave memory for them, or those that began last are evicted.
+ * Between segments more may wait than M_pi of `nestedWaitThresholds` counts: leave memory for them, or those that began last are evicted, and all others
+ * go on until one has finished.
  *
  * Options are either ends, [segments] l', integers >= 1 that ascend, with thresholds, [segments] n, integers >= 1; or classes by ascending output, of each
  * the requests per s that come to *one* worker and its tokens of output, with input, the tokens of all prompts, and base and perKvToken of the step time.
@@ -34,18 +41,18 @@ export function nestedWait(options: NestedWaitOptions): SchedulingPolicy {
   requireObject("options", options, { ...nestedFluidFields, ends: true, thresholds: true });
   const create = (ends: readonly number[], thresholds: readonly number[]) => new NestedWait(ends, thresholds);
   if ("ends" in options && options.ends !== undefined) {
-    const { ends, thresholds } = options;
     checkSegments(options);
+    const [ends, thresholds] = [[...options.ends], [...options.thresholds]];
     return { name: "Nested WAIT", create: () => create(ends, thresholds) };
   }
   if ("thresholds" in options && options.thresholds !== undefined)
     throw new ArgumentError("options.ends", "where segments end, as there are thresholds", undefined);
   const fluid = options as NestedFluidOptions;
-  nestedWaitThresholds(fluid);
+  const found = nestedWaitThresholds(fluid);
   const ends = fluid.classes.map(({ output }) => output);
   return {
     name: "Nested WAIT",
-    create: ({ kvTokens }) => create(ends, nestedWaitThresholds(fluid, kvTokens).thresholds),
+    create: ({ kvTokens }) => create(ends, withinBudget(found, kvTokens).thresholds),
   };
 }
 
@@ -90,7 +97,7 @@ class NestedWait extends Staged {
   /** k*. */
   private openSegments({ running }: WorkerView, now: number): number {
     const { boundaries, thresholds, ends } = this;
-    if (this.drained) return ends.length;
+    if (this.free) return ends.length;
     if (!this.goes(0, now)) return 0;
     boundaries.fill(0);
     for (const r of running) {

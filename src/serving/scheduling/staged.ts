@@ -4,10 +4,13 @@ import { evictLast } from "./evict_last.ts";
 
 /**
  * Requests begin when enough of them wait, and as many together as are enough; a request's stage is the number of its tokens. One that has begun is
- * prefilled without a rest. Where the memory runs out, those that began last go first, and wait ahead of all others.
+ * prefilled without a rest. Where the memory runs out, those that began last go first, and wait ahead of all others; until one has finished
+ * nobody rests for want of company: memory that rests would have others evicted again and again.
  */
 export abstract class Staged implements Scheduler {
-  protected drained = false;
+  /** Nobody is held back: nothing more comes, or somebody has been evicted, and nobody has finished since. */
+  private drained = false;
+  private short = false;
   /** What else is kept of one that waits: tokens that it has. */
   private readonly queues: WaitingQueue<number>[];
   /** When some last began, of each queue. */
@@ -31,6 +34,7 @@ export abstract class Staged implements Scheduler {
 
   finished(id: number): void {
     this.begun.delete(id);
+    this.short = false;
   }
 
   admit({ freeSlots, freeKv }: WorkerView, now: number, out: Int32Array): number {
@@ -56,6 +60,7 @@ export abstract class Staged implements Scheduler {
 
   evicted(r: RequestView): void {
     this.begun.delete(r.id);
+    this.short = true;
     this.queues[this.queueOf(r)].unshift(r.id, r.input + r.generated + 1, r.generated);
   }
 
@@ -63,9 +68,14 @@ export abstract class Staged implements Scheduler {
     this.drained = true;
   }
 
+  /** Whether nobody rests for want of company. */
+  protected get free(): boolean {
+    return this.drained || this.short;
+  }
+
   /** Whether enough waited when this step was asked for, those among them that begin with it. */
   protected goes(queue: number, now: number): boolean {
-    return this.begunAt[queue] === now || this.enoughWait(queue);
+    return this.free || this.begunAt[queue] === now || this.enoughWait(queue);
   }
 
   /** Whether it has made a token since it began. Without one it may still be being prefilled, and must not rest. */

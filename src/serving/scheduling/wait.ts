@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { requireObject } from "../../common/objects.ts";
-import { type FluidOptions, fluidFields, waitThresholds } from "../fluid.ts";
+import { type FluidOptions, fluidFields, waitThresholds, withinBudget } from "../fluid.ts";
 import type { RequestView, SchedulingPolicy, WorkerView } from "../policy.ts";
 import { StageCounts } from "./stage_counts.ts";
 import { Staged } from "./staged.ts";
@@ -17,8 +17,10 @@ export type WaitOptions = { thresholds: number[] } | FluidOptions;
  *
  * and everybody else rests: all of them, if J is empty. Where all of class j's requests have its lengths, they hold at most M_pi of
  * `waitThresholds`, and nobody is evicted in a memory of that size. What does not fit begins later, in the order of classes; where the memory runs out
- * for requests longer than their class, those that began last go first. It pays where the memory is little more than M_pi; where there is
- * plenty, waiting for company costs latency, and first come first served is better.
+ * for requests longer than their class, those that began last go first, and all others go on until one has finished.
+ *
+ * It pays where the memory is little more than M_pi and first come first served falls into evictions; where there is plenty, waiting for company
+ * costs latency.
  *
  * A request's class is `RequestView.class`, 0 without one. Outputs are not looked at. A class that comes too rarely for its threshold waits
  * for it, until `drain`.
@@ -34,12 +36,11 @@ export function wait(options: WaitOptions): SchedulingPolicy {
   requireObject("options", options, { ...fluidFields, thresholds: true });
   const create = (thresholds: readonly number[]) => new Wait(thresholds);
   if (!("thresholds" in options) || options.thresholds === undefined) {
-    const fluid = options as FluidOptions;
-    waitThresholds(fluid);
-    return { name: "WAIT", create: ({ kvTokens }) => create(waitThresholds(fluid, kvTokens).thresholds) };
+    const found = waitThresholds(options as FluidOptions);
+    return { name: "WAIT", create: ({ kvTokens }) => create(withinBudget(found, kvTokens).thresholds) };
   }
-  const { thresholds } = options;
   requireThresholds(options, fluidFields);
+  const thresholds = [...options.thresholds];
   return { name: "WAIT", create: () => create(thresholds) };
 }
 
