@@ -1,6 +1,6 @@
 import type { RequestView, Scheduler, WorkerView } from "../policy.ts";
 import { WaitingQueue } from "../queue.ts";
-import { evictLast } from "./evict_last.ts";
+import { evictLast, victimOf } from "./eviction.ts";
 
 /**
  * Requests begin when enough of them wait, and as many together as are enough; a request's stage is the number of its tokens. One that has begun is
@@ -55,7 +55,7 @@ export abstract class Staged implements Scheduler {
   }
 
   evict(w: WorkerView, need: number, out: Int32Array): number {
-    return evictLast(w, need, out);
+    return evictLast(Array.from(w.running, victimOf), need, out);
   }
 
   evicted(r: RequestView): void {
