@@ -27,6 +27,8 @@ export interface SimulateOptions {
   /** Infinity: all at once. */
   rate?: number;
   requests?: number;
+  /** Tokens of the longest prompt of each class but the last. */
+  classes?: readonly number[];
   seeds: number;
   seed: number;
   warmUp: number;
@@ -124,6 +126,13 @@ export function trafficOptions(command: Command): Command {
       ),
     )
     .addOption(
+      option(
+        "--classes <tokens>",
+        "classes by the length of prompts: 500,4000 makes one up to 500 tokens, one up to 4000 and one of the longer",
+        bounds,
+      ),
+    )
+    .addOption(
       option("--rate <r>", "requests per s, or round: arrivals are drawn anew (Poisson); inf: all at once", rateOf),
     )
     .addOption(
@@ -137,14 +146,10 @@ export function trafficOptions(command: Command): Command {
     .option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1), 1)
     .option("--warm-up <time>", "s, or rounds, from the beginning that no figure counts", from0, 0)
     .addOption(
-      option(
-        "--slo-ttft <times>",
-        "ms, or rounds, to the first token, for goodput; or one of each class, as 500,2000",
-        limits,
-      ),
+      option("--slo-ttft <times>", "ms, or rounds, to the first token, for goodput; or one for each class", limits),
     )
     .addOption(
-      option("--slo-tpot <times>", "ms, or rounds, per token after it, for goodput; or one of each class", limits),
+      option("--slo-tpot <times>", "ms, or rounds, per token after it, for goodput; or one for each class", limits),
     )
     .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
     .addOption(
@@ -163,6 +168,12 @@ function namesOf<Name extends string>(known: readonly Name[]): (text: string) =>
     if (names.every((name): name is Name => (known as readonly string[]).includes(name))) return [...new Set(names)];
     throw new InvalidArgumentError(`Expected names of ${known.join(", ")}.`);
   };
+}
+
+function bounds(text: string): number[] {
+  const values = text.split(",").map(integer(1, 2 ** 31 - 1));
+  if (values.every((value, k) => k === 0 || value > values[k - 1])) return values;
+  throw new InvalidArgumentError("Expected tokens that ascend.");
 }
 
 const limits = (text: string): number[] => text.split(",").map(from0);
@@ -191,13 +202,14 @@ export function refuseConflicts(options: SimulateOptions, trace: string, command
   const { sloTtft, sloTpot } = options;
   const predicts = schedule.filter(goesByPredictions);
   const refuse = (why: string) => command.error(`error: ${why}`);
+  const ofClasses = [sloTtft, sloTpot].filter((some) => some !== undefined && some.length > 1);
+  if (ofClasses.some((some) => some!.length !== (options.classes?.length ?? 0) + 1))
+    refuse("limits of each class need --classes, and one for each: one more than it has bounds");
   if (horizon !== undefined && !route.includes("bfio")) refuse("--horizon needs bfio in --route");
   if (prediction !== "none" && !route.includes("bfio") && predicts.length === 0)
     refuse("--prediction needs bfio in --route, or a schedule that goes by it: the others do not look at it");
   if (prediction === "none" && predicts.length > 0)
     refuse(`--schedule ${predicts.join()} needs --prediction: it goes by predicted outputs`);
-  if (sloTtft && sloTpot && sloTtft.length > 1 && sloTpot.length > 1 && sloTtft.length !== sloTpot.length)
-    refuse("--slo-ttft and --slo-tpot need as many classes");
   if (stepTime !== undefined && clock === "rounds") refuse("--step-time needs --clock seconds");
   if (bandwidth !== undefined && prefillWorkers === undefined) refuse("--bandwidth needs --prefill-workers");
   if (prefillWorkers !== undefined && bandwidth === undefined) refuse("--prefill-workers needs --bandwidth");

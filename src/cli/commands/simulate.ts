@@ -122,6 +122,7 @@ function settingOf(
     rate: rate === Number.POSITIVE_INFINITY ? "inf" : rate,
     slo: sloOf(sloTtft, sloTpot, inSeconds ? 1e-3 : 1),
     eviction: options.eviction,
+    classes: options.classes && [...options.classes],
     tooLarge: reject ? "reject" : "error",
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),
   };

@@ -49,7 +49,10 @@ function whatIsServed(report: SimulationReport): string[] {
   const requestsOf = drawn
     ? `${plural(requests, "request")}, their lengths drawn from the ${count(recorded)} of ${source}`
     : `${some} requests of ${source}`;
-  return [`${requestsOf}${arrivals}.`];
+  const { classes } = report;
+  const ofClasses =
+    classes && `Classes: prompts of up to ${classes.map(count).join(", up to ")} tokens, and longer ones.`;
+  return [`${requestsOf}${arrivals}.`, ...(ofClasses ? [ofClasses] : [])];
 }
 
 function seedsInWords(seeds: readonly number[]): string {

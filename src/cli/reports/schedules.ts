@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
-import type { FluidOptions } from "../../serving/fluid.ts";
+import type { FluidOptions, NestedFluidOptions } from "../../serving/fluid.ts";
 import type { SchedulingPolicy } from "../../serving/policy.ts";
 import { scheduling } from "../../serving/scheduling/scheduling.ts";
 import type { StepTime } from "../../serving/step_time.ts";
@@ -18,6 +18,7 @@ const schedules = {
   "a-min": { make: () => scheduling.aMin(), predicts: true },
   trail: { make: () => scheduling.trail(), predicts: true },
   wait: { make: (served: Served) => scheduling.wait(fluidOf(served)), predicts: false },
+  "nested-wait": { make: (served: Served) => scheduling.nestedWait(nestedOf(served)), predicts: false },
 } satisfies Record<string, { make: (served: Served) => SchedulingPolicy; predicts: boolean }>;
 
 /** What is served, and by what. */
@@ -26,6 +27,23 @@ export interface Served {
   workers: number;
   /** None with rounds. */
   stepTime?: StepTime;
+}
+
+/** Shares of the requests that end with each segment of nested-wait. */
+const SEGMENTS = [0.5, 0.9, 1];
+
+/** What comes to a worker: segments that end at percentiles of the trace's outputs, at the rates of its arrivals. */
+function nestedOf(served: Served): NestedFluidOptions {
+  const { input, output } = served.trace;
+  const { classes, base, perKvToken } = fluidOf({ ...served, trace: { ...served.trace, class: undefined } });
+  const sorted = output.slice().sort();
+  const ends = [...new Set(SEGMENTS.map((share) => sorted[Math.ceil(share * sorted.length) - 1]))];
+  const within = (least: number, most: number) => sorted.filter((tokens) => tokens > least && tokens <= most).length;
+  const rate = classes[0].rate / sorted.length;
+  return {
+    classes: ends.map((end, k) => ({ rate: rate * within(ends[k - 1] ?? 0, end), output: end })),
+    ...{ input: input.reduce((sum, tokens) => sum + tokens, 0) / input.length, base, perKvToken },
+  };
 }
 
 /** What comes to a worker: the trace's classes with their mean lengths, at the rates of its arrivals. */
@@ -57,7 +75,21 @@ export const STRONG: Schedule = "svf";
 
 export const goesByPredictions = (schedule: Schedule): boolean => schedules[schedule].predicts;
 
-export const schedulingOf = (schedule: Schedule, served: Served): SchedulingPolicy => schedules[schedule].make(served);
+export function schedulingOf(schedule: Schedule, served: Served): SchedulingPolicy {
+  const { name, create } = schedules[schedule].make(served);
+  return { name, create: (o) => inWordsOfCli(schedule, () => create(o)) };
+}
+
+/** Which of the options asked for a policy that there cannot be. */
+function inWordsOfCli<T>(schedule: Schedule, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ArgumentError)
+      error.message = `--schedule ${schedule}: --kv-tokens: ${error.message.replace("kvTokens: ", "")}`;
+    throw error;
+  }
+}
 
 /** A way to route and a way to schedule, and what tables call it. */
 export interface Combination {

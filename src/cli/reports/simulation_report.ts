@@ -42,6 +42,8 @@ export interface Setting {
   /** Of all requests, or of each class. */
   slo?: Slo | Slo[];
   eviction: "restart" | "recompute";
+  /** Tokens of the longest prompt of each class but the last, where there are classes. */
+  classes?: number[];
   warmUp: number;
   tooLarge: "error" | "reject";
   seeds: number[];
@@ -95,7 +97,7 @@ export async function simulateAll(
   const drawings: Drawing[] = [];
   let kept: Simulations["kept"];
   for (const [s, seed] of seeds.entries()) {
-    const trace = withArrivals(recorded, setting, seed);
+    const trace = withClasses(withArrivals(recorded, setting, seed), setting.classes);
     for (const [p, combination] of combinations.entries()) {
       const { policy } = combination;
       const done = s * combinations.length + p;
@@ -142,6 +144,12 @@ function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: nu
   const { input, output } = trace;
   const made = generateTrace({ requests, seed, lengths: { input, output }, ...arrivals });
   return drawn ? made : { ...trace, arrival: made.arrival };
+}
+
+function withClasses(trace: Trace, bounds: readonly number[] | undefined): Trace {
+  if (bounds === undefined) return trace;
+  const classOf = (tokens: number) => bounds.filter((bound) => tokens > bound).length;
+  return { ...trace, class: trace.input.map(classOf) };
 }
 
 function optionsOf(

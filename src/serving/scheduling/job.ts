@@ -38,16 +38,18 @@ export type Estimate = (r: Pick<RequestView, "predicted">) => number;
 /**
  * @param why  a prediction is needed: the end of the message.
  * @param ofInterval  the token count that is taken of an interval, rounded up.
- * @throws {ArgumentError} (the function that it returns) There is no prediction, or it is not finite.
+ * @throws {ArgumentError} (the function that it returns) There is no prediction, or it is below 1 or not finite.
  */
 export function estimateBy(why: string, ofInterval: (least: number, most: number) => number): Estimate {
   return ({ predicted }) => {
-    if (predicted === undefined) {
+    if (predicted === undefined || predicted === null) {
       throw new ArgumentError("prediction", `a model other than "none", since ${why}`, predicted);
     }
-    const tokens = typeof predicted === "number" ? predicted : ofInterval(predicted[0], predicted[1]);
-    if (!Number.isFinite(tokens)) throw new ArgumentError("r.predicted", "a finite number of tokens", tokens);
-    return Math.max(1, Math.ceil(tokens));
+    const [least, most] = typeof predicted === "number" ? [predicted, predicted] : predicted;
+    if (!(least >= 1 && least <= most && most < Number.POSITIVE_INFINITY)) {
+      throw new ArgumentError("r.predicted", "a number of tokens >= 1, or an interval of such", predicted);
+    }
+    return Math.ceil(ofInterval(least, most));
   };
 }
 

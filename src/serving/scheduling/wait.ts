@@ -56,7 +56,7 @@ class Wait extends Staged {
 
   protected queueOf(r: RequestView): number {
     const { id, class: j = 0 } = r;
-    if (j < this.thresholds.length) return j;
+    if (Number.isInteger(j) && j >= 0 && j < this.thresholds.length) return j;
     throw new ArgumentError(`class of request ${id}`, `one of the ${this.thresholds.length} that have thresholds`, j);
   }
 

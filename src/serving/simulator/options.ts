@@ -127,6 +127,8 @@ export function settingsOf(options: SimulateOptions): Settings {
   checkPolicy("scheduling", scheduling);
   const rounds = clock === "rounds";
   checkWorkers("workers", options.workers, rounds);
+  if (Array.isArray(slo) && slo.length === 0)
+    throw new ArgumentError("slo", "limits, or those of a class at least", slo);
   if (Array.isArray(slo)) slo.forEach((one, j) => void checkSlo(`slo[${j}]`, one));
   else if (slo !== undefined) checkSlo("slo", slo);
   checkCalls(options);
@@ -141,7 +143,7 @@ export function settingsOf(options: SimulateOptions): Settings {
   return {
     ...{ workers: options.workers, rounds, routing, scheduling, barrier, slo, staleness, warmUp, seed },
     ...{ chunk: chunkOf(prefill), prefill: poolOf(prefill, rounds), pool },
-    prediction: options.prediction ?? "none",
+    prediction: options.prediction === undefined ? "none" : options.prediction,
     reject: tooLarge === "reject",
     recompute: eviction === "recompute",
     experts: options.experts === undefined ? undefined : expertTimesOf(options.experts, barrier, rounds),

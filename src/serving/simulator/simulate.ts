@@ -1,3 +1,4 @@
+import { ArgumentError } from "../../common/errors.ts";
 import { checkTrace, type Trace } from "../trace/trace.ts";
 import { type SimulateOptions, settingsOf } from "./options.ts";
 import type { Simulated } from "./simulated.ts";
@@ -22,6 +23,9 @@ import { summaryOf } from "./summary.ts";
 export async function simulate(trace: Trace, options: SimulateOptions): Promise<Simulated> {
   const settings = settingsOf(options);
   checkTrace(trace);
+  if (Array.isArray(settings.slo) && !trace.class) {
+    throw new ArgumentError("slo", "limits of all requests, as the trace has no classes", settings.slo);
+  }
   const simulation = new Simulation(trace, settings);
   await simulation.run(options.signal, options.onProgress);
   const { arrival, start, firstToken, finish, worker, evictions } = simulation.requests;

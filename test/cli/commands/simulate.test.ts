@@ -144,7 +144,16 @@ test("prefill in chunks, or by workers of its own; stale signals; a warm-up", as
 describe("--schedule", () => {
   test("every way to schedule with every way to route, and SVF beside them", async () => {
     const ways = ["--route", "round-robin", "--schedule", "fcfs,mcsf", "--prediction", "exact"];
-    const result = await report([...drawn, ...ways, "--eviction", "recompute", "--slo-ttft", "400,900"]);
+    const result = await report([
+      ...drawn,
+      ...ways,
+      "--eviction",
+      "recompute",
+      "--classes",
+      "100",
+      "--slo-ttft",
+      "400,900",
+    ]);
     const policies = ["least-kv", "round-robin"].flatMap((route) =>
       ["fcfs", "mcsf", "svf"].map((one) => `${route} + ${one}`),
     );
@@ -152,10 +161,12 @@ describe("--schedule", () => {
     expect(result).toMatchObject({
       reference: "least-kv + svf",
       eviction: "recompute",
+      classes: [100],
       slo: [{ ttft: 0.4 }, { ttft: 0.9 }],
     });
     for (const { summaries, figures, policy } of result.policies) {
       expect(summaries[0].completed).toBe(300);
+      expect(summaries[0].fairness).toBeLessThanOrEqual(1);
       expect(figures["latency.mean"]!.difference === undefined).toBe(policy === "least-kv + svf");
     }
   });
@@ -173,9 +184,19 @@ describe("--schedule", () => {
       withoutSoftware,
     );
     expect(code).toBe(2);
-    expect(stderr).toContain("There is no WAIT for this budget.");
-    const result = await report([...base, "--kv-tokens", "10000000", "--schedule", "fcfs,wait", "--route", "least-kv"]);
-    expect(result.policies.map(({ summaries }) => summaries[0].completed)).toEqual([200, 200]);
+    expect(stderr).toMatch(
+      /^evenkeel: .*--schedule wait: --kv-tokens: expected at least M_pi = .*There is no WAIT for this budget\.\n$/,
+    );
+    const result = await report([
+      ...base,
+      "--kv-tokens",
+      "10000000",
+      "--schedule",
+      "fcfs,wait,nested-wait",
+      "--route",
+      "least-kv",
+    ]);
+    expect(result.policies.map(({ summaries }) => summaries[0].completed)).toEqual([200, 200, 200]);
   });
 });
 

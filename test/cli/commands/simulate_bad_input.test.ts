@@ -93,7 +93,9 @@ const options: Refused[] = [
   ],
   ["outputs that nobody predicts", sized(good, "--schedule", "svf"), "--schedule svf needs --prediction"],
   ["a schedule that there is not", sized(good, "--schedule", "lifo"), "Expected names of fcfs, sjf, priority"],
-  ["classes that do not agree", sized(good, "--slo-ttft", "1,2", "--slo-tpot", "1,2,3"), "need as many classes"],
+  ["limits of no classes", sized(good, "--slo-ttft", "1,2"), "limits of each class need --classes"],
+  ["too few limits", sized(good, "--classes", "5,9", "--slo-tpot", "1,2"), "limits of each class need --classes"],
+  ["classes in no order", sized(good, "--classes", "9,5"), "Expected tokens that ascend."],
   ["seeds of nothing", sized(good, "--seeds", "3"), "--seeds needs --rate, or power-of-two, or --prediction factor"],
   ["seeds of a burst", sized(good, "--seeds", "3", "--rate", "inf"), "--seeds needs --rate"],
   [
