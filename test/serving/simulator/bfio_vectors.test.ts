@@ -88,5 +88,3 @@ describe.runIf(recordedDataPresent)(`BF-IO's authors ${needsRecordedData}`, () =
   test("are 12 runs of simple policies, and 12 of BF-IO in 4 settings", () =>
     expect([simple.length, theirs.length, settings.length]).toEqual([12, 12, 4]));
 });
-
-test.skipIf(recordedDataPresent)(`BF-IO's authors ${needsRecordedData}`, () => undefined);
