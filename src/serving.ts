@@ -29,10 +29,10 @@ export {
   type SchedulingPolicy,
   type WorkerView,
 } from "./serving/policy.ts";
+export type { NoOptions } from "./serving/policy_options.ts";
 export type { BfioOptions } from "./serving/routing/bfio.ts";
 export type { CacheAwareOptions } from "./serving/routing/cache_aware.ts";
 export type { LmetricOptions } from "./serving/routing/lmetric.ts";
-export type { NoOptions } from "./serving/routing/options.ts";
 export { routing } from "./serving/routing/routing.ts";
 export type { AdmissionOptions } from "./serving/scheduling/baseline.ts";
 export type { McsfOptions } from "./serving/scheduling/mcsf.ts";

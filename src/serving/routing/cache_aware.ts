@@ -1,7 +1,7 @@
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import type { RoutingPolicy } from "../policy.ts";
+import { requireRange } from "../policy_options.ts";
 import { fcfsPolicy } from "./fcfs_router.ts";
-import { requireRange } from "./options.ts";
 import { DEFAULT_BLOCKS, keepPrefix, type Prefix, requireBlocks, SentPrefixes } from "./prefixes.ts";
 import { readRequests, type Signal } from "./signals.ts";
 

@@ -1,7 +1,7 @@
 import type { RequestView, RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy } from "./fcfs_router.ts";
 import { mixed } from "./mixed.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 
 /** Points of a worker on the ring, as in Ketama: the shares of workers deviate from their mean by about 1 / sqrt(160) = 8 %. */
 const POINTS = 160;

@@ -1,6 +1,6 @@
 import type { RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy, keepsNothing } from "./fcfs_router.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 
 /**
  * FCFS fill: the first worker, by its index, that has a free slot and free memory for the prompt and a token, what the call has assigned

@@ -1,6 +1,6 @@
 import type { RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy, keepsNothing } from "./fcfs_router.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 import { readLoad } from "./signals.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { seeded } from "../../common/random.ts";
 import type { RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy, keepsNothing } from "./fcfs_router.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 import { readLoad } from "./signals.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { RequestView } from "../policy.ts";
+import { requireRange } from "../policy_options.ts";
 import { RecentBlocks } from "../recent_blocks.ts";
-import { requireRange } from "./options.ts";
 
 /** 2^26 characters, SGLang's bound, are so many blocks of 512 tokens with 4 characters each. */
 export const DEFAULT_BLOCKS = 2 ** 15;

@@ -1,6 +1,6 @@
 import type { RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy, keepsNothing } from "./fcfs_router.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 
 /**
  * Round robin: the next request goes to the next worker. Where requests wait at the router it passes over workers without room and begins

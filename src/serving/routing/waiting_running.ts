@@ -1,6 +1,6 @@
 import type { RoutingPolicy } from "../policy.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { fcfsPolicy, keepsNothing } from "./fcfs_router.ts";
-import { type NoOptions, requireNoOptions } from "./options.ts";
 import { readBatch } from "./signals.ts";
 
 /** A request that waits counts as much as so many that run. */

@@ -1,5 +1,5 @@
 import type { SchedulingPolicy } from "../policy.ts";
-import { type NoOptions, requireNoOptions } from "../routing/options.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { FutureCheck } from "./future_check.ts";
 import { estimateBy, toGo } from "./job.ts";
 import { Ordered } from "./ordered.ts";

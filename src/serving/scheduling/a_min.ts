@@ -1,6 +1,6 @@
 import { type Random, seeded } from "../../common/random.ts";
 import type { SchedulerOptions, SchedulingPolicy, WorkerView } from "../policy.ts";
-import { type NoOptions, requireNoOptions } from "../routing/options.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { evictLast, type Victim, victimOf } from "./eviction.ts";
 import { FutureCheck } from "./future_check.ts";
 import { estimateBy, type Job } from "./job.ts";

@@ -1,6 +1,6 @@
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import type { SchedulingPolicy } from "../policy.ts";
-import { requireRange } from "../routing/options.ts";
+import { requireRange } from "../policy_options.ts";
 import { FutureCheck } from "./future_check.ts";
 import { estimateBy, middle, toGo } from "./job.ts";
 import { Ordered } from "./ordered.ts";

@@ -1,5 +1,5 @@
 import type { SchedulerOptions, SchedulingPolicy } from "../policy.ts";
-import { type NoOptions, requireNoOptions } from "../routing/options.ts";
+import { type NoOptions, requireNoOptions } from "../policy_options.ts";
 import { bestPrefix, bestSubset } from "./best_group.ts";
 import { FutureCheck } from "./future_check.ts";
 import { estimateBy, type Job, middle, toGo, volume } from "./job.ts";

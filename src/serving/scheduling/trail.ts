@@ -1,6 +1,6 @@
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import type { RequestView, SchedulingPolicy, WorkerView } from "../policy.ts";
-import { requireRange } from "../routing/options.ts";
+import { requireRange } from "../policy_options.ts";
 import { PresentCheck } from "./admission.ts";
 import { evictLast, type Victim, victimOf } from "./eviction.ts";
 import { estimateBy, firstStep, type Job, middle } from "./job.ts";

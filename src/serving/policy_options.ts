@@ -1,4 +1,4 @@
-import { ArgumentError } from "../../common/errors.ts";
+import { ArgumentError } from "../common/errors.ts";
 
 /** Of a policy that has none. */
 export type NoOptions = Record<string, never>;
