@@ -2,7 +2,7 @@ import { ArgumentError, ShapeError } from "../common/errors.ts";
 import { type FieldsOf, requireNoneMisspelt, requireObject } from "../common/objects.ts";
 import { seeded } from "../common/random.ts";
 import { nnls } from "./nnls.ts";
-import type { StepTime } from "./step_time.ts";
+import { type StepTime, stepSeconds } from "./step_time.ts";
 
 /** A measured step of a worker; numbers as in `StepTime`. */
 export interface StepRow {
@@ -107,8 +107,7 @@ function leastRelativeError(rows: readonly StepRow[]): StepTime {
 function meanError(c: StepTime, rows: readonly StepRow[]): number {
   let sum = 0;
   for (const { running, kvTokens, prefillTokens, context, time } of rows) {
-    const attention = c.perKvToken * kvTokens + c.perContext * context;
-    const predicted = c.base + c.perSequence * running + c.perPrefillToken * prefillTokens + attention;
+    const predicted = stepSeconds(c, { running, held: kvTokens, prefill: prefillTokens, context });
     sum += Math.abs(predicted - time) / time;
   }
   return sum / rows.length;

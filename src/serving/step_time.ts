@@ -35,6 +35,12 @@ export interface StepWork {
   context: number;
 }
 
+/** c0 + c_seq n + c_kv K + c_pre p + c_ctx a. */
+export function stepSeconds(c: StepTime, { running, held, prefill, context }: StepWork): number {
+  const { base, perSequence, perKvToken, perPrefillToken, perContext } = c;
+  return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context;
+}
+
 /** Query-key pairs of a chunk of `tokens` after `before` tokens of the same prompt. */
 export function chunkContext(before: number, tokens: number): number {
   return tokens * (before + tokens / 2);

@@ -47,11 +47,6 @@ export class Dispatch {
 
   finished(id: number): void {
     this.router.finished?.(id);
-    this.changed();
-  }
-
-  /** At a worker. */
-  changed(): void {
     this.ask = true;
     this.outdated = true;
   }

@@ -136,8 +136,9 @@ export class Meter {
     let wasted = 0;
     let prompts = 0;
     let hits = 0;
-    for (const { jump, workers } of groups) {
-      const done = jump === undefined ? 0 : jump.done(now);
+    for (const group of groups) {
+      const { jump, workers } = group;
+      const done = group.done(now);
       steps += done;
       for (const worker of workers) {
         tokens += worker.tokens + done * worker.decoding;

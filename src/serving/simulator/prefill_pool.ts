@@ -1,5 +1,5 @@
 import { MinHeap } from "../min_heap.ts";
-import { chunkContext } from "../step_time.ts";
+import { chunkContext, stepSeconds } from "../step_time.ts";
 import type { PrefillPool, WorkerSpec } from "./options.ts";
 import { place, type Requests } from "./requests.ts";
 
@@ -106,13 +106,13 @@ export class PrefillWorkers {
 
   private secondsOf({ stepTime }: WorkerSpec, batch: readonly number[]): number {
     if (this.rounds) return 1;
-    let tokens = 0;
-    let context = 0;
+    const work = { running: batch.length, held: 0, prefill: 0, context: 0 };
     for (const id of batch) {
-      tokens += this.requests.input[id];
-      context += chunkContext(0, this.requests.input[id]);
+      const tokens = this.requests.input[id];
+      work.held += tokens;
+      work.prefill += tokens;
+      work.context += chunkContext(0, tokens);
     }
-    const { base, perSequence, perKvToken, perPrefillToken, perContext } = stepTime!;
-    return base + perSequence * batch.length + (perKvToken + perPrefillToken) * tokens + perContext * context;
+    return stepSeconds(stepTime!, work);
   }
 }

@@ -2,10 +2,8 @@ import type { RequestView, WorkerView } from "../policy.ts";
 import { pause, type Requests, SeenRequest } from "./requests.ts";
 import type { WorkerState } from "./worker_state.ts";
 
-/** A worker as policies see it. */
-export class SeenWorker implements WorkerView {
-  readonly index: number;
-  readonly kvTokens: number;
+/** The signals of a worker, which somebody keeps up to date. Their fields are their own, so that a copy has them. */
+export class Signals implements WorkerView {
   freeSlots = 0;
   freeKv = 0;
   waiting = 0;
@@ -13,16 +11,24 @@ export class SeenWorker implements WorkerView {
   load = 0;
   prefill = 0;
   steps = 0;
-
   declare readonly running: Iterable<RequestView>;
+
+  constructor(
+    readonly index: number,
+    readonly kvTokens: number,
+    running: () => Iterable<RequestView>,
+  ) {
+    Object.defineProperty(this, "running", { enumerable: true, get: running });
+  }
+}
+
+/** A worker as policies see it. */
+export class SeenWorker extends Signals {
   readonly #worker: WorkerState;
 
   constructor(worker: WorkerState, requests: Requests) {
+    super(worker.index, worker.kvTokens, () => runningOf(worker, requests, this.steps));
     this.#worker = worker;
-    this.index = worker.index;
-    this.kvTokens = worker.kvTokens;
-    const get = () => runningOf(worker, requests, this.steps);
-    Object.defineProperty(this, "running", { enumerable: true, get }); // its own, so that a copy has it
   }
 
   /** @param done  steps of those under way that have been done. */

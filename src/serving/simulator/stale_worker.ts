@@ -1,30 +1,18 @@
-import type { RequestView, WorkerView } from "../policy.ts";
+import type { RequestView } from "../policy.ts";
 import { type Requests, SeenRequest } from "./requests.ts";
-import type { SeenWorker } from "./seen_worker.ts";
+import { type SeenWorker, Signals } from "./seen_worker.ts";
 
 /** A worker as it was when its signals were last read. */
-export class StaleWorker implements WorkerView {
-  readonly index: number;
-  readonly kvTokens: number;
-  freeSlots = 0;
-  freeKv = 0;
-  waiting = 0;
-  batch = 0;
-  load = 0;
-  prefill = 0;
-  steps = 0;
-  declare readonly running: Iterable<RequestView>;
+export class StaleWorker extends Signals {
   readonly #view: SeenWorker;
   readonly #requests: Requests;
   readonly #ids: number[] = [];
   readonly #generated: number[] = [];
 
   constructor(view: SeenWorker, requests: Requests) {
+    super(view.index, view.kvTokens, () => this.#remembered());
     this.#view = view;
     this.#requests = requests;
-    Object.defineProperty(this, "running", { enumerable: true, get: () => this.#remembered() });
-    this.index = view.index;
-    this.kvTokens = view.kvTokens;
   }
 
   read(done: number): void {

@@ -1,5 +1,5 @@
 import type { ExpertTimes } from "../experts/expert_times.ts";
-import type { StepWork } from "../step_time.ts";
+import { type StepWork, stepSeconds } from "../step_time.ts";
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
 import type { Worker } from "./worker.ts";
@@ -87,12 +87,8 @@ export class StepGroup {
     return new Jump(now, longest + this.expertTime, 0, 1);
   }
 
-  /** The step time of serving.md: c0 + c_seq n + c_kv K + c_pre p + c_ctx a. */
   private secondsOf(worker: Worker): number {
     worker.plan(this.work);
-    if (this.rounds) return 1;
-    const { base, perSequence, perKvToken, perPrefillToken, perContext } = worker.spec.stepTime!;
-    const { running, held, prefill, context } = this.work;
-    return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context;
+    return this.rounds ? 1 : stepSeconds(worker.spec.stepTime!, this.work);
   }
 }

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { type Random, seeded } from "../../common/random.ts";
+import { MinHeap } from "../min_heap.ts";
 import { type ServegenClient, type ServegenWindow, servegenClients } from "./servegen_clients.ts";
 import type { Trace } from "./trace.ts";
 
@@ -27,9 +28,12 @@ export function servegenTrace(object: object, o: { requests: number; seed: numbe
     class: new Int32Array(requests),
   };
   const streams = seeded(o.seed);
-  const heap = heapOf(clients.map((client) => new Events(client, streams, period, o.rate / meanRate)));
+  const events = clients.map((client) => new Events(client, streams, period, o.rate / meanRate));
+  const heap = new MinHeap(); // at equal times the client that is first in the object
+  for (const [k, { now }] of events.entries()) heap.push(now, k);
   for (let i = 0; i < requests; ) {
-    const first = heap[0];
+    const k = heap.pop();
+    const first = events[k];
     if (first.arrives) {
       const { input, output } = first.window.lengths;
       trace.arrival[i] = first.now;
@@ -39,7 +43,7 @@ export function servegenTrace(object: object, o: { requests: number; seed: numbe
       i++;
     }
     first.advance();
-    sink(heap, 0);
+    heap.push(first.now, k);
   }
   return trace;
 }
@@ -86,29 +90,6 @@ class Events {
     this.window = windows[this.place];
     this.now = this.day + this.window.begin;
   }
-}
-
-/** At equal times the client that is first in the object. */
-const before = (a: Events, b: Events) => a.now < b.now || (a.now === b.now && a.client.index < b.client.index);
-
-/** A binary heap: neither child is before its parent. */
-function heapOf(items: Events[]): Events[] {
-  for (let i = items.length - 1; i >= 0; i--) sink(items, i);
-  return items;
-}
-
-function sink(heap: Events[], from: number): void {
-  const item = heap[from];
-  let i = from;
-  for (;;) {
-    let child = 2 * i + 1;
-    if (child >= heap.length) break;
-    if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++;
-    if (!before(heap[child], item)) break;
-    heap[i] = heap[child];
-    i = child;
-  }
-  heap[i] = item;
 }
 
 /** The parts of a prompt may add up to more than there is room for. */
