@@ -8,7 +8,7 @@ import { specialise } from "../../src/lp/kernels/generate.ts";
 import { specialisedKernel } from "../../src/lp/kernels/specialised.ts";
 import { analysed, fragments, kernels, type Shader } from "./wgsl.ts";
 
-export const rooms = ["lp", "balancer"];
+export const rooms = ["lp", "balancer", "serving"];
 
 const root = new URL("../../", import.meta.url);
 export const everything: readonly Shader[] = [...kernels, ...fragments];

@@ -1,0 +1,150 @@
+import { ArgumentError } from "../../common/errors.ts";
+import { Pauses } from "../../common/pauses.ts";
+import type { Trace } from "../trace/trace.ts";
+import { ascend } from "./ascent.ts";
+import { type BoundOptions, type BoundPrices, boundSettings } from "./bound_options.ts";
+import { Proof, priceUnit } from "./certify_bound.ts";
+import { Dual } from "./dual.ts";
+import { firstPrices, firstStarts, type Pool } from "./first_prices.ts";
+import { choosePricing, type Pricing } from "./pricing.ts";
+import { timedRequests } from "./timed_requests.ts";
+import { type Window, windowsOf } from "./windows.ts";
+
+export interface LatencyBound {
+  /** Rounds of latency that all requests have together at the least, whoever schedules them: what `certifyBound` makes of the prices. */
+  total: number;
+  /** total / n, of a request; 0 where there is none. */
+  mean: number;
+  /** The proof, in whole multiples of 2^-30. At the same time shadow prices: what one more token of memory, or slot, would save in each round. */
+  prices: BoundPrices;
+  /** Of D, by every request. */
+  evaluations: number;
+  /** Who priced the starts of the search. */
+  backend: "webgpu" | "cpu";
+}
+
+export interface LatencyBoundOptions extends BoundOptions {
+  /** Most evaluations of D, by every request. Default 1,000. */
+  evaluations?: number;
+  /** Who prices starts: "webgpu", "cpu", or "auto" (default): the CPU, and a GPU where there is one and the CPU takes long. */
+  backend?: "auto" | "webgpu" | "cpu";
+  signal?: AbortSignal;
+  /** Share of the evaluations that are done. */
+  onProgress?: (share: number) => void;
+}
+
+const fields = { evaluations: true, backend: true, signal: true, onProgress: true } as const;
+const backends = ["auto", "webgpu", "cpu"] as const;
+const EVALUATIONS = 1000;
+/** Prices are there for every round up to the last finish. */
+const MOST_ROUNDS = 2 ** 26;
+
+/**
+ * A lower bound of the total latency of every schedule of a trace, in rounds, with its proof: how far any policy is from the best at most, without
+ * knowing the best. It is the Lagrangian dual of the hindsight program, which knows all requests beforehand: prices v_t of KV memory and w_t of slots
+ * take the place of their limits, so that each request by itself has a cheapest start (`certifyBound` states the formula, and why it bounds).
+ *
+ * The search begins with the requests that wait in each round under shortest volume first, over what there is of memory, and climbs; the total is
+ * `certifyBound`'s, computed from the prices alone. Workers are relaxed to one pool of memory and slots. Where few requests run at once the bound is
+ * weak: of 3 to 5 requests the best schedule is 1.07 to 1.16 times the bound on average.
+ *
+ * Traces longer than 2^20 rounds are bounded in windows, each by itself, and the prices added up: still a bound, since more prices than a window's own
+ * only make its requests dearer.
+ *
+ * @param trace  Arrivals in rounds; those between two rounds begin with the next. Read, not kept.
+ * @throws {ArgumentError} An option is missing, unknown or out of range, a request fits no worker, or the trace lasts 2^26 rounds or more.
+ * @throws {DeviceError} backend is "webgpu", and there is no device, or it was lost.  @throws the signal's reason.
+ * @see Jaillet et al., arXiv 2502.07115, for the program.
+ */
+export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promise<LatencyBound> {
+  const { kvTokens, workers, slots, resume } = boundSettings(trace, o, fields);
+  const { evaluations = EVALUATIONS, backend = "auto", signal, onProgress = () => {}, ...bounds } = o;
+  checkSearch(trace, evaluations, backend);
+  signal?.throwIfAborted();
+  const pauses = new Pauses(signal);
+  const whole: Trace = { ...trace, arrival: trace.arrival.map(Math.ceil) };
+  const pool = { memory: kvTokens * workers, slots: slots * workers };
+  const start = await firstStarts(whole, pool, signal);
+  const horizon = start.reduce((last, k, i) => Math.max(last, k + trace.output[i]), 0);
+  const prices = noPrices(horizon, o.slots !== undefined);
+  const found = { evaluations: 0, backend: "cpu" as "webgpu" | "cpu" };
+  let before = 0;
+  // "resume" wants prices that never rise, which those of a later window would.
+  for (const window of windowsOf(whole, resume)) {
+    const weight = (window.end - window.first) / trace.requests;
+    const climb = {
+      ...{ evaluations, nonIncreasing: resume, pauses },
+      onEvaluation: (done: number) => onProgress(before + (weight * done) / evaluations),
+    };
+    const { dual, pricing } = await searchWindow(whole, window, start, pool, backend, climb, prices);
+    before += weight;
+    found.evaluations = Math.max(found.evaluations, dual.evaluations);
+    if (pricing.backend === "webgpu") found.backend = "webgpu";
+  }
+  onProgress(1);
+  const proven = await prove(trace, bounds, prices, pauses);
+  return { ...proven, mean: trace.requests === 0 ? 0 : proven.total / trace.requests, ...found };
+}
+
+function checkSearch(trace: Trace, evaluations: number, backend: unknown): void {
+  if (!Number.isInteger(evaluations) || evaluations < 1)
+    throw new ArgumentError("evaluations", "an integer >= 1", evaluations);
+  if (!backends.some((one) => one === backend))
+    throw new ArgumentError("backend", `one of ${backends.join(", ")}`, backend);
+  const last = trace.requests > 0 ? trace.arrival[trace.requests - 1] : 0;
+  if (last >= MOST_ROUNDS)
+    throw new ArgumentError("trace.arrival", "rounds below 2^26", last, "Bound its parts one by one, and add up.");
+}
+
+const noPrices = (horizon: number, slots: boolean): BoundPrices => {
+  const kv = new Float64Array(horizon + 1);
+  return slots ? { kv, slot: new Float64Array(horizon + 1) } : { kv };
+};
+
+/** Climbs with the requests of a window alone, and adds their prices to those of the whole. */
+async function searchWindow(
+  trace: Trace,
+  { first, end, origin }: Window,
+  start: Float64Array,
+  pool: Pool,
+  backend: "auto" | "webgpu" | "cpu",
+  climb: Parameters<typeof ascend>[2],
+  prices: BoundPrices,
+): Promise<{ dual: Dual; pricing: Pricing }> {
+  const requests = timedRequests(trace, first, end, origin);
+  const starts = Int32Array.from(start.subarray(first, end), (k) => k - origin);
+  const own = firstPrices(requests, starts, pool);
+  const horizon = own.kv.length - 1;
+  const pricing = await choosePricing(backend, requests, horizon, climb.pauses);
+  try {
+    const dual = new Dual(requests, pool, horizon, pricing);
+    await ascend(dual, own, climb);
+    for (let t = 1; t <= horizon; t++) {
+      prices.kv[origin + t] += own.kv[t];
+      if (prices.slot && own.slot) prices.slot[origin + t] += own.slot[t];
+    }
+    return { dual, pricing };
+  } finally {
+    pricing.destroy();
+  }
+}
+
+/** Rounds the prices down to what is proven exactly, and proves it; no prices prove the outputs alone, which may be more. */
+async function prove(trace: Trace, bounds: BoundOptions, prices: BoundPrices, pauses: Pauses) {
+  const unit = priceUnit(trace, prices);
+  for (const side of [prices.kv, prices.slot ?? []]) {
+    for (let t = 1; t < side.length; t++) side[t] = Math.floor(side[t] * unit) / unit;
+  }
+  const none = noPrices(prices.kv.length - 1, prices.slot !== undefined);
+  const [found, least] = [await proofOf(trace, bounds, prices, pauses), await proofOf(trace, bounds, none, pauses)];
+  return found.total >= least.total ? { total: found.total, prices } : { total: least.total, prices: none };
+}
+
+/** Starts that are tried for a request, for the pauses. */
+const TRIED = 128;
+
+async function proofOf(trace: Trace, bounds: BoundOptions, prices: BoundPrices, pauses: Pauses) {
+  const proof = new Proof(trace, bounds, prices);
+  await pauses.inPieces(trace.requests, TRIED, (first, end) => proof.add(first, end));
+  return proof.bound();
+}
