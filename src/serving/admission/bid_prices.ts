@@ -3,6 +3,7 @@ import { type Numbers, requireNumbers } from "../../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { checkedBudget } from "./check_numbers.ts";
 import { GradientPrices, type Scale } from "./gradient_prices.ts";
+import type { PriceRule } from "./price_rule.ts";
 import { ResolvedPrices } from "./resolved_prices.ts";
 
 export interface BidPriceOptions {
@@ -32,13 +33,6 @@ export interface BidPrices {
   readonly price: Float64Array;
   /** [m] of the budget: to be read, not written. */
   readonly left: Float64Array;
-}
-
-/** How prices follow from what has come. */
-export interface PriceRule {
-  readonly price: Float64Array;
-  /** @param wanted  whether the price alone accepted it. */
-  learn(value: number, use: Numbers, wanted: boolean): void;
 }
 
 const fields: FieldsOf<BidPriceOptions> = {

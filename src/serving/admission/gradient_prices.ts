@@ -1,5 +1,5 @@
 import type { Numbers } from "../../common/numbers.ts";
-import type { PriceRule } from "./bid_prices.ts";
+import type { PriceRule } from "./price_rule.ts";
 
 /** Sizes of a value and of the uses: gamma = 1 / sqrt(n) is for 1. */
 export interface Scale {

@@ -1,6 +1,6 @@
 import type { Numbers } from "../../common/numbers.ts";
 import { solveAdmission } from "./admission_lp.ts";
-import type { PriceRule } from "./bid_prices.ts";
+import type { PriceRule } from "./price_rule.ts";
 
 /** Prices of the LP of the first l requests, within (1 - h) l / n of the budgets, h = eps sqrt(n / l), at l = n eps 2^k [Agrawal, Wang, Ye]. */
 export class ResolvedPrices implements PriceRule {
