@@ -25,7 +25,7 @@ const TOLERANCE = 1e-9;
 const PERTURBATION = 1e-10;
 /** Of an entry of a row of the tableau, as a share of its terms: below, it is nothing but their rounding. */
 const ROUNDING = 1e-11;
-/** Pivots per row and ten, a multiple of what was ever seen: what has been reached by then is a bound, too. */
+/** For each of the rows and ten more: six times what was ever seen. Where it is not enough, what has been reached is a bound all the same. */
 const MOST_PIVOTS = 50;
 
 /**
