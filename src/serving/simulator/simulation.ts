@@ -2,6 +2,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import { Pauses } from "../../common/pauses.ts";
 import { PolicyError } from "../policy.ts";
 import type { Trace } from "../trace/trace.ts";
+import { BarrierStep } from "./barrier_step.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Meter, type Totals } from "./meter.ts";
 import type { Settings } from "./options.ts";
@@ -33,6 +34,7 @@ export class Simulation implements Events {
   private readonly groups: StepGroup[];
   private readonly dispatch: Dispatch;
   private readonly prefill: PrefillWorkers | undefined;
+  private readonly barrier: BarrierStep | undefined;
   private readonly room: number;
   /** Between two steps now. */
   private readonly between: StepGroup[] = [];
@@ -56,7 +58,8 @@ export class Simulation implements Events {
     this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this));
     meter.install(this.workers);
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
-    this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts));
+    this.barrier = barrier ? new BarrierStep(workers, rounds, requests) : undefined;
+    this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts, this.barrier));
     const groupOf = (worker: number) => this.groups[barrier ? 0 : worker];
     this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, (id) => this.reject(id));
     this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length);
@@ -92,6 +95,7 @@ export class Simulation implements Events {
     this.waiting--;
     this.running++;
     this.starts = true;
+    this.barrier?.started(id, this.groups[0].steps);
   }
 
   evicted(): void {
