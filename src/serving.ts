@@ -1,7 +1,12 @@
-export { ArgumentError, EvenkeelError, ShapeError } from "./common/errors.ts";
+export { ArgumentError, DeviceError, EvenkeelError, ShapeError } from "./common/errors.ts";
+export type { Numbers, Rows } from "./common/numbers.ts";
 export type { CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_cost.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
 export type { LoadHistory } from "./planner/history.ts";
+export { type AdmissionBound, admissionBound } from "./serving/admission/admission_bound.ts";
+export { type AdmissionLimits, admissionUse } from "./serving/admission/admission_use.ts";
+export { type BidPriceOptions, type BidPrices, bidPrices } from "./serving/admission/bid_prices.ts";
+export type { Scale } from "./serving/admission/gradient_prices.ts";
 export type { BoundOptions, BoundPrices } from "./serving/bound/bound_options.ts";
 export { type CertifiedBound, certifyBound } from "./serving/bound/certify_bound.ts";
 export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";

@@ -29,7 +29,7 @@ export interface Totals {
   imbalance: number;
   /** Behind a barrier: what steps take, must take, and would with even loads. */
   stepTime: number;
-  stepBound: number;
+  barrierBound: number;
   stepEven: number;
   /** s of steps that their MoE layers take. */
   expertTime: number;
@@ -65,7 +65,7 @@ export class Meter {
   private imbalance = 0;
   private energy = 0;
   private stepTime = 0;
-  private stepBound = 0;
+  private barrierBound = 0;
   private stepEven = 0;
   private expertTime = 0;
   private slots = 0;
@@ -102,7 +102,7 @@ export class Meter {
     this.expertTime += expertTime;
     if (barrier) {
       this.stepTime += barrier.time;
-      this.stepBound += barrier.bound;
+      this.barrierBound += barrier.bound;
       this.stepEven += barrier.even;
     }
     let running = 0;
@@ -180,7 +180,7 @@ export class Meter {
     totals.idleShares = this.idleShares;
     totals.imbalance = this.imbalance;
     totals.stepTime = this.stepTime;
-    totals.stepBound = this.stepBound;
+    totals.barrierBound = this.barrierBound;
     totals.stepEven = this.stepEven;
     totals.expertTime = this.expertTime;
     totals.energy = this.barrier ? this.energy : LOAD_WATTS * busy;

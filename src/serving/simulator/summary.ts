@@ -76,8 +76,8 @@ function sharesOf({ workers }: Simulation, { barrier }: Settings, span: Totals) 
       idle: mean(idleShares),
       imbalance: mean(imbalance),
     };
-    const { stepTime, stepBound, stepEven } = span;
-    return { ...shares, stepTime, stepBound, stepEven, routable: (stepTime - stepBound) / stepTime };
+    const { stepTime, barrierBound, stepEven } = span;
+    return { ...shares, stepTime, barrierBound, stepEven, routable: (stepTime - barrierBound) / stepTime };
   }
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
   const kvTokens = workers.reduce((sum, worker) => sum + worker.kvTokens, 0);

@@ -76,7 +76,7 @@ describe("steps behind a barrier", () => {
       const theirs = replayed(trace, simulated, 8);
       close(summary.makespan, theirs.makespan, policy.name);
       close(summary.stepTime!, theirs.time, policy.name);
-      close(summary.stepBound!, theirs.bound, policy.name);
+      close(summary.barrierBound!, theirs.bound, policy.name);
       close(summary.stepEven!, theirs.even, policy.name);
       close(summary.stepTime!, summary.to - summary.from, policy.name); // the pool is never empty
     }
@@ -96,7 +96,7 @@ describe("steps behind a barrier", () => {
     for (const create of Object.values(routing)) {
       for (const more of settings) {
         const { summary } = await run(trace, alike(4, 16), create(), more);
-        const { stepTime: time, stepBound: bound, stepEven: even, routable } = summary;
+        const { stepTime: time, barrierBound: bound, stepEven: even, routable } = summary;
         const name = `${create.name} ${JSON.stringify(more)}`;
         expect(even! <= bound! && bound! <= time! && even! > 0, name).toBe(true);
         expect(routable, name).toBe((time! - bound!) / time!);
@@ -110,7 +110,11 @@ describe("steps behind a barrier", () => {
     const trace = randomTrace(3, 50, 3);
     for (const clock of ["seconds", "rounds"] as const) {
       const { summary } = await run(trace, alike(1, 8, 200), routing.leastKv(), { clock });
-      expect([summary.stepBound, summary.stepEven, summary.routable]).toEqual([summary.stepTime, summary.stepTime, 0]);
+      expect([summary.barrierBound, summary.stepEven, summary.routable]).toEqual([
+        summary.stepTime,
+        summary.stepTime,
+        0,
+      ]);
     }
     const burst = traceOf([0, 0], [3, 5], [4, 2]);
     const { summary } = await run(burst, alike(1, 8), routing.leastKv(), { clock: "rounds" });
@@ -158,10 +162,10 @@ describe("of all assignments of a few requests that come at once", () => {
         const lengths = (most: number) => Array.from({ length: n }, () => 1 + random.below(most));
         const trace = traceOf(new Array(n).fill(0), lengths(random.pick([20, 2000])), lengths(6));
         const summaries = await everyWay(trace, alike(2 + (seed % 2), n), { clock });
-        const bound = summaries[0].stepBound!;
+        const bound = summaries[0].barrierBound!;
         for (const one of summaries) {
           if (clock === "seconds") close(one.stepTime!, one.makespan, `seed ${seed}`);
-          close(one.stepBound!, bound, `seed ${seed}`);
+          close(one.barrierBound!, bound, `seed ${seed}`);
         }
         const best = least(summaries);
         expect(best, `seed ${seed}`).toBeGreaterThanOrEqual(bound * (1 - 1e-12));
@@ -186,13 +190,13 @@ describe("of all assignments of a few requests that come at once", () => {
         }),
       );
       const summaries = await everyWay(trace, workers, {});
-      expect(least(summaries), `seed ${seed}`).toBeGreaterThanOrEqual(summaries[0].stepBound! * (1 - 1e-12));
+      expect(least(summaries), `seed ${seed}`).toBeGreaterThanOrEqual(summaries[0].barrierBound! * (1 - 1e-12));
     }
   });
 });
 
 /** Shares of the steps' time in which workers wait for the longest: all of it, and what no routing can spare them. */
-function waits({ stepTime: time, stepBound: bound, stepEven: even }: Summary) {
+function waits({ stepTime: time, barrierBound: bound, stepEven: even }: Summary) {
   return { all: (time! - even!) / time!, unavoidable: (bound! - even!) / time! };
 }
 

@@ -119,7 +119,7 @@ function expectBarrier({ from, to, ...summary }: Summary, { barrier }: Plain, na
   // Times are rounded; a step takes 0.01 or more.
   const steps = barrier.filter(({ at }) => at < to - 0.001 || to === summary.makespan);
   const sum = (what: "time" | "bound" | "even") => steps.reduce((sum, step) => sum + step[what], 0);
-  const ours = [summary.stepTime!, summary.stepBound!, summary.stepEven!];
+  const ours = [summary.stepTime!, summary.barrierBound!, summary.stepEven!];
   for (const [k, theirs] of [sum("time"), sum("bound"), sum("even")].entries())
     expect(Math.abs(ours[k] - theirs), name).toBeLessThanOrEqual(1e-12 * theirs);
   expect(ours[0] >= ours[1] && ours[1] >= ours[2] && from === 0, name).toBe(true);
