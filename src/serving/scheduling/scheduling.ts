@@ -3,6 +3,7 @@ import { aMin } from "./a_min.ts";
 import { fcfs } from "./fcfs.ts";
 import { mcsf } from "./mcsf.ts";
 import { nestedWait } from "./nested_wait.ts";
+import { prices } from "./prices.ts";
 import { priority } from "./priority.ts";
 import { sjf } from "./sjf.ts";
 import { sortedF } from "./sorted_f.ts";
@@ -26,4 +27,5 @@ export const scheduling = {
   trail,
   wait,
   nestedWait,
+  prices,
 };

@@ -1,0 +1,80 @@
+import type { Job } from "../scheduling/job.ts";
+import { PricedLine } from "../scheduling/priced_line.ts";
+import type { BoundPrices, BoundSettings } from "./bound_options.ts";
+import type { RoundRequests, Schedule } from "./round_requests.ts";
+import { RoundUsage } from "./round_usage.ts";
+import { StartCosts } from "./start_costs.ts";
+
+/**
+ * The schedule of the price policy with perfect predictions, of all workers together: in each round those whose start is good, in order of their volume, until one
+ * fits on no worker; on the worker that holds least of those on which it fits. With prices of 0 that is SVF.
+ */
+export function listSchedule(
+  requests: RoundRequests,
+  { workers, kvTokens, slots }: BoundSettings,
+  costs: StartCosts,
+  tolerance: number,
+): Schedule {
+  const { count, release, input, output } = requests;
+  const start = new Int32Array(count);
+  const worker = new Int32Array(count);
+  const usage = new RoundUsage(workers, kvTokens, slots);
+  const line = new PricedLine(costs, tolerance);
+  let come = 0;
+  for (let left = count, now = 0; left > 0; ) {
+    while (come < count && release[come] <= now) line.push(jobOf(requests, come++));
+    line.now = now;
+    let job = line.first;
+    for (; job !== undefined; job = line.first) {
+      const { id } = job;
+      const g = leastLoaded(usage, workers, job, now);
+      if (g < 0) break;
+      line.pop();
+      usage.add(g, input[id], output[id], now);
+      start[id] = now;
+      worker[id] = g;
+      left--;
+    }
+    const next = job === undefined ? line.wakes : now + 1;
+    now = come < count ? Math.min(next, release[come]) : next;
+  }
+  return { start, worker };
+}
+
+function leastLoaded(usage: RoundUsage, workers: number, { input, estimate }: Job, now: number): number {
+  let best = -1;
+  for (let g = 0; g < workers; g++) {
+    if (best >= 0 && usage.tokensIn(g, now + 1) >= usage.tokensIn(best, now + 1)) continue;
+    if (usage.fits(g, input, estimate, now)) best = g;
+  }
+  return best;
+}
+
+function jobOf({ input, output }: RoundRequests, id: number): Job {
+  const idle = { generated: 0, key: 0, waits: true, profiled: false, base: 0, end: 0 };
+  return { id, turn: id, input: input[id], estimate: output[id], ...idle };
+}
+
+/** Shortest volume first. */
+export const volumeSchedule = (requests: RoundRequests, settings: BoundSettings): Schedule =>
+  listSchedule(requests, settings, new StartCosts({ kv: new Float64Array(1) }), 0);
+
+/**
+ * Prices without a search: a token more of memory in a round would let so many of those that wait in it start a round earlier, v_t = waiting / (G M) under a schedule.
+ */
+export function waitingPrices(
+  { count, release, output }: RoundRequests,
+  { workers, kvTokens }: BoundSettings,
+  { start }: Schedule,
+): BoundPrices {
+  let horizon = 0;
+  for (let i = 0; i < count; i++) horizon = Math.max(horizon, start[i] + output[i]);
+  const kv = new Float64Array(horizon + 1);
+  for (let i = 0; i < count; i++) {
+    if (release[i] === start[i]) continue;
+    kv[release[i] + 1]++;
+    kv[start[i] + 1]--;
+  }
+  for (let t = 1; t <= horizon; t++) kv[t] += kv[t - 1];
+  return { kv: kv.map((waiting) => waiting / (workers * kvTokens)) };
+}

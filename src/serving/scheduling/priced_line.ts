@@ -1,0 +1,57 @@
+import type { StartCosts } from "../bound/start_costs.ts";
+import { type Job, toGo, volume } from "./job.ts";
+import { type Line, Waiting } from "./waiting.ts";
+
+/** Jobs that wait, in order of their volume; of those alone whose start now costs, by prices, little more than any later one. */
+export class PricedLine implements Line {
+  /** The round that is to begin. It never goes back. */
+  now = 0;
+  /** Nothing runs: where nobody's start is good, the one whose is soonest is next. */
+  idle = false;
+  /** By volume; some may have missed their time since they were looked at. */
+  private readonly awake = new Waiting();
+  /** By the round in which a start is good again. */
+  private readonly asleep = new Waiting();
+
+  /** @param tolerance  rounds that a start may cost more than the cheapest later one. */
+  constructor(
+    private readonly costs: StartCosts,
+    private readonly tolerance: number,
+  ) {}
+
+  get first(): Job | undefined {
+    const { awake, asleep, now } = this;
+    for (let job = asleep.first; job !== undefined && job.key <= now; job = asleep.first) {
+      asleep.pop();
+      this.push(job);
+    }
+    for (let job = awake.first; job !== undefined; job = awake.first) {
+      const round = this.costs.firstGood(job.input + job.generated, toGo(job), now, this.tolerance);
+      if (round === now) return job;
+      awake.pop();
+      job.key = round;
+      asleep.push(job);
+    }
+    return this.idle ? asleep.first : undefined;
+  }
+
+  /** When somebody's start is good again, where nobody's is now; Infinity where none waits. */
+  get wakes(): number {
+    return this.asleep.first?.key ?? Number.POSITIVE_INFINITY;
+  }
+
+  push(job: Job): void {
+    job.key = volume(job);
+    this.awake.push(job);
+  }
+
+  pop(): void {
+    (this.awake.size > 0 ? this.awake : this.asleep).pop();
+    this.idle = false;
+  }
+
+  remove(job: Job): void {
+    this.awake.remove(job);
+    this.asleep.remove(job);
+  }
+}
