@@ -11,13 +11,16 @@ import { RuinAndRecreate } from "./ruin_and_recreate.ts";
 import { checkPrices, StartCosts } from "./start_costs.ts";
 
 export interface ImproveOptions extends BoundOptions {
-  /** For the schedules that the search begins with: those of `latencyBound`, or (default) requests that wait under SVF per token of memory. */
+  /**
+   * For the schedules that the search begins with: those of `latencyBound`, or (default) requests that wait under SVF per token of memory, with which
+   * a trace of requests that come over time ends some percent behind.
+   */
   prices?: BoundPrices;
   /** [n] A schedule to begin with, if it is better than those; it must fit. */
   start?: ArrayLike<number>;
   /** [n] Its workers. Default: all on worker 0. */
   worker?: ArrayLike<number>;
-  /** Steps of the search; 300 for each request by default. */
+  /** Steps of the search; 500 for each request by default. */
   iterations?: number;
   /** Default 0. */
   seed?: number;
@@ -32,7 +35,7 @@ export interface ImprovedSchedule extends Schedule {
   mean: number;
 }
 
-const STEPS_PER_REQUEST = 300;
+const STEPS_PER_REQUEST = 500;
 /** Tolerances of the price policy, in rounds, whose schedules are tried. */
 const TOLERANCES = [0, 0.5, 2, 5, 20];
 /** Temperatures at the beginning and at the end, in mean outputs. */

@@ -4,9 +4,9 @@ import type { RoundRequests, Schedule } from "./round_requests.ts";
 import { RoundUsage } from "./round_usage.ts";
 
 /** Requests that are taken out at once, at most; and from how many times as many that start next to each other. */
-const MOST_OUT = 15;
-const SPREAD = 3;
-/** Share of the rounds of the search that take out requests from anywhere. */
+const MOST_OUT = 10;
+const SPREAD = 4;
+/** Share of the steps that take out requests from anywhere. */
 const SCATTERED = 0.1;
 /** Share of the fits that are passed over, for a later one. */
 const BLINKS = 0.01;

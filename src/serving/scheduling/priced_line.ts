@@ -6,17 +6,19 @@ import { type Line, Waiting } from "./waiting.ts";
 export class PricedLine implements Line {
   /** The round that is to begin. It never goes back. */
   now = 0;
-  /** Nothing runs: where nobody's start is good, the one whose is soonest is next. */
-  idle = false;
   /** By volume; some may have missed their time since they were looked at. */
   private readonly awake = new Waiting();
   /** By the round in which a start is good again. */
   private readonly asleep = new Waiting();
 
-  /** @param tolerance  rounds that a start may cost more than the cheapest later one. */
+  /**
+   * @param tolerance  rounds that a start may cost more than the cheapest later one.
+   * @param isIdle  whether nothing runs: where nobody's start is good, the one whose is soonest is next then. Left out: it waits.
+   */
   constructor(
     private readonly costs: StartCosts,
     private readonly tolerance: number,
+    private readonly isIdle = () => false,
   ) {}
 
   get first(): Job | undefined {
@@ -32,7 +34,7 @@ export class PricedLine implements Line {
       job.key = round;
       asleep.push(job);
     }
-    return this.idle ? asleep.first : undefined;
+    return this.isIdle() ? asleep.first : undefined;
   }
 
   /** When somebody's start is good again, where nobody's is now; Infinity where none waits. */
@@ -47,7 +49,6 @@ export class PricedLine implements Line {
 
   pop(): void {
     (this.awake.size > 0 ? this.awake : this.asleep).pop();
-    this.idle = false;
   }
 
   remove(job: Job): void {

@@ -1,7 +1,7 @@
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import type { BoundPrices } from "../bound/bound_options.ts";
 import { checkPrices, StartCosts } from "../bound/start_costs.ts";
-import type { SchedulingPolicy, WorkerView } from "../policy.ts";
+import type { SchedulerOptions, SchedulingPolicy, WorkerView } from "../policy.ts";
 import { requireRange } from "../policy_options.ts";
 import { FutureCheck } from "./future_check.ts";
 import { estimateBy, middle, volume } from "./job.ts";
@@ -39,23 +39,25 @@ export function prices(options: PricesOptions): SchedulingPolicy {
   const { tolerance = 0 } = options;
   requireRange("tolerance", tolerance, "rounds, finite and >= 0", (x) => Number.isFinite(x) && x >= 0);
   const costs = new StartCosts(options.prices);
-  return { name: "prices", create: ({ kvTokens }) => new Priced(kvTokens, new PricedLine(costs, tolerance)) };
+  const create = ({ kvTokens }: SchedulerOptions) => {
+    const check = new FutureCheck(kvTokens);
+    return new Priced(check, new PricedLine(costs, tolerance, () => check.idle));
+  };
+  return { name: "prices", create };
 }
 
 const order = { estimate: estimateBy("prices go by it", middle), key: volume };
 
 class Priced extends Ordered {
   constructor(
-    kvTokens: number,
+    check: FutureCheck,
     private readonly priced: PricedLine,
   ) {
-    super(order, new FutureCheck(kvTokens), priced);
+    super(order, check, priced);
   }
 
   override admit(w: WorkerView, now: number, out: Int32Array): number {
-    const { priced } = this;
-    priced.now = Math.ceil(now);
-    priced.idle = isIdle(w);
+    this.priced.now = Math.ceil(now);
     return super.admit(w, now, out);
   }
 
@@ -63,10 +65,4 @@ class Priced extends Ordered {
   rest(): number {
     return 0;
   }
-}
-
-function isIdle({ batch, running }: WorkerView): boolean {
-  if (batch !== undefined) return batch === 0;
-  for (const _ of running) return false;
-  return true;
 }

@@ -13,7 +13,8 @@ import { wait } from "./wait.ts";
 
 /**
  * Which of a worker's requests run: each makes a policy. All admit in an order of their own, and none where the one ahead of it does not fit. From `mcsf` to
- * `trail` they go by predicted outputs, and refuse requests without. `wait` and `nestedWait` step when enough requests have come together.
+ * `trail` they go by predicted outputs, and refuse requests without. `wait` and `nestedWait` step when enough requests have come together. `prices` goes by
+ * predictions, too, and by the prices of memory of a trace that is known.
  */
 export const scheduling = {
   fcfs,

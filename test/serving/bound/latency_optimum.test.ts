@@ -1,0 +1,122 @@
+import loadHighs from "highs";
+import { describe, expect, test } from "vitest";
+import { ArgumentError } from "../../../src/common/errors.ts";
+import type { BoundOptions } from "../../../src/serving/bound/bound_options.ts";
+import { latencyOptimum } from "../../../src/serving/bound/latency_optimum.ts";
+import type { Trace } from "../../../src/serving/trace/trace.ts";
+import { traceOf } from "../scheduling/hand.ts";
+import { bruteForce, faultOf, latencyOf, randomInstance } from "./instances.ts";
+
+const highs = await loadHighs();
+
+/** The hindsight program of one worker: x_ik = 1 if request i starts at k. */
+function highsOptimum({ requests, arrival, input, output }: Trace, kvTokens: number): number {
+  const rounds = Math.ceil(arrival[requests - 1]) + output.reduce((sum, o) => sum + o, 0);
+  const cost: string[] = [];
+  const once: string[] = [];
+  const memory = Array.from({ length: rounds + 1 }, () => [] as string[]);
+  const names: string[] = [];
+  for (let i = 0; i < requests; i++) {
+    const mine: string[] = [];
+    for (let k = Math.ceil(arrival[i]); k + output[i] <= rounds; k++) {
+      const name = `x${i}_${k}`;
+      mine.push(name);
+      cost.push(`${k + output[i] - arrival[i]} ${name}`);
+      for (let j = 1; j <= output[i]; j++) memory[k + j].push(`${input[i] + j} ${name}`);
+    }
+    names.push(...mine);
+    once.push(` r${i}: ${mine.join(" + ")} = 1`);
+  }
+  const rows = memory.flatMap((terms, t) => (terms.length > 0 ? [` m${t}: ${terms.join(" + ")} <= ${kvTokens}`] : []));
+  const text = `Minimize\n obj: ${cost.join(" + ")}\nSubject To\n${[...once, ...rows].join("\n")}\nBinary\n ${names.join(" ")}\nEnd\n`;
+  const { Status, ObjectiveValue } = highs.solve(text, { mip_rel_gap: 0, mip_abs_gap: 0.5 });
+  if (Status !== "Optimal") throw new Error(`HiGHS: ${Status}`);
+  return ObjectiveValue;
+}
+
+describe("the least total latency", () => {
+  test("is that of all starts tried, for 2,500 small traces, whatever the prices", async () => {
+    let waits = 0;
+    for (let seed = 0; seed < 2500; seed++) {
+      const { trace, options, prices } = randomInstance(seed, 5);
+      const found = await latencyOptimum(trace, { ...options, ...(seed % 2 === 0 && { prices }) });
+      const least = bruteForce(trace, options);
+      expect(found.total, `seed ${seed}`).toBeCloseTo(least, 9);
+      expect(found, `seed ${seed}`).toMatchObject({ optimal: true, bound: found.total });
+      expect(faultOf(trace, options, found), `seed ${seed}`).toBeUndefined();
+      expect(found.total, `seed ${seed}`).toBeCloseTo(latencyOf(trace, found.start), 9);
+      if (found.start.some((k, i) => k > Math.ceil(trace.arrival[i]))) waits++;
+    }
+    expect(waits).toBeGreaterThan(1000);
+  });
+
+  test("is the integer program's", async () => {
+    for (let seed = 0; seed < 6; seed++) {
+      const { trace, options } = randomInstance(seed, 8, 6);
+      const { total } = await latencyOptimum(trace, { kvTokens: options.kvTokens });
+      expect(total, `seed ${seed}`).toBeCloseTo(highsOptimum(trace, options.kvTokens), 4);
+    }
+  });
+
+  test("by hand: alike and alone, one after the other; who comes later waits for who runs", async () => {
+    // Each holds 4 tokens at least, so that two never fit into 7.
+    const alike = traceOf([
+      [3, 3],
+      [3, 3],
+      [3, 3],
+    ]);
+    expect(await latencyOptimum(alike, { kvTokens: 7 })).toMatchObject({ total: 3 + 6 + 9, optimal: true });
+    expect(await latencyOptimum(alike, { kvTokens: 7, workers: 3 })).toMatchObject({ total: 9 });
+    expect(await latencyOptimum(alike, { kvTokens: 100, slots: 2 })).toMatchObject({ total: 3 + 3 + 6 });
+    const late = traceOf([
+      [3, 4, 0],
+      [3, 1, 0.5],
+    ]);
+    const { total, start } = await latencyOptimum(late, { kvTokens: 7 });
+    // The short one, from round 1, would make the long one wait until 2: 1.5 + 6 against 4 + 4.5.
+    expect(total).toBe(7.5);
+    expect([...start]).toEqual([2, 1]);
+    expect(await latencyOptimum(traceOf([]), { kvTokens: 7 })).toMatchObject({ total: 0, optimal: true });
+  });
+
+  test("where the search gives up there is a bound", async () => {
+    let open = 0;
+    for (let seed = 0; seed < 60; seed++) {
+      const { trace, options } = randomInstance(seed, 7, 5);
+      const { total } = await latencyOptimum(trace, options);
+      for (const nodes of [1, 10, 100]) {
+        const found = await latencyOptimum(trace, { ...options, nodes });
+        expect(faultOf(trace, options, found)).toBeUndefined();
+        expect(found.nodes).toBeLessThanOrEqual(nodes);
+        expect(found.bound, `seed ${seed}`).toBeLessThanOrEqual(total + 1e-9);
+        expect(found.total, `seed ${seed}`).toBeGreaterThanOrEqual(total - 1e-9);
+        expect(found.optimal).toBe(found.bound >= found.total);
+        if (!found.optimal) open++;
+      }
+    }
+    expect(open).toBeGreaterThan(20);
+  });
+
+  test("a signal ends it", async () => {
+    const rows = Array.from({ length: 24 }, (_, i) => [1 + (i % 5), 1 + ((7 * i) % 11)] as const);
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new Error("enough")), 60);
+    await expect(latencyOptimum(traceOf(rows), { kvTokens: 20, signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  test("refuses what it does not handle", async () => {
+    const trace = traceOf([[3, 3]]);
+    const refuse = (options: unknown, message: RegExp, of = trace) =>
+      expect(latencyOptimum(of, options as BoundOptions)).rejects.toThrow(message);
+    await expect(latencyOptimum(trace, { kvTokens: 5 })).rejects.toThrow(ArgumentError);
+    await refuse({ kvTokens: 9, preemption: "resume" }, /^preemption: expected "restart", as with "resume" tokens/);
+    await refuse({ kvTokens: 9 }, /^trace.requests: expected at most 30/, traceOf(Array(31).fill([1, 1])));
+    await refuse({ kvTokens: 9, nodes: 0 }, /^nodes: expected an integer >= 1, got 0/);
+    await refuse({ kvTokens: 9, node: 5 }, /Did you mean nodes/);
+    await refuse({ kvTokens: 9, signal: 1 }, /^signal: expected an AbortSignal/);
+    await refuse({ kvTokens: 9, prices: { kv: [0, -1] } }, /^prices.kv\[1\]: expected a number >= 0, got -1/);
+    await refuse({ kvTokens: 9, prices: { kv: [] } }, /^prices.kv: expected T \+ 1 >= 1 values, got 0/);
+    await refuse({ kvTokens: 9, prices: { kv: [0, 1], slot: [0] } }, /^prices.slot: expected as many values/);
+    await refuse({ kvTokens: 9 }, /^trace.arrival\[0\]: expected at most 2\^28/, traceOf([[1, 1, 1e9]]));
+  });
+});
