@@ -5,7 +5,7 @@ import type { Trace } from "../../../src/serving/trace/trace.ts";
 
 export interface Instance {
   trace: Trace;
-  options: BoundOptions;
+  options: BoundOptions & { preemption?: "restart" };
   prices: BoundPrices;
 }
 
