@@ -1,5 +1,6 @@
 import { ArgumentError, ShapeError } from "../../common/errors.ts";
 import { requireNumbers } from "../../common/numbers.ts";
+import type { FieldsOf } from "../../common/objects.ts";
 import { Pauses } from "../../common/pauses.ts";
 import { seeded } from "../../common/random.ts";
 import type { Trace } from "../trace/trace.ts";
@@ -35,6 +36,11 @@ export interface ImprovedSchedule extends Schedule {
   mean: number;
 }
 
+const fields = {
+  ...{ prices: true, start: true, worker: true, iterations: true, seed: true, signal: true },
+  onProgress: true,
+} as const satisfies FieldsOf<Omit<ImproveOptions, keyof BoundOptions>>;
+
 const STEPS_PER_REQUEST = 500;
 /** Tolerances of the price policy, in rounds, whose schedules are tried. */
 const TOLERANCES = [0, 0.5, 2, 5, 20];
@@ -56,16 +62,7 @@ const PIECE = 64;
  * @throws {ArgumentError} An option or the trace is out of range; the schedule that is given does not fit.  @throws the signal's reason.
  */
 export async function improveSchedule(trace: Trace, options: ImproveOptions): Promise<ImprovedSchedule> {
-  const more = {
-    prices: true,
-    start: true,
-    worker: true,
-    iterations: true,
-    seed: true,
-    signal: true,
-    onProgress: true,
-  };
-  const settings = boundSettings(trace, options, more as Readonly<Record<string, true>>);
+  const settings = boundSettings(trace, options, fields);
   const requests = roundRequests(trace, settings);
   const { iterations = STEPS_PER_REQUEST * requests.count, seed = 0, signal, onProgress } = checked(options);
   const given = givenSchedule(requests, settings, options);
@@ -128,12 +125,11 @@ async function listSchedules(
   prices: BoundPrices | undefined,
   pauses: Pauses,
 ): Promise<Schedule> {
-  let best = volumeSchedule(requests, settings);
+  let best = await volumeSchedule(requests, settings, pauses);
   let least = totalLatency(requests, best.start);
   const costs = new StartCosts(prices ?? waitingPrices(requests, settings, best));
   for (const tolerance of TOLERANCES) {
-    if (pauses.due) await pauses.take();
-    const schedule = listSchedule(requests, settings, costs, tolerance);
+    const schedule = await listSchedule(requests, settings, costs, tolerance, pauses);
     const total = totalLatency(requests, schedule.start);
     if (total >= least) continue;
     least = total;

@@ -55,9 +55,9 @@ export async function latencyOptimum(trace: Trace, options: OptimumOptions): Pro
   checkCall(trace, options);
   const { nodes = MOST_NODES, signal } = options;
   const requests = roundRequests(trace, settings);
-  const best = volumeSchedule(requests, settings);
   const pauses = new Pauses(signal);
   signal?.throwIfAborted();
+  const best = await volumeSchedule(requests, settings, pauses);
   if (settings.resume) {
     const sum = best.start.reduce((sum, k, i) => sum + k + trace.output[i], 0);
     const search = new ResumeSearch(requests, settings, sum, nodes);

@@ -1,3 +1,4 @@
+import type { Pauses } from "../../common/pauses.ts";
 import type { Job } from "../scheduling/job.ts";
 import { PricedLine } from "../scheduling/priced_line.ts";
 import type { BoundPrices, BoundSettings } from "./bound_options.ts";
@@ -8,13 +9,16 @@ import { StartCosts } from "./start_costs.ts";
 /**
  * The schedule of the price policy with perfect predictions, of all workers together: in each round those whose start is good, in order of their volume, until one
  * fits on no worker; on the worker that holds least of those on which it fits. With prices of 0 that is SVF.
+ *
+ * @throws the signal's reason, of the pauses.
  */
-export function listSchedule(
+export async function listSchedule(
   requests: RoundRequests,
   { workers, kvTokens, slots }: BoundSettings,
   costs: StartCosts,
   tolerance: number,
-): Schedule {
+  pauses: Pauses,
+): Promise<Schedule> {
   const { count, release, input, output } = requests;
   const start = new Int32Array(count);
   const worker = new Int32Array(count);
@@ -22,6 +26,7 @@ export function listSchedule(
   const line = new PricedLine(costs, tolerance);
   let come = 0;
   for (let left = count, now = 0; left > 0; ) {
+    if (pauses.due) await pauses.take();
     while (come < count && release[come] <= now) line.push(jobOf(requests, come++));
     line.now = now;
     let job = line.first;
@@ -56,8 +61,8 @@ function jobOf({ input, output }: RoundRequests, id: number): Job {
 }
 
 /** Shortest volume first. */
-export const volumeSchedule = (requests: RoundRequests, settings: BoundSettings): Schedule =>
-  listSchedule(requests, settings, new StartCosts({ kv: new Float64Array(1) }), 0);
+export const volumeSchedule = (requests: RoundRequests, settings: BoundSettings, pauses: Pauses): Promise<Schedule> =>
+  listSchedule(requests, settings, new StartCosts({ kv: new Float64Array(1) }), 0, pauses);
 
 /**
  * Prices without a search: a token more of memory in a round would let so many of those that wait in it start a round earlier, v_t = waiting / (G M) under a schedule.

@@ -1,3 +1,4 @@
+import { ArgumentError } from "../../common/errors.ts";
 import type { BoundPrices, BoundSettings } from "./bound_options.ts";
 import type { RoundRequests, Schedule } from "./round_requests.ts";
 import { RoundUsage } from "./round_usage.ts";
@@ -7,6 +8,8 @@ import { StartCosts } from "./start_costs.ts";
 const ROUNDING = 1e-6;
 /** States that are remembered. */
 const MOST_STATES = 2 ** 20;
+/** Of requests x rounds: a table of them is kept for each depth of the tree. */
+const MOST_VALUES = 2 ** 20;
 /** Nodes between two looks at the clock. */
 const PIECE = 64;
 
@@ -45,7 +48,10 @@ export class StartSearch {
   private readonly tables: Least[] = [];
   private readonly seen = new Map<string, number>();
 
-  /** @param best  a schedule that fits; replaced by better ones. */
+  /**
+   * @param best  a schedule that fits; replaced by better ones.
+   * @throws {ArgumentError} Starts may lie too far apart.
+   */
   constructor(
     private readonly requests: RoundRequests,
     private readonly settings: BoundSettings,
@@ -62,6 +68,10 @@ export class StartSearch {
     this.capacity = workers * (kvTokens * total(kv) + (slot ? slots * total(slot) : 0));
     this.sum = best.start.reduce((sum, k) => sum + k, 0);
     this.rounds = latestStart(release, this.sum) + 2;
+    if (count * this.rounds > MOST_VALUES) {
+      const expected = `starts that lie before round 2^20 / ${count} in every schedule that may be best`;
+      throw new ArgumentError("trace", expected, this.rounds - 2);
+    }
     this.schedule = { start: new Int32Array(count), worker: new Int32Array(count) };
     this.started = new Array<boolean>(count).fill(false);
     this.earliest = new Float64Array(count);

@@ -197,6 +197,11 @@ describe("the least total latency", () => {
     await refuse({ kvTokens: 9, prices: { kv: [0, -1] } }, /^prices.kv\[1\]: expected a number >= 0, got -1/);
     await refuse({ kvTokens: 9, prices: { kv: [] } }, /^prices.kv: expected T \+ 1 >= 1 values, got 0/);
     await refuse({ kvTokens: 9, prices: { kv: [0, 1], slot: [0] } }, /^prices.slot: expected as many values/);
+    const apart = traceOf([
+      [1, 1, 0],
+      [1, 1, 1e6],
+    ]);
+    await refuse({ kvTokens: 9 }, /^trace: expected starts that lie before round 2\^20 \/ 2/, apart);
     await refuse({ kvTokens: 9 }, /^trace.arrival\[0\]: expected at most 2\^28/, traceOf([[1, 1, 1e9]]));
   });
 });
