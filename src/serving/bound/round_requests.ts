@@ -27,16 +27,17 @@ export interface Schedule {
   worker: Int32Array;
 }
 
-/** @throws {ArgumentError} There are too many rounds until the last arrival. */
+/** @throws {ArgumentError} There are too many rounds. */
 export function roundRequests(trace: Trace, { workers }: BoundSettings): RoundRequests {
   const { requests: count, arrival, input, output } = trace;
   const most = Math.floor(MOST_ROUNDS / workers);
-  if (count > 0 && arrival[count - 1] > most) {
-    const expected = `at most 2^28 / workers = ${most} rounds`;
-    throw new ArgumentError(`trace.arrival[${count - 1}]`, expected, arrival[count - 1], "Scale arrivals to rounds.");
-  }
   let offset = 0;
-  for (let i = 0; i < count; i++) offset += output[i] - arrival[i];
+  for (let i = 0; i < count; i++) {
+    offset += output[i] - arrival[i];
+    if (arrival[i] + output[i] <= most) continue;
+    const expected = `arrivals and outputs that add up to 2^28 / workers = ${most} rounds at most`;
+    throw new ArgumentError(`trace, request ${i}`, expected, arrival[i] + output[i]);
+  }
   return {
     ...{ count, input, output, offset },
     release: Int32Array.from(arrival, Math.ceil),

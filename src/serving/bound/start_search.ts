@@ -4,8 +4,8 @@ import type { RoundRequests, Schedule } from "./round_requests.ts";
 import { RoundUsage } from "./round_usage.ts";
 import { StartCosts } from "./start_costs.ts";
 
-/** Rounding of sums of costs: bounds are of whole rounds. */
-const ROUNDING = 1e-6;
+/** A term of a sum of f64 is rounded by at most so much of it. */
+const EPSILON = 2 ** -52;
 /** States that are remembered. */
 const MOST_STATES = 2 ** 20;
 /** Of requests x rounds: a table of them is kept for each depth of the tree. */
@@ -39,6 +39,8 @@ export class StartSearch {
   private readonly costs: StartCosts;
   /** G M sum v + G B sum w. */
   private readonly capacity: number;
+  /** By how much sums of costs may be wrong. */
+  private readonly rounding: number;
   /** Starts lie in 0 .. rounds - 1. */
   private readonly rounds: number;
   private readonly started: boolean[];
@@ -66,6 +68,9 @@ export class StartSearch {
     const { kv, slot } = Number.isFinite(slots) ? prices : { kv: prices.kv };
     this.costs = new StartCosts({ kv, slot });
     this.capacity = workers * (kvTokens * total(kv) + (slot ? slots * total(slot) : 0));
+    // A cost is made of sums of v and t v over the rounds, each of which is rounded as often.
+    const largest = (kvTokens + 3 * kv.length) * total(kv) + total(slot ?? []);
+    this.rounding = 1e-9 + EPSILON * kv.length * (count * largest + this.capacity);
     this.sum = best.start.reduce((sum, k) => sum + k, 0);
     this.rounds = latestStart(release, this.sum) + 2;
     if (count * this.rounds > MOST_VALUES) {
@@ -115,7 +120,8 @@ export class StartSearch {
         for (let g = 0; g < this.settings.workers; g++) {
           if (this.isLikeEarlier(g, k) || !this.usage.fits(g, input[i], output[i], k)) continue;
           if (this.nodes >= this.most) {
-            this.open = Math.min(this.open, Math.ceil(Math.max(bounds.priced, bounds.first) - ROUNDING));
+            const priced = Math.ceil(bounds.priced - this.rounding);
+            this.open = Math.min(this.open, priced > bounds.first ? priced : bounds.first);
             return;
           }
           const ends = this.begin(i, g, k);
@@ -152,7 +158,7 @@ export class StartSearch {
   }
 
   private closes(priced: number, first: number): boolean {
-    return Math.max(priced, first) > this.sum - 1 + ROUNDING;
+    return first >= this.sum || priced > this.sum - 1 + this.rounding;
   }
 
   /** The next start is no later: when all have ended and come there is nothing to wait for. */

@@ -33,7 +33,7 @@ function randomPrices(random: Random, kvTokens: number): BoundPrices {
   const horizon = random.below(25);
   const of = (scale: number) =>
     Float64Array.from({ length: horizon + 1 }, () => Math.max(0, random.next() - 0.3) * scale);
-  const kv = of(random.pick([0, 2, 10]) / kvTokens);
+  const kv = of(random.pick([0, 2, 2, 10, 10, 1e6, 1e12, 1e300]) / kvTokens);
   return random.next() < 0.5 ? { kv } : { kv, slot: of(1) };
 }
 

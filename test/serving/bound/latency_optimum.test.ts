@@ -202,6 +202,10 @@ describe("the least total latency", () => {
       [1, 1, 1e6],
     ]);
     await refuse({ kvTokens: 9 }, /^trace: expected starts that lie before round 2\^20 \/ 2/, apart);
-    await refuse({ kvTokens: 9 }, /^trace.arrival\[0\]: expected at most 2\^28/, traceOf([[1, 1, 1e9]]));
+    await refuse(
+      { kvTokens: 9 },
+      /^trace, request 0: expected arrivals and outputs that add up to 2\^28/,
+      traceOf([[1, 1, 1e9]]),
+    );
   });
 });
