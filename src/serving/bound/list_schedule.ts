@@ -26,9 +26,12 @@ export async function listSchedule(
   const line = new PricedLine(costs, tolerance);
   let come = 0;
   for (let left = count, now = 0; left > 0; ) {
-    if (pauses.due) await pauses.take();
-    while (come < count && release[come] <= now) line.push(jobOf(requests, come++));
     line.now = now;
+    if (pauses.due) await pauses.take();
+    for (; come < count && release[come] <= now; come++) {
+      if (pauses.due) await pauses.take();
+      line.push(jobOf(requests, come));
+    }
     let job = line.first;
     for (; job !== undefined; job = line.first) {
       const { id } = job;

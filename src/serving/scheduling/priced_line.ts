@@ -25,10 +25,11 @@ export class PricedLine implements Line {
     const { awake, asleep, now } = this;
     for (let job = asleep.first; job !== undefined && job.key <= now; job = asleep.first) {
       asleep.pop();
-      this.push(job);
+      job.key = volume(job);
+      awake.push(job);
     }
     for (let job = awake.first; job !== undefined; job = awake.first) {
-      const round = this.costs.firstGood(job.input + job.generated, toGo(job), now, this.tolerance);
+      const round = this.goodFrom(job);
       if (round === now) return job;
       awake.pop();
       job.key = round;
@@ -43,8 +44,10 @@ export class PricedLine implements Line {
   }
 
   push(job: Job): void {
-    job.key = volume(job);
-    this.awake.push(job);
+    const round = this.goodFrom(job);
+    const isGood = round === this.now;
+    job.key = isGood ? volume(job) : round;
+    (isGood ? this.awake : this.asleep).push(job);
   }
 
   pop(): void {
@@ -54,5 +57,10 @@ export class PricedLine implements Line {
   remove(job: Job): void {
     this.awake.remove(job);
     this.asleep.remove(job);
+  }
+
+  /** The next round in which its start is good. */
+  private goodFrom(job: Job): number {
+    return this.costs.firstGood(job.input + job.generated, toGo(job), this.now, this.tolerance);
   }
 }
