@@ -9,7 +9,10 @@ export { type BidPriceOptions, type BidPrices, bidPrices } from "./serving/admis
 export type { Scale } from "./serving/admission/gradient_prices.ts";
 export type { BoundOptions, BoundPrices } from "./serving/bound/bound_options.ts";
 export { type CertifiedBound, certifyBound } from "./serving/bound/certify_bound.ts";
+export { type ImprovedSchedule, type ImproveOptions, improveSchedule } from "./serving/bound/improve_schedule.ts";
 export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";
+export { type LatencyOptimum, latencyOptimum, type OptimumOptions } from "./serving/bound/latency_optimum.ts";
+export type { Schedule } from "./serving/bound/round_requests.ts";
 export type { ExpertParallelism } from "./serving/experts/expert_parallelism.ts";
 export type { Balance } from "./serving/experts/layer_time.ts";
 export { type FitOptions, type FittedStepTime, fitStepTime, type StepRow } from "./serving/fit_step_time.ts";
@@ -45,6 +48,7 @@ export { routing } from "./serving/routing/routing.ts";
 export type { AdmissionOptions } from "./serving/scheduling/baseline.ts";
 export type { McsfOptions } from "./serving/scheduling/mcsf.ts";
 export type { NestedWaitOptions } from "./serving/scheduling/nested_wait.ts";
+export type { PricesOptions } from "./serving/scheduling/prices.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
 export type { TrailOptions } from "./serving/scheduling/trail.ts";
 export type { WaitOptions } from "./serving/scheduling/wait.ts";

@@ -61,7 +61,7 @@ const MOST_ROUNDS = 2 ** 26;
 export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promise<LatencyBound> {
   const { kvTokens, workers, slots, resume } = boundSettings(trace, o, fields);
   const { evaluations = EVALUATIONS, backend = "auto", signal, onProgress = () => {}, ...bounds } = o;
-  checkSearch(trace, evaluations, backend);
+  checkSearch(trace, evaluations, backend, signal, onProgress);
   signal?.throwIfAborted();
   const pauses = new Pauses(signal);
   const whole: Trace = { ...trace, arrival: trace.arrival.map(Math.ceil) };
@@ -88,11 +88,20 @@ export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promis
   return { ...proven, mean: trace.requests === 0 ? 0 : proven.total / trace.requests, ...found };
 }
 
-function checkSearch(trace: Trace, evaluations: number, backend: unknown): void {
+function checkSearch(
+  trace: Trace,
+  evaluations: number,
+  backend: unknown,
+  signal: AbortSignal | undefined,
+  onProgress: unknown,
+): void {
   if (!Number.isInteger(evaluations) || evaluations < 1)
     throw new ArgumentError("evaluations", "an integer >= 1", evaluations);
   if (!backends.some((one) => one === backend))
     throw new ArgumentError("backend", `one of ${backends.join(", ")}`, backend);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  if (typeof onProgress !== "function") throw new ArgumentError("onProgress", "a function", onProgress);
   const last = trace.requests > 0 ? trace.arrival[trace.requests - 1] : 0;
   if (last >= MOST_ROUNDS)
     throw new ArgumentError("trace.arrival", "rounds below 2^26", last, "Bound its parts one by one, and add up.");

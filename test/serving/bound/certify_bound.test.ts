@@ -6,7 +6,8 @@ import { cpuPricing } from "../../../src/serving/bound/pricing.ts";
 import { timedRequests } from "../../../src/serving/bound/timed_requests.ts";
 import { type BoundOptions, type BoundPrices, certifyBound, type Trace } from "../../../src/serving.ts";
 import { hindsightLp } from "./hindsight_lp.ts";
-import { drawnProblem, optimumByStarts, optimumWithResume, roundsTrace } from "./instances.ts";
+import { bruteForce } from "./instances.ts";
+import { drawnProblem, optimumWithResume, roundsTrace } from "./problems.ts";
 
 /** Prices in parts of 2^-30, some 0, of a scale between what is too little and what is too much. */
 function drawnPrices(random: Random, rounds: number, slots: boolean): BoundPrices {
@@ -47,7 +48,7 @@ test("2,000 instances: no prices, of any horizon, prove more than the optimum; w
   for (let run = 0; run < 2000; run++) {
     const problem = drawnProblem(random);
     const { trace, options } = problem;
-    const optimum = optimumByStarts(problem);
+    const optimum = bruteForce(problem.trace, problem.options);
     const resumed = optimumWithResume(problem);
     expect(resumed).toBeLessThanOrEqual(optimum);
     for (let draw = 0; draw < 5; draw++) {

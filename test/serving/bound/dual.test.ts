@@ -5,7 +5,7 @@ import { Dual } from "../../../src/serving/bound/dual.ts";
 import { makeNonIncreasing } from "../../../src/serving/bound/non_increasing.ts";
 import { cpuPricing } from "../../../src/serving/bound/pricing.ts";
 import { timedRequests } from "../../../src/serving/bound/timed_requests.ts";
-import { drawnProblem } from "./instances.ts";
+import { drawnProblem } from "./problems.ts";
 
 test("D is concave: no prices are worth more than the supergradient at others says", async () => {
   const random = seeded(31);

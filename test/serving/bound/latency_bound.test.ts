@@ -13,7 +13,8 @@ import {
 } from "../../../src/serving.ts";
 import { needsRecordedData, recordedDataPresent } from "../../helpers/recorded.ts";
 import { burstgpt } from "../burstgpt.ts";
-import { drawnProblem, optimumByStarts, optimumWithResume, roundsTrace } from "./instances.ts";
+import { bruteForce } from "./instances.ts";
+import { drawnProblem, optimumWithResume, roundsTrace } from "./problems.ts";
 
 const svf = async (trace: Trace, kvTokens: number) =>
   simulate(trace, {
@@ -81,7 +82,7 @@ test("no more than the optimum, and within what few requests at once leave, of 3
   let ratios = 0;
   for (let run = 0; run < 300; run++) {
     const problem = drawnProblem(random);
-    const optimum = optimumByStarts(problem);
+    const optimum = bruteForce(problem.trace, problem.options);
     const { total } = await latencyBound(problem.trace, { ...problem.options, evaluations: 150 });
     expect(total, `run ${run}`).toBeLessThanOrEqual(optimum);
     expect(optimum / total, `run ${run}`).toBeLessThan(1.5);
