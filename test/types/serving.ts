@@ -1,11 +1,23 @@
 /** All of evenkeel/serving as a user writes it. Never run: test/types.test.ts and tools/compat/types compile it. */
 import {
+  type AdmissionBound,
+  type AdmissionLimits,
   type AdmissionOptions,
   ArgumentError,
+  admissionBound,
+  admissionUse,
   type Balance,
   type BfioOptions,
+  type BidPriceOptions,
+  type BidPrices,
+  type BoundOptions,
+  type BoundPrices,
+  bidPrices,
   type CacheAwareOptions,
+  type CertifiedBound,
   type CurveCost,
+  certifyBound,
+  DeviceError,
   type Distribution,
   EvenkeelError,
   type ExpertCost,
@@ -19,9 +31,17 @@ import {
   fluidEquilibrium,
   type GenerateOptions,
   generateTrace,
+  type ImprovedSchedule,
+  type ImproveOptions,
+  improveSchedule,
+  type LatencyBound,
+  type LatencyBoundOptions,
+  type LatencyOptimum,
   type Lengths,
   type LmetricOptions,
   type LoadHistory,
+  latencyBound,
+  latencyOptimum,
   type McsfOptions,
   type ModelCost,
   meanOverSeeds,
@@ -29,7 +49,9 @@ import {
   type NestedFluidOptions,
   type NestedWaitOptions,
   type NoOptions,
+  type Numbers,
   nestedWaitThresholds,
+  type OptimumOptions,
   Placement,
   type PlacementFields,
   type PlacementLike,
@@ -37,15 +59,19 @@ import {
   type Prediction,
   type PrefillPool,
   type PrefixBlocks,
+  type PricesOptions,
   type Queue,
   type ReadTraceOptions,
   type RequestView,
   type Router,
   type RouterOptions,
   type RoutingPolicy,
+  type Rows,
   type Rule,
   readTrace,
   routing,
+  type Scale,
+  type Schedule,
   type Scheduler,
   type SchedulerOptions,
   type SchedulingPolicy,
@@ -183,6 +209,33 @@ export function room(): number {
   return Math.max(equilibrium.kvTokens, ...thresholds.map(({ kvTokens }) => kvTokens));
 }
 
+export async function gaps(trace: Trace): Promise<number[]> {
+  const fleet: BoundOptions = { kvTokens: 16_492, workers: 2 };
+  const search: LatencyBoundOptions = { ...fleet, evaluations: 10, backend: "auto" };
+  const bound: LatencyBound = await latencyBound(trace, search);
+  const prices: BoundPrices = bound.prices;
+  const proven: CertifiedBound = certifyBound(trace, fleet, prices);
+  const improve: ImproveOptions = { ...fleet, prices, iterations: 100 };
+  const improved: ImprovedSchedule = await improveSchedule(trace, improve);
+  const schedule: Schedule = improved;
+  const exact: OptimumOptions = { ...fleet, nodes: 1000 };
+  const optimum: LatencyOptimum = await latencyOptimum(trace, exact);
+  const priced: PricesOptions = { prices, tolerance: 2 };
+  schedulers.push(scheduling.prices(priced));
+  return [proven.total, optimum.bound, improved.total, schedule.start[0]];
+}
+
+export function accepts(trace: Trace, value: Numbers): boolean {
+  const limits: AdmissionLimits = { span: 100, kvTokens: 16_492 };
+  const { use, budget } = admissionUse(trace, limits);
+  const rows: Rows = use;
+  const bound: AdmissionBound = admissionBound(value, rows, budget);
+  const scale: Scale = { value: 1, use: [1] };
+  const options: BidPriceOptions = { budget, requests: trace.requests, scale };
+  const bids: BidPrices = bidPrices(options);
+  return bids.decide(bound.value, [use[0]]);
+}
+
 export function shared(history: LoadHistory, fields: PlacementFields): ExpertParallelism {
   const roofline: ModelCost = { model: "roofline", perExpert: 6.3, perToken: 0.035 };
   const curve: CurveCost = { tokens: [100], time: [7] };
@@ -195,5 +248,6 @@ export function shared(history: LoadHistory, fields: PlacementFields): ExpertPar
 export function told(error: unknown): Rule | string {
   if (error instanceof PolicyError) return error.rule;
   if (error instanceof ShapeError || error instanceof ArgumentError) return error.argument;
+  if (error instanceof DeviceError) return "no device";
   return error instanceof EvenkeelError ? error.message : String(Placement);
 }
