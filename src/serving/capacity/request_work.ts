@@ -1,33 +1,34 @@
 import { chunkContext, type StepTime } from "../step_time.ts";
 import { type DrawnLengths, meanOf } from "./drawn_lengths.ts";
-import { chunks, tokenSteps } from "./token_steps.ts";
+import { chunks } from "./token_steps.ts";
 
-/** Means over requests of what one of them asks of a worker, as `simulate` has it: the last chunk of a prompt makes the first token. */
+/**
+ * What a request asks of a worker, on average, as `simulate` counts it: all of its prompt is held from the first of its n_c chunks on, and the last chunk
+ * makes the first token. This is g less a step, and more where chunks wait for others.
+ */
 export interface RequestWork {
   /** E[o]. */
   output: number;
-  /** E[n_c + o - 1]: steps that it takes part in, n_c chunks. */
+  /** E[n_c + o - 1]: steps that it takes part in. */
   steps: number;
-  /** E[g]. */
+  /** E[n^2] / E[n] of these: steps of the request that one meets at a random time. */
+  lastingSteps: number;
+  /** E[h], h = s (n_c + o - 1) + o (o + 1) / 2: KV tokens that it holds at the end of each of its steps, summed. */
   tokenSteps: number;
-  /** E[s + s o + o (o - 1) / 2 ...]: KV tokens held before each of its steps, summed. The whole prompt is held from the first on. */
-  heldSteps: number;
-  /** W, s: by how much it makes steps longer, its own and those of others, in all: c_seq, c_kv, c_pre and c_ctx times what it brings. */
+  /** W, s: by how much it makes steps longer, its own and those of others, in all. */
   seconds: number;
-  /** The part of W that its prompt brings: c_pre E[s] + c_ctx E[s^2 / 2]. */
+  /** Of which its prompt is the cause: c_pre E[s] + c_ctx E[s^2] / 2. */
   promptSeconds: number;
 }
 
 export function requestWork(lengths: DrawnLengths, c: StepTime, chunk: number): RequestWork {
-  const steps = meanOf(lengths, (s, o) => chunks(s, chunk) + o - 1);
-  const heldSteps = meanOf(lengths, (s, o) => s * (chunks(s, chunk) + o - 1) + (o * (o - 1)) / 2);
-  const prompt = meanOf(lengths, (s) => c.perPrefillToken * s + c.perContext * chunkContext(0, s));
-  return {
-    output: meanOf(lengths, (_, o) => o),
-    steps,
-    tokenSteps: meanOf(lengths, (s, o) => tokenSteps(s, o, chunk)),
-    heldSteps,
-    seconds: c.perSequence * steps + c.perKvToken * heldSteps + prompt,
-    promptSeconds: prompt,
-  };
+  const stepsOf = (s: number, o: number) => chunks(s, chunk) + o - 1;
+  const output = meanOf(lengths, (_, o) => o);
+  const steps = meanOf(lengths, stepsOf);
+  const tokenSteps = meanOf(lengths, (s, o) => s * stepsOf(s, o) + (o * (o + 1)) / 2);
+  const promptSeconds = meanOf(lengths, (s) => c.perPrefillToken * s + c.perContext * chunkContext(0, s));
+  // A step lasts by what is held before it: of each request a token less for each that it makes.
+  const seconds = c.perSequence * steps + c.perKvToken * (tokenSteps - output) + promptSeconds;
+  const lastingSteps = meanOf(lengths, (s, o) => stepsOf(s, o) ** 2) / steps;
+  return { output, steps, lastingSteps, tokenSteps, seconds, promptSeconds };
 }

@@ -66,10 +66,7 @@ export function stability(lengths: Lengths, options: StabilityOptions): Stabilit
   return stabilityOf(drawn, { kvTokens, chunk, meanStep: meanStep! });
 }
 
-export function stabilityOf(
-  lengths: DrawnLengths,
-  o: { kvTokens: number; chunk: number; meanStep: number },
-): Stability {
+function stabilityOf(lengths: DrawnLengths, o: { kvTokens: number; chunk: number; meanStep: number }): Stability {
   const meanTokenSteps = meanOf(lengths, (s, output) => tokenSteps(s, output, o.chunk));
   const delta = largestPeak(lengths) / o.kvTokens;
   const mu = o.kvTokens / (o.meanStep * meanTokenSteps);
@@ -77,12 +74,12 @@ export function stabilityOf(
 }
 
 /** b, s: the mean time of a step of a worker whose memory is full. */
-export function fullStep(lengths: DrawnLengths, o: { kvTokens: number; chunk: number; stepTime: StepTime }): number {
+function fullStep(lengths: DrawnLengths, o: { kvTokens: number; chunk: number; stepTime: StepTime }): number {
   const { stepTime, kvTokens, chunk } = o;
-  const work = requestWork(lengths, stepTime, chunk);
-  const perStep = kvTokens / work.tokenSteps;
   const { base, perKvToken, perSequence } = stepTime;
-  return base + perKvToken * kvTokens + perStep * (perSequence * work.steps + work.promptSeconds);
+  const { steps, promptSeconds } = requestWork(lengths, stepTime, chunk);
+  const begin = kvTokens / meanOf(lengths, (input, output) => tokenSteps(input, output, chunk));
+  return base + perKvToken * kvTokens + begin * (perSequence * steps + promptSeconds);
 }
 
 /** @throws {ArgumentError} It is no memory, or a request is larger. */

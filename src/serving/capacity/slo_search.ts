@@ -1,0 +1,139 @@
+import type { Slo } from "../simulator/options.ts";
+import type { StepTime } from "../step_time.ts";
+import type { DrawnLengths } from "./drawn_lengths.ts";
+import { lonePrefill, requireWithinReach } from "./lone_request.ts";
+import { quantile } from "./quantile.ts";
+import type { RequestWork } from "./request_work.ts";
+import { type FleetLatency, fleetLatency } from "./simulated_fleet.ts";
+
+export interface Search {
+  lengths: DrawnLengths;
+  rate: number;
+  kvTokens: number;
+  slots: number;
+  chunk: number;
+  stepTime: StepTime;
+  slo: Slo;
+  percentile: number;
+  work: RequestWork;
+  /** Requests per s that a worker can serve at most. */
+  mu: number;
+}
+
+/** What a simulation said of a fleet. */
+interface Trial {
+  latency: FleetLatency;
+  /** ln of the larger of TTFT / limit and TPOT / limit, two standard errors above what was found: at most 0 where the SLO is met. */
+  excess: number;
+  /** Its standard error. */
+  error: number;
+  /** The share of the requests by which it was found. */
+  effort: number;
+}
+
+/** Workers that are simulated at most: of more each sees about the same. */
+const MOST_SIMULATED = 48;
+/** With so few requests per worker at a time hardly any meets another: the SLO is met, as a lone one's is. */
+const ALONE = 1e-3;
+/** Standard errors that a fleet must have to spare. */
+const MARGIN = 2;
+/** Of the requests, for what is to be found roughly. */
+const ROUGH = 0.2;
+/** Standard errors by which that tells. */
+const SURE = 4;
+/** Of the rate that one more worker adds. */
+const PRECISION = 0.05;
+
+/**
+ * The fewest workers that meet the SLO, from `least` on, and the rate that one more adds.
+ *
+ * @throws {ArgumentError} None do.
+ */
+export function fewestWithin(search: Search, least: number) {
+  requireWithinReach(search);
+  const trials = new Map<number, Trial>();
+  let tooFew = least - 1;
+  let enough = Number.POSITIVE_INFINITY;
+  for (let workers = Math.max(least, fluidSize(search)); ; ) {
+    const trial = trials.has(workers) ? tryOut(search, workers, search.rate, 1) : tried(search, workers);
+    trials.set(workers, trial);
+    if (trial.excess <= 0) enough = workers;
+    else tooFew = workers;
+    if (enough <= tooFew) enough = Number.POSITIVE_INFINITY; // it seemed to be enough, by fewer requests
+    if (enough - tooFew > 1) {
+      workers = nextSize(workers, tooFew, enough, trials);
+    } else {
+      workers = enough;
+      const { latency, effort } = trials.get(workers)!;
+      if (effort === 1) return { workers, latency, next: rateOfNext(search, workers, trials) };
+    }
+  }
+}
+
+/** In strides from the first guess on, then between the last that is too few and the first that is enough. */
+function nextSize(workers: number, tooFew: number, enough: number, trials: ReadonlyMap<number, Trial>): number {
+  const stride = Math.max(1, Math.round(workers * Math.min(0.5, 2 * Math.abs(trials.get(workers)!.excess))));
+  if (enough === Number.POSITIVE_INFINITY) return workers + stride;
+  const below = trials.get(tooFew)?.excess;
+  if (below === undefined) return Math.max(tooFew + 1, workers - stride);
+  // Where a chord is 0; latencies run off towards saturation, so that one between near sizes alone is to be trusted.
+  const part = below < 1 ? below / (below - trials.get(enough)!.excess) : 0.5;
+  return Math.min(enough - 1, Math.max(tooFew + 1, Math.round(tooFew + part * (enough - tooFew))));
+}
+
+/** By a part of the requests where that is enough to tell. */
+function tried(search: Search, workers: number): Trial {
+  const roughly = tryOut(search, workers, search.rate, ROUGH);
+  return Math.abs(roughly.excess) > SURE * roughly.error ? roughly : tryOut(search, workers, search.rate, 1);
+}
+
+/** Where the mean step is within TPOT, and a step that is under way, with one that prefills, within TTFT. */
+function fluidSize({ slo, stepTime, work, rate, lengths, chunk, percentile }: Search): number {
+  const { ttft = Number.POSITIVE_INFINITY, tpot = Number.POSITIVE_INFINITY } = slo;
+  const prompt = quantile(
+    Array.from(lengths.input, (s) => lonePrefill({ ...stepTime, base: 0 }, s, chunk)),
+    percentile,
+  );
+  const step = Math.min(tpot, (ttft - prompt) / 2);
+  const busy = step > stepTime.base ? 1 - stepTime.base / step : 0.1;
+  return Math.ceil((rate * work.seconds) / busy);
+}
+
+function tryOut(search: Search, workers: number, rate: number, effort: number): Trial {
+  const { slo, stepTime, work, mu, kvTokens, slots } = search;
+  const simulated = Math.min(workers, MOST_SIMULATED);
+  const each = rate / workers;
+  const fullStep = stepTime.base + (kvTokens / work.tokenSteps) * work.seconds;
+  const spare = 1 - each * work.seconds;
+  const step = Math.min(fullStep, spare > 0 ? stepTime.base / spare : Number.POSITIVE_INFINITY);
+  const load = Math.min(0.95, each / mu);
+  const latency = fleetLatency({
+    ...{ ...search, effort },
+    ...{ workers: simulated, rate: each * simulated, relaxation: (work.lastingSteps * step) / (1 - load) },
+    worker: { stepTime, kvTokens, slots: Math.min(slots, Number.MAX_SAFE_INTEGER) },
+  });
+  const excesses = (["ttft", "tpot"] as const).map((name) => {
+    const { value, error } = latency[name];
+    const limit = slo[name] ?? Number.POSITIVE_INFINITY;
+    return { excess: Math.log((value + MARGIN * error) / limit), error: error / value };
+  });
+  const { excess, error } = excesses[0].excess > excesses[1].excess ? excesses[0] : excesses[1];
+  const alone = each * (work.steps * stepTime.base + work.seconds) < ALONE;
+  return { latency, excess: alone ? Math.min(0, excess) : excess, error, effort };
+}
+
+/** What each worker can serve within the SLO, between what it does serve with this many workers and with one fewer. */
+function rateOfNext(search: Search, workers: number, trials: ReadonlyMap<number, Trial>): number {
+  const tooFew = trials.get(workers - 1);
+  let low = { rate: search.rate / workers, excess: trials.get(workers)!.excess };
+  const fewer = workers > 1 ? search.rate / (workers - 1) : Number.POSITIVE_INFINITY;
+  let high = { rate: Math.min(search.mu, fewer), excess: tooFew?.excess ?? Number.POSITIVE_INFINITY };
+  while (high.rate / low.rate > 1 + PRECISION) {
+    const rate = (low.rate + high.rate) / 2;
+    const { excess } = tryOut(search, workers, rate * workers, ROUGH);
+    if (excess <= 0) low = { rate, excess };
+    else high = { rate, excess };
+  }
+  if (high.excess === Number.POSITIVE_INFINITY) return low.rate;
+  return low.rate + ((high.rate - low.rate) * low.excess) / (low.excess - high.excess);
+}
