@@ -45,7 +45,7 @@ const MOST_REQUESTS = 60_000;
 const WARM = 3;
 const MEASURED = 6;
 /** Batches of consecutive requests, by whose percentiles the standard error is. */
-const BATCHES = 10;
+const BATCHES = 20;
 
 /**
  * The latency of a fleet whose router sends each request to the worker with the fewest KV tokens, which serves first come first served and lets the next one
@@ -77,8 +77,7 @@ export function fleetLatency(fleet: Fleet): FleetLatency {
     ttft.push(firstToken[i] - arrival[i]);
     if (output[i] > 1) tpot.push((finish[i] - firstToken[i]) / (output[i] - 1));
   }
-  const independent = counted / rate / (2 * relaxation);
-  return { ttft: estimate(ttft, percentile, independent), tpot: estimate(tpot, percentile, independent) };
+  return { ttft: estimate(ttft, percentile), tpot: estimate(tpot, percentile) };
 }
 
 /**
@@ -101,17 +100,17 @@ function evenTrace({ input, output }: DrawnLengths, requests: number, rate: numb
   };
 }
 
-/**
- * @param values  in the order of arrival.
- * @param independent  parts of them that know nothing of each other.
- */
-function estimate(values: readonly number[], percentile: number, independent: number): Estimate {
+/** @param values  in the order of arrival. */
+function estimate(values: readonly number[], percentile: number): Estimate {
   if (values.length === 0) return { value: 0, error: 0 };
   const value = quantile(values, percentile);
   if (values.length < 2 * BATCHES) return { value, error: 0 };
   const edge = (b: number) => Math.round((b * values.length) / BATCHES);
   const batches = Array.from({ length: BATCHES }, (_, b) => quantile(values.slice(edge(b), edge(b + 1)), percentile));
   const mean = batches.reduce((a, b) => a + b) / BATCHES;
-  const squares = batches.reduce((sum, one) => sum + (one - mean) ** 2, 0);
-  return { value, error: Math.sqrt(squares / (BATCHES - 1) / Math.max(1, Math.min(BATCHES, independent))) };
+  const covariance = (lag: number) =>
+    batches.slice(lag).reduce((sum, one, b) => sum + (one - mean) * (batches[b] - mean), 0) / (BATCHES - 1);
+  // Near saturation batches know of each other.
+  const variance = Math.max(covariance(0), covariance(0) + 2 * (covariance(1) + covariance(2)));
+  return { value, error: Math.sqrt(variance / BATCHES) };
 }

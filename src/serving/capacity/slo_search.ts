@@ -1,8 +1,8 @@
 import type { Slo } from "../simulator/options.ts";
 import type { StepTime } from "../step_time.ts";
+import { busyShare } from "./co_located.ts";
 import type { DrawnLengths } from "./drawn_lengths.ts";
-import { lonePrefill, requireWithinReach } from "./lone_request.ts";
-import { quantile } from "./quantile.ts";
+import { requireWithinReach } from "./lone_request.ts";
 import type { RequestWork } from "./request_work.ts";
 import { type FleetLatency, fleetLatency } from "./simulated_fleet.ts";
 
@@ -23,7 +23,7 @@ export interface Search {
 /** What a simulation said of a fleet. */
 interface Trial {
   latency: FleetLatency;
-  /** ln of the larger of TTFT / limit and TPOT / limit, two standard errors above what was found: at most 0 where the SLO is met. */
+  /** ln of the larger of TTFT / limit and TPOT / limit, a standard error above what was found: at most 0 where the SLO is met. */
   excess: number;
   /** Its standard error. */
   error: number;
@@ -31,12 +31,16 @@ interface Trial {
   effort: number;
 }
 
+/** Of a worker's time in the first guess, however near the SLO is to an empty step. */
+const LEAST_BUSY = 0.1;
 /** Workers that are simulated at most: of more each sees about the same. */
 const MOST_SIMULATED = 48;
 /** With so few requests per worker at a time hardly any meets another: the SLO is met, as a lone one's is. */
 const ALONE = 1e-3;
 /** Standard errors that a fleet must have to spare. */
-const MARGIN = 2;
+const MARGIN = 1;
+/** Of the rate: as much more must be served, since no rate is known better. Near saturation it makes all the difference. */
+const RESERVE = 0.01;
 /** Of the requests, for what is to be found roughly. */
 const ROUGH = 0.2;
 /** Standard errors by which that tells. */
@@ -87,16 +91,11 @@ function tried(search: Search, workers: number): Trial {
   return Math.abs(roughly.excess) > SURE * roughly.error ? roughly : tryOut(search, workers, search.rate, 1);
 }
 
-/** Where the mean step is within TPOT, and a step that is under way, with one that prefills, within TTFT. */
-function fluidSize({ slo, stepTime, work, rate, lengths, chunk, percentile }: Search): number {
-  const { ttft = Number.POSITIVE_INFINITY, tpot = Number.POSITIVE_INFINITY } = slo;
-  const prompt = quantile(
-    Array.from(lengths.input, (s) => lonePrefill({ ...stepTime, base: 0 }, s, chunk)),
-    percentile,
-  );
-  const step = Math.min(tpot, (ttft - prompt) / 2);
-  const busy = step > stepTime.base ? 1 - stepTime.base / step : 0.1;
-  return Math.ceil((rate * work.seconds) / busy);
+/** As the fluid has it: a first guess. */
+function fluidSize(search: Search): number {
+  const { ttft = Number.POSITIVE_INFINITY, tpot = Number.POSITIVE_INFINITY } = search.slo;
+  const busy = Math.max(LEAST_BUSY, busyShare(search.lengths, { ...search, ttft, tpot }));
+  return Math.ceil((search.rate * search.work.seconds) / busy);
 }
 
 function tryOut(search: Search, workers: number, rate: number, effort: number): Trial {
@@ -109,7 +108,11 @@ function tryOut(search: Search, workers: number, rate: number, effort: number): 
   const load = Math.min(0.95, each / mu);
   const latency = fleetLatency({
     ...{ ...search, effort },
-    ...{ workers: simulated, rate: each * simulated, relaxation: (work.lastingSteps * step) / (1 - load) },
+    ...{
+      workers: simulated,
+      rate: each * (1 + RESERVE) * simulated,
+      relaxation: (work.lastingSteps * step) / (1 - load),
+    },
     worker: { stepTime, kvTokens, slots: Math.min(slots, Number.MAX_SAFE_INTEGER) },
   });
   const excesses = (["ttft", "tpot"] as const).map((name) => {
