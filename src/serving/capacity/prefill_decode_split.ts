@@ -98,19 +98,22 @@ function best(workers: number, byPrefill: (workers: number) => number, perDecode
   return { prefill, decode: workers - prefill };
 }
 
+const MOST_WORKERS = 2 ** 20;
+
 function fewest(rate: number, byPrefill: (workers: number) => number, perDecoder: number) {
+  const decode = Math.max(1, Math.ceil(rate / perDecoder));
   let high = 1;
-  while (byPrefill(high) < rate) high *= 2;
+  while (high < MOST_WORKERS && byPrefill(high) < rate) high *= 2;
+  if (decode > MOST_WORKERS || (high === MOST_WORKERS && byPrefill(high) < rate))
+    throw new ArgumentError("rate", "no more than 2^20 workers of each kind serve", rate);
   let low = high >> 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if (byPrefill(middle) < rate) low = middle;
     else high = middle;
   }
-  return { prefill: high, decode: Math.max(1, Math.ceil(rate / perDecoder)) };
+  return { prefill: high, decode };
 }
-
-const MOST_WORKERS = 2 ** 20;
 
 function checked(lengths: Lengths, options: SplitOptions) {
   requireObject("options", options, fields);

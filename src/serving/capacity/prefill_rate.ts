@@ -37,7 +37,9 @@ export function prefillRate(lengths: DrawnLengths, o: PrefillSettings): (workers
   const points = Array.from({ length: POINTS }, (_, k) => sorted[Math.floor(((k + 0.5) / POINTS) * sorted.length)]);
   const late = (workers: number, rate: number) => {
     const { probability, mean: wait } = waitingTime({ servers: workers, rate, serviceTime: mean, cv });
-    const beyond = (time: number) => (time > ttft ? 1 : probability * Math.exp((-(ttft - time) * probability) / wait));
+    // With very many workers the probability, and the mean with it, is 0.
+    const scale = probability > 0 ? wait / probability : 1;
+    const beyond = (time: number) => (time > ttft ? 1 : probability * Math.exp((time - ttft) / scale));
     return points.reduce((sum, time) => sum + beyond(time), 0) / POINTS;
   };
   return (workers) => {

@@ -31,16 +31,24 @@ interface Trial {
   effort: number;
 }
 
+/** Of the logarithm of latency against that of size, before two trials tell. */
+const FIRST_STEEPNESS = 0.5;
+const LEAST_STEEPNESS = 0.02;
+/** So that the other side is reached, in larger and larger steps but none that is too large. */
+const OVERSHOOT = 1.2;
+const MOST_FACTOR = 2;
 /** Of a worker's time in the first guess, however near the SLO is to an empty step. */
 const LEAST_BUSY = 0.1;
+/** A large fleet's size is found no more exactly. */
+const GRAIN = 0.01;
 /** Workers that are simulated at most: of more each sees about the same. */
 const MOST_SIMULATED = 48;
 /** With so few requests per worker at a time hardly any meets another: the SLO is met, as a lone one's is. */
 const ALONE = 1e-3;
 /** Standard errors that a fleet must have to spare. */
-const MARGIN = 1;
+const MARGIN = 0.7;
 /** Of the rate: as much more must be served, since no rate is known better. Near saturation it makes all the difference. */
-const RESERVE = 0.01;
+const RESERVE = 0.007;
 /** Of the requests, for what is to be found roughly. */
 const ROUGH = 0.2;
 /** Standard errors by which that tells. */
@@ -64,7 +72,7 @@ export function fewestWithin(search: Search, least: number) {
     if (trial.excess <= 0) enough = workers;
     else tooFew = workers;
     if (enough <= tooFew) enough = Number.POSITIVE_INFINITY; // it seemed to be enough, by fewer requests
-    if (enough - tooFew > 1) {
+    if (enough - tooFew > Math.max(1, GRAIN * tooFew)) {
       workers = nextSize(workers, tooFew, enough, trials);
     } else {
       workers = enough;
@@ -74,15 +82,23 @@ export function fewestWithin(search: Search, least: number) {
   }
 }
 
-/** In strides from the first guess on, then between the last that is too few and the first that is enough. */
+/** From the first guess on along the chord of the last two, a little further; then between the last that is too few and the first that is enough. */
 function nextSize(workers: number, tooFew: number, enough: number, trials: ReadonlyMap<number, Trial>): number {
-  const stride = Math.max(1, Math.round(workers * Math.min(0.5, 2 * Math.abs(trials.get(workers)!.excess))));
-  if (enough === Number.POSITIVE_INFINITY) return workers + stride;
-  const below = trials.get(tooFew)?.excess;
-  if (below === undefined) return Math.max(tooFew + 1, workers - stride);
-  // Where a chord is 0; latencies run off towards saturation, so that one between near sizes alone is to be trusted.
-  const part = below < 1 ? below / (below - trials.get(enough)!.excess) : 0.5;
-  return Math.min(enough - 1, Math.max(tooFew + 1, Math.round(tooFew + part * (enough - tooFew))));
+  const excess = (size: number) => trials.get(size)?.excess;
+  const below = excess(tooFew);
+  const within = (size: number) => Math.min(enough - 1, Math.max(tooFew + 1, size));
+  if (enough < Number.POSITIVE_INFINITY && below !== undefined) {
+    // Latencies run off towards saturation, so that a chord between near sizes alone is to be trusted.
+    const part = below < 1 ? below / (below - excess(enough)!) : 0.5;
+    return within(Math.round(tooFew + part * (enough - tooFew)));
+  }
+  const sizes = [...trials.keys()];
+  const before = sizes[sizes.length - 2];
+  const now = excess(workers)!;
+  const steepness = before === undefined ? FIRST_STEEPNESS : (excess(before)! - now) / Math.log(workers / before);
+  const factor = Math.exp((OVERSHOOT * now) / Math.max(LEAST_STEEPNESS, steepness));
+  const size = Math.round(workers * Math.min(MOST_FACTOR, Math.max(1 / MOST_FACTOR, factor)));
+  return within(now > 0 ? Math.max(workers + 1, size) : Math.min(workers - 1, size));
 }
 
 /** By a part of the requests where that is enough to tell. */
