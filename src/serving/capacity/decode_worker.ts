@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import type { StepTime } from "../step_time.ts";
-import { type DrawnLengths, meanOf } from "./drawn_lengths.ts";
+import { type DrawnLengths, largestPeak, meanOf } from "./drawn_lengths.ts";
 
 interface DecodeSettings {
   kvTokens: number;
@@ -24,7 +24,9 @@ export function decodeWorker(lengths: DrawnLengths, { kvTokens, slots, stepTime,
     const expected = `at least the ${alone} s per token of a request that has a worker for itself`;
     throw new ArgumentError("slo.tpot", expected, tpot, "No number of workers meets it.");
   }
-  const held = tokens === 0 ? slots : Math.min(slots, kvTokens / tokens);
+  // Where the largest request does not fit, no more than that is free; one by itself always fits.
+  const room = kvTokens - largestPeak(lengths);
+  const held = tokens === 0 ? slots : Math.min(slots, Math.max(1, room / tokens));
   const batch = perRequest === 0 ? held : Math.min(held, (tpot - base) / perRequest);
   const step = base + batch * perRequest;
   // Unlimited memory, slots and TPOT: what a request adds to steps is what remains of it.

@@ -55,11 +55,12 @@ const fields: FieldsOf<SplitOptions> = {
  *
  *   rate = min(rate_P(n_P), n_D B* / (E[o - 1] step(B*))),   step(B) = c0 + B (c_seq + c_kv x),   x = E[s (o - 1) + o (o - 1) / 2] / E[o - 1]
  *
- * - B*, the largest batch whose step is within TPOT and that the memory and the slots hold. A request holds x KV tokens on average over its steps: more
- *   than E[s] + E[o] / 2 where outputs differ, since long ones stay longer. Prefill makes the first token.
+ * - B*, the largest batch whose step is within TPOT and that the slots and M (1 - delta) hold, the part of the memory that is full under every work-conserving
+ *   policy (see `stability`). A request holds x KV tokens on average over its steps: more than E[s] + E[o] / 2 where outputs differ, since long ones
+ *   stay longer. Prefill makes the first token.
  * - rate_P: n_P workers are a queue M/G/n_P of prompts (see `waitingTime`); without a TTFT it is n_P / E[prefill], with one the largest rate at
  *   which the percentile of waiting, prefill and transfer together is within it.
- * - co-located: N workers whose mean step c0 / (1 - lambda W / N) is within TPOT, and of which two, and the prompt, are within TTFT; or mu.
+ * - co-located: N workers whose mean step c0 / (1 - lambda W / N) is within TPOT, and of which two, and the prompt, are within TTFT; or mu (1 - delta).
  *
  * By this model, prefill apart pays where a prompt's time is more than what TPOT leaves beside c0. Steps are at their mean: where TPOT is a percentile, as
  * in `capacity`, a few percent less are served, and the fewer the more prompts decode must stand beside. `simulate` with prefill { pool, bandwidth },

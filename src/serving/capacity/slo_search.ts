@@ -1,18 +1,14 @@
 import type { Slo } from "../simulator/options.ts";
-import type { StepTime } from "../step_time.ts";
 import { busyShare } from "./co_located.ts";
 import type { DrawnLengths } from "./drawn_lengths.ts";
 import { requireWithinReach } from "./lone_request.ts";
 import type { RequestWork } from "./request_work.ts";
 import { type FleetLatency, fleetLatency } from "./simulated_fleet.ts";
+import type { WorkerSettings } from "./sustained_rate.ts";
 
-export interface Search {
+export interface Search extends WorkerSettings {
   lengths: DrawnLengths;
   rate: number;
-  kvTokens: number;
-  slots: number;
-  chunk: number;
-  stepTime: StepTime;
   slo: Slo;
   percentile: number;
   work: RequestWork;
@@ -48,7 +44,7 @@ const ALONE = 1e-3;
 /** Standard errors that a fleet must have to spare. */
 const MARGIN = 0.7;
 /** Of the rate: as much more must be served, since no rate is known better. Near saturation it makes all the difference. */
-const RESERVE = 0.007;
+const RESERVE = 0.01;
 /** Of the requests, for what is to be found roughly. */
 const ROUGH = 0.2;
 /** Standard errors by which that tells. */

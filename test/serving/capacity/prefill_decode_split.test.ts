@@ -23,7 +23,7 @@ describe("by hand", () => {
   test("without an SLO: prompts one after the other, and a full memory", () => {
     const { batch, stepTime: step, rate, ...rest } = prefillDecodeSplit(one, { ...fleet, workers: 2 });
     expect(rest).toMatchObject({ prefill: 1, decode: 1 });
-    expect(batch).toBeCloseTo(100_000 / held, 10);
+    expect(batch).toBeCloseTo((100_000 - 2101) / held, 10);
     expect(step).toBeCloseTo(0.03 + batch * (1e-4 + 2.5e-7 * held), 12);
     expect(rate).toBeCloseTo(Math.min(1 / prefill, batch / (100 * step)), 10);
     expect(rest.transfer).toBeCloseTo(2000 / 500_000, 12);
@@ -51,7 +51,7 @@ describe("by hand", () => {
     expect(coLocated).toBeCloseTo((8 * (1 - 0.03 / 0.04)) / work, 9);
     const tokenSteps = 2000 * 101 + (101 * 102) / 2;
     const full = prefillDecodeSplit(one, { ...fleet, workers: 8 }).coLocated;
-    expect(full).toBeCloseTo((8 * 100_000) / (0.03 * tokenSteps + 100_000 * work), 9);
+    expect(full).toBeCloseTo((8 * (100_000 - 2101)) / (0.03 * tokenSteps + 100_000 * work), 9);
   });
 });
 
@@ -104,7 +104,8 @@ function bothRates(prefill: number, decode: number, slo: { ttft: number; tpot: n
   }
   const steps = Array.from(lengths.output, (o) => o - 1);
   const held = mean(steps.map((n, i) => lengths.input[i] * n + (n * (n + 1)) / 2)) / mean(steps);
-  const batch = Math.min(fleet.kvTokens / held, (slo.tpot - base) / (perSequence + perKvToken * held));
+  const peak = Math.max(...Array.from(lengths.input, (s, i) => s + lengths.output[i]));
+  const batch = Math.min((fleet.kvTokens - peak) / held, (slo.tpot - base) / (perSequence + perKvToken * held));
   const step = base + batch * (perSequence + perKvToken * held);
   return Math.min(low, (decode * batch) / (mean(steps) * step));
 }
@@ -133,10 +134,10 @@ test.skipIf(!recordedDataPresent)(
     const rows = recordedBytes("requests/burstgpt_8000_lengths.csv.gz").toString().trim().split("\n").slice(1);
     const pairs = rows.map((row) => row.split(",").map(Number)).filter(([s, o]) => s > 0 && o > 0);
     const burst = { input: pairs.map(([s]) => s), output: pairs.map(([, o]) => o) };
-    // 1,152 counts a step more of each, in which prefill makes the first token.
+    const room = fleet.kvTokens - Math.max(...pairs.map(([s, o]) => s + o));
     const { batch } = prefillDecodeSplit(burst, { ...fleet, workers: 2 });
-    expect(fleet.kvTokens / batch / 1152).toBeGreaterThan(0.95);
-    expect(fleet.kvTokens / batch / 1152).toBeLessThan(1);
+    // 1,152 is of another part of the recording; by their mean lengths they would hold a third of that.
+    expect(Math.abs(room / batch / 1152 - 1)).toBeLessThan(0.05);
   },
 );
 
