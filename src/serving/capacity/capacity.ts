@@ -5,7 +5,8 @@ import type { StepTime } from "../step_time.ts";
 import { type Lengths, rateOf } from "../trace/generate_trace.ts";
 import { type DrawnLengths, drawnLengths, largestPeak } from "./drawn_lengths.ts";
 import { type RequestWork, requestWork } from "./request_work.ts";
-import { fewestWithin } from "./slo_search.ts";
+import { saturatedRate } from "./simulated_fleet.ts";
+import { fewestWithin, RESERVE } from "./slo_search.ts";
 import { requireRoom } from "./stability.ts";
 import { sustainedRate, type WorkerSettings } from "./sustained_rate.ts";
 import { requireChunk } from "./token_steps.ts";
@@ -37,7 +38,7 @@ export interface CapacityOptions {
 export interface WorkersNeeded {
   /** Their time: with unlimited memory and slots fewer are overrun. */
   stability: number;
-  /** Their memory and slots: with fewer these are full, and requests queue without bound; without a limit of TTFT, so many as are proven not to. */
+  /** Their memory and slots: with fewer these are full, and requests queue without bound; without an SLO, so many as are proven not to. */
   memory: number;
   /** The SLO; undefined without one. */
   slo?: number;
@@ -79,8 +80,9 @@ const optionFields: FieldsOf<CapacityOptions> = {
  *   memory      lambda < N mu,  mu = min(M / (c0 E[h] + M W), B / (c0 E[n] + B W)): M / (b E[h]) with b the step of a full memory
  *   slo         the percentile of TTFT, and that of TPOT, is within its limit
  *
- * The first two are closed forms: Nie's mu, of which without memory the fluid's d1 Gamma < 1 is left. Where no limit of TTFT is given, lambda <= N mu
- * (1 - delta) is asked for, below which every work-conserving policy is stable. The SLO is asked of one policy: each request goes to the worker
+ * The first two are closed forms: Nie's mu, of which without memory the fluid's d1 Gamma < 1 is left. Without an SLO lambda <= N mu (1 - delta) is
+ * asked for, below which every work-conserving policy is stable; with a limit of TPOT alone, less than what a worker for which more than enough wait is
+ * simulated to serve. The SLO is asked of one policy: each request goes to the worker
  * with the fewest KV tokens, and is served first come first served, as soon as the memory holds it to its end (`leastKv`, `fcfs` with
  * admission "future", exact predictions). What such a fleet's 95th percentile is, queues, bursts and the prompts of others included, has no closed form
  * that is good to one worker. So it is simulated, from the fluid's size on, with 1 % more than the rate and 0.7 standard errors to spare, for as
@@ -101,23 +103,29 @@ export function capacity(workload: Workload, options: CapacityOptions): Capacity
   const mu = sustainedRate(work, settings);
   const proven = mu * (1 - delta);
   const stability = moreThan(rate * work.seconds);
-  // Latencies tell of a queue that grows, but of a token's time it says nothing: a limit of TPOT alone needs the proof as well.
-  const latencyTells = slo?.ttft !== undefined;
-  if (!latencyTells && proven === 0) throw noProof(settings.kvTokens);
-  const memory = latencyTells ? moreThan(rate / mu) : Math.ceil(rate / proven);
-  const sizes = { stability, memory };
   const known = { mu, delta };
   if (slo === undefined) {
-    const size = sizeOf(sizes);
-    return { ...size, ...known, next: proven, needs: sizes, ...equilibrium(size.workers, work, settings, mu) };
+    if (proven === 0) throw noProof(settings.kvTokens);
+    const needs = { stability, memory: Math.ceil(rate / proven) };
+    const size = sizeOf(needs);
+    return { ...size, ...known, next: proven, needs, ...equilibrium(size.workers, work, settings, mu) };
   }
-  const found = fewestWithin({ ...settings, slo, work, mu }, Math.max(stability, memory));
-  const needs = { ...sizes, slo: found.workers };
-  const size = sizeOf(needs);
+  // TTFT tells of a queue that grows, but TPOT by itself does not.
+  const most = slo.ttft === undefined ? Math.min(mu, saturated(work, settings)) : mu;
+  const memory = moreThan(rate / most);
+  const found = fewestWithin({ ...settings, slo, work, mu: most }, Math.max(stability, memory));
+  const needs = { stability, memory, slo: found.workers };
   const { ttft, tpot } = found.latency;
-  const next = latencyTells ? found.next : Math.min(found.next, proven);
-  const latency = { ttft: ttft.value, tpot: tpot.value };
-  return { ...size, ...known, next, needs, ...equilibrium(size.workers, work, settings, mu), ...latency };
+  const latency = { next: found.next, ttft: ttft.value, tpot: tpot.value };
+  return { ...sizeOf(needs), ...known, needs, ...equilibrium(found.workers, work, settings, mu), ...latency };
+}
+
+/** Requests per s of a worker that FCFS keeps as full as it can, less what no rate is known to. */
+function saturated(work: RequestWork, { lengths, chunk, slots, ...worker }: Settings): number {
+  const atOnce = Math.min(slots, (worker.kvTokens / work.tokenSteps) * work.steps);
+  const { kvTokens, stepTime } = worker;
+  const spec = { kvTokens, stepTime, slots: Math.min(slots, Number.MAX_SAFE_INTEGER) };
+  return saturatedRate({ lengths, chunk, worker: spec }, atOnce) / (1 + RESERVE);
 }
 
 /** The least integer above it. */

@@ -21,14 +21,20 @@ export interface RequestWork {
   promptSeconds: number;
 }
 
+/** n_c + o - 1. */
+const stepsOf = (s: number, o: number, chunk: number) => chunks(s, chunk) + o - 1;
+
+/** h. */
+export const heldTokenSteps = (s: number, o: number, chunk: number): number =>
+  s * stepsOf(s, o, chunk) + (o * (o + 1)) / 2;
+
 export function requestWork(lengths: DrawnLengths, c: StepTime, chunk: number): RequestWork {
-  const stepsOf = (s: number, o: number) => chunks(s, chunk) + o - 1;
   const output = meanOf(lengths, (_, o) => o);
-  const steps = meanOf(lengths, stepsOf);
-  const tokenSteps = meanOf(lengths, (s, o) => s * stepsOf(s, o) + (o * (o + 1)) / 2);
+  const steps = meanOf(lengths, (s, o) => stepsOf(s, o, chunk));
+  const tokenSteps = meanOf(lengths, (s, o) => heldTokenSteps(s, o, chunk));
   const promptSeconds = meanOf(lengths, (s) => c.perPrefillToken * s + c.perContext * chunkContext(0, s));
   // A step lasts by what is held before it: of each request a token less for each that it makes.
   const seconds = c.perSequence * steps + c.perKvToken * (tokenSteps - output) + promptSeconds;
-  const lastingSteps = meanOf(lengths, (s, o) => stepsOf(s, o) ** 2) / steps;
+  const lastingSteps = meanOf(lengths, (s, o) => stepsOf(s, o, chunk) ** 2) / steps;
   return { output, steps, lastingSteps, tokenSteps, seconds, promptSeconds };
 }

@@ -5,8 +5,9 @@ import { settingsOf, type WorkerSpec } from "../simulator/options.ts";
 import { Simulation } from "../simulator/simulation.ts";
 import { generateTrace } from "../trace/generate_trace.ts";
 import type { Trace } from "../trace/trace.ts";
-import type { DrawnLengths } from "./drawn_lengths.ts";
+import { type DrawnLengths, meanOf } from "./drawn_lengths.ts";
 import { quantile } from "./quantile.ts";
+import { heldTokenSteps } from "./request_work.ts";
 
 /** A fleet at work. */
 export interface Fleet {
@@ -58,18 +59,7 @@ export function fleetLatency(fleet: Fleet): FleetLatency {
   const warm = Math.ceil(Math.min(most / 3, WARM * relaxation * rate));
   const counted = Math.ceil(Math.min(most - warm, Math.max(COUNTED * fleet.effort, MEASURED * relaxation * rate)));
   const trace = evenTrace(fleet.lengths, warm + counted, rate);
-  const simulation = new Simulation(
-    trace,
-    settingsOf({
-      workers: new Array<WorkerSpec>(workers).fill(worker),
-      clock: "seconds",
-      routing: leastKv(),
-      scheduling: fcfs({ admission: "future" }),
-      prediction: "exact",
-      prefill: chunk === Number.POSITIVE_INFINITY ? "whole" : { chunk },
-    }),
-  );
-  simulation.runThrough();
+  const simulation = simulated(trace, new Array<WorkerSpec>(workers).fill(worker), chunk);
   const { arrival, firstToken, finish, output } = simulation.requests;
   const ttft: number[] = [];
   const tpot: number[] = [];
@@ -78,6 +68,44 @@ export function fleetLatency(fleet: Fleet): FleetLatency {
     if (output[i] > 1) tpot.push((finish[i] - firstToken[i]) / (output[i] - 1));
   }
   return { ttft: estimate(ttft, percentile), tpot: estimate(tpot, percentile) };
+}
+
+function simulated(trace: Trace, workers: WorkerSpec[], chunk: number): Simulation {
+  const simulation = new Simulation(
+    trace,
+    settingsOf({
+      ...{ workers, clock: "seconds", routing: leastKv(), scheduling: fcfs({ admission: "future" }) },
+      ...{ prediction: "exact", prefill: chunk === Number.POSITIVE_INFINITY ? "whole" : { chunk } },
+    }),
+  );
+  simulation.runThrough();
+  return simulation;
+}
+
+/** Fills of a worker that are served to see how fast it is, and how many requests these may be. */
+const FILLS = 30;
+const FEWEST_AT_ONCE = 2000;
+
+/**
+ * @param atOnce  requests that a worker runs when it is full, about.
+ * @returns the requests per s of a worker of such a fleet for which more than enough wait: token-steps per s over those of a request on average, so
+ * that what happens to be short or long makes no difference.
+ */
+export function saturatedRate(fleet: Pick<Fleet, "lengths" | "worker" | "chunk">, atOnce: number): number {
+  const { lengths, worker, chunk } = fleet;
+  const requests = Math.ceil(Math.min(MOST_REQUESTS, Math.max(FEWEST_AT_ONCE, FILLS * atOnce)));
+  const trace = { ...evenTrace(lengths, requests, 1), arrival: new Float64Array(requests) };
+  const { start, finish } = simulated(trace, [worker], chunk).requests;
+  const tokenSteps = (s: number, o: number) => heldTokenSteps(s, o, chunk);
+  // From when it is full, and those that began with it are gone, to the last start.
+  const to = start[requests - 1];
+  const from = to / 4;
+  let served = 0;
+  for (let i = 0; i < requests; i++) {
+    const inside = Math.min(finish[i], to) - Math.max(start[i], from);
+    if (inside > 0) served += (tokenSteps(trace.input[i], trace.output[i]) * inside) / (finish[i] - start[i]);
+  }
+  return served / meanOf(lengths, tokenSteps) / (to - from);
 }
 
 /**

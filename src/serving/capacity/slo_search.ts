@@ -44,7 +44,7 @@ const ALONE = 1e-3;
 /** Standard errors that a fleet must have to spare. */
 const MARGIN = 0.7;
 /** Of the rate: as much more must be served, since no rate is known better. Near saturation it makes all the difference. */
-const RESERVE = 0.01;
+export const RESERVE = 0.01;
 /** Of the requests, for what is to be found roughly. */
 const ROUGH = 0.2;
 /** Standard errors by which that tells. */

@@ -142,13 +142,15 @@ describe("with an SLO, against other draws of the same workload", () => {
   });
 });
 
-test("a limit of TPOT alone does not let the queue grow", () => {
+test("a limit of TPOT alone does not let the queue grow", async () => {
+  const lengths = lengthsOf(seeded(4), 300, 60);
   const options = { kvTokens: 4000, stepTime, slo: { tpot: 1 } };
-  const { slo: _, ...without } = options;
-  const found = capacity({ lengths: one, rate: 10 }, options);
-  expect(found.binding).toBe("memory");
-  expect(found.workers).toBe(capacity({ lengths: one, rate: 10 }, without).workers);
-  expect(Math.abs(found.next / (found.mu * (1 - found.delta)) - 1)).toBeLessThan(0.06); // found to 5 %
+  const { workers, binding, mu } = capacity({ lengths, rate: 40 }, options);
+  expect(binding).toBe("memory");
+  expect(workers).toBeGreaterThan(40 / mu);
+  const queue = async (count: number) => (await served(lengths, 40, count, options, 12_000)).summary.queue;
+  expect(await queue(workers)).toBeLessThan(50);
+  expect(await queue(workers - 1)).toBeGreaterThan(100);
 });
 
 test("ServeGen's clients bring lengths", () => {
