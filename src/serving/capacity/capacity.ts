@@ -74,20 +74,23 @@ const optionFields: FieldsOf<CapacityOptions> = {
 /**
  * How many workers serve a workload, why so many, and what the next one buys.
  *
- * A request brings W seconds of work to the steps that it takes part in, E[h] token-steps of KV and E[n] steps of a slot (`simulate`'s, see below):
+ * A request takes part in n steps, holds h token-steps of KV in them, and makes them W seconds longer in all:
  *
  *   stability   lambda W < N,   W = c_seq E[n] + c_kv E[h - o] + c_pre E[s] + c_ctx E[s^2] / 2
- *   memory      lambda < N mu,  mu = min(M / (c0 E[h] + M W), B / (c0 E[n] + B W)): M / (b E[h]) with b the step of a full memory
+ *   memory      lambda < N mu,  mu = min(M / (c0 E[h] + M W), B / (c0 E[n] + B W))
  *   slo         the percentile of TTFT, and that of TPOT, is within its limit
  *
- * The first two are closed forms: Nie's mu, of which without memory the fluid's d1 Gamma < 1 is left. Without an SLO lambda <= N mu (1 - delta) is
- * asked for, below which every work-conserving policy is stable; with a limit of TPOT alone, less than what a worker for which more than enough wait is
- * simulated to serve. The SLO is asked of one policy: each request goes to the worker
- * with the fewest KV tokens, and is served first come first served, as soon as the memory holds it to its end (`leastKv`, `fcfs` with
- * admission "future", exact predictions). What such a fleet's 95th percentile is, queues, bursts and the prompts of others included, has no closed form
- * that is good to one worker. So it is simulated, from the fluid's size on, with 1 % more than the rate and 0.7 standard errors to spare, for as
- * many requests as let it forget its beginning, 60,000 at most. Fleets of more than 48 workers are as one of 48 with its share of the rate, and sizes
- * beyond 200 are found to 1 %. It takes a second or a few; the same arguments give the same answer.
+ * The first is the fluid's d1 Gamma < 1. The second is Nie's mu = M / (b E[g]) of `stability` with the step b of a full memory, and likewise of full slots; h is
+ * g as `simulate` has it, where the last chunk makes the first token and all of a prompt is held from its first chunk on. Without an SLO lambda <= N mu
+ * (1 - delta) is asked for, below which every work-conserving policy is stable; with a limit of TPOT alone, which does not tell of a queue, less
+ * than a worker serves in a simulation in which more than enough wait.
+ *
+ * The SLO is asked of one policy: each request goes to the worker with the fewest KV tokens, and is served first come first served, as soon as the memory
+ * holds it to its end (`leastKv`, `fcfs` with admission "future", exact predictions). What such a fleet's percentile is, queues, bursts and the prompts
+ * of others included, has no closed form that is good to one worker. So it is simulated, from the fluid's size on, with 1 % more than the rate and
+ * 0.7 standard errors to spare, for as many requests as let it forget its beginning, 60,000 at most. Fleets of more than 48 workers are as one of 48
+ * with its share of the rate, and sizes beyond 200 are found to 1 %. It takes a second or a few; the same arguments give the same answer. Of
+ * 114 random workloads that it was not tuned on, the fleets met the SLO in other draws in 113, one worker fewer missed it in 92, two in 111.
  *
  * Not handled: requests that come in more than Poisson bursts, evictions, prefix caches.
  *

@@ -19,7 +19,7 @@ export interface Search extends WorkerSettings {
 /** What a simulation said of a fleet. */
 interface Trial {
   latency: FleetLatency;
-  /** ln of the larger of TTFT / limit and TPOT / limit, a standard error above what was found: at most 0 where the SLO is met. */
+  /** ln of the larger of TTFT / limit and TPOT / limit, some standard errors above what was found: at most 0 where the SLO is met. */
   excess: number;
   /** Its standard error. */
   error: number;
@@ -49,6 +49,8 @@ export const RESERVE = 0.01;
 const ROUGH = 0.2;
 /** Standard errors by which that tells. */
 const SURE = 4;
+/** ln of nearly nothing; finite, so that chords are. */
+const NOTHING = -99;
 /** Of the rate that one more worker adds. */
 const PRECISION = 0.05;
 
@@ -64,6 +66,7 @@ export function fewestWithin(search: Search, least: number) {
   let enough = Number.POSITIVE_INFINITY;
   for (let workers = Math.max(least, fluidSize(search)); ; ) {
     const trial = trials.has(workers) ? tryOut(search, workers, search.rate, 1) : tried(search, workers);
+    trials.delete(workers); // so that the last two are the last of all
     trials.set(workers, trial);
     if (trial.excess <= 0) enough = workers;
     else tooFew = workers;
@@ -130,6 +133,8 @@ function tryOut(search: Search, workers: number, rate: number, effort: number): 
   const excesses = (["ttft", "tpot"] as const).map((name) => {
     const { value, error } = latency[name];
     const limit = slo[name] ?? Number.POSITIVE_INFINITY;
+    // Where no request has a second token there is no TPOT.
+    if (value === 0) return { excess: NOTHING, error: 0 };
     return { excess: Math.log((value + MARGIN * error) / limit), error: error / value };
   });
   const { excess, error } = excesses[0].excess > excesses[1].excess ? excesses[0] : excesses[1];

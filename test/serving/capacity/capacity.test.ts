@@ -153,6 +153,19 @@ test("a limit of TPOT alone does not let the queue grow", async () => {
   expect(await queue(workers - 1)).toBeGreaterThan(100);
 });
 
+test("requests of one token have no TPOT, and a limit of it is met by any fleet that is stable", () => {
+  const workload = { lengths: { input: [500, 700], output: [1, 1] }, rate: 100 };
+  const { workers, needs, next } = capacity(workload, { kvTokens: 1e5, stepTime, slo: { tpot: 1e-3 } });
+  expect(workers).toBe(Math.max(needs.stability, needs.memory));
+  expect(next).toBeGreaterThan(0);
+});
+
+test("chunks make the first token later", () => {
+  const options = { kvTokens: 1e5, stepTime, slo: { ttft: 0.15 } };
+  const { workers } = capacity({ lengths: one, rate: 20 }, options);
+  expect(capacity({ lengths: one, rate: 20 }, { ...options, chunk: 256 }).workers).toBeGreaterThan(workers);
+});
+
 test("ServeGen's clients bring lengths", () => {
   const { workers, mu } = capacity({ lengths: { servegen: own }, rate: 10 }, { kvTokens: 1e6, stepTime });
   expect(workers).toBeGreaterThanOrEqual(10 / mu);
