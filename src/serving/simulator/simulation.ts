@@ -71,8 +71,23 @@ export class Simulation implements Events {
 
   async run(signal?: AbortSignal, onProgress?: (share: number) => void): Promise<void> {
     const pauses = new Pauses(signal);
-    const piece = this.settings.experts ? 1 : PIECE;
     signal?.throwIfAborted();
+    for (const share of this.pieces()) {
+      if (!pauses.due) continue;
+      onProgress?.(share);
+      await pauses.take();
+    }
+    onProgress?.(1);
+  }
+
+  /** All of it at once. */
+  runThrough(): void {
+    for (const _ of this.pieces());
+  }
+
+  /** @yields the share of the requests that are served, where others may run. */
+  private *pieces(): Generator<number> {
+    const piece = this.settings.experts ? 1 : PIECE;
     for (let events = 1; ; events++) {
       const next = this.next();
       if (next === Number.POSITIVE_INFINITY) {
@@ -80,14 +95,11 @@ export class Simulation implements Events {
         continue;
       }
       this.happen(next);
-      if (events % piece !== 0 || !pauses.due) continue;
-      onProgress?.(this.done / this.requests.count);
-      await pauses.take();
+      if (events % piece === 0) yield this.done / this.requests.count;
     }
     this.end = this.meter.totals(this.now, this.groups);
     if (this.from === undefined) this.warm(this.now);
     if (this.done < this.requests.count) this.lost();
-    onProgress?.(1);
   }
 
   started(id: number, now: number): void {
