@@ -13,6 +13,17 @@ export { type ImprovedSchedule, type ImproveOptions, improveSchedule } from "./s
 export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";
 export { type LatencyOptimum, latencyOptimum, type OptimumOptions } from "./serving/bound/latency_optimum.ts";
 export type { Schedule } from "./serving/bound/round_requests.ts";
+export {
+  type Capacity,
+  type CapacityOptions,
+  capacity,
+  type WorkersNeeded,
+  type Workload,
+} from "./serving/capacity/capacity.ts";
+export { prefillDecodeSplit, type Split, type SplitOptions } from "./serving/capacity/prefill_decode_split.ts";
+export { type Stability, type StabilityOptions, stability } from "./serving/capacity/stability.ts";
+export { chunkedTokenSteps } from "./serving/capacity/token_steps.ts";
+export { type WaitingOptions, type WaitingTime, waitingTime } from "./serving/capacity/waiting_time.ts";
 export type { ExpertParallelism } from "./serving/experts/expert_parallelism.ts";
 export type { Balance } from "./serving/experts/layer_time.ts";
 export { type FitOptions, type FittedStepTime, fitStepTime, type StepRow } from "./serving/fit_step_time.ts";

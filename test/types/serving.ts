@@ -14,9 +14,13 @@ import {
   type BoundPrices,
   bidPrices,
   type CacheAwareOptions,
+  type Capacity,
+  type CapacityOptions,
   type CertifiedBound,
   type CurveCost,
+  capacity,
   certifyBound,
+  chunkedTokenSteps,
   DeviceError,
   type Distribution,
   EvenkeelError,
@@ -60,6 +64,7 @@ import {
   type PrefillPool,
   type PrefixBlocks,
   type PricesOptions,
+  prefillDecodeSplit,
   type Queue,
   type ReadTraceOptions,
   type RequestView,
@@ -81,19 +86,29 @@ import {
   type Simulated,
   type SimulateOptions,
   type Slo,
+  type Split,
+  type SplitOptions,
   type Spread,
+  type Stability,
+  type StabilityOptions,
   type StepRow,
   type StepTime,
   type Summary,
   scheduling,
   simulate,
+  stability,
   type Thresholds,
   type Trace,
   type TraceRow,
   type TrailOptions,
+  type WaitingOptions,
+  type WaitingTime,
   type WaitOptions,
   type WorkerSpec,
+  type WorkersNeeded,
   type WorkerView,
+  type Workload,
+  waitingTime,
   waitThresholds,
   writeTrace,
 } from "evenkeel/serving";
@@ -234,6 +249,20 @@ export function accepts(trace: Trace, value: Numbers): boolean {
   const options: BidPriceOptions = { budget, requests: trace.requests, scale };
   const bids: BidPrices = bidPrices(options);
   return bids.decide(bound.value, [use[0]]);
+}
+
+export function fleet(lengths: Lengths, stepTime: StepTime): number[] {
+  const workload: Workload = { lengths, rate: 10 };
+  const options: CapacityOptions = { kvTokens: 100_000, stepTime, slo: { ttft: 1 } };
+  const { workers, needs }: Capacity = capacity(workload, options);
+  const each: WorkersNeeded = needs;
+  const memory: StabilityOptions = { kvTokens: 100_000, chunk: 512, stepTime };
+  const threshold: Stability = stability(lengths, memory);
+  const erlang: WaitingOptions = { servers: workers, rate: 10, serviceTime: 0.1 };
+  const waiting: WaitingTime = waitingTime(erlang);
+  const apart: SplitOptions = { workers: 8, kvTokens: 100_000, stepTime, bandwidth: 1e6 };
+  const split: Split = prefillDecodeSplit(lengths, apart);
+  return [each.memory, threshold.mu, waiting.mean, split.prefill, chunkedTokenSteps(1600, 1, 512)];
 }
 
 export function shared(history: LoadHistory, fields: PlacementFields): ExpertParallelism {

@@ -1,13 +1,12 @@
-import { DeviceError } from "../../common/errors.ts";
 import type { Pauses } from "../../common/pauses.ts";
-import { acquireDevice } from "../../lp/device_choice.ts";
+import { acquireDevice, reasonOrThrow } from "../../lp/device_choice.ts";
 import type { PriceSums } from "../twins/price.ts";
 import type { BoundPrices } from "./bound_options.ts";
 import { cpuPricing, type Pricing } from "./pricing.ts";
 import type { TimedRequests } from "./timed_requests.ts";
 import { webgpuPricing } from "./webgpu_pricing.ts";
 
-/** "auto" looks for a GPU where the CPU takes longer than this: what an upload, a submit and a map take several times over. */
+/** "auto" looks for a GPU, a real one, where the CPU takes longer than this: what an upload, a submit and a map take several times over. */
 const CPU_ENOUGH_MS = 5;
 /** @throws {DeviceError} backend is "webgpu", and there is no device. */
 export async function choosePricing(
@@ -43,15 +42,20 @@ class AutoPricing implements Pricing {
     try {
       await this.current.starts(prices, sums, start, change);
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error;
+      reasonOrThrow(error);
       this.destroy();
       this.current = cpuPricing(this.requests, this.pauses);
       return this.current.starts(prices, sums, start, change);
     }
     if (this.asked || performance.now() - begun < CPU_ENOUGH_MS) return;
     this.asked = true;
-    const { acquired } = await acquireDevice("auto", {});
-    if (acquired) this.current = await webgpuPricing(acquired.device, this.requests, this.horizon);
+    const { acquired } = await acquireDevice("auto", { adapter: "hardware" });
+    if (!acquired) return;
+    try {
+      this.current = await webgpuPricing(acquired.device, this.requests, this.horizon);
+    } catch (error) {
+      reasonOrThrow(error);
+    }
   }
 
   destroy(): void {

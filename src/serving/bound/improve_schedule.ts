@@ -118,13 +118,13 @@ function givenSchedule(
   return { start: Int32Array.from(starts), worker: Int32Array.from(places) };
 }
 
-/** Prices of starts that are not to be undone, whatever preemption could do. */
+/** Prices of starts that are not to be undone, whatever preemption could do; the same on every machine. */
 export async function searchedPrices(
   trace: Trace,
   { kvTokens, workers, slots, signal }: BoundOptions & { signal?: AbortSignal },
   evaluations: number,
 ): Promise<BoundPrices> {
-  return (await latencyBound(trace, { kvTokens, workers, slots, evaluations, signal })).prices;
+  return (await latencyBound(trace, { kvTokens, workers, slots, evaluations, backend: "cpu", signal })).prices;
 }
 
 /** The best of a few. */
