@@ -21,7 +21,7 @@ function constraintTable({ capacity, options }: CapacityReport): string[][] {
 }
 
 function recommendation({ capacity, options, percentile, rate }: CapacityReport): string[] {
-  const { workers, next, mu, utilization, batch, kvTokens, stepTime, ttft, tpot } = capacity;
+  const { workers, next, mu, utilization, batch, kvTokens, stepTime, ttft, tpot, wait } = capacity;
   const latencies = [
     ...(ttft === undefined || options.slo?.ttft === undefined ? [] : [`TTFT ${seconds(ttft)}`]),
     ...(tpot === undefined || options.slo?.tpot === undefined ? [] : [`TPOT ${seconds(tpot)}`]),
@@ -31,6 +31,9 @@ function recommendation({ capacity, options, percentile, rate }: CapacityReport)
     ...(latencies.length > 0 ? [`At the ${ordinal(percentile)} percentile ${latencies.join(" and ")}.`] : []),
     `A worker can serve ${threeFigures(mu)} requests per s at most, of which this is ${percent(utilization)};`,
     `it runs ${threeFigures(batch)} at a time, which hold ${count(Math.round(kvTokens))} of ${count(options.kvTokens)} KV tokens, in steps of ${seconds(stepTime)}.`,
+    wait
+      ? `WAIT, with all requests as one class, would begin ${count(wait.threshold)} at a time and hold ${count(Math.round(wait.kvTokens))}.`
+      : "WAIT, with all requests as one class, would hold more than that.",
   ];
 }
 

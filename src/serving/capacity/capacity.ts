@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
+import { waitThresholds } from "../fluid.ts";
 import { checkSlo, checkStepTime, isCount, type Slo } from "../simulator/options.ts";
 import type { StepTime } from "../step_time.ts";
 import { type Lengths, rateOf } from "../trace/generate_trace.ts";
@@ -61,6 +62,11 @@ export interface Capacity {
   stepTime: number;
   batch: number;
   kvTokens: number;
+  /**
+   * What `scheduling.wait` would go by at this size, all requests being one class with their mean output and token-steps: how many begin together, and what they
+   * hold, KV tokens. Undefined where that is more than a worker's memory.
+   */
+  wait?: { threshold: number; kvTokens: number };
   /** s, the percentiles at this size; undefined without an SLO. */
   ttft?: number;
   tpot?: number;
@@ -132,6 +138,9 @@ function saturated(work: RequestWork, { lengths, chunk, slots, ...worker }: Sett
   return saturatedRate({ lengths, chunk, worker: spec }, atOnce) / (1 + RESERVE);
 }
 
+/** Shares of a worker's time beyond which thresholds grow without bound. */
+const SURELY_STABLE = 1 - 1e-5;
+
 /** The least integer above it. */
 const moreThan = (x: number) => Math.floor(x) + 1;
 
@@ -141,13 +150,24 @@ function sizeOf(needs: WorkersNeeded): Pick<Capacity, "workers" | "binding"> {
   return { workers, binding: workers === stability ? "stability" : workers === memory ? "memory" : "slo" };
 }
 
-function equilibrium(workers: number, work: RequestWork, { rate, stepTime }: Settings, mu: number) {
+function equilibrium(workers: number, work: RequestWork, { rate, stepTime, kvTokens }: Settings, mu: number) {
   const share = rate / workers;
   const step = stepTime.base / (1 - share * work.seconds);
   return {
     ...{ utilization: share / mu, stepTime: step },
     ...{ batch: share * work.steps * step, kvTokens: share * work.tokenSteps * step },
+    wait: waitOf(share, work, stepTime.base, kvTokens),
   };
+}
+
+/** In the fluid of WAIT a request holds (o + 1)(l + o / 2) token-steps, by which alone it makes steps longer. */
+function waitOf(rate: number, { output, tokenSteps, seconds }: RequestWork, base: number, kvTokens: number) {
+  const input = Math.max(1, tokenSteps / (output + 1) - output / 2);
+  const held = (output + 1) * (input + output / 2);
+  const fluid = { classes: [{ rate, input, output }], base, perKvToken: seconds / held };
+  if (rate * seconds >= SURELY_STABLE) return undefined;
+  const { thresholds, kvTokens: together } = waitThresholds(fluid);
+  return together <= kvTokens ? { threshold: thresholds[0], kvTokens: together } : undefined;
 }
 
 interface Settings extends WorkerSettings {

@@ -202,3 +202,23 @@ test("what it does not understand, and what no fleet can do, is refused", () => 
   refused(() => capacity(undefined as never, options), "workload");
   refused(() => capacity({ lengths: one, rate: 1 }, undefined as never), "options");
 });
+
+describe("WAIT at the size that is recommended", () => {
+  const stepTime = { base: 0.0115, perSequence: 0, perKvToken: 1.29e-6, perPrefillToken: 0, perContext: 0 };
+  const lengths = { input: [20], output: [100] };
+
+  test("has the threshold of the fluid: one class, but for the stage that prefill does not take here", () => {
+    // The vector of the paper's model, at 60/s: n = 2, M_pi = 14,140, of 101 stages; here a request has 100.
+    const { workers, wait } = capacity({ lengths, rate: 60 }, { kvTokens: 20_000, stepTime });
+    expect(workers).toBe(1);
+    expect(wait!.threshold).toBe(2);
+    expect(wait!.kvTokens).toBeCloseTo(2 * (100 * 20 + (100 * 101) / 2), 6);
+  });
+
+  test("is none where the memory is too small for it", () => {
+    expect(capacity({ lengths, rate: 60 }, { kvTokens: 12_000, stepTime })).toMatchObject({
+      workers: 1,
+      wait: undefined,
+    });
+  });
+});
