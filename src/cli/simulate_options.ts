@@ -36,6 +36,7 @@ export interface SimulateOptions {
   sloTtft?: readonly number[];
   sloTpot?: readonly number[];
   reject?: boolean;
+  boundEvaluations?: number;
   json?: boolean;
   html?: string;
   vllm?: string;
@@ -152,6 +153,13 @@ export function trafficOptions(command: Command): Command {
       option("--slo-tpot <times>", "ms, or rounds, per token after it, for goodput; or one for each class", limits),
     )
     .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
+    .addOption(
+      option(
+        "--bound-evaluations <n>",
+        "how long to look for what mean E2E no policy beats; 0: not at all; by default some seconds at the most",
+        integer(0, 1_000_000),
+      ),
+    )
     .addOption(
       new Option("--vllm <file>", "write the one policy's run as vLLM's benchmark does, for its plot scripts"),
     );

@@ -15,7 +15,8 @@ import { count } from "../print/words.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
 import { combinationsOf } from "../reports/schedules.ts";
-import { firstOf, type Setting, type Simulations, simulateAll } from "../reports/simulation_report.ts";
+import { type Bounded, withBound } from "../reports/simulation_bound.ts";
+import { firstOf, type Setting, simulateAll } from "../reports/simulation_report.ts";
 import {
   refuseConflicts,
   refuseEqualSeeds,
@@ -64,17 +65,23 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
   const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
     inWords(file, () => simulateAll(trace, setting, all, keep, onProgress, interrupted)),
   );
+  const bounded: Bounded =
+    options.boundEvaluations === 0
+      ? { report }
+      : await withProgress("bounding", (onProgress) =>
+          withBound(trace, report, options.boundEvaluations, onProgress, interrupted),
+        );
   if (vllm !== undefined && kept) {
     await writeParts("--vllm", vllm, writeTrace(kept.trace, "vllm", kept.result), interrupted);
   }
   if (html !== undefined) {
     const { simulationPage } = await import("../print/simulation_page.ts"); // with the plotting library, which takes its time to load
-    writeWhole("--html", html, simulationPage(report, drawings, madeNow()));
+    writeWhole("--html", html, simulationPage(bounded.report, drawings, bounded.prices, madeNow()));
   }
-  console.log(json ? JSON.stringify(report) : simulationInWords(report));
+  console.log(json ? JSON.stringify(bounded.report) : simulationInWords(bounded.report));
 }
 
-async function inWords(file: string, work: () => Promise<Simulations>): Promise<Simulations> {
+async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -3,6 +3,7 @@
 import type { Slo } from "../../serving/simulator/options.ts";
 import { goesByPredictions } from "../reports/schedules.ts";
 import type { SimulationReport } from "../reports/simulation_report.ts";
+import { boundInWords } from "./bound_words.ts";
 import { plainTable } from "./plain_table.ts";
 import { differenceTable, latencyTable, workTable } from "./simulation_tables.ts";
 import { threeFigures, timeInWords } from "./simulation_units.ts";
@@ -29,6 +30,7 @@ export function legend(report: SimulationReport): string[] {
     ...howItIsServed(report),
     stepTimeInWords(report),
     ...latenciesInWords(report),
+    ...boundInWords(report),
     ...sharesInWords(report),
     ...remarks(report),
   ];

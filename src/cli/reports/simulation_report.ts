@@ -8,6 +8,7 @@ import type { Trace } from "../../serving/trace/trace.ts";
 import { latencyCdfs } from "./latency_cdf.ts";
 import { policyOf } from "./routes.ts";
 import { type Combination, schedulingOf } from "./schedules.ts";
+import type { SimulationBound } from "./simulation_bound.ts";
 import { type Figures, figuresOf } from "./simulation_figures.ts";
 
 /** What is simulated. Times are seconds, or rounds. */
@@ -54,6 +55,8 @@ export interface PolicyReport extends Combination {
   figures: Figures;
   /** [seeds] */
   summaries: Summary[];
+  /** Mean latency over its bound, where there is one. */
+  overBound?: number;
 }
 
 /** Everything that `simulate` has to say; `simulate --json` prints it as it is. */
@@ -61,6 +64,8 @@ export interface SimulationReport extends Setting {
   policies: PolicyReport[];
   /** The name of the one among them that the others are compared with. */
   reference: string;
+  /** What no policy beats, or why nothing is known of that; undefined where nobody asks. */
+  bound?: SimulationBound | { none: string };
 }
 
 /** What there is to draw of a policy, of the first seed. */
@@ -97,7 +102,7 @@ export async function simulateAll(
   const drawings: Drawing[] = [];
   let kept: Simulations["kept"];
   for (const [s, seed] of seeds.entries()) {
-    const trace = withClasses(withArrivals(recorded, setting, seed), setting.classes);
+    const trace = traceOf(recorded, setting, seed);
     for (const [p, combination] of combinations.entries()) {
       const { policy } = combination;
       const done = s * combinations.length + p;
@@ -115,6 +120,11 @@ export async function simulateAll(
     return { ...combination, figures, summaries: own };
   });
   return { report: { ...setting, policies: reports, reference }, drawings, kept };
+}
+
+/** What comes with a seed. */
+export function traceOf(recorded: Trace, setting: Setting, seed: number): Trace {
+  return withClasses(withArrivals(recorded, setting, seed), setting.classes);
 }
 
 /** The first requests of a trace. */

@@ -1,0 +1,48 @@
+import type { PriceCurve } from "../reports/simulation_bound.ts";
+import { lineChart } from "./charts.ts";
+import { figure } from "./html_page.ts";
+import { MOST_POINTS, thinned, timeName } from "./simulation_plots.ts";
+
+/** Tokens that a price is shown of. */
+export const PRICED_TOKENS = 1000;
+
+/** What memory, and slots, are worth over time: nothing where they are worth nothing. */
+export function pricePlots({ clock }: { clock: "seconds" | "rounds" }, prices: PriceCurve | undefined): string[] {
+  if (prices === undefined) return [];
+  const { kv, slot, round } = prices;
+  const some = (price: Float64Array | undefined, scale: number, what: string) =>
+    price?.some((one) => one > 0) ? [pricePlot(clock, round, price, scale, what)] : [];
+  return [...some(kv, PRICED_TOKENS, `${PRICED_TOKENS.toLocaleString("en")} KV tokens`), ...some(slot, 1, "a slot")];
+}
+
+function pricePlot(
+  clock: "seconds" | "rounds",
+  round: number,
+  price: Float64Array,
+  scale: number,
+  what: string,
+): string {
+  const rounds = price.length - 1;
+  const time = Float64Array.from({ length: rounds }, (_, t) => t * round);
+  const unit = clock === "rounds" ? "rounds" : "s";
+  const svg = lineChart({
+    x: { name: timeName(clock), min: 0, fractions: true },
+    y: { name: `${unit} of latency saved`, min: 0 },
+    series: [
+      {
+        name: `shadow price of ${what}`,
+        points: thinned(
+          time,
+          price.subarray(1).map((one) => one * scale),
+        ),
+      },
+    ],
+  });
+  const span = clock === "rounds" ? "for a round" : "for a second";
+  const each = Math.ceil(rounds / MOST_POINTS);
+  const means = each > 1 ? ` Each point is the mean of ${each} ${clock === "rounds" ? "rounds" : "steps"}.` : "";
+  return figure(
+    svg,
+    `What ${what} more, ${span} at that time, would take off the bound of all requests' latency together: where it is 0, there is enough.${means}`,
+  );
+}
