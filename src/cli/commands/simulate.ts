@@ -3,6 +3,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import type { StepTime } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { writeTrace } from "../../serving/trace/write_trace.ts";
+import { requireArrivals } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
 import { readStepTime } from "../files/step_time_file.ts";
 import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
@@ -11,7 +12,6 @@ import { interrupted } from "../interruption.ts";
 import { madeNow } from "../print/made.ts";
 import { withProgress } from "../print/progress.ts";
 import { simulationInWords } from "../print/simulation_words.ts";
-import { count } from "../print/words.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
 import { combinationsOf } from "../reports/schedules.ts";
@@ -22,6 +22,7 @@ import {
   refuseEqualSeeds,
   routeOptions,
   type SimulateOptions,
+  traceArgument,
   trafficOptions,
   workerOptions,
 } from "../simulate_options.ts";
@@ -29,10 +30,7 @@ import {
 export function simulateCommand(): Command {
   const command = new Command("simulate")
     .description("compare policies that route a trace's requests to workers of an LLM service, and schedule them there")
-    .argument(
-      "<trace>",
-      "requests as Azure, Mooncake, BurstGPT, Vidur, vLLM's benchmark or AIPerf record them, or lengths alone; - for standard input",
-    );
+    .argument("<trace>", traceArgument);
   return trafficOptions(routeOptions(workerOptions(command)))
     .option("--html <file>", "write a report with plots, one file without scripts")
     .option("--json", "print JSON")
@@ -88,19 +86,6 @@ async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
     if (error instanceof ArgumentError) error.message = inWordsOfCli(file, error.message);
     throw error;
   }
-}
-
-/** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
-function requireArrivals(file: string, recorded: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
-  if (rate !== undefined) return;
-  if (requests > recorded.requests) {
-    const expected = `at most the ${count(recorded.requests)} of ${nameOf(file)}`;
-    throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
-  }
-  const { arrival } = recorded;
-  if (pool !== undefined || arrival.length === 1 || arrival[arrival.length - 1] > arrival[0]) return;
-  const remedy = "--rate R draws them; --rate inf lets all come at once.";
-  throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
 }
 
 function settingOf(

@@ -1,10 +1,9 @@
 import type { PriceCurve } from "../reports/simulation_bound.ts";
+import { PRICED_TOKENS } from "./bound_words.ts";
 import { lineChart } from "./charts.ts";
 import { figure } from "./html_page.ts";
 import { MOST_POINTS, thinned, timeName } from "./simulation_plots.ts";
-
-/** Tokens that a price is shown of. */
-export const PRICED_TOKENS = 1000;
+import { count } from "./words.ts";
 
 /** What memory, and slots, are worth over time: nothing where they are worth nothing. */
 export function pricePlots({ clock }: { clock: "seconds" | "rounds" }, prices: PriceCurve | undefined): string[] {
@@ -12,7 +11,7 @@ export function pricePlots({ clock }: { clock: "seconds" | "rounds" }, prices: P
   const { kv, slot, round } = prices;
   const some = (price: Float64Array | undefined, scale: number, what: string) =>
     price?.some((one) => one > 0) ? [pricePlot(clock, round, price, scale, what)] : [];
-  return [...some(kv, PRICED_TOKENS, `${PRICED_TOKENS.toLocaleString("en")} KV tokens`), ...some(slot, 1, "a slot")];
+  return [...some(kv, PRICED_TOKENS, `${count(PRICED_TOKENS)} KV tokens`), ...some(slot, 1, "a slot")];
 }
 
 function pricePlot(
@@ -43,6 +42,6 @@ function pricePlot(
   const means = each > 1 ? ` Each point is the mean of ${each} ${clock === "rounds" ? "rounds" : "steps"}.` : "";
   return figure(
     svg,
-    `What ${what} more, ${span} at that time, would take off the bound of all requests' latency together: where it is 0, there is enough.${means}`,
+    `By how much ${what} more, ${span} at that time, would lower the bound of all requests' latency together, at the most. Where that is 0 there is enough.${means}`,
   );
 }

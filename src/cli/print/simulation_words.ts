@@ -37,6 +37,18 @@ export function legend(report: SimulationReport): string[] {
 }
 
 function whatIsServed(report: SimulationReport): string[] {
+  const { classes } = report;
+  const ofClasses =
+    classes && `Classes: prompts of up to ${classes.map(count).join(", up to ")} tokens, and longer ones.`;
+  return [arrivalsInWords(report), ...(ofClasses ? [ofClasses] : [])];
+}
+
+type Arriving = Pick<
+  SimulationReport,
+  "source" | "requests" | "recorded" | "drawn" | "rate" | "pool" | "clock" | "seeds"
+>;
+
+export function arrivalsInWords(report: Arriving): string {
   const { source, requests, recorded, drawn, rate, pool, clock, seeds } = report;
   const per = clock === "rounds" ? "round" : "s";
   const some = requests < recorded ? `The first ${count(requests)} of ${count(recorded)}` : count(recorded);
@@ -51,10 +63,7 @@ function whatIsServed(report: SimulationReport): string[] {
   const requestsOf = drawn
     ? `${plural(requests, "request")}, their lengths drawn from the ${count(recorded)} of ${source}`
     : `${some} requests of ${source}`;
-  const { classes } = report;
-  const ofClasses =
-    classes && `Classes: prompts of up to ${classes.map(count).join(", up to ")} tokens, and longer ones.`;
-  return [`${requestsOf}${arrivals}.`, ...(ofClasses ? [ofClasses] : [])];
+  return `${requestsOf}${arrivals}.`;
 }
 
 function seedsInWords(seeds: readonly number[]): string {
@@ -90,7 +99,11 @@ function whoBegins({ policies, eviction }: SimulationReport): string {
   return eviction === "recompute" ? `${order}, evicted requests keeping their tokens` : order;
 }
 
-export function stepTimeInWords({ clock, stepTime, stepTimeFrom }: SimulationReport): string {
+export function stepTimeInWords({
+  clock,
+  stepTime,
+  stepTimeFrom,
+}: Pick<SimulationReport, "clock" | "stepTime" | "stepTimeFrom">): string {
   if (clock === "rounds" || !stepTime) return "Every step is one round.";
   const us = (seconds: number, what: string) =>
     seconds === 0 ? [] : [`${threeFigures(seconds * 1e6)} us per ${what}`];

@@ -26,7 +26,7 @@ export interface BoundedRequests {
 
 /** Memory beyond it, and requests in a trace that lasts longer, have no bound here. */
 const MOST_TOKENS = 2 ** 31 - 1;
-const MOST_ROUNDS = 2 ** 24;
+const MOST_ROUNDS = 2 ** 23;
 
 /**
  * The requests of a simulation that count (that arrive after the warm-up, and are not rejected) in the rounds of `latencyBound`, so that its bound is one of
