@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ArgumentError } from "../../common/errors.ts";
 import { certifyBound } from "../../serving/bound/certify_bound.ts";
+import type { StepPrices } from "../../serving/bound/shared_steps.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { requireArrivals } from "../arrivals.ts";
 import { type BoundCommandOptions, boundOptions } from "../bound_options.ts";
@@ -45,13 +46,13 @@ async function run(file: string, options: BoundCommandOptions, command: Command)
   const bounded = boundedOf(file, trace, setting);
   if (options.certify !== undefined) return certify(options.certify, bounded, setting, json);
   const { evaluations, backend } = options;
-  const { report, prices } = await withProgress("bounding", (onProgress) =>
+  const { report, found, prices } = await withProgress("bounding", (onProgress) =>
     boundReport(trace, bounded, setting, { evaluations, backend, signal: interrupted }, onProgress),
   );
   if (to !== undefined) {
     const { source, requests, clock, workers, slots, kvTokens } = report;
     const about = { source, requests, clock, workers, slots, kvTokens, preemption: options.preemption };
-    await writeParts("--prices", to, pricesFile({ ...prices, mean: report.bound.mean }, about), interrupted);
+    await writeParts("--prices", to, pricesFile(found, about), interrupted);
   }
   if (html !== undefined) {
     const { boundPage } = await import("../print/bound_page.ts"); // with the plotting library, which takes its time to load
@@ -111,10 +112,14 @@ function boundedOf(file: string, trace: Trace, setting: BoundSetting): BoundedRe
 
 /** Computes anew what prices prove, without a search. */
 async function certify(file: string, bounded: BoundedRequests, setting: BoundSetting, json = false): Promise<void> {
-  const { mean: claimed, ...prices } = await readPrices(file);
+  const { mean: claimed, prices, steps } = await readPrices(file);
   const { total, valid } = certifyBound(bounded.trace, bounded.options, prices);
-  const { mean } = valid ? proven(bounded, total) : { mean: 0 };
+  const { mean } = valid && arePrices(steps) ? await proven(bounded, total, steps, interrupted) : { mean: 0 };
   const certificate = { valid: valid && claimed <= mean, claimed, proven: mean };
   if (!certificate.valid) process.exitCode = 1;
   console.log(json ? JSON.stringify(certificate) : certifiedInWords(certificate, setting));
+}
+
+function arePrices(steps: StepPrices | undefined): boolean {
+  return !steps || [steps.step, steps.kv, steps.slot].every((prices) => prices.every((one) => one >= 0));
 }

@@ -1,5 +1,5 @@
 import type { BoundReport } from "../reports/bound_report.ts";
-import type { PriceCurve } from "../reports/simulation_bound.ts";
+import type { PriceCurve } from "../reports/price_curve.ts";
 import { boundLegend, boundTable } from "./bound_words.ts";
 import { foot, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";
 import type { Made } from "./made.ts";
@@ -8,10 +8,10 @@ import { timeInWords, timesInWords } from "./simulation_units.ts";
 import { count, plural } from "./words.ts";
 
 /** The report that `bound --html` writes. */
-export function boundPage(report: BoundReport, prices: PriceCurve, made: Made): string {
+export function boundPage(report: BoundReport, prices: PriceCurve | undefined, made: Made): string {
   const { source, bound, schedules, clock, requests, recorded, workers, kvTokens } = report;
   const [closest] = schedules.toSorted((a, b) => a.mean - b.mean);
-  const plots = bound.proof === "prices" ? pricePlots(report, prices) : [];
+  const plots = pricePlots(report, prices);
   const none = htmlParagraph("Memory and slots have no price: nobody has to wait for them.");
   return htmlPage(`How far from the best: ${source}`, [
     headlines([
@@ -29,7 +29,7 @@ export function boundPage(report: BoundReport, prices: PriceCurve, made: Made): 
     ]),
     htmlTable(boundTable(report)),
     htmlParagraph(boundLegend(report).join(" ")),
-    "<h2>What memory is worth</h2>",
+    "<h2>What memory is worth, and when</h2>",
     ...(plots.length > 0 ? plots : [none]),
     foot(made),
   ]);

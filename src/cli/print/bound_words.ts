@@ -29,6 +29,8 @@ function proofInWords(
   what = "memory and slots",
 ): string {
   if (proof === "alone") return "it is what requests take that have a worker each";
+  if (proof === "steps")
+    return "proven by prices of workers' time and memory, as requests make each other's steps longer";
   const steps =
     clock === "rounds" ? "" : `, steps taken to be as short (${timeInWords(round, clock)}) as for one request`;
   return `proven by prices of ${what}${steps}`;
@@ -57,7 +59,7 @@ export function boundTable({ bound, schedules, clock }: BoundReport): string[][]
 /** Sentences for below the table. */
 export function boundLegend(report: BoundReport): string[] {
   const { bound, clock, dearest } = report;
-  const { evaluations, seconds, backend, proof } = bound;
+  const { evaluations, seconds, backend } = bound;
   const search = `${plural(evaluations, "evaluation")} in ${seconds.toPrecision(2)} s on the ${backend === "cpu" ? "CPU" : "GPU"}`;
   const reached = report.schedules.some(({ overBound }) => overBound === 1);
   return [
@@ -65,8 +67,11 @@ export function boundLegend(report: BoundReport): string[] {
     stepTimeInWords(report),
     `Bound: no schedule has a lower mean E2E, even one that knows all requests beforehand; ${proofInWords(bound, clock, report.slots === undefined ? "memory" : undefined)} (${search}).`,
     ...(reached ? [] : ["Whether any schedule reaches it is not said."]),
-    ...(proof === "prices" && dearest.kv ? [dearestInWords(dearest.kv, "KV memory", PRICED_TOKENS, clock)] : []),
-    ...(proof === "prices" && dearest.slot ? [dearestInWords(dearest.slot, "slots", 1, clock)] : []),
+    ...(dearest.kv
+      ? [dearestInWords(dearest.kv, "KV memory", `${count(PRICED_TOKENS)} more tokens`, PRICED_TOKENS, clock)]
+      : []),
+    ...(dearest.slot ? [dearestInWords(dearest.slot, "slots", "one more", 1, clock)] : []),
+    ...(dearest.worker ? [dearestInWords(dearest.worker, "workers", "one more", 1, clock)] : []),
     "The schedules, with least-kv where there are several workers, see all outputs but for fcfs.",
   ];
 }
@@ -78,10 +83,15 @@ function workersInWords({ workers, slots, kvTokens, eviction }: BoundSetting): s
   return `${plural(workers, "worker")} with ${some}${count(kvTokens)} KV tokens${each}${evicted}`;
 }
 
-function dearestInWords({ from, to, price }: Dearest, what: string, amount: number, clock: Clock): string {
+function dearestInWords(
+  { from, to, price }: Dearest,
+  what: string,
+  more: string,
+  amount: number,
+  clock: Clock,
+): string {
   const span =
     clock === "rounds" ? `rounds ${count(from + 1)} to ${count(to)}` : `${threeFigures(from)} to ${threeFigures(to)} s`;
-  const more = amount === 1 ? "one more" : `${count(amount)} more tokens`;
   const unit = clock === "rounds" ? "round" : "second";
   const saved = `${threeFigures(amount * price)} ${clock === "rounds" ? "rounds" : "s"}`;
   return `Dearest: ${what} from ${span}, where ${more} for a ${unit} would lower the bound of all latencies together by ${saved} at the most.`;

@@ -1,17 +1,21 @@
-import type { PriceCurve } from "../reports/simulation_bound.ts";
+import type { PriceCurve } from "../reports/price_curve.ts";
 import { PRICED_TOKENS } from "./bound_words.ts";
 import { lineChart } from "./charts.ts";
 import { figure } from "./html_page.ts";
 import { MOST_POINTS, thinned, timeName } from "./simulation_plots.ts";
 import { count } from "./words.ts";
 
-/** What memory, and slots, are worth over time: nothing where they are worth nothing. */
+/** What memory, slots and workers are worth over time: nothing where they are worth nothing. */
 export function pricePlots({ clock }: { clock: "seconds" | "rounds" }, prices: PriceCurve | undefined): string[] {
   if (prices === undefined) return [];
-  const { kv, slot, round } = prices;
+  const { kv, slot, worker, round } = prices;
   const some = (price: Float64Array | undefined, scale: number, what: string) =>
     price?.some((one) => one > 0) ? [pricePlot(clock, round, price, scale, what)] : [];
-  return [...some(kv, PRICED_TOKENS, `${count(PRICED_TOKENS)} KV tokens`), ...some(slot, 1, "a slot")];
+  return [
+    ...some(kv, PRICED_TOKENS, `${count(PRICED_TOKENS)} KV tokens`),
+    ...some(slot, 1, "a slot"),
+    ...some(worker, 1, "a worker"),
+  ];
 }
 
 function pricePlot(

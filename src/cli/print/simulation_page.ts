@@ -1,4 +1,4 @@
-import type { PriceCurve } from "../reports/simulation_bound.ts";
+import type { PriceCurve } from "../reports/price_curve.ts";
 import type { FigureName } from "../reports/simulation_figures.ts";
 import type { Drawing, SimulationReport } from "../reports/simulation_report.ts";
 import { foot, type Headline, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";

@@ -1,10 +1,10 @@
-import type { BoundPrices } from "../../serving/bound/bound_options.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import type { BoundedRequests } from "./bounded_requests.ts";
+import { type PriceCurve, priceCurve } from "./price_curve.ts";
 import { REFERENCE } from "./routes.ts";
 import { combinationsOf, type Schedule } from "./schedules.ts";
-import { type MeanBound, meanBound, type PriceCurve } from "./simulation_bound.ts";
-import { type Setting, simulateAll } from "./simulation_report.ts";
+import { type BoundSearch, earliestEnd, type MeanBound, meanBound } from "./simulation_bound.ts";
+import { type Setting, type SimulationReport, simulateAll } from "./simulation_report.ts";
 
 /** What is bounded, and what its simulations are of. */
 export interface BoundSetting extends Omit<Setting, "slots"> {
@@ -31,7 +31,7 @@ export interface Dearest {
 
 /** Everything that `bound` has to say; `bound --json` prints it as it is. */
 export interface BoundReport extends BoundSetting {
-  bound: Omit<MeanBound, "prices"> & {
+  bound: Omit<MeanBound, "prices" | "steps"> & {
     /** s, or rounds: of all requests together. */
     total: number;
     /** s that a round of the prices lasts; 1 with rounds. */
@@ -41,21 +41,23 @@ export interface BoundReport extends BoundSetting {
   };
   /** What schedules come to, all outputs being known. */
   schedules: Found[];
-  /** KV memory, of a token, and a slot; undefined where there is always enough. */
-  dearest: { kv?: Dearest; slot?: Dearest };
+  /** KV memory, of a token, a slot, and a worker; undefined where there is always enough, or a worker's time has no price. */
+  dearest: { kv?: Dearest; slot?: Dearest; worker?: Dearest };
 }
 
 /** First come first served, two that know outputs, and what more is known to be good. */
 const compared: readonly Schedule[] = ["fcfs", "mcsf", "svf"];
 
-export interface Search {
-  evaluations: number;
-  backend: "auto" | "webgpu" | "cpu";
-  signal: AbortSignal;
+export interface Bounding {
+  report: BoundReport;
+  /** With the proof. */
+  found: MeanBound;
+  /** Where prices prove it. */
+  prices?: PriceCurve;
 }
 
-/** The share of the work that is done by the search; the simulations are soon done. */
-const SEARCH = 0.9;
+/** The share of the work that is done by the simulations: they are soon done. */
+const SIMULATED = 0.1;
 
 /**
  * @param trace  the requests, with their arrivals.
@@ -65,49 +67,51 @@ export async function boundReport(
   trace: Trace,
   bounded: BoundedRequests,
   setting: BoundSetting,
-  search: Search,
+  search: Pick<BoundSearch, "evaluations" | "backend" | "signal">,
   onProgress: (share: number) => void,
-): Promise<{ report: BoundReport; prices: PriceCurve }> {
+): Promise<Bounding> {
+  const simulated = await simulatedOf(trace, setting, search.signal, (share) => onProgress(SIMULATED * share));
   const begun = performance.now();
-  const { prices, ...bound } = await meanBound(bounded, {
+  const found = await meanBound(bounded, {
     ...search,
-    onProgress: (share) => onProgress(SEARCH * share),
+    until: earliestEnd(simulated, 0),
+    onProgress: (share) => onProgress(SIMULATED + (1 - SIMULATED) * share),
   });
   const seconds = (performance.now() - begun) / 1e3;
+  const { prices: _, steps: __, ...bound } = found;
   const { round, requests } = bounded;
-  const schedules = await schedulesOf(trace, setting, search.signal, (share) =>
-    onProgress(SEARCH + (1 - SEARCH) * share),
-  );
-  return {
-    report: {
-      ...setting,
-      bound: { ...bound, total: bound.mean * requests, round, seconds },
-      schedules: schedules.map((one) => ({ ...one, overBound: one.mean / bound.mean })),
-      dearest: bound.proof === "prices" ? dearestOf(prices, round) : {},
-    },
-    prices: { ...prices, round },
+  const prices = priceCurve(found, round, simulated);
+  // The place for better schedules than those that decide as requests come.
+  const schedules = simulated.policies.map(({ schedule, figures }) => ({
+    ...{ schedule, mean: figures["latency.mean"]!.mean },
+    overBound: figures["latency.mean"]!.mean / bound.mean,
+  }));
+  const report = {
+    ...{ ...setting, schedules, dearest: prices ? dearestOf(prices) : {} },
+    bound: { ...bound, total: bound.mean * requests, round, seconds },
   };
+  return { report, found, prices };
 }
 
 /** Arrivals are those of the trace. */
-async function schedulesOf(
+async function simulatedOf(
   trace: Trace,
   { rate: _, ...setting }: BoundSetting,
   signal: AbortSignal,
   onProgress: (share: number) => void,
-): Promise<Omit<Found, "overBound">[]> {
+): Promise<SimulationReport> {
   const { slots = Math.max(1, trace.requests) } = setting;
   const all = combinationsOf([REFERENCE], compared, true);
-  const { report } = await simulateAll(trace, { ...setting, slots }, all, undefined, onProgress, signal);
-  return report.policies.map(({ schedule, figures }) => ({ schedule, mean: figures["latency.mean"]!.mean }));
+  return (await simulateAll(trace, { ...setting, slots }, all, undefined, onProgress, signal)).report;
 }
 
 /** Parts of the time that are looked at, as a price by itself says little. */
 const PARTS = 400;
 
-function dearestOf({ kv, slot }: BoundPrices, round: number): BoundReport["dearest"] {
-  const [ofKv, ofSlot] = [dearest(kv, round), slot && dearest(slot, round)];
-  return { ...(ofKv && { kv: ofKv }), ...(ofSlot && { slot: ofSlot }) };
+function dearestOf({ kv, slot, worker, round }: PriceCurve): BoundReport["dearest"] {
+  const all = { kv, slot, worker };
+  const found = Object.entries(all).map(([name, price]) => [name, price && dearest(price, round)] as const);
+  return Object.fromEntries(found.filter(([, one]) => one !== undefined));
 }
 
 function dearest(price: Float64Array, round: number): Dearest | undefined {

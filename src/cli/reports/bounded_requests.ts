@@ -1,4 +1,5 @@
 import type { BoundOptions } from "../../serving/bound/bound_options.ts";
+import type { StepPool, StepRequests } from "../../serving/bound/shared_steps.ts";
 import { chunkContext, type StepTime, stepSeconds } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import type { Setting } from "./simulation_report.ts";
@@ -21,6 +22,15 @@ export interface BoundedRequests {
   /** Mean latency, s or rounds, where each has a worker for itself: no schedule's is lower. */
   alone: number;
   /** Mean latency, s or rounds, that follows from the total of a bound of `trace`, in rounds. */
+  meanFrom(total: number): number;
+  /** The same requests with steps as long as those that share them make them; none with rounds. */
+  shared?: SharedRequests;
+}
+
+export interface SharedRequests {
+  requests: StepRequests;
+  pool: StepPool;
+  /** Mean latency, s, that follows from the total of a bound of theirs. */
   meanFrom(total: number): number;
 }
 
@@ -89,8 +99,36 @@ export function boundedRequests(trace: Trace, machine: Machine): BoundedRequests
     round,
     alone: least / ids.length,
     meanFrom: (total) => (round * total - less + before) / ids.length,
+    shared:
+      machine.stepTime && machine.clock === "seconds" ? sharedOf(trace, machine, machine.stepTime, ids) : undefined,
   };
 }
+
+/** Prefill of its own is part of a request's steps here; elsewhere it comes before them. */
+function sharedOf(trace: Trace, machine: Machine, stepTime: StepTime, ids: readonly number[]): SharedRequests {
+  const { workers, slots, kvTokens, prefill } = machine;
+  const elsewhere = typeof prefill === "object" && "workers" in prefill ? prefill : undefined;
+  const made = elsewhere ? 1 : 0;
+  const before = (i: number) => (elsewhere ? transferred(stepTime, trace.input[i], elsewhere.bandwidth) : 0);
+  const some = ids.filter((i) => trace.output[i] > made);
+  const own = elsewhere || trace.blocks ? () => 0 : (i: number) => prefillSeconds(stepTime, trace.input[i]);
+  const delay = ids.reduce((sum, i) => sum + before(i), 0);
+  return {
+    requests: {
+      requests: some.length,
+      arrival: Float64Array.from(some, (i) => trace.arrival[i] + before(i)),
+      input: Int32Array.from(some, (i) => trace.input[i] + made),
+      output: Int32Array.from(some, (i) => trace.output[i] - made),
+      prefill: Float64Array.from(some, own),
+    },
+    pool: { workers, slots, kvTokens, stepTime },
+    meanFrom: (total) => (total + delay) / ids.length,
+  };
+}
+
+/** s from arrival until the KV of a prompt, prefilled by itself, is there. */
+const transferred = (stepTime: StepTime, tokens: number, bandwidth: number) =>
+  stepSeconds(stepTime, single(tokens)) + prefillSeconds(stepTime, tokens) + tokens / bandwidth;
 
 interface Steps {
   /** The least that a step of one that counts lasts. */
@@ -121,7 +159,7 @@ function stepsOf(trace: Trace, { clock, stepTime, prefill }: Machine, ids: reado
     const tokens = output[i] - made;
     const own = stepTime.perKvToken * (tokens * (input[i] + made - least) + (tokens * (tokens - 1)) / 2);
     const prompt = elsewhere
-      ? stepSeconds(stepTime, single(input[i])) + prefillSeconds(stepTime, input[i]) + input[i] / elsewhere.bandwidth
+      ? transferred(stepTime, input[i], elsewhere.bandwidth)
       : (chunks(i) - 1) * stepSeconds(stepTime, single(input[i])) + (blocks ? 0 : prefillSeconds(stepTime, input[i]));
     ready[i] = arrival[i] + own + prompt;
   }

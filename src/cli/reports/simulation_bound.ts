@@ -1,30 +1,35 @@
+import { Pauses } from "../../common/pauses.ts";
 import type { BoundPrices } from "../../serving/bound/bound_options.ts";
 import { latencyBound } from "../../serving/bound/latency_bound.ts";
+import type { StepPrices } from "../../serving/bound/shared_steps.ts";
+import { searchStepPrices, stepBound } from "../../serving/bound/step_prices.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { type BoundedRequests, boundedRequests } from "./bounded_requests.ts";
+import { type PriceCurve, priceCurve } from "./price_curve.ts";
 import { type SimulationReport, traceOf } from "./simulation_report.ts";
+
+/**
+ * What proves a bound: "prices" of memory and slots, round by round; "steps": prices of workers' time, too, with steps as long as those that share them
+ * make them; "alone": what requests take that have a worker each.
+ */
+export type Proof = "prices" | "steps" | "alone";
 
 export interface SimulationBound {
   /** s, or rounds: no schedule of the requests that count has a lower mean latency; of several seeds, the mean. */
   mean: number;
   /** [seeds] */
   means: number[];
-  /** What proves it, of the first seed: prices of memory and slots, or how long the requests take that have a worker each. */
-  proof: "prices" | "alone";
-  /** s that a round of the prices lasts; 1 with rounds. */
+  /** Of the first seed. */
+  proof: Proof;
+  /** s that a round of "prices" lasts; 1 with rounds. */
   round: number;
-  /** Most of a seed. */
+  /** Most of a seed, of "prices". */
   evaluations: number;
-}
-
-/** Prices of the first seed, in rounds that last `round`. */
-export interface PriceCurve extends BoundPrices {
-  round: number;
 }
 
 export interface Bounded {
   report: SimulationReport;
-  /** Where they prove the bound. */
+  /** Of the first seed, where they prove the bound. */
   prices?: PriceCurve;
 }
 
@@ -48,36 +53,36 @@ export async function withBound(
   const { rate, drawn } = report;
   // Where nothing is drawn all seeds have the same requests.
   const seeds = drawn || typeof rate === "number" ? report.seeds : report.seeds.slice(0, 1);
-  const means: number[] = [];
-  const most: number[] = [];
-  let first: { proof: SimulationBound["proof"]; prices?: PriceCurve; round: number } | undefined;
+  const found: MeanBound[] = [];
+  let round = 1;
   for (const [s, seed] of seeds.entries()) {
     const bounded = boundedRequests(traceOf(recorded, report, seed), report);
     if (typeof bounded === "string") return { report: { ...report, bound: { none: bounded } } };
-    const found = await meanBound(bounded, {
-      ...{
+    found.push(
+      await meanBound(bounded, {
         evaluations: evaluations ?? Math.ceil(evaluationsOf(report, bounded) / seeds.length),
-        backend: "cpu",
-        signal,
-      },
-      onProgress: (share) => onProgress((s + share) / seeds.length),
-    });
-    means.push(found.mean);
-    most.push(found.evaluations);
-    first ??= { proof: found.proof, round: bounded.round, prices: { ...found.prices, round: bounded.round } };
+        ...{ until: earliestEnd(report, s), backend: "cpu", signal },
+        onProgress: (share) => onProgress((s + share) / seeds.length),
+      }),
+    );
+    if (s === 0) round = bounded.round;
   }
-  const all = report.seeds.map((_, s) => means[s] ?? means[0]);
-  const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
-  const { proof, round, prices } = first!;
+  const means = report.seeds.map((_, s) => (found[s] ?? found[0]).mean);
+  const mean = means.reduce((sum, one) => sum + one, 0) / means.length;
+  const most = Math.max(...found.map((one) => one.evaluations));
   return {
     report: {
       ...report,
-      bound: { mean, means: all, proof, round, evaluations: Math.max(...most) },
+      bound: { mean, means, proof: found[0].proof, round, evaluations: most },
       policies: report.policies.map((one) => ({ ...one, overBound: one.figures["latency.mean"]!.mean / mean })),
     },
-    ...(proof === "prices" && { prices }),
+    prices: priceCurve(found[0], round, report),
   };
 }
+
+/** When the policy is done that is so first. */
+export const earliestEnd = ({ policies }: SimulationReport, seed: number): number =>
+  Math.min(...policies.map(({ summaries }) => summaries[seed].makespan));
 
 /** A start is tried for each round that a request waits in a good schedule. */
 function evaluationsOf({ policies }: SimulationReport, { requests, round }: BoundedRequests): number {
@@ -88,24 +93,48 @@ function evaluationsOf({ policies }: SimulationReport, { requests, round }: Boun
 export interface MeanBound extends Pick<SimulationBound, "mean" | "proof" | "evaluations"> {
   backend: "webgpu" | "cpu";
   prices: BoundPrices;
+  /** In seconds. */
+  steps?: StepPrices;
 }
 
-/** The larger of what prices prove, and of what each takes alone. */
-export async function meanBound(
-  bounded: BoundedRequests,
-  search: {
-    evaluations: number;
-    backend: "auto" | "webgpu" | "cpu";
-    signal: AbortSignal;
-    onProgress: (share: number) => void;
-  },
-): Promise<MeanBound> {
+export interface BoundSearch {
+  evaluations: number;
+  backend: "auto" | "webgpu" | "cpu";
+  /** When a good schedule is done. */
+  until: number;
+  signal: AbortSignal;
+  onProgress: (share: number) => void;
+}
+
+/** The largest of what can be proven. */
+export async function meanBound(bounded: BoundedRequests, { until, ...search }: BoundSearch): Promise<MeanBound> {
+  const { shared } = bounded;
+  const steps =
+    shared && until > 0
+      ? await searchStepPrices(shared.requests, shared.pool, until, new Pauses(search.signal))
+      : undefined;
   const { total, prices, evaluations, backend } = await latencyBound(bounded.trace, { ...bounded.options, ...search });
-  return { ...proven(bounded, total), prices, evaluations, backend };
+  return { ...(await proven(bounded, total, steps, search.signal)), prices, evaluations, backend, steps };
 }
 
-/** @param total  rounds that prices prove of `bounded.trace`. */
-export function proven(bounded: BoundedRequests, total: number): Pick<SimulationBound, "mean" | "proof"> {
-  const mean = bounded.meanFrom(total);
-  return mean > bounded.alone ? { mean, proof: "prices" } : { mean: bounded.alone, proof: "alone" };
+/**
+ * @param total  rounds that prices prove of `bounded.trace`.
+ * @param steps  other prices, in seconds.
+ */
+export async function proven(
+  bounded: BoundedRequests,
+  total: number,
+  steps: StepPrices | undefined,
+  signal: AbortSignal,
+): Promise<Pick<SimulationBound, "mean" | "proof">> {
+  const { shared } = bounded;
+  const all: Pick<SimulationBound, "mean" | "proof">[] = [
+    { proof: "alone", mean: bounded.alone },
+    { proof: "prices", mean: bounded.meanFrom(total) },
+  ];
+  if (shared && steps) {
+    const mean = shared.meanFrom(await stepBound(shared.requests, shared.pool, steps, new Pauses(signal)));
+    all.push({ proof: "steps", mean });
+  }
+  return all.reduce((best, one) => (one.mean > best.mean ? one : best));
 }

@@ -160,8 +160,8 @@ describe("no policy beats it", () => {
 
   test("500 small traces, any setting, every policy", async () => {
     const random = seeded(18);
-    const of = { prices: 0, alone: 0, none: 0 };
-    const close = { prices: 0, alone: 0 };
+    const of = { prices: 0, steps: 0, alone: 0, none: 0 };
+    const close = { prices: 0, steps: 0, alone: 0 };
     const seen = new Set<string>();
     for (let k = 0; k < 500; k++) {
       const burst = random.below(3) === 0;
@@ -197,6 +197,7 @@ describe("no policy beats it", () => {
     // What is checked would show: bounds of both kinds, policies of every name, and many so close that a bound 1 % higher would be none.
     expect(of.prices, "by prices").toBeGreaterThan(50);
     expect(of.alone, "alone").toBeGreaterThan(150);
+    expect(of.steps, "with shared steps").toBeGreaterThan(40);
     expect(close.prices, "close, by prices").toBeGreaterThan(20);
     // nested-wait wants more memory than these workers have: see below.
     expect(seen).toEqual(new Set([...routeNames, ...scheduleNames.filter((name) => name !== "nested-wait")]));
