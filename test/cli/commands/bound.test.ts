@@ -136,7 +136,7 @@ describe("the proof", () => {
     ["something else", { kv: [1] }, "{ mean, kv, slot }, as bound --prices writes them"],
     ["no array", { mean: 1, kv: 3 }, "kv: expected an array of prices"],
     ["no number", { mean: 1, kv: [0, "1"] }, "kv[1]: expected a number"],
-    ["slots of another length", { mean: 1, kv: [0, 1], slot: [0] }, "slot: expected 2 prices, as kv has, got 1"],
+    ["slots of another length", { mean: 1, kv: [0, 1], slot: [0] }, "slot: expected 2 prices, as there are of the first kind, got 1"],
   ])("a file that is %s is refused", async (name, content, message) => {
     await expectRefused(name, ["bound", ...args, "--certify", file(content)], message);
   });
