@@ -12,7 +12,7 @@ export function boundPage(report: BoundReport, prices: PriceCurve | undefined, m
   const { source, bound, schedules, clock, requests, recorded, workers, kvTokens } = report;
   const [closest] = schedules.toSorted((a, b) => a.mean - b.mean);
   const plots = pricePlots(report, prices);
-  const none = htmlParagraph("Memory and slots have no price: nobody has to wait for them.");
+  const none = htmlParagraph("Nothing has a price: nobody has to wait.");
   return htmlPage(`How far from the best: ${source}`, [
     headlines([
       { name: "Bound of mean E2E", value: timeInWords(bound.mean, clock), note: "no schedule is below it" },
@@ -29,7 +29,7 @@ export function boundPage(report: BoundReport, prices: PriceCurve | undefined, m
     ]),
     htmlTable(boundTable(report)),
     htmlParagraph(boundLegend(report).join(" ")),
-    "<h2>What memory is worth, and when</h2>",
+    "<h2>What more would be worth, and when</h2>",
     ...(plots.length > 0 ? plots : [none]),
     foot(made),
   ]);

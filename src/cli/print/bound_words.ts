@@ -59,8 +59,12 @@ export function boundTable({ bound, schedules, clock }: BoundReport): string[][]
 /** Sentences for below the table. */
 export function boundLegend(report: BoundReport): string[] {
   const { bound, clock, dearest } = report;
-  const { evaluations, seconds, backend } = bound;
-  const search = `${plural(evaluations, "evaluation")} in ${seconds.toPrecision(2)} s on the ${backend === "cpu" ? "CPU" : "GPU"}`;
+  const { evaluations, seconds, backend, proof } = bound;
+  const took = `${seconds.toPrecision(2)} s`;
+  const search =
+    proof === "prices"
+      ? `${plural(evaluations, "evaluation")} in ${took} on the ${backend === "cpu" ? "CPU" : "GPU"}`
+      : `found in ${took}`;
   const reached = report.schedules.some(({ overBound }) => overBound === 1);
   return [
     `${arrivalsInWords(report)} ${workersInWords(report)}.`,

@@ -136,7 +136,11 @@ describe("the proof", () => {
     ["something else", { kv: [1] }, "{ mean, kv, slot }, as bound --prices writes them"],
     ["no array", { mean: 1, kv: 3 }, "kv: expected an array of prices"],
     ["no number", { mean: 1, kv: [0, "1"] }, "kv[1]: expected a number"],
-    ["slots of another length", { mean: 1, kv: [0, 1], slot: [0] }, "slot: expected 2 prices, as there are of the first kind, got 1"],
+    [
+      "slots of another length",
+      { mean: 1, kv: [0, 1], slot: [0] },
+      "slot: expected 2 prices, as there are of the first kind, got 1",
+    ],
   ])("a file that is %s is refused", async (name, content, message) => {
     await expectRefused(name, ["bound", ...args, "--certify", file(content)], message);
   });
@@ -151,7 +155,7 @@ test("writes a page with the price of memory over time, without scripts", async 
   expect(html).not.toContain("<script");
   const free = path(".html");
   await words([two, "--kv-tokens", "90", ...burst, "--html", free]);
-  expect(readFileSync(free, "utf8")).toContain("Memory and slots have no price");
+  expect(readFileSync(free, "utf8")).toContain("Nothing has a price");
 });
 
 test.each([
