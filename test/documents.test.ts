@@ -104,7 +104,7 @@ describe("what the documents say of it", () => {
       "plan",
       "replay",
       "simulate",
-      ...["bound", "bound", "bound"],
+      ...["bound", "bound"],
       "solve",
       "certify",
     ]);
@@ -157,6 +157,19 @@ describe("what the documents say of it", () => {
       .matchAll(/(-?[\d.,]+) \+-([\d.,]+)/g);
     const [, more, halfWidth] = [...differences][4];
     expectIn(operators, `round robin takes ${more} ms longer, +-${halfWidth}.`);
+  });
+
+  test("bound", () => {
+    const over = (policy: string) => {
+      const line = linesOf("simulate").find((one) => one.startsWith(policy))!;
+      return Number(line.match(/[\d.]+$/)![0]);
+    };
+    const left = (policy: string) => `${(100 * (1 - 1 / over(policy))).toFixed(1)} %`;
+    const text = documentAt(operators).text.replaceAll("\n", " ");
+    expect(text).toContain(
+      `With least-kv at ${over("least-kv")}, no other router or scheduler takes more than ${left("least-kv")} off`,
+    );
+    expect(text).toContain(`with round robin at ${over("round-robin")}, ${left("round-robin")}.`);
   });
 
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
