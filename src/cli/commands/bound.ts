@@ -11,13 +11,13 @@ import { readStepTime } from "../files/step_time_file.ts";
 import { readTraceFile } from "../files/trace_file.ts";
 import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
 import { interrupted } from "../interruption.ts";
-import { boundReportInWords, certifiedInWords } from "../print/bound_words.ts";
+import { boundReportInWords, certifiedInWords } from "../print/bound_report_words.ts";
 import { madeNow } from "../print/made.ts";
 import { withProgress } from "../print/progress.ts";
 import { type BoundSetting, boundReport } from "../reports/bound_report.ts";
 import { type BoundedRequests, boundedRequests } from "../reports/bounded_requests.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
-import { proven } from "../reports/simulation_bound.ts";
+import { proven } from "../reports/mean_bound.ts";
 import { firstOf, traceOf } from "../reports/simulation_report.ts";
 import { traceArgument } from "../simulate_options.ts";
 

@@ -16,7 +16,8 @@ import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
 import { combinationsOf } from "../reports/schedules.ts";
 import { type Bounded, withBound } from "../reports/simulation_bound.ts";
-import { firstOf, type Setting, simulateAll } from "../reports/simulation_report.ts";
+import { firstOf, simulateAll } from "../reports/simulation_report.ts";
+import type { Setting } from "../reports/simulation_setting.ts";
 import {
   refuseConflicts,
   refuseEqualSeeds,

@@ -1,6 +1,6 @@
 import type { BoundReport } from "../reports/bound_report.ts";
 import type { PriceCurve } from "../reports/price_curve.ts";
-import { boundLegend, boundTable } from "./bound_words.ts";
+import { boundLegend, boundTable } from "./bound_report_words.ts";
 import { foot, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";
 import type { Made } from "./made.ts";
 import { pricePlots } from "./price_plots.ts";

@@ -1,10 +1,12 @@
 import type { Trace } from "../../serving/trace/trace.ts";
 import type { BoundedRequests } from "./bounded_requests.ts";
+import { type BoundSearch, type MeanBound, meanBound } from "./mean_bound.ts";
 import { type PriceCurve, priceCurve } from "./price_curve.ts";
 import { REFERENCE } from "./routes.ts";
 import { combinationsOf, type Schedule } from "./schedules.ts";
-import { type BoundSearch, earliestEnd, type MeanBound, meanBound } from "./simulation_bound.ts";
-import { type Setting, type SimulationReport, simulateAll } from "./simulation_report.ts";
+import { earliestEnd } from "./simulation_bound.ts";
+import { type SimulationReport, simulateAll } from "./simulation_report.ts";
+import type { Setting } from "./simulation_setting.ts";
 
 /** What is bounded, and what its simulations are of. */
 export interface BoundSetting extends Omit<Setting, "slots"> {

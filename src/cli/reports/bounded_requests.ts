@@ -2,7 +2,7 @@ import type { BoundOptions } from "../../serving/bound/bound_options.ts";
 import type { StepPool, StepRequests } from "../../serving/bound/shared_steps.ts";
 import { chunkContext, type StepTime, stepSeconds } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
-import type { Setting } from "./simulation_report.ts";
+import type { Setting } from "./simulation_setting.ts";
 
 /** What decides how soon requests can be served, whoever routes and schedules them. */
 export type Machine = Pick<

@@ -1,6 +1,6 @@
 import type { BoundPrices } from "../../serving/bound/bound_options.ts";
-import type { MeanBound } from "./simulation_bound.ts";
-import type { Setting } from "./simulation_report.ts";
+import type { MeanBound } from "./mean_bound.ts";
+import type { Setting } from "./simulation_setting.ts";
 
 /** Prices that prove a bound, over time: from [1] on, each of a span of `round` s, or rounds. */
 export interface PriceCurve extends BoundPrices {
