@@ -21,6 +21,8 @@ const many = file(
   `input_tokens,output_tokens\n${Array.from({ length: 40 }, (_, i) => `${3 + (i % 9)},${2 + ((7 * i) % 11)}`).join("\n")}\n`,
 );
 
+const plainTime = { base: 0.1, perSequence: 0, perKvToken: 0, perPrefillToken: 0, perContext: 0 };
+
 async function report(args: string[]): Promise<BoundReport> {
   const { code, stdout, stderr } = await evenkeel(["bound", ...args, "--json"], withoutSoftware);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -129,6 +131,36 @@ describe("the proof", () => {
     expect(JSON.parse(await words([...args, "--certify", file(more), "--json"], 1))).toMatchObject({ valid: false });
     more.kv[1] = -1;
     expect(await words([...args, "--certify", file(more)], 1)).toContain("the prices prove nothing");
+  });
+
+  test("in seconds has prices of workers' time, too", async () => {
+    const [prices, stepTime] = [path(".json"), file({ ...plainTime, perSequence: 0.01, perPrefillToken: 1e-3 })];
+    const seconds = [
+      many,
+      "--kv-tokens",
+      "200",
+      "--workers",
+      "2",
+      "--rate",
+      "3",
+      "--requests",
+      "400",
+      "--step-time",
+      stepTime,
+    ];
+    const { bound } = await report([...seconds, "--prices", prices]);
+    expect(bound.proof).toBe("steps");
+    const certificate = JSON.parse(await words([...seconds, "--certify", prices, "--json"]));
+    expect(certificate).toEqual({ valid: true, claimed: bound.mean, proven: bound.mean });
+    const other = JSON.parse(readFileSync(prices, "utf8"));
+    other.steps.step[0] *= 2;
+    expect(JSON.parse(await words([...seconds, "--certify", file(other), "--json"], 1)).proven).toBeLessThan(
+      bound.mean,
+    );
+    other.steps.step[0] = -1;
+    expect(await words([...seconds, "--certify", file(other)], 1)).toContain("the prices prove nothing");
+    delete other.steps.kv;
+    await expectRefused("", ["bound", ...seconds, "--certify", file(other)], "steps.kv: expected an array of prices");
   });
 
   test.each([
