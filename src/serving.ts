@@ -1,7 +1,29 @@
-export { ArgumentError, EvenkeelError, ShapeError } from "./common/errors.ts";
+export { ArgumentError, DeviceError, EvenkeelError, ShapeError } from "./common/errors.ts";
+export type { Numbers, Rows } from "./common/numbers.ts";
 export type { CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_cost.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
 export type { LoadHistory } from "./planner/history.ts";
+export { type AdmissionBound, admissionBound } from "./serving/admission/admission_bound.ts";
+export { type AdmissionLimits, admissionUse } from "./serving/admission/admission_use.ts";
+export { type BidPriceOptions, type BidPrices, bidPrices } from "./serving/admission/bid_prices.ts";
+export type { Scale } from "./serving/admission/gradient_prices.ts";
+export type { BoundOptions, BoundPrices } from "./serving/bound/bound_options.ts";
+export { type CertifiedBound, certifyBound } from "./serving/bound/certify_bound.ts";
+export { type ImprovedSchedule, type ImproveOptions, improveSchedule } from "./serving/bound/improve_schedule.ts";
+export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";
+export { type LatencyOptimum, latencyOptimum, type OptimumOptions } from "./serving/bound/latency_optimum.ts";
+export type { Schedule } from "./serving/bound/round_requests.ts";
+export {
+  type Capacity,
+  type CapacityOptions,
+  capacity,
+  type WorkersNeeded,
+  type Workload,
+} from "./serving/capacity/capacity.ts";
+export { prefillDecodeSplit, type Split, type SplitOptions } from "./serving/capacity/prefill_decode_split.ts";
+export { type Stability, type StabilityOptions, stability } from "./serving/capacity/stability.ts";
+export { chunkedTokenSteps } from "./serving/capacity/token_steps.ts";
+export { type WaitingOptions, type WaitingTime, waitingTime } from "./serving/capacity/waiting_time.ts";
 export type { ExpertParallelism } from "./serving/experts/expert_parallelism.ts";
 export type { Balance } from "./serving/experts/layer_time.ts";
 export { type FitOptions, type FittedStepTime, fitStepTime, type StepRow } from "./serving/fit_step_time.ts";
@@ -37,6 +59,7 @@ export { routing } from "./serving/routing/routing.ts";
 export type { AdmissionOptions } from "./serving/scheduling/baseline.ts";
 export type { McsfOptions } from "./serving/scheduling/mcsf.ts";
 export type { NestedWaitOptions } from "./serving/scheduling/nested_wait.ts";
+export type { PricesOptions } from "./serving/scheduling/prices.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
 export type { TrailOptions } from "./serving/scheduling/trail.ts";
 export type { WaitOptions } from "./serving/scheduling/wait.ts";

@@ -13,7 +13,7 @@
 override WG: u32;
 
 // Starts between two sums from anew: sliding adds an error of f32 per start, which the sums' differences would keep.
-const ANCHOR = 256u;
+const ANCHOR = 1024u;
 
 struct PriceParams {
   requests: u32,  // n
@@ -26,47 +26,50 @@ struct PriceParams {
 @group(0) @binding(3) var<storage, read_write> change: array<atomic<u32>>;
 @group(0) @binding(4) var<uniform> params: PriceParams;
 
-// Of the rounds that a start at k pays for.
-struct Window {
-  held: f32,   // sum of v_t
-  grown: f32,  // sum of (t - k) v_t + w_t
-}
-
-fn price_of(t: u32) -> vec2f { return prices[min(t, params.horizon + 1u)]; }
-
-// Positive terms only: nothing cancels, as differences of sums from round 1 on would in f32.
-fn window_at(k: u32, o: u32) -> Window {
-  var window = Window(0.0, 0.0);
+// What a start at k pays: sums over its rounds of v_t, and of (t - k) v_t + w_t. Positive terms only: nothing cancels, as differences of sums from
+// round 1 on would in f32.
+fn window_at(k: u32, o: u32) -> vec2f {
+  var held = 0.0;
+  var grown = 0.0;
   let end = min(k + o, params.horizon);
   for (var t = k + 1u; t <= end; t++) {
     let p = prices[t];
-    window.held += p.x;
-    window.grown += f32(t - k) * p.x + p.y;
+    held += p.x;
+    grown += f32(t - k) * p.x + p.y;
   }
-  return window;
-}
-
-// From the window of a start at k to that of one at k + 1.
-fn slide(window: ptr<function, Window>, k: u32, o: u32) {
-  let first = price_of(k + 1u);
-  let next = price_of(k + 1u + o);
-  (*window).grown += f32(o) * next.x - (*window).held + next.y - first.y;
-  (*window).held += next.x - first.x;
+  return vec2f(held, grown);
 }
 
 fn cheapest_start(a: u32, s: u32, o: u32) -> u32 {
   let last = max(a, params.horizon);
+  let free = params.horizon + 1u;
+  let rounds = f32(o);
+  let prompt = f32(s);
   var best = a;
   var window = window_at(a, o);
-  var least = f32(s) * window.held + window.grown;
+  var held = window.x;
+  var grown = window.y;
+  var least = prompt * held + grown;
   // No later start than one that waits as long as the best costs can be better.
-  for (var k = a + 1u; k <= last && f32(k - a) < least; k++) {
-    if ((k - a) % ANCHOR == 0u) { window = window_at(k, o); } else { slide(&window, k - 1u, o); }
-    let cost = f32(k - a) + f32(s) * window.held + window.grown;
-    if (cost < least) {
-      least = cost;
-      best = k;
+  var k = a + 1u;
+  var waited = 1.0;
+  while (k <= last && waited < least) {
+    if ((k - a) % ANCHOR == 0u) {
+      window = window_at(k, o);
+      held = window.x;
+      grown = window.y;
+    } else {
+      // The window slides by a round: one price leaves, one enters.
+      let first = prices[min(k, free)];
+      let next = prices[min(k + o, free)];
+      grown += rounds * next.x - held + next.y - first.y;
+      held += next.x - first.x;
     }
+    let cost = waited + prompt * held + grown;
+    best = select(best, k, cost < least);
+    least = min(least, cost);
+    k++;
+    waited += 1.0;
   }
   return best;
 }

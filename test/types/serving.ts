@@ -1,11 +1,27 @@
 /** All of evenkeel/serving as a user writes it. Never run: test/types.test.ts and tools/compat/types compile it. */
 import {
+  type AdmissionBound,
+  type AdmissionLimits,
   type AdmissionOptions,
   ArgumentError,
+  admissionBound,
+  admissionUse,
   type Balance,
   type BfioOptions,
+  type BidPriceOptions,
+  type BidPrices,
+  type BoundOptions,
+  type BoundPrices,
+  bidPrices,
   type CacheAwareOptions,
+  type Capacity,
+  type CapacityOptions,
+  type CertifiedBound,
   type CurveCost,
+  capacity,
+  certifyBound,
+  chunkedTokenSteps,
+  DeviceError,
   type Distribution,
   EvenkeelError,
   type ExpertCost,
@@ -19,9 +35,17 @@ import {
   fluidEquilibrium,
   type GenerateOptions,
   generateTrace,
+  type ImprovedSchedule,
+  type ImproveOptions,
+  improveSchedule,
+  type LatencyBound,
+  type LatencyBoundOptions,
+  type LatencyOptimum,
   type Lengths,
   type LmetricOptions,
   type LoadHistory,
+  latencyBound,
+  latencyOptimum,
   type McsfOptions,
   type ModelCost,
   meanOverSeeds,
@@ -29,7 +53,9 @@ import {
   type NestedFluidOptions,
   type NestedWaitOptions,
   type NoOptions,
+  type Numbers,
   nestedWaitThresholds,
+  type OptimumOptions,
   Placement,
   type PlacementFields,
   type PlacementLike,
@@ -37,15 +63,20 @@ import {
   type Prediction,
   type PrefillPool,
   type PrefixBlocks,
+  type PricesOptions,
+  prefillDecodeSplit,
   type Queue,
   type ReadTraceOptions,
   type RequestView,
   type Router,
   type RouterOptions,
   type RoutingPolicy,
+  type Rows,
   type Rule,
   readTrace,
   routing,
+  type Scale,
+  type Schedule,
   type Scheduler,
   type SchedulerOptions,
   type SchedulingPolicy,
@@ -55,19 +86,29 @@ import {
   type Simulated,
   type SimulateOptions,
   type Slo,
+  type Split,
+  type SplitOptions,
   type Spread,
+  type Stability,
+  type StabilityOptions,
   type StepRow,
   type StepTime,
   type Summary,
   scheduling,
   simulate,
+  stability,
   type Thresholds,
   type Trace,
   type TraceRow,
   type TrailOptions,
+  type WaitingOptions,
+  type WaitingTime,
   type WaitOptions,
   type WorkerSpec,
+  type WorkersNeeded,
   type WorkerView,
+  type Workload,
+  waitingTime,
   waitThresholds,
   writeTrace,
 } from "evenkeel/serving";
@@ -183,6 +224,47 @@ export function room(): number {
   return Math.max(equilibrium.kvTokens, ...thresholds.map(({ kvTokens }) => kvTokens));
 }
 
+export async function gaps(trace: Trace): Promise<number[]> {
+  const fleet: BoundOptions = { kvTokens: 16_492, workers: 2 };
+  const search: LatencyBoundOptions = { ...fleet, evaluations: 10, backend: "auto" };
+  const bound: LatencyBound = await latencyBound(trace, search);
+  const prices: BoundPrices = bound.prices;
+  const proven: CertifiedBound = certifyBound(trace, fleet, prices);
+  const improve: ImproveOptions = { ...fleet, prices, iterations: 100 };
+  const improved: ImprovedSchedule = await improveSchedule(trace, improve);
+  const schedule: Schedule = improved;
+  const exact: OptimumOptions = { ...fleet, nodes: 1000 };
+  const optimum: LatencyOptimum = await latencyOptimum(trace, exact);
+  const priced: PricesOptions = { prices, tolerance: 2 };
+  schedulers.push(scheduling.prices(priced));
+  return [proven.total, optimum.bound, improved.total, schedule.start[0]];
+}
+
+export function accepts(trace: Trace, value: Numbers): boolean {
+  const limits: AdmissionLimits = { span: 100, kvTokens: 16_492 };
+  const { use, budget } = admissionUse(trace, limits);
+  const rows: Rows = use;
+  const bound: AdmissionBound = admissionBound(value, rows, budget);
+  const scale: Scale = { value: 1, use: [1] };
+  const options: BidPriceOptions = { budget, requests: trace.requests, scale };
+  const bids: BidPrices = bidPrices(options);
+  return bids.decide(bound.value, [use[0]]);
+}
+
+export function fleet(lengths: Lengths, stepTime: StepTime): number[] {
+  const workload: Workload = { lengths, rate: 10 };
+  const options: CapacityOptions = { kvTokens: 100_000, stepTime, slo: { ttft: 1 } };
+  const { workers, needs }: Capacity = capacity(workload, options);
+  const each: WorkersNeeded = needs;
+  const memory: StabilityOptions = { kvTokens: 100_000, chunk: 512, stepTime };
+  const threshold: Stability = stability(lengths, memory);
+  const erlang: WaitingOptions = { servers: workers, rate: 10, serviceTime: 0.1 };
+  const waiting: WaitingTime = waitingTime(erlang);
+  const apart: SplitOptions = { workers: 8, kvTokens: 100_000, stepTime, bandwidth: 1e6 };
+  const split: Split = prefillDecodeSplit(lengths, apart);
+  return [each.memory, threshold.mu, waiting.mean, split.prefill, chunkedTokenSteps(1600, 1, 512)];
+}
+
 export function shared(history: LoadHistory, fields: PlacementFields): ExpertParallelism {
   const roofline: ModelCost = { model: "roofline", perExpert: 6.3, perToken: 0.035 };
   const curve: CurveCost = { tokens: [100], time: [7] };
@@ -195,5 +277,6 @@ export function shared(history: LoadHistory, fields: PlacementFields): ExpertPar
 export function told(error: unknown): Rule | string {
   if (error instanceof PolicyError) return error.rule;
   if (error instanceof ShapeError || error instanceof ArgumentError) return error.argument;
+  if (error instanceof DeviceError) return "no device";
   return error instanceof EvenkeelError ? error.message : String(Placement);
 }

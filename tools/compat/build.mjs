@@ -18,9 +18,12 @@ export async function prepare() {
   execFileSync("tar", ["-xzf", join(folder, filename), "-C", installed, "--strip-components=1"]);
 
   // The program's own helpers import the sources' public surface: one package is there, and it is the packed one.
-  const thePackage = (path, external) => ({
+  const thePackage = (core, serving, external) => ({
     name: "the package",
-    setup: ({ onResolve }) => onResolve({ filter: /^evenkeel$|\/src\/index\.ts$/ }, () => ({ path, external })),
+    setup({ onResolve }) {
+      onResolve({ filter: /^evenkeel$|\/src\/index\.ts$/ }, () => ({ path: core, external }));
+      onResolve({ filter: /^evenkeel\/serving$/ }, () => ({ path: serving, external }));
+    },
   });
   const shaders = { loader: { ".wgsl": "text" } }; // the helpers take constants from beside some
   const common = { bundle: true, format: "esm", target: "es2022", tsconfigRaw: {}, absWorkingDir: root, ...shaders };
@@ -29,13 +32,13 @@ export async function prepare() {
     build({
       ...common,
       ...entry(`import { compat } from "./main.ts"; console.log(JSON.stringify(await compat()));`),
-      plugins: [thePackage("evenkeel", true)],
+      plugins: [thePackage("evenkeel", "evenkeel/serving", true)],
       outfile: join(folder, "program.mjs"),
     }),
     build({
       ...common,
       ...entry(`import { compat } from "./main.ts"; globalThis.report = compat();`),
-      plugins: [thePackage(join(installed, "dist/browser.js"), false)],
+      plugins: [thePackage(join(installed, "dist/browser.js"), join(installed, "dist/serving_browser.js"), false)],
       outfile: join(folder, "page.js"),
     }),
     build({

@@ -3,21 +3,23 @@ import type { BoundPrices } from "./bound_options.ts";
 import type { Dual } from "./dual.ts";
 import { makeNonIncreasing } from "./non_increasing.ts";
 
-/** How far above the best value the first level is, as a share of it. */
-const FIRST_RISE = 0.02;
-/** Where the search has found what it can find. */
+/** The first rise asked for, as a share of what is between the first value and a schedule's. */
+const FIRST_RISE = 0.2;
+/** Where the search has found what it can find, as a share of the best value. */
 const LAST_RISE = 2e-7;
 /** Of the previous direction in the next. */
-const MOMENTUM = 0.5;
+const MOMENTUM = 0.4;
 /** Evaluations without progress after which the level comes down, and the search goes on from the best prices. */
-const STALLS = 20;
-const LOWER = 0.6;
+const STALLS = 15;
+const LOWER = 0.7;
 /** What counts as progress, as a share of the rise. */
 const PROGRESS = 0.1;
 
 export interface AscentOptions {
-  /** Most evaluations of D. */
+  /** Most evaluations of D, with those that were made before. */
   evaluations: number;
+  /** The total latency of a schedule, which D never exceeds. */
+  schedule: number;
   /** Prices must not rise from round to round. */
   nonIncreasing: boolean;
   pauses: Pauses;
@@ -26,7 +28,7 @@ export interface AscentOptions {
 }
 
 /**
- * Raises D from given prices, which become the best ones found: steps along d = (d + g) / 2, g a supergradient, as long as would reach the best value
+ * Raises D from given prices, which become the best ones found: steps along d = 0.4 d + 0.6 g, g a supergradient, as long as would reach the best value
  * plus a rise if D were linear (Polyak's step to a level); where that has not come for a while, the rise was too much to ask.
  * Prices are scaled by what there is of a round, so that a step moves those of memory and of slots alike.
  *
@@ -40,13 +42,13 @@ export async function ascend(dual: Dual, prices: BoundPrices, o: AscentOptions):
   let level = best;
   let rise = 0;
   let stalls = 0;
-  for (let done = 0; done < o.evaluations; done++) {
+  for (let done = 0; dual.evaluations < o.evaluations; done++) {
     if (o.pauses.due) await o.pauses.take();
     const value = await dual.evaluate(prices);
-    o.onEvaluation(done + 1);
+    o.onEvaluation(dual.evaluations);
     stalls++;
     if (value > best) {
-      if (done === 0) rise = FIRST_RISE * Math.max(1, value);
+      if (done === 0) rise = FIRST_RISE * Math.max(1, o.schedule - value);
       if (value > level + PROGRESS * rise) {
         stalls = 0;
         level = value;
@@ -56,7 +58,7 @@ export async function ascend(dual: Dual, prices: BoundPrices, o: AscentOptions):
     }
     if (stalls > STALLS) {
       rise *= LOWER;
-      if (rise < LAST_RISE * best) break;
+      if (rise < LAST_RISE * Math.abs(best)) break;
       stalls = 0;
       level = best;
       for (const side of sides) side.restart();

@@ -24,40 +24,59 @@ export async function firstStarts(trace: Trace, pool: Pool, signal: AbortSignal 
 }
 
 /**
- * Prices to begin with: as many rounds of latency as there are requests waiting could be saved by one round's whole memory, or by its slots
- * where these are more nearly used up.
+ * Prices to begin with, one of which is best: as many rounds of latency as there are requests that have to wait could be saved by one
+ * round's whole memory, or by its slots where these are more nearly used up. Those that wait in that round: all that do where all come at once.
+ * Or all that wait from then on until nobody does: whoever comes later gains, too, if what is before him is done earlier.
  *
  * @param start  [n] of a schedule, on the requests' own axis.
  */
-export function firstPrices(requests: TimedRequests, start: Int32Array, pool: Pool): BoundPrices {
-  const { arrival, input, output } = requests;
+export function firstPrices(requests: TimedRequests, start: Int32Array, pool: Pool): BoundPrices[] {
+  const { waiting, later, slotsBind } = queueOf(requests, start, pool);
+  const pricesOf = (queue: Float64Array): BoundPrices => {
+    const kv = queue.map((count, t) => (slotsBind[t] ? 0 : count / pool.memory));
+    if (pool.slots === Number.POSITIVE_INFINITY) return { kv };
+    return { kv, slot: queue.map((count, t) => (slotsBind[t] ? count / pool.slots : 0)) };
+  };
+  if (waiting.every((count, t) => count === later[t])) return [pricesOf(waiting)];
+  const between = waiting.map((count, t) => (count + later[t]) / 2);
+  return [waiting, between, later].map(pricesOf);
+}
+
+/** [T + 1] each, T the last finish. */
+interface QueueOverTime {
+  /** Requests that wait in a round. */
+  waiting: Float64Array;
+  /** Requests that begin in it or later, and wait, before the next round in which nobody does. */
+  later: Float64Array;
+  /** Whether its slots are more nearly used up than its memory. */
+  slotsBind: Uint8Array;
+}
+
+function queueOf({ requests, arrival, input, output }: TimedRequests, start: Int32Array, pool: Pool): QueueOverTime {
   let horizon = 0;
-  for (let i = 0; i < requests.requests; i++) horizon = Math.max(horizon, start[i] + output[i]);
-  const waiting = new Float64Array(horizon + 2);
+  for (let i = 0; i < requests; i++) horizon = Math.max(horizon, start[i] + output[i]);
+  const queue = { waiting: new Float64Array(horizon + 2), later: new Float64Array(horizon + 2) };
   const running = new Float64Array(horizon + 2);
   const level = new Float64Array(horizon + 2);
-  for (let i = 0; i < requests.requests; i++) {
+  for (let i = 0; i < requests; i++) {
     const first = start[i] + 1;
     const after = first + output[i];
-    waiting[arrival[i] + 1]++;
-    waiting[first]--;
+    queue.waiting[arrival[i] + 1]++;
+    queue.waiting[first]--;
+    if (start[i] > arrival[i]) queue.later[start[i]]++;
     running[first]++;
     running[after]--;
     level[first] += input[i] - start[i];
     level[after] -= input[i] - start[i];
   }
-  const kv = new Float64Array(horizon + 1);
-  const slot = pool.slots < Number.POSITIVE_INFINITY ? new Float64Array(horizon + 1) : undefined;
-  let queue = 0;
-  let batch = 0;
+  const slotsBind = new Uint8Array(horizon + 1);
   let held = 0;
   for (let t = 1; t <= horizon; t++) {
-    queue += waiting[t];
-    batch += running[t];
+    queue.waiting[t] += queue.waiting[t - 1];
+    running[t] += running[t - 1];
     held += level[t];
-    const memoryUse = (held + batch * t) / pool.memory;
-    if (slot && batch / pool.slots > memoryUse) slot[t] = queue / pool.slots;
-    else kv[t] = queue / pool.memory;
+    if (running[t] / pool.slots > (held + running[t] * t) / pool.memory) slotsBind[t] = 1;
   }
-  return slot ? { kv, slot } : { kv };
+  for (let t = horizon; t >= 1; t--) queue.later[t] = queue.waiting[t] > 0 ? queue.later[t] + queue.later[t + 1] : 0;
+  return { waiting: queue.waiting.slice(0, -1), later: queue.later.slice(0, -1), slotsBind };
 }

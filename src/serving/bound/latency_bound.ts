@@ -1,12 +1,14 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { Pauses } from "../../common/pauses.ts";
 import type { Trace } from "../trace/trace.ts";
-import { ascend } from "./ascent.ts";
+import { type AscentOptions, ascend } from "./ascent.ts";
 import { type BoundOptions, type BoundPrices, boundSettings } from "./bound_options.ts";
 import { Proof, priceUnit } from "./certify_bound.ts";
+import { choosePricing } from "./choose_pricing.ts";
 import { Dual } from "./dual.ts";
 import { firstPrices, firstStarts, type Pool } from "./first_prices.ts";
-import { choosePricing, type Pricing } from "./pricing.ts";
+import { makeNonIncreasing } from "./non_increasing.ts";
+import type { Pricing } from "./pricing.ts";
 import { timedRequests } from "./timed_requests.ts";
 import { type Window, windowsOf } from "./windows.ts";
 
@@ -59,7 +61,7 @@ const MOST_ROUNDS = 2 ** 26;
 export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promise<LatencyBound> {
   const { kvTokens, workers, slots, resume } = boundSettings(trace, o, fields);
   const { evaluations = EVALUATIONS, backend = "auto", signal, onProgress = () => {}, ...bounds } = o;
-  checkSearch(trace, evaluations, backend);
+  checkSearch(trace, evaluations, backend, signal, onProgress);
   signal?.throwIfAborted();
   const pauses = new Pauses(signal);
   const whole: Trace = { ...trace, arrival: trace.arrival.map(Math.ceil) };
@@ -86,11 +88,20 @@ export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promis
   return { ...proven, mean: trace.requests === 0 ? 0 : proven.total / trace.requests, ...found };
 }
 
-function checkSearch(trace: Trace, evaluations: number, backend: unknown): void {
+function checkSearch(
+  trace: Trace,
+  evaluations: number,
+  backend: unknown,
+  signal: AbortSignal | undefined,
+  onProgress: unknown,
+): void {
   if (!Number.isInteger(evaluations) || evaluations < 1)
     throw new ArgumentError("evaluations", "an integer >= 1", evaluations);
   if (!backends.some((one) => one === backend))
     throw new ArgumentError("backend", `one of ${backends.join(", ")}`, backend);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
+    throw new ArgumentError("signal", "an AbortSignal", signal);
+  if (typeof onProgress !== "function") throw new ArgumentError("onProgress", "a function", onProgress);
   const last = trace.requests > 0 ? trace.arrival[trace.requests - 1] : 0;
   if (last >= MOST_ROUNDS)
     throw new ArgumentError("trace.arrival", "rounds below 2^26", last, "Bound its parts one by one, and add up.");
@@ -108,17 +119,19 @@ async function searchWindow(
   start: Float64Array,
   pool: Pool,
   backend: "auto" | "webgpu" | "cpu",
-  climb: Parameters<typeof ascend>[2],
+  climb: Omit<AscentOptions, "schedule">,
   prices: BoundPrices,
 ): Promise<{ dual: Dual; pricing: Pricing }> {
   const requests = timedRequests(trace, first, end, origin);
   const starts = Int32Array.from(start.subarray(first, end), (k) => k - origin);
-  const own = firstPrices(requests, starts, pool);
-  const horizon = own.kv.length - 1;
+  const candidates = firstPrices(requests, starts, pool);
+  const horizon = candidates[0].kv.length - 1;
   const pricing = await choosePricing(backend, requests, horizon, climb.pauses);
   try {
     const dual = new Dual(requests, pool, horizon, pricing);
-    await ascend(dual, own, climb);
+    const own = await bestOf(dual, candidates, climb);
+    const schedule = starts.reduce((sum, k, i) => sum + k + requests.output[i] - requests.arrival[i], 0);
+    await ascend(dual, own, { ...climb, schedule });
     for (let t = 1; t <= horizon; t++) {
       prices.kv[origin + t] += own.kv[t];
       if (prices.slot && own.slot) prices.slot[origin + t] += own.slot[t];
@@ -127,6 +140,21 @@ async function searchWindow(
   } finally {
     pricing.destroy();
   }
+}
+
+/** The candidate of the largest D, or no prices where none is worth more. */
+async function bestOf(dual: Dual, candidates: readonly BoundPrices[], climb: Omit<AscentOptions, "schedule">) {
+  const { kv, slot } = candidates[0];
+  let best = noPrices(kv.length - 1, slot !== undefined);
+  let most = dual.requests.output.reduce((sum, o) => sum + o, 0);
+  for (const one of candidates.slice(0, climb.evaluations)) {
+    if (climb.nonIncreasing) for (const side of [one.kv, one.slot]) if (side) makeNonIncreasing(side);
+    const value = await dual.evaluate(one);
+    if (value <= most) continue;
+    most = value;
+    best = one;
+  }
+  return best;
 }
 
 /** Rounds the prices down to what is proven exactly, and proves it; no prices prove the outputs alone, which may be more. */

@@ -34,6 +34,11 @@ export class FutureCheck implements Admission {
     private readonly reserve = 0,
   ) {}
 
+  /** Nothing ran when a decision began, and nothing has begun since. */
+  get idle(): boolean {
+    return this.running.size === 0;
+  }
+
   look(w: WorkerView, jobOf: (r: RequestView) => Job): void {
     this.free = w.freeKv;
     const { steps } = w;
@@ -49,7 +54,7 @@ export class FutureCheck implements Admission {
   fits(job: Job): boolean {
     const { now, free, reserve } = this;
     const needed = firstStep(job);
-    if (this.running.size === 0) return needed <= free;
+    if (this.idle) return needed <= free;
     if (needed > free - reserve) return false;
     const weight = job.input + job.generated - now;
     return this.profile.peak(now, now + toGo(job)) + weight <= this.kvTokens - reserve;

@@ -3,6 +3,7 @@ import { aMin } from "./a_min.ts";
 import { fcfs } from "./fcfs.ts";
 import { mcsf } from "./mcsf.ts";
 import { nestedWait } from "./nested_wait.ts";
+import { prices } from "./prices.ts";
 import { priority } from "./priority.ts";
 import { sjf } from "./sjf.ts";
 import { sortedF } from "./sorted_f.ts";
@@ -12,7 +13,8 @@ import { wait } from "./wait.ts";
 
 /**
  * Which of a worker's requests run: each makes a policy. All admit in an order of their own, and none where the one ahead of it does not fit. From `mcsf` to
- * `trail` they go by predicted outputs, and refuse requests without. `wait` and `nestedWait` step when enough requests have come together.
+ * `trail` they go by predicted outputs, and refuse requests without. `wait` and `nestedWait` step when enough requests have come together. `prices` goes by
+ * predictions, too, and by the prices of memory of a trace that is known.
  */
 export const scheduling = {
   fcfs,
@@ -26,4 +28,5 @@ export const scheduling = {
   trail,
   wait,
   nestedWait,
+  prices,
 };

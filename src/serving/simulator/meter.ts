@@ -1,3 +1,4 @@
+import type { BarrierStep } from "./barrier_step.ts";
 import { GapHistogram } from "./gap_histogram.ts";
 import type { Jump } from "./jump.ts";
 import type { Worker } from "./worker.ts";
@@ -26,6 +27,10 @@ export interface Totals {
   idleShares: number;
   /** Behind a barrier over the ends of steps, else KV tokens x time. */
   imbalance: number;
+  /** Behind a barrier: what steps take, must take, and would with even loads. */
+  stepTime: number;
+  barrierBound: number;
+  stepEven: number;
   /** s of steps that their MoE layers take. */
   expertTime: number;
   /** J, beyond that of workers that do nothing. */
@@ -59,6 +64,9 @@ export class Meter {
   private idleShares = 0;
   private imbalance = 0;
   private energy = 0;
+  private stepTime = 0;
+  private barrierBound = 0;
+  private stepEven = 0;
   private expertTime = 0;
   private slots = 0;
   private kvTokens = 0;
@@ -89,9 +97,14 @@ export class Meter {
   }
 
   /** Before the tokens of the steps that have been done are counted. */
-  stepped(workers: readonly Worker[], jump: Jump, expertTime: number): void {
+  stepped(workers: readonly Worker[], jump: Jump, expertTime: number, barrier: BarrierStep | undefined): void {
     this.steps += jump.steps;
     this.expertTime += expertTime;
+    if (barrier) {
+      this.stepTime += barrier.time;
+      this.barrierBound += barrier.bound;
+      this.stepEven += barrier.even;
+    }
     let running = 0;
     let held = 0;
     for (const worker of workers) {
@@ -166,6 +179,9 @@ export class Meter {
     totals.kvShares = this.kvShares;
     totals.idleShares = this.idleShares;
     totals.imbalance = this.imbalance;
+    totals.stepTime = this.stepTime;
+    totals.barrierBound = this.barrierBound;
+    totals.stepEven = this.stepEven;
     totals.expertTime = this.expertTime;
     totals.energy = this.barrier ? this.energy : LOAD_WATTS * busy;
     return totals;

@@ -173,14 +173,17 @@ function checkWorkers(argument: string, workers: readonly WorkerSpec[], rounds: 
     const { slots, kvTokens, stepTime } = worker;
     if (!isCount(slots)) throw new ArgumentError(`${path}.slots`, "an integer >= 1", slots);
     if (!isCount(kvTokens)) throw new ArgumentError(`${path}.kvTokens`, "an integer from 1 to 2^53 - 1", kvTokens);
-    if (!rounds) checkStepTime(`${path}.stepTime`, stepTime);
+    if (rounds) continue;
+    if (stepTime === undefined)
+      throw new ArgumentError(`${path}.stepTime`, 'a step time, as the clock is "seconds"', stepTime);
+    checkStepTime(`${path}.stepTime`, stepTime);
   }
 }
 
-const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
+export const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
 
-function checkStepTime(argument: string, stepTime: StepTime | undefined): void {
-  if (stepTime === undefined) throw new ArgumentError(argument, 'a step time, as the clock is "seconds"', stepTime);
+/** @throws {ArgumentError} It is none, or a step does not last. */
+export function checkStepTime(argument: string, stepTime: StepTime): void {
   requireObject(argument, stepTime, stepTimeFields);
   for (const name of Object.keys(stepTimeFields) as (keyof StepTime)[])
     checkTime(`${argument}.${name}`, stepTime[name]);
@@ -193,7 +196,8 @@ function checkTime(argument: string, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) throw new ArgumentError(argument, "a number >= 0", value);
 }
 
-function checkSlo(argument: string, slo: Slo): void {
+/** @throws {ArgumentError} There is no limit, or one that is no time. */
+export function checkSlo(argument: string, slo: Slo): void {
   requireObject(argument, slo, { ttft: true, tpot: true });
   if (slo.ttft === undefined && slo.tpot === undefined) throw new ArgumentError(argument, "ttft, tpot or both", slo);
   if (slo.ttft !== undefined) checkTime(`${argument}.ttft`, slo.ttft);

@@ -53,6 +53,14 @@ export interface Summary {
   idle: number;
   /** sum_g (L_max - L_g), KV tokens: mean over the steps (barrier) or over the time of the span. */
   imbalance: number;
+  /** Barrier: s that the span's steps took; with rounds, in which loads take no time, the sum over steps of the largest load at their start, KV tokens. */
+  stepTime?: number;
+  /** Barrier: what these steps take at least, wherever what is done in each of them is done: base + max(all that requests add / G, the largest that one adds). */
+  barrierBound?: number;
+  /** Barrier: what they would take with even loads, base + all that requests add / G, whether or not requests can be put so. */
+  stepEven?: number;
+  /** Barrier: (stepTime - barrierBound) / stepTime, the share of the steps' time that other routing of the same starts could save at most. */
+  routable?: number;
   /** s per step of the span that its MoE layers took; undefined without experts. */
   expertTime?: number;
   /** In the span. */

@@ -2,6 +2,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import { Pauses } from "../../common/pauses.ts";
 import { PolicyError } from "../policy.ts";
 import type { Trace } from "../trace/trace.ts";
+import { BarrierStep } from "./barrier_step.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Meter, type Totals } from "./meter.ts";
 import type { Settings } from "./options.ts";
@@ -33,6 +34,7 @@ export class Simulation implements Events {
   private readonly groups: StepGroup[];
   private readonly dispatch: Dispatch;
   private readonly prefill: PrefillWorkers | undefined;
+  private readonly barrier: BarrierStep | undefined;
   private readonly room: number;
   /** Between two steps now. */
   private readonly between: StepGroup[] = [];
@@ -56,7 +58,8 @@ export class Simulation implements Events {
     this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this));
     meter.install(this.workers);
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
-    this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts));
+    this.barrier = barrier ? new BarrierStep(workers, rounds, requests) : undefined;
+    this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts, this.barrier));
     const groupOf = (worker: number) => this.groups[barrier ? 0 : worker];
     this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, (id) => this.reject(id));
     this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length);
@@ -68,8 +71,23 @@ export class Simulation implements Events {
 
   async run(signal?: AbortSignal, onProgress?: (share: number) => void): Promise<void> {
     const pauses = new Pauses(signal);
-    const piece = this.settings.experts ? 1 : PIECE;
     signal?.throwIfAborted();
+    for (const share of this.pieces()) {
+      if (!pauses.due) continue;
+      onProgress?.(share);
+      await pauses.take();
+    }
+    onProgress?.(1);
+  }
+
+  /** All of it at once. */
+  runThrough(): void {
+    for (const _ of this.pieces());
+  }
+
+  /** @yields the share of the requests that are served, where others may run. */
+  private *pieces(): Generator<number> {
+    const piece = this.settings.experts ? 1 : PIECE;
     for (let events = 1; ; events++) {
       const next = this.next();
       if (next === Number.POSITIVE_INFINITY) {
@@ -77,14 +95,11 @@ export class Simulation implements Events {
         continue;
       }
       this.happen(next);
-      if (events % piece !== 0 || !pauses.due) continue;
-      onProgress?.(this.done / this.requests.count);
-      await pauses.take();
+      if (events % piece === 0) yield this.done / this.requests.count;
     }
     this.end = this.meter.totals(this.now, this.groups);
     if (this.from === undefined) this.warm(this.now);
     if (this.done < this.requests.count) this.lost();
-    onProgress?.(1);
   }
 
   started(id: number, now: number): void {
@@ -92,6 +107,7 @@ export class Simulation implements Events {
     this.waiting--;
     this.running++;
     this.starts = true;
+    this.barrier?.started(id, this.groups[0].steps);
   }
 
   evicted(): void {

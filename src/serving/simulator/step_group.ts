@@ -1,5 +1,6 @@
 import type { ExpertTimes } from "../experts/expert_times.ts";
 import { type StepWork, stepSeconds } from "../step_time.ts";
+import type { BarrierStep } from "./barrier_step.ts";
 import { Jump } from "./jump.ts";
 import type { Meter } from "./meter.ts";
 import type { Worker } from "./worker.ts";
@@ -20,6 +21,7 @@ export class StepGroup {
     private readonly rounds: boolean,
     private readonly meter: Meter,
     private readonly experts: ExpertTimes | undefined,
+    private readonly barrier: BarrierStep | undefined,
   ) {}
 
   get idle(): boolean {
@@ -48,7 +50,8 @@ export class StepGroup {
     if (jump === undefined) return; // it was idle
     this.jump = undefined;
     this.steps += jump.steps;
-    this.meter.stepped(this.workers, jump, this.expertTime);
+    if (this.isAlone) this.barrier?.alone(jump, this.work);
+    this.meter.stepped(this.workers, jump, this.expertTime, this.barrier);
     for (const worker of this.workers) worker.advance(jump.steps, now);
     this.meter.measured(this.workers, jump);
   }
@@ -63,9 +66,13 @@ export class StepGroup {
       steps = Math.min(steps, worker.undisturbed);
     }
     if (!busy) return;
-    // Which of several is the longest changes from step to step, and so do the loads of experts.
-    this.jump = this.workers.length === 1 && !this.experts ? this.alone(now, steps) : this.together(now);
+    this.jump = this.isAlone ? this.alone(now, steps) : this.together(now);
     this.end = this.jump.end;
+  }
+
+  /** Which of several is the longest changes from step to step, and so do the loads of experts. */
+  private get isAlone(): boolean {
+    return this.workers.length === 1 && !this.experts;
   }
 
   private alone(now: number, steps: number): Jump {
@@ -78,17 +85,20 @@ export class StepGroup {
   private together(now: number): Jump {
     let longest = 0;
     let tokens = 0;
+    this.barrier?.begin(this.steps);
     for (const worker of this.workers) {
       if (worker.stepping === 0) continue;
       longest = Math.max(longest, this.secondsOf(worker));
+      this.barrier?.adds(this.work);
       tokens += worker.generating + this.work.prefill;
     }
     this.expertTime = this.experts?.secondsOf(this.steps, tokens) ?? 0;
+    this.barrier?.end(longest, this.expertTime);
     return new Jump(now, longest + this.expertTime, 0, 1);
   }
 
   private secondsOf(worker: Worker): number {
-    worker.plan(this.work);
+    worker.plan(this.work, this.barrier);
     return this.rounds ? 1 : stepSeconds(worker.spec.stepTime!, this.work);
   }
 }

@@ -70,7 +70,14 @@ function sharesOf({ workers }: Simulation, { barrier }: Settings, span: Totals) 
   if (barrier) {
     const mean = (sum: number) => sum / span.steps;
     const { slotShares, kvShares, idleShares, imbalance } = span;
-    return { slotUse: mean(slotShares), kvUse: mean(kvShares), idle: mean(idleShares), imbalance: mean(imbalance) };
+    const shares = {
+      slotUse: mean(slotShares),
+      kvUse: mean(kvShares),
+      idle: mean(idleShares),
+      imbalance: mean(imbalance),
+    };
+    const { stepTime, barrierBound, stepEven } = span;
+    return { ...shares, stepTime, barrierBound, stepEven, routable: (stepTime - barrierBound) / stepTime };
   }
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
   const kvTokens = workers.reduce((sum, worker) => sum + worker.kvTokens, 0);

@@ -1,6 +1,7 @@
 import { MinHeap } from "../min_heap.ts";
 import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
 import { chunkContext, type StepWork } from "../step_time.ts";
+import type { BarrierStep } from "./barrier_step.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
 import { requireCount, requireMethods } from "./policy_answers.ts";
 import { PrefixCache } from "./prefix_cache.ts";
@@ -221,7 +222,7 @@ export class Worker extends WorkerState {
   }
 
   /** What the next step takes, with the part of the prompts that it prefills: from now on they count as done. */
-  plan(work: StepWork): void {
+  plan(work: StepWork, barrier: BarrierStep | undefined): void {
     const { left } = this.requests;
     work.running = this.stepping;
     work.held = this.held - this.resting.held;
@@ -231,8 +232,11 @@ export class Worker extends WorkerState {
     for (const id of this.prefilling) {
       const tokens = Math.min(left[id], this.settings.chunk - work.prefill);
       if (tokens === 0) break;
+      const held = this.requests.tokensAtStart(id);
+      const context = chunkContext(held - left[id], tokens);
       work.prefill += tokens;
-      work.context += chunkContext(this.requests.tokensAtStart(id) - left[id], tokens);
+      work.context += context;
+      barrier?.prefills(held, tokens, context);
       left[id] -= tokens;
       if (left[id] === 0) this.completing++;
     }

@@ -33,7 +33,7 @@ const optionFields = {
 } as const satisfies FieldsOf<GenerateOptions>;
 
 /** A trace may be given as it is. */
-const lengthFields = { ...traceFields, servegen: true } as const;
+export const lengthFields = { ...traceFields, servegen: true } as const;
 
 const MIN_CV = MAX_SHAPE ** -0.5;
 const MAX_CV = MIN_GAMMA_SHAPE ** -0.5;
@@ -78,7 +78,8 @@ export function generateTrace(options: GenerateOptions): Trace {
   return { requests, arrival, ...drawPairs(requests, input, output, forLengths) };
 }
 
-function rateOf(rate: number | undefined): number {
+/** @throws {ArgumentError} It is none that a trace may have. */
+export function rateOf(rate: number | undefined): number {
   if (typeof rate === "number" && rate >= MIN_RATE && rate <= MAX_RATE) return rate;
   throw new ArgumentError("rate", `a number from ${MIN_RATE} to ${MAX_RATE}`, rate);
 }
@@ -110,7 +111,8 @@ function drawPairs(n: number, input: Numbers, output: Numbers, random: Random): 
   return drawn;
 }
 
-function checkLengths(input: Numbers, output: Numbers): void {
+/** @throws {ArgumentError} A length is no integer from 1 to 2^31 - 1.  @throws {ShapeError} They are none, or not equally many. */
+export function checkLengths(input: Numbers, output: Numbers): void {
   for (const [name, values] of Object.entries({ input, output })) {
     requireNumbers(`lengths.${name}`, values);
     for (let i = 0; i < values.length; i++) {

@@ -4,26 +4,9 @@ import { seeded } from "../../../src/common/random.ts";
 import { scheduling } from "../../../src/serving/scheduling/scheduling.ts";
 import type { Prediction } from "../../../src/serving/simulator/prediction.ts";
 import type { Trace } from "../../../src/serving/trace/trace.ts";
-import { needsRecordedData, recordedBytes, recordedDataPresent } from "../../helpers/recorded.ts";
+import { needsRecordedData, recordedDataPresent } from "../../helpers/recorded.ts";
+import { burstgpt } from "../burstgpt.ts";
 import { inRounds, meanLatency, traceOf } from "./hand.ts";
-
-/** The first 1,000 BurstGPT requests; at 0, or Poisson by a linear congruential generator of its own, in whole rounds. */
-function burstgpt(rate: number): Trace {
-  const lines = recordedBytes("requests/burstgpt_8000_lengths.csv.gz").toString().trim().split("\n").slice(1, 1001);
-  let state = 1;
-  let clock = 0;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  };
-  return traceOf(
-    lines.map((line) => {
-      const [input, output] = line.split(",").map(Number);
-      if (rate > 0) clock -= Math.log(next()) / rate;
-      return [input, Math.max(1, output), Math.floor(clock)] as const;
-    }),
-  );
-}
 
 describe.runIf(recordedDataPresent)(`1,000 BurstGPT requests on 16,492 tokens ${needsRecordedData}`, () => {
   test.each([
@@ -35,7 +18,7 @@ describe.runIf(recordedDataPresent)(`1,000 BurstGPT requests on 16,492 tokens ${
     ["0.8 per round, SVF", 0.8, scheduling.svf(), 117.45],
     ["0.2 per round, SVF", 0.2, scheduling.svf(), 67.47],
   ] as const)("%s", async (_, rate, policy, mean) => {
-    const trace = burstgpt(rate);
+    const trace = burstgpt(1000, rate);
     const simulated = await inRounds(trace, 16_492, policy);
     // To the last digit that is told.
     expect(Math.abs(meanLatency(simulated, trace) - mean)).toBeLessThanOrEqual(Number.isInteger(mean) ? 0.5 : 0.005);

@@ -78,6 +78,7 @@ export function withoutSteps({ name, create }: SchedulingPolicy): SchedulingPoli
         admit: (w, now, out) => scheduler.admit(without(w), now, out),
         evict: (w, need, out) => scheduler.evict(without(w), need, out),
         evicted: (r) => scheduler.evicted?.(r),
+        ...(scheduler.rest && { rest: (w, now, out) => scheduler.rest!(without(w), now, out) }),
         ...(scheduler.preempt && { preempt: (w, now, out) => scheduler.preempt!(without(w), now, out) }),
       };
     },

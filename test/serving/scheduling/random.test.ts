@@ -22,6 +22,7 @@ const policies: [string, () => SchedulingPolicy][] = [
   ["sortedF", () => scheduling.sortedF()],
   ["aMax", () => scheduling.aMax()],
   ["aMin", () => scheduling.aMin()],
+  ["prices", () => scheduling.prices({ prices: { kv: Float64Array.from({ length: 150 }, (_, t) => (t % 7) / 50) } })],
   ["trail", () => scheduling.trail()],
   ["trail, c = 0", () => scheduling.trail({ c: 0 })],
   ["trail, c = 2", () => scheduling.trail({ c: 2 })],

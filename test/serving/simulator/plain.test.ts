@@ -4,8 +4,9 @@ import { seeded } from "../../../src/common/random.ts";
 import type { RequestView, RoutingPolicy, SchedulingPolicy } from "../../../src/serving/policy.ts";
 import { fcfs } from "../../../src/serving/scheduling/fcfs.ts";
 import { simulate } from "../../../src/serving/simulator/simulate.ts";
+import type { Summary } from "../../../src/serving/simulator/simulated.ts";
 import type { Trace } from "../../../src/serving/trace/trace.ts";
-import { type PlainOptions, plainSimulation, restsIn } from "./plain_simulator.ts";
+import { type Plain, type PlainOptions, plainSimulation, restsIn } from "./plain_simulator.ts";
 
 /** The plain router, as a policy. */
 const router = (by: PlainOptions["by"]): RoutingPolicy => ({
@@ -96,7 +97,7 @@ function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
   };
 }
 
-/** Prompts that begin alike: block d of a prompt follows from its own number and from all before it. */
+/** Prompts that begin single: block d of a prompt follows from its own number and from all before it. */
 function randomBlocks(input: Int32Array, tokens: number, below: (n: number) => number): Trace["blocks"] {
   const known = new Map<string, number>();
   const id: number[] = [];
@@ -113,8 +114,20 @@ function randomBlocks(input: Int32Array, tokens: number, below: (n: number) => n
   return { start: Int32Array.from(start), id: Int32Array.from(id), tokens };
 }
 
+/** What behind a barrier the steps of the span took, must have taken, and would have with even loads. */
+function expectBarrier({ from, to, ...summary }: Summary, { barrier }: Plain, name: string): void {
+  // Times are rounded; a step takes 0.01 or more.
+  const steps = barrier.filter(({ at }) => at < to - 0.001 || to === summary.makespan);
+  const sum = (what: "time" | "bound" | "even") => steps.reduce((sum, step) => sum + step[what], 0);
+  const ours = [summary.stepTime!, summary.barrierBound!, summary.stepEven!];
+  for (const [k, theirs] of [sum("time"), sum("bound"), sum("even")].entries())
+    expect(Math.abs(ours[k] - theirs), name).toBeLessThanOrEqual(1e-12 * theirs);
+  expect(ours[0] >= ours[1] && ours[1] >= ours[2] && from === 0, name).toBe(true);
+  expect(summary.routable, name).toBe((ours[0] - ours[1]) / ours[0]);
+}
+
 test("300 random simulations: every start, token, finish, eviction and hit is that of the rules", async () => {
-  const met = { evictions: 0, recomputed: 0, rested: 0, hits: 0, chunked: 0, barrier: 0, rounds: 0 };
+  const met = { evictions: 0, recomputed: 0, rested: 0, hits: 0, chunked: 0, barrier: 0, single: 0, rounds: 0 };
   for (let seed = 0; seed < 300; seed++) {
     const { trace, options } = randomCase(seed);
     const { workers, rounds, barrier, recompute, rests, chunk, by } = options;
@@ -147,12 +160,15 @@ test("300 random simulations: every start, token, finish, eviction and hit is th
     if (trace.blocks) {
       expect(summary.prefixHit, `seed ${seed}`).toBeCloseTo(plain.hits / plain.prompts, 12);
     }
+    if (barrier) expectBarrier(summary, plain, `seed ${seed}`);
+    else expect(summary.stepTime, `seed ${seed}`).toBeUndefined();
     met.evictions += plain.wasted > 0 ? 1 : 0;
     met.recomputed += plain.made.some((made) => made > 0) ? 1 : 0;
     met.rested += rests && plain.evictions.some((count) => count > 0) ? 1 : 0;
     met.hits += plain.hits > 0 ? 1 : 0;
     met.chunked += chunk < 40 ? 1 : 0;
     met.barrier += barrier ? 1 : 0;
+    met.single += barrier && workers.length > 1 && plain.barrier.some(({ bound, even }) => bound > even) ? 1 : 0;
     met.rounds += rounds ? 1 : 0;
   }
   for (const [name, count] of Object.entries(met)) expect(count, name).toBeGreaterThan(25);

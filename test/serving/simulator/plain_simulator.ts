@@ -53,6 +53,8 @@ export interface Plain {
   made: number[];
   prompts: number;
   steps: number;
+  /** Behind a barrier, of each step: when it begins, what it takes, what it takes at least wherever its requests are, and with even loads. */
+  barrier: { at: number; time: number; bound: number; even: number }[];
   /** Sum and number of the gaps between tokens. */
   gaps: number;
   gapCount: number;
@@ -70,6 +72,7 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
       hits: 0,
       prompts: 0,
       steps: 0,
+      barrier: [],
       gaps: 0,
       gapCount: 0,
     },
@@ -127,8 +130,10 @@ function beginSteps(trace: Trace, options: PlainOptions, plain: Plain, workers: 
     if (worker.end !== undefined || worker.running.length === 0) continue;
     worker.end = now + (options.barrier ? Math.max(...durations) : durations[g]);
   }
-  if (options.barrier ? durations.some((duration) => duration > 0) : false) plain.steps++;
-  else if (!options.barrier) plain.steps += durations.filter((duration) => duration > 0).length;
+  if (options.barrier && durations.some((duration) => duration > 0)) {
+    plain.steps++;
+    plain.barrier.push({ at: now, ...barrierStep(trace, options, workers) });
+  } else if (!options.barrier) plain.steps += durations.filter((duration) => duration > 0).length;
 }
 
 function letIn(trace: Trace, options: PlainOptions, plain: Plain, worker: PlainWorker, g: number, now: number): void {
@@ -216,6 +221,32 @@ function durationOf(trace: Trace, options: PlainOptions, worker: PlainWorker, g:
     for (let t = 0; t < tokens; t++) seconds += perContext * (before + t + 0.5);
   }
   return seconds;
+}
+
+/** What each running request of a worker adds to its step; with rounds the tokens that it holds. */
+function additions(trace: Trace, options: PlainOptions, worker: PlainWorker, g: number): number[] {
+  const prefill = prefilled(options, worker);
+  return worker.running.map((one, i) => {
+    if (one.rests) return 0;
+    const held = trace.input[one.id] + one.generated;
+    if (options.rounds) return held;
+    const { perSequence, perKvToken, perPrefillToken, perContext } = options.workers[g].stepTime!;
+    const before = one.tokens - one.left;
+    const context = prefill[i] * (before + prefill[i] / 2);
+    return perSequence + perKvToken * held + perPrefillToken * prefill[i] + perContext * context;
+  });
+}
+
+function barrierStep(trace: Trace, options: PlainOptions, workers: readonly PlainWorker[]) {
+  const base = options.rounds ? 0 : options.workers[0].stepTime!.base;
+  const adds = workers.map((worker, g) => additions(trace, options, worker, g));
+  const sums = adds.map((some) => some.reduce((a, b) => a + b, 0));
+  const even = sums.reduce((a, b) => a + b, 0) / workers.length;
+  return {
+    time: base + Math.max(...sums),
+    bound: base + Math.max(even, ...adds.flat()),
+    even: base + even,
+  };
 }
 
 function finishStep(

@@ -1,6 +1,7 @@
 /** What every runtime must be able to do with the package, and does here: all kernels, every mode of the balancer, the quickstart. */
 import { requestDevice } from "evenkeel";
 import { balanceInEveryMode, measureOnBoth } from "./balancing.ts";
+import { boundOnBoth } from "./bounds.ts";
 import { type KernelReport, kernels, solveAll } from "./lps.ts";
 import { timesOnGpu } from "./times.ts";
 
@@ -18,6 +19,8 @@ export interface Report {
   times: number;
   /** Layers measured on both backends. */
   imbalance: number;
+  /** Requests whose latency was bounded on both backends. */
+  bounded: number;
   /** What it prints. */
   quickstart: string;
   /** What went wrong; nothing if all is well. */
@@ -36,6 +39,7 @@ export async function compat(): Promise<Report> {
     balancer: {},
     times: 0,
     imbalance: 0,
+    bounded: 0,
     quickstart: "",
     failures: [],
     seconds: {},
@@ -70,6 +74,9 @@ export async function compat(): Promise<Report> {
       report.imbalance = await measureOnBoth(device, fail);
     });
     device.destroy();
+  });
+  await part("latencyBound", async (fail) => {
+    report.bounded = await boundOnBoth(fail);
   });
   return report;
 }

@@ -1,0 +1,124 @@
+import { Command, Option } from "commander";
+import { ArgumentError } from "../../common/errors.ts";
+import type { Trace } from "../../serving/trace/trace.ts";
+import { nameOf } from "../files/json_file.ts";
+import { readStepTime } from "../files/step_time_file.ts";
+import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
+import { interrupted } from "../interruption.ts";
+import { integer, numberAbove } from "../options.ts";
+import { capacityInWords } from "../print/capacity_words.ts";
+import { withProgress } from "../print/progress.ts";
+import { type CapacityQuestion, capacityReport } from "../reports/capacity_report.ts";
+import { defaultStepTime } from "../reports/default_step_time.ts";
+
+interface CapacityCommandOptions {
+  kvTokens: number;
+  slots?: number;
+  chunk?: number;
+  stepTime?: string;
+  rate?: number;
+  /** ms. */
+  sloTtft?: number;
+  sloTpot?: number;
+  percentile: number;
+  bandwidth?: number;
+  simulate?: boolean;
+  json?: boolean;
+}
+
+export function capacityCommand(): Command {
+  const option = <T>(flags: string, help: string, parse: (text: string) => T) =>
+    new Option(flags, help).argParser(parse);
+  return new Command("capacity")
+    .description("how many workers serve a trace's requests within an SLO, why so many, and what one more buys")
+    .argument("<trace>", "requests in any format that simulate reads; - for standard input")
+    .addOption(option("--kv-tokens <n>", "a worker's KV memory in tokens", integer(1, 2 ** 40)).makeOptionMandatory())
+    .addOption(
+      option("--slots <n>", "requests that run at once on a worker; by default what fits", integer(1, 2 ** 20)),
+    )
+    .addOption(
+      option(
+        "--chunk <n>",
+        "most prompt tokens that a step prefills; by default whole prompts",
+        integer(1, 2 ** 31 - 1),
+      ),
+    )
+    .option(
+      "--step-time <file>",
+      "how long a step lasts, JSON as fitStepTime has it; by default that of Qwen3-30B-A3B on an RTX PRO 6000",
+    )
+    .addOption(option("--rate <r>", "requests per s; by default the trace's, on average", numberAbove("above 0")))
+    .addOption(option("--slo-ttft <time>", "ms to the first token", numberAbove("above 0")))
+    .addOption(option("--slo-tpot <time>", "ms per token after it", numberAbove("above 0")))
+    .option("--percentile <p>", "of TTFT, and of TPOT, that is within the SLO", numberAbove("above 0"), 95)
+    .addOption(
+      option("--bandwidth <rate>", "prefill apart, too: KV tokens per s from there to decode", numberAbove("above 0")),
+    )
+    .option("--simulate", "confirm it: the fleet with a worker fewer and more, and prefill apart, on the trace itself")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nThe fleet routes each request to the worker with the fewest KV tokens, which serves first come first served.\n" +
+        "Arrivals are taken to be Poisson; --simulate replays the trace's own, unless --rate is given.",
+    )
+    .action(run);
+}
+
+async function run(file: string, options: CapacityCommandOptions): Promise<void> {
+  if (options.stepTime === "-" && file === "-")
+    throw new ArgumentError("--step-time", "a file, where the trace is standard input", options.stepTime);
+  const stepTime = options.stepTime === undefined ? defaultStepTime : await readStepTime(options.stepTime);
+  const trace = await readTraceFile(file, interrupted);
+  const { kvTokens, slots, chunk, sloTtft, sloTpot, percentile, bandwidth } = options;
+  const limit = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1e3);
+  const slo =
+    sloTtft === undefined && sloTpot === undefined ? undefined : { ttft: limit(sloTtft), tpot: limit(sloTpot) };
+  const question: CapacityQuestion = {
+    ...{ source: nameOf(file), requests: trace.requests, rate: options.rate ?? meanRate(file, trace) },
+    arrivals: options.rate === undefined ? "recorded" : "poisson",
+    ...{ meanInput: meanOf(trace.input), meanOutput: meanOf(trace.output) },
+    options: { kvTokens, slots, chunk, stepTime, slo },
+    stepTimeFrom: options.stepTime === undefined ? "default" : nameOf(options.stepTime),
+    ...{ percentile, bandwidth },
+  };
+  const report = await withProgress("simulating", (onProgress) =>
+    inWords(file, () => capacityReport(trace, question, options.simulate === true, onProgress, interrupted)),
+  );
+  console.log(options.json ? JSON.stringify(report) : capacityInWords(report));
+}
+
+/** Of the gaps between requests. */
+function meanRate(file: string, { arrival, requests }: Trace): number {
+  const span = arrival[requests - 1] - arrival[0];
+  if (span > 0) return (requests - 1) / span;
+  throw new ArgumentError(
+    nameOf(file),
+    "requests that arrive at different times",
+    "all at once",
+    "--rate R says how many come.",
+  );
+}
+
+const meanOf = (values: Int32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** What the library calls its arguments, by the options that they come from. */
+const optionNames: Readonly<Record<string, string>> = {
+  kvTokens: "--kv-tokens",
+  rate: "--rate",
+  percentile: "--percentile",
+  "slo.ttft": "--slo-ttft",
+  "slo.tpot": "--slo-tpot",
+};
+
+async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ArgumentError) {
+      const { argument } = error;
+      const named = optionNames[argument];
+      error.message = named ? named + error.message.slice(argument.length) : inWordsOfCli(file, error.message);
+    }
+    throw error;
+  }
+}
