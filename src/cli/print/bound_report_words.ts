@@ -35,18 +35,21 @@ export function boundLegend(report: BoundReport): string[] {
     proof === "prices"
       ? `${plural(evaluations, "evaluation")} in ${took} on the ${backend === "cpu" ? "CPU" : "GPU"}`
       : `found in ${took}`;
-  const reached = report.schedules.some(({ overBound }) => overBound === 1);
+  const reached = report.schedules.find(({ overBound }) => overBound === 1);
   return [
     `${arrivalsInWords(report)} ${workersInWords(report)}.`,
     stepTimeInWords(report),
     `Bound: no schedule has a lower mean E2E, even one that knows all requests beforehand; ${proofInWords(bound, clock, report.slots === undefined ? "memory" : undefined)} (${search}).`,
-    ...(reached ? [] : ["Whether any schedule reaches it is not said."]),
+    reached
+      ? `It is reached by ${reached.schedule}, which is optimal.`
+      : "Whether any schedule reaches it is not said.",
     ...(dearest.kv
       ? [dearestInWords(dearest.kv, "KV memory", `${count(PRICED_TOKENS)} more tokens`, PRICED_TOKENS, clock)]
       : []),
     ...(dearest.slot ? [dearestInWords(dearest.slot, "slots", "one more", 1, clock)] : []),
     ...(dearest.worker ? [dearestInWords(dearest.worker, "workers", "one more", 1, clock)] : []),
     "The schedules, with least-kv where there are several workers, see all outputs but for fcfs.",
+    ...(clock === "rounds" ? ["Best found: a search that knows all requests beforehand, as no policy does."] : []),
   ];
 }
 

@@ -39,8 +39,9 @@ describe("by hand", () => {
   test("memory for one and a half: the second begins a round later at the least", async () => {
     const { bound, schedules, dearest } = await report([two, "--kv-tokens", "9", ...burst, "--backend", "cpu"]);
     expect(bound).toMatchObject({ total: 5, mean: 2.5, proof: "prices", round: 1, backend: "cpu" });
-    expect(schedules.map(({ schedule }) => schedule)).toEqual(["fcfs", "mcsf", "svf"]);
-    for (const { mean, overBound } of schedules) {
+    expect(schedules.map(({ schedule }) => schedule)).toEqual(["fcfs", "mcsf", "svf", "best found"]);
+    expect(schedules[3]).toEqual({ schedule: "best found", mean: 2.5, overBound: 1 }); // so that it is the optimum
+    for (const { mean, overBound } of schedules.slice(0, 3)) {
       expect(mean).toBe(3); // they are asked where a request ends: 2 + 4
       expect(overBound).toBeCloseTo(1.2, 12);
     }
@@ -48,10 +49,15 @@ describe("by hand", () => {
     expect(dearest).not.toHaveProperty("slot");
   });
 
+  test("what reaches the bound is optimal, and said to be", async () => {
+    const said = (await words([two, "--kv-tokens", "9", ...burst])).replaceAll("\n", " ");
+    expect(said).toContain("It is reached by best found, which is optimal.");
+  });
+
   test("as many workers as requests, and one slot for both", async () => {
     const apart = await report([two, "--kv-tokens", "9", "--workers", "2", ...burst]);
     expect(apart.bound).toMatchObject({ total: 4, proof: "alone" });
-    expect(apart.schedules.map(({ overBound }) => overBound)).toEqual([1, 1, 1]);
+    expect(apart.schedules.map(({ overBound }) => overBound)).toEqual([1, 1, 1, 1]);
     const slot = await report([two, "--kv-tokens", "90", "--slots", "1", ...burst]);
     expect(slot.bound).toMatchObject({ total: 6, proof: "prices" }); // 2 + 4
     expect(slot.dearest.slot!.price).toBeGreaterThan(0);
@@ -251,7 +257,9 @@ test.skipIf(!recordedDataPresent)(`1,000 requests of BurstGPT ${needsRecordedDat
   const { bound, schedules } = await report(args);
   expect(bound.mean).toBeGreaterThan(195.7); // the linear program's optimum: 195.90
   expect(bound.mean).toBeLessThan(195.91);
-  const [fcfs, , svf] = schedules.map(({ overBound }) => overBound);
+  const [fcfs, , svf, best] = schedules.map(({ overBound }) => overBound);
   expect(svf).toBeCloseTo(1.047, 3);
   expect(fcfs).toBeCloseTo(8.745, 2);
+  expect(best).toBeLessThan(1.034); // a mean of 202.5
+  expect(best).toBeGreaterThan(1);
 });
