@@ -82,6 +82,31 @@ describe("by hand", () => {
     expect(elsewhere.report.policies[0].overBound).toBe(1);
   });
 
+  test("seconds: what has been waited when a cell begins is not counted", async () => {
+    // One slot, steps of a second: the second waits 0.1 s for the first. Had both come at 0, they would take 1 + 2.
+    const pair = traceOf([
+      [0, 3, 1],
+      [0.9, 3, 1],
+    ]);
+    const second = { base: 1, perSequence: 0, perKvToken: 0, perPrefillToken: 0, perContext: 0 };
+    const { report } = await bounded(pair, { clock: "seconds", slots: 1, stepTime: second });
+    expect(report.policies[0].figures["latency.mean"]!.mean).toBeCloseTo((1 + 1.1) / 2, 12);
+    expect(boundIn(report).mean).toBeLessThanOrEqual((1 + 1.1) / 2);
+  });
+
+  test("a request that keeps its tokens can make way for one that comes later", async () => {
+    const pair = traceOf([
+      [0, 3, 10],
+      [1, 3, 1],
+    ]);
+    const trail = combinationsOf(["least-kv"], ["trail"], true);
+    const restart = await bounded(pair, { slots: 1 }, trail);
+    expect(2 * boundIn(restart.report).mean).toBe(13); // the second first: 1, and 12 for the other
+    const { report } = await bounded(pair, { slots: 1, eviction: "recompute" }, trail);
+    expect(2 * report.policies[0].figures["latency.mean"]!.mean).toBe(12); // 1, and 11 for the other
+    expect(2 * boundIn(report).mean).toBe(12);
+  });
+
   test("a closed pool has none, and says why", async () => {
     const { report, prices } = await bounded(two, { pool: 1 });
     expect(report.bound).toEqual({ none: expect.stringContaining("--pool") });
