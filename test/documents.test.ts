@@ -99,14 +99,8 @@ describe("what the documents say of it", () => {
 
   test("operators.md shows what these print", () => {
     expect(shown.map(({ args }) => args[0])).toEqual([
-      "analyze",
-      "analyze",
-      "plan",
-      "replay",
-      "simulate",
-      "capacity",
-      "solve",
-      "certify",
+      ...["analyze", "analyze", "plan", "replay", "simulate"],
+      ...["bound", "bound", "capacity", "solve", "certify"],
     ]);
   });
 
@@ -159,6 +153,19 @@ describe("what the documents say of it", () => {
     expectIn(operators, `round robin takes ${more} ms longer, +-${halfWidth}.`);
   });
 
+  test("bound", () => {
+    const over = (policy: string) => {
+      const line = linesOf("simulate").find((one) => one.startsWith(policy))!;
+      return Number(line.match(/[\d.]+$/)![0]);
+    };
+    const left = (policy: string) => `${(100 * (1 - 1 / over(policy))).toFixed(1)} %`;
+    const text = documentAt(operators).text.replaceAll("\n", " ");
+    expect(text).toContain(
+      `With least-kv at ${over("least-kv")}, no other router or scheduler takes more than ${left("least-kv")} off`,
+    );
+    expect(text).toContain(`with round robin at ${over("round-robin")}, ${left("round-robin")}.`);
+  });
+
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
     const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
     const shape = "tokens=292,steps=511,layers=24,k=4";
@@ -173,7 +180,7 @@ describe("what the documents say of it", () => {
     const { text } = documentAt(operators);
     const help = async (...args: string[]) => (await evenkeel([...args, "--help"], withoutSoftware)).stdout;
     const commands = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
-    expect(commands.length).toBe(9);
+    expect(commands.length).toBe(10);
     for (const command of commands) {
       expect(text).toContain(`| \`evenkeel ${command}`);
       const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { ArgumentError, EvenkeelError } from "../common/errors.ts";
 import { analyzeCommand } from "./commands/analyze.ts";
+import { boundCommand } from "./commands/bound.ts";
 import { capacityCommand } from "./commands/capacity.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -33,7 +34,7 @@ const program = new Command("evenkeel")
   .exitOverride();
 const commands = [
   ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand()],
-  ...[simulateCommand(), capacityCommand(), demoCommand(), doctorCommand()],
+  ...[simulateCommand(), boundCommand(), capacityCommand(), demoCommand(), doctorCommand()],
 ];
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 

@@ -36,10 +36,14 @@ export interface SimulateOptions {
   sloTtft?: readonly number[];
   sloTpot?: readonly number[];
   reject?: boolean;
+  boundEvaluations?: number;
   json?: boolean;
   html?: string;
   vllm?: string;
 }
+
+export const traceArgument =
+  "requests as Azure, Mooncake, BurstGPT, Vidur, vLLM's benchmark or AIPerf record them, or lengths alone; - for standard input";
 
 const MAX_WORKERS = 1024;
 const above0 = numberAbove("above 0");
@@ -48,20 +52,11 @@ const from0 = numberAbove("from 0 on");
 /** How many workers of which size, what they do and for how long. */
 export function workerOptions(command: Command): Command {
   return command
-    .addOption(option("--workers <n>", "workers that serve", integer(1, MAX_WORKERS)).makeOptionMandatory())
-    .addOption(
-      option("--slots <n>", "requests that run at once on a worker", integer(1, 2 ** 20)).makeOptionMandatory(),
-    )
-    .addOption(option("--kv-tokens <n>", "a worker's KV memory in tokens", integer(1, 2 ** 40)).makeOptionMandatory())
-    .addOption(
-      new Option("--clock <unit>", "a step lasts what its work takes, or is a round of its own")
-        .choices(["seconds", "rounds"])
-        .default("seconds"),
-    )
-    .option(
-      "--step-time <file>",
-      "how long a step lasts, JSON as fitStepTime has it; by default that of Qwen3-30B-A3B on an RTX PRO 6000",
-    )
+    .addOption(workersOption().makeOptionMandatory())
+    .addOption(slotsOption().makeOptionMandatory())
+    .addOption(kvTokensOption())
+    .addOption(clockOption())
+    .addOption(stepTimeOption())
     .option("--barrier", "all workers step together and wait for the longest step")
     .addOption(
       option(
@@ -78,6 +73,43 @@ export function workerOptions(command: Command): Command {
       ).conflicts("chunk"),
     )
     .addOption(option("--bandwidth <rate>", "with --prefill-workers: KV tokens per s, or round, to decode", above0));
+}
+
+export function workersOption(): Option {
+  return option("--workers <n>", "workers that serve", integer(1, MAX_WORKERS));
+}
+
+export function slotsOption(): Option {
+  return option("--slots <n>", "requests that run at once on a worker", integer(1, 2 ** 20));
+}
+
+export function kvTokensOption(): Option {
+  return option("--kv-tokens <n>", "a worker's KV memory in tokens", integer(1, 2 ** 40)).makeOptionMandatory();
+}
+
+export function clockOption(): Option {
+  return new Option("--clock <unit>", "a step lasts what its work takes, or is a round of its own")
+    .choices(["seconds", "rounds"])
+    .default("seconds");
+}
+
+export function stepTimeOption(): Option {
+  return new Option(
+    "--step-time <file>",
+    "how long a step lasts, JSON as fitStepTime has it; by default that of Qwen3-30B-A3B on an RTX PRO 6000",
+  );
+}
+
+export function requestsOption(): Option {
+  return option(
+    "--requests <n>",
+    "the first of the trace, so many; with --rate more than it has, drawn from it by their lengths",
+    integer(1, 2 ** 31 - 1),
+  );
+}
+
+export function rateOption(): Option {
+  return option("--rate <r>", "requests per s, or round: arrivals are drawn anew (Poisson); inf: all at once", rateOf);
 }
 
 /** Which policies, and what they see. */
@@ -118,13 +150,7 @@ export function routeOptions(command: Command): Command {
 /** Which requests, and what is made of them. */
 export function trafficOptions(command: Command): Command {
   return command
-    .addOption(
-      option(
-        "--requests <n>",
-        "the first of the trace, so many; with --rate more than it has, drawn from it by their lengths",
-        integer(1, 2 ** 31 - 1),
-      ),
-    )
+    .addOption(requestsOption())
     .addOption(
       option(
         "--classes <tokens>",
@@ -132,9 +158,7 @@ export function trafficOptions(command: Command): Command {
         bounds,
       ),
     )
-    .addOption(
-      option("--rate <r>", "requests per s, or round: arrivals are drawn anew (Poisson); inf: all at once", rateOf),
-    )
+    .addOption(rateOption())
     .addOption(
       option(
         "--pool <n>",
@@ -153,11 +177,18 @@ export function trafficOptions(command: Command): Command {
     )
     .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
     .addOption(
+      option(
+        "--bound-evaluations <n>",
+        "how long to look for what mean E2E no policy beats; 0: not at all; by default some seconds at the most",
+        integer(0, 1_000_000),
+      ),
+    )
+    .addOption(
       new Option("--vllm <file>", "write the one policy's run as vLLM's benchmark does, for its plot scripts"),
     );
 }
 
-function option<T>(flags: string, help: string, parse: (text: string) => T): Option {
+export function option<T>(flags: string, help: string, parse: (text: string) => T): Option {
   return new Option(flags, help).argParser(parse);
 }
 

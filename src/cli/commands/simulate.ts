@@ -3,6 +3,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import type { StepTime } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { writeTrace } from "../../serving/trace/write_trace.ts";
+import { requireArrivals } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
 import { readStepTime } from "../files/step_time_file.ts";
 import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
@@ -11,16 +12,18 @@ import { interrupted } from "../interruption.ts";
 import { madeNow } from "../print/made.ts";
 import { withProgress } from "../print/progress.ts";
 import { simulationInWords } from "../print/simulation_words.ts";
-import { count } from "../print/words.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
 import { REFERENCE, withReference } from "../reports/routes.ts";
 import { combinationsOf } from "../reports/schedules.ts";
-import { firstOf, type Setting, type Simulations, simulateAll } from "../reports/simulation_report.ts";
+import { type Bounded, withBound } from "../reports/simulation_bound.ts";
+import { firstOf, simulateAll } from "../reports/simulation_report.ts";
+import type { Setting } from "../reports/simulation_setting.ts";
 import {
   refuseConflicts,
   refuseEqualSeeds,
   routeOptions,
   type SimulateOptions,
+  traceArgument,
   trafficOptions,
   workerOptions,
 } from "../simulate_options.ts";
@@ -28,10 +31,7 @@ import {
 export function simulateCommand(): Command {
   const command = new Command("simulate")
     .description("compare policies that route a trace's requests to workers of an LLM service, and schedule them there")
-    .argument(
-      "<trace>",
-      "requests as Azure, Mooncake, BurstGPT, Vidur, vLLM's benchmark or AIPerf record them, or lengths alone; - for standard input",
-    );
+    .argument("<trace>", traceArgument);
   return trafficOptions(routeOptions(workerOptions(command)))
     .option("--html <file>", "write a report with plots, one file without scripts")
     .option("--json", "print JSON")
@@ -64,36 +64,29 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
   const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
     inWords(file, () => simulateAll(trace, setting, all, keep, onProgress, interrupted)),
   );
+  const bounded: Bounded =
+    options.boundEvaluations === 0
+      ? { report }
+      : await withProgress("bounding", (onProgress) =>
+          withBound(trace, report, options.boundEvaluations, onProgress, interrupted),
+        );
   if (vllm !== undefined && kept) {
     await writeParts("--vllm", vllm, writeTrace(kept.trace, "vllm", kept.result), interrupted);
   }
   if (html !== undefined) {
     const { simulationPage } = await import("../print/simulation_page.ts"); // with the plotting library, which takes its time to load
-    writeWhole("--html", html, simulationPage(report, drawings, madeNow()));
+    writeWhole("--html", html, simulationPage(bounded.report, drawings, bounded.prices, madeNow()));
   }
-  console.log(json ? JSON.stringify(report) : simulationInWords(report));
+  console.log(json ? JSON.stringify(bounded.report) : simulationInWords(bounded.report));
 }
 
-async function inWords(file: string, work: () => Promise<Simulations>): Promise<Simulations> {
+async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof ArgumentError) error.message = inWordsOfCli(file, error.message);
     throw error;
   }
-}
-
-/** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
-function requireArrivals(file: string, recorded: Trace, { rate, pool, requests = 0 }: SimulateOptions): void {
-  if (rate !== undefined) return;
-  if (requests > recorded.requests) {
-    const expected = `at most the ${count(recorded.requests)} of ${nameOf(file)}`;
-    throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
-  }
-  const { arrival } = recorded;
-  if (pool !== undefined || arrival.length === 1 || arrival[arrival.length - 1] > arrival[0]) return;
-  const remedy = "--rate R draws them; --rate inf lets all come at once.";
-  throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
 }
 
 function settingOf(

@@ -1,10 +1,12 @@
+import type { PriceCurve } from "../reports/price_curve.ts";
 import type { FigureName } from "../reports/simulation_figures.ts";
 import type { Drawing, SimulationReport } from "../reports/simulation_report.ts";
 import { foot, type Headline, headlines, htmlPage, htmlParagraph, htmlTable } from "./html_page.ts";
 import type { Made } from "./made.ts";
+import { pricePlots } from "./price_plots.ts";
 import { cdfPlot, loadMap, memoryPlot, queuePlot } from "./simulation_plots.ts";
 import { differenceTable, figure, spreadTable, workTable } from "./simulation_tables.ts";
-import { percent, threeFigures, timeInWords } from "./simulation_units.ts";
+import { percent, threeFigures, timeInWords, timesInWords } from "./simulation_units.ts";
 import { differenceHeading, legend } from "./simulation_words.ts";
 import { count, plural } from "./words.ts";
 
@@ -12,8 +14,14 @@ import { count, plural } from "./words.ts";
  * The report that `simulate --html` writes.
  *
  * @param drawings  of the first seed, in the order of the policies.
+ * @param prices  of the first seed, where they prove a bound.
  */
-export function simulationPage(report: SimulationReport, drawings: readonly Drawing[], made: Made): string {
+export function simulationPage(
+  report: SimulationReport,
+  drawings: readonly Drawing[],
+  prices: PriceCurve | undefined,
+  made: Made,
+): string {
   const first = report.seeds.length > 1 ? [htmlParagraph(`Plots are of seed ${report.seeds[0]}.`)] : [];
   return htmlPage(`Policies simulated: ${report.source}`, [
     headlines(headlinesOf(report)),
@@ -36,6 +44,7 @@ export function simulationPage(report: SimulationReport, drawings: readonly Draw
     "<h2>Over time</h2>",
     queuePlot(report, drawings),
     memoryPlot(report, drawings),
+    ...pricePlots(report, prices),
     "<h2>Load by worker</h2>",
     htmlParagraph(
       "Grey is about the mean of the workers at that time, red above it, blue below. Blank: nobody holds anything.",
@@ -68,6 +77,7 @@ function headlinesOf(report: SimulationReport): Headline[] {
     best(report, "Tokens", "tokenThroughput", (value) => `${threeFigures(value)}/${per}`, "most"),
     ...(report.slo ? [best(report, "Goodput", "goodput", (value) => `${threeFigures(value)}/${per}`, "most")] : []),
     best(report, "Idle", "idle", percent),
+    ...boundHeadline(report),
     {
       name: "Simulated",
       value: plural(requests, "request"),
@@ -75,6 +85,14 @@ function headlinesOf(report: SimulationReport): Headline[] {
     },
     { name: "Served in", value: time(summaries[0].makespan), note: `with ${report.policies[0].policy}` },
   ];
+}
+
+function boundHeadline(report: SimulationReport): Headline[] {
+  const { bound, clock, policies } = report;
+  if (bound === undefined || "none" in bound) return [];
+  const [closest] = policies.toSorted((a, b) => a.overBound! - b.overBound!);
+  const note = `${closest.policy} is ${timesInWords(closest.overBound!)} times that`;
+  return [{ name: "Bound of mean E2E", value: timeInWords(bound.mean, clock), note }];
 }
 
 /** The best of a figure, who has it, and what the reference has. */

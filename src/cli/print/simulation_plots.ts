@@ -9,7 +9,7 @@ import { decimalsFor, timeUnit } from "./simulation_units.ts";
 import { count, share } from "./words.ts";
 
 /** However long the simulation was: points of a line, and columns and rows of a map. */
-const MOST_POINTS = 400;
+export const MOST_POINTS = 400;
 const MOST_COLUMNS = 120;
 const MOST_ROWS = 64;
 /** Where the largest is more times the smallest than that, lines are told apart on a logarithmic axis only. */
@@ -36,7 +36,7 @@ export function memoryPlot({ clock, workers, kvTokens }: SimulationReport, drawi
   return figure(svg, `KV memory held by running requests, of all workers together.${meansOf(drawings)}`);
 }
 
-const timeName = (clock: SimulationReport["clock"]) => (clock === "rounds" ? "time in rounds" : "time in s");
+export const timeName = (clock: SimulationReport["clock"]) => (clock === "rounds" ? "time in rounds" : "time in s");
 
 function meansOf(drawings: readonly Drawing[]): string {
   const most = Math.max(...drawings.map(({ series }) => series.time.length));
@@ -44,7 +44,7 @@ function meansOf(drawings: readonly Drawing[]): string {
 }
 
 /** Means of as many samples that follow one another as leave MOST_POINTS at most. */
-function thinned(time: Float64Array, values: Float64Array): [number, number][] {
+export function thinned(time: Float64Array, values: Float64Array): [number, number][] {
   const size = Math.max(1, Math.ceil(time.length / MOST_POINTS));
   return Array.from({ length: Math.ceil(time.length / size) }, (_, i) => {
     const mean = (some: Float64Array) =>

@@ -2,7 +2,7 @@
 import type { Figure, FigureName, Quantity, SpreadName } from "../reports/simulation_figures.ts";
 import { quantities } from "../reports/simulation_figures.ts";
 import type { PolicyReport, SimulationReport } from "../reports/simulation_report.ts";
-import { decimalsFor, estimate, fixed, percent, timeUnit } from "./simulation_units.ts";
+import { decimalsFor, estimate, fixed, percent, timesInWords, timeUnit } from "./simulation_units.ts";
 
 export const labels: Record<SpreadName, string> = {
   wait: "wait",
@@ -27,12 +27,18 @@ export function latencyTable(report: SimulationReport): string[][] {
   const some = (["ttft", "tpot", "latency"] as const).flatMap((name) =>
     timeColumns(report, name, ["mean", "p50", "p99"]),
   );
-  return tableOf(report, some);
+  return tableOf(report, [...some, ...overBound(report)]);
 }
 
 /** One of them, with all that is known of it. */
 export function spreadTable(report: SimulationReport, name: SpreadName): string[][] {
-  return tableOf(report, timeColumns(report, name, quantities));
+  return tableOf(report, [...timeColumns(report, name, quantities), ...(name === "latency" ? overBound(report) : [])]);
+}
+
+/** How many times the bound each one's mean latency is; nothing where there is no bound. */
+function overBound({ policies }: SimulationReport): Column[] {
+  if (policies[0].overBound === undefined) return [];
+  return [{ head: "x bound", cell: (policy) => timesInWords(policy.overBound!) }];
 }
 
 /** Its name and unit stand at the head of the first. */

@@ -65,3 +65,8 @@ export function threeFigures(value: number): string {
 export function percent(share: number): string {
   return Number.isNaN(share) ? "-" : `${(100 * share).toFixed(1)} %`;
 }
+
+/** "1.047", for how many times something is more than what nothing is below. */
+export function timesInWords(times: number): string {
+  return fixed(times, times < SHORT ? MOST_DECIMALS : 1);
+}

@@ -3,6 +3,7 @@
 import type { Slo } from "../../serving/simulator/options.ts";
 import { goesByPredictions } from "../reports/schedules.ts";
 import type { SimulationReport } from "../reports/simulation_report.ts";
+import { boundInWords } from "./bound_words.ts";
 import { plainTable } from "./plain_table.ts";
 import { differenceTable, latencyTable, workTable } from "./simulation_tables.ts";
 import { threeFigures, timeInWords } from "./simulation_units.ts";
@@ -29,12 +30,25 @@ export function legend(report: SimulationReport): string[] {
     ...howItIsServed(report),
     stepTimeInWords(report),
     ...latenciesInWords(report),
+    ...boundInWords(report),
     ...sharesInWords(report),
     ...remarks(report),
   ];
 }
 
 function whatIsServed(report: SimulationReport): string[] {
+  const { classes } = report;
+  const ofClasses =
+    classes && `Classes: prompts of up to ${classes.map(count).join(", up to ")} tokens, and longer ones.`;
+  return [arrivalsInWords(report), ...(ofClasses ? [ofClasses] : [])];
+}
+
+type Arriving = Pick<
+  SimulationReport,
+  "source" | "requests" | "recorded" | "drawn" | "rate" | "pool" | "clock" | "seeds"
+>;
+
+export function arrivalsInWords(report: Arriving): string {
   const { source, requests, recorded, drawn, rate, pool, clock, seeds } = report;
   const per = clock === "rounds" ? "round" : "s";
   const some = requests < recorded ? `The first ${count(requests)} of ${count(recorded)}` : count(recorded);
@@ -49,10 +63,7 @@ function whatIsServed(report: SimulationReport): string[] {
   const requestsOf = drawn
     ? `${plural(requests, "request")}, their lengths drawn from the ${count(recorded)} of ${source}`
     : `${some} requests of ${source}`;
-  const { classes } = report;
-  const ofClasses =
-    classes && `Classes: prompts of up to ${classes.map(count).join(", up to ")} tokens, and longer ones.`;
-  return [`${requestsOf}${arrivals}.`, ...(ofClasses ? [ofClasses] : [])];
+  return `${requestsOf}${arrivals}.`;
 }
 
 function seedsInWords(seeds: readonly number[]): string {
@@ -88,7 +99,11 @@ function whoBegins({ policies, eviction }: SimulationReport): string {
   return eviction === "recompute" ? `${order}, evicted requests keeping their tokens` : order;
 }
 
-export function stepTimeInWords({ clock, stepTime, stepTimeFrom }: SimulationReport): string {
+export function stepTimeInWords({
+  clock,
+  stepTime,
+  stepTimeFrom,
+}: Pick<SimulationReport, "clock" | "stepTime" | "stepTimeFrom">): string {
   if (clock === "rounds" || !stepTime) return "Every step is one round.";
   const us = (seconds: number, what: string) =>
     seconds === 0 ? [] : [`${threeFigures(seconds * 1e6)} us per ${what}`];

@@ -1,59 +1,22 @@
-import type { SimulateOptions, Slo } from "../../serving/simulator/options.ts";
-import type { Prediction } from "../../serving/simulator/prediction.ts";
+import type { SimulateOptions } from "../../serving/simulator/options.ts";
 import { simulate } from "../../serving/simulator/simulate.ts";
 import type { Series, Simulated, Summary } from "../../serving/simulator/simulated.ts";
-import type { StepTime } from "../../serving/step_time.ts";
 import { generateTrace } from "../../serving/trace/generate_trace.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { latencyCdfs } from "./latency_cdf.ts";
+import type { SimulationBound } from "./mean_bound.ts";
 import { policyOf } from "./routes.ts";
 import { type Combination, schedulingOf } from "./schedules.ts";
 import { type Figures, figuresOf } from "./simulation_figures.ts";
-
-/** What is simulated. Times are seconds, or rounds. */
-export interface Setting {
-  source: string;
-  /** Those that are simulated, of so many in the trace. */
-  requests: number;
-  recorded: number;
-  /** Whether they are drawn from the trace with replacement, of their lengths alone. */
-  drawn: boolean;
-  /** Whether the trace has these: policies that go by them do without, where it has none. */
-  sessions: boolean;
-  blocks: boolean;
-  workers: number;
-  slots: number;
-  kvTokens: number;
-  clock: "seconds" | "rounds";
-  /** Of every worker; none with rounds. */
-  stepTime?: StepTime;
-  /** The file that it is from, or "default". */
-  stepTimeFrom?: string;
-  barrier: boolean;
-  prefill: "whole" | { chunk: number } | { workers: number; bandwidth: number };
-  staleness: number;
-  /** Requests at the router, if that is a closed pool. */
-  pool?: number;
-  /** Requests per unit of time where arrivals are drawn; "inf": all at once. */
-  rate?: number | "inf";
-  prediction: Prediction;
-  /** Of bfio; its own by default. */
-  horizon?: number;
-  /** Of all requests, or of each class. */
-  slo?: Slo | Slo[];
-  eviction: "restart" | "recompute";
-  /** Tokens of the longest prompt of each class but the last, where there are classes. */
-  classes?: number[];
-  warmUp: number;
-  tooLarge: "error" | "reject";
-  seeds: number[];
-}
+import type { Setting } from "./simulation_setting.ts";
 
 export interface PolicyReport extends Combination {
   /** Means over the seeds. */
   figures: Figures;
   /** [seeds] */
   summaries: Summary[];
+  /** Mean latency over its bound, where there is one. */
+  overBound?: number;
 }
 
 /** Everything that `simulate` has to say; `simulate --json` prints it as it is. */
@@ -61,6 +24,8 @@ export interface SimulationReport extends Setting {
   policies: PolicyReport[];
   /** The name of the one among them that the others are compared with. */
   reference: string;
+  /** What no policy beats, or why nothing is known of that; undefined where nobody asks. */
+  bound?: SimulationBound | { none: string };
 }
 
 /** What there is to draw of a policy, of the first seed. */
@@ -97,7 +62,7 @@ export async function simulateAll(
   const drawings: Drawing[] = [];
   let kept: Simulations["kept"];
   for (const [s, seed] of seeds.entries()) {
-    const trace = withClasses(withArrivals(recorded, setting, seed), setting.classes);
+    const trace = traceOf(recorded, setting, seed);
     for (const [p, combination] of combinations.entries()) {
       const { policy } = combination;
       const done = s * combinations.length + p;
@@ -115,6 +80,11 @@ export async function simulateAll(
     return { ...combination, figures, summaries: own };
   });
   return { report: { ...setting, policies: reports, reference }, drawings, kept };
+}
+
+/** What comes with a seed. */
+export function traceOf(recorded: Trace, setting: Setting, seed: number): Trace {
+  return withClasses(withArrivals(recorded, setting, seed), setting.classes);
 }
 
 /** The first requests of a trace. */

@@ -61,6 +61,9 @@ describe("by hand", () => {
     expect(figures["wait.p50"]!.mean).toBe(2);
     expect(figures.queue!.mean).toBeCloseTo((2 + 2) / 3, 12);
     expect(figures["ttft.mean"]!.halfWidth).toBeNull(); // too few
+    // The second first would be sooner: 1 + 3 + 5, which no order on one slot is below.
+    expect(setting.bound).toMatchObject({ mean: 9 / 3, proof: "prices", round: 1 });
+    expect(policies[0].overBound).toBeCloseTo(10 / 9, 12);
   });
 
   test("two workers: the third goes to the one that is free, or by turns to the other", async () => {
@@ -214,7 +217,9 @@ describe("in words", () => {
     expect(text).toMatch(/^[\n -~]+$/);
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(130);
     const [latencies, work, differences, legend] = text.split("\n\n");
-    expect(latencies).toMatch(/^policy +TTFT mean, m?s +p50 +p99 +TPOT mean, ms +p50 +p99 +E2E mean, m?s +p50 +p99$/m);
+    expect(latencies).toMatch(
+      /^policy +TTFT mean, m?s +p50 +p99 +TPOT mean, ms +p50 +p99 +E2E mean, m?s +p50 +p99 +x bound$/m,
+    );
     expect(latencies).toMatch(/^least-kv +[\d.,]+ \+-[\d.,]+( +[\d.,]+){2} +[\d.,]+ \+-/m);
     expect(work).toMatch(
       /^policy +requests\/s +tokens\/s +goodput\/s +queue +slots +KV +idle +imbalance +evictions +kJ$/m,
@@ -230,6 +235,17 @@ describe("in words", () => {
     expect(said).toContain("consistent-hash goes by the requests' numbers");
     expect(said).toContain("no prefix blocks, for lmetric to go by");
     expect(said).toContain("Goodput: finished requests with TPOT <= 20 ms.");
+    expect(said).toMatch(/x bound: mean E2E over [\d,.]+ m?s \(mean over 3 seeds\), below which no schedule is/);
+  });
+
+  test("no bound where there is none, or nobody asks", async () => {
+    const base = [file(three), "--workers", "1", ...small, "--route", "least-kv"];
+    const pool = await words([...base, "--pool", "2"]);
+    expect(pool.replaceAll("\n", " ")).toContain("There is no bound of mean E2E: with --pool a latency is from when");
+    expect(pool).not.toMatch(/x bound/);
+    const unasked = [...base, "--bound-evaluations", "0"];
+    expect(await words(unasked)).not.toMatch(/bound/);
+    expect(await report(unasked)).not.toHaveProperty("bound");
   });
 
   test("what there is none of is a dash, and null in JSON", async () => {

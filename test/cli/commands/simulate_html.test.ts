@@ -56,7 +56,7 @@ test("has the best of each figure at its head, with what least KV has", () => {
   const found = headlinesOf(made.html);
   expect(found.map(([name]) => name)).toEqual([
     ...["Mean TTFT", "99th percentile of TTFT", "Mean TPOT", "99th percentile of E2E", "Tokens", "Goodput", "Idle"],
-    ...["Simulated", "Served in"],
+    ...["Bound of mean E2E", "Simulated", "Served in"],
   ]);
   const means = made.report.policies.map(({ policy, figures }) => ({ policy, mean: figures["ttft.p99"]!.mean }));
   const best = means.toSorted((a, b) => a.mean - b.mean)[0];
@@ -88,9 +88,11 @@ test("has a table for each latency, for differences and for the work", () => {
 
 test("plots and maps say what they show", () => {
   const captions = captionsOf(made.html);
-  expect(captions).toHaveLength(3 + 2 + 3);
+  expect(captions).toHaveLength(3 + 2 + 1 + 3);
   for (const [i, name] of ["TTFT", "TPOT", "E2E"].entries()) expect(captions[i]).toContain(`whose ${name} is at most`);
   expect(captions[3]).toContain("Requests that wait");
+  expect(made.report.bound).toMatchObject({ proof: "steps" }); // then workers' time has a price
+  expect(captions[5]).toContain("By how much a worker more, for a second at that time, would lower the bound");
   expect(captions.slice(-3).map((caption) => caption.split(":")[0])).toEqual(made.report.policies.map((p) => p.policy));
   expect(made.html).toContain("<p>Plots are of seed 1.</p>");
 });
@@ -129,7 +131,8 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
       expect(lines).toBe(3);
       expect(texts).toEqual(expect.arrayContaining(["least-kv", "round-robin", "power-of-two"]));
     }
-    for (const { fills, texts } of figures.slice(5)) {
+    expect(figures[5].lines).toBe(1);
+    for (const { fills, texts } of figures.slice(6)) {
       expect(fills).toBeGreaterThan(3);
       expect(texts).toEqual(expect.arrayContaining(["worker", "time in s", "0", "2"]));
     }

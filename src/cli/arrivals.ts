@@ -1,0 +1,20 @@
+import { ArgumentError } from "../common/errors.ts";
+import type { Trace } from "../serving/trace/trace.ts";
+import { nameOf } from "./files/json_file.ts";
+import { count } from "./print/words.ts";
+import type { SimulateOptions } from "./simulate_options.ts";
+
+type Asked = Pick<SimulateOptions, "rate" | "pool" | "requests">;
+
+/** Files of lengths alone have none: to let all come at once is a question of its own, and must be asked. */
+export function requireArrivals(file: string, recorded: Trace, { rate, pool, requests = 0 }: Asked): void {
+  if (rate !== undefined) return;
+  if (requests > recorded.requests) {
+    const expected = `at most the ${count(recorded.requests)} of ${nameOf(file)}`;
+    throw new ArgumentError("--requests", expected, requests, "With --rate more are drawn from them.");
+  }
+  const { arrival } = recorded;
+  if (pool !== undefined || arrival.length === 1 || arrival[arrival.length - 1] > arrival[0]) return;
+  const remedy = "--rate R draws them; --rate inf lets all come at once.";
+  throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
+}
