@@ -81,6 +81,7 @@ export function workTable(report: SimulationReport): string[][] {
     share("slotUse", "slots"),
     share("kvUse", "KV"),
     share("idle", "idle"),
+    ...(has("routable") ? [barrierWaits, share("routable", "routable")] : []),
     number("imbalance", "imbalance"),
     evictions(report),
     number("energy", "kJ", 1e-3),
@@ -88,6 +89,14 @@ export function workTable(report: SimulationReport): string[][] {
     ...(has("fairness") ? [number("fairness", "fairness")] : []),
   ]);
 }
+
+/** What the steps behind a barrier take longer than with even loads, of what they take: of all seeds together. */
+const barrierWaits: Column = {
+  head: "waits",
+  cell({ figures: { stepTime, stepEven } }) {
+    return percent(1 - stepEven!.mean / stepTime!.mean);
+  },
+};
 
 /** Whole, unless they are means. */
 function evictions({ seeds }: SimulationReport): Column {

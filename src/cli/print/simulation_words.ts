@@ -140,7 +140,7 @@ function sharesInWords(report: SimulationReport): string[] {
     `All else is from ${reference.from === 0 ? "the beginning" : from} to the last start, not of the drain after it: with ${named} to ${to} of ${makespan}.`,
     "Queue: requests that wait; slots and KV: shares in use;",
     barrier
-      ? "idle: mean over steps and workers of 1 - load / largest load;"
+      ? `idle: mean over steps and workers of 1 - load / largest load; ${waitsInWords(clock)}`
       : "idle: share of the time in which a worker does no step;",
     "imbalance: KV tokens by which workers are below the fullest, in all;",
     "evictions: requests that lost their KV and began again;",
@@ -148,6 +148,14 @@ function sharesInWords(report: SimulationReport): string[] {
   ];
   if (slo) sentences.push(`Goodput: finished requests with ${goodputInWords(slo, clock)}.`);
   return sentences;
+}
+
+function waitsInWords(clock: SimulationReport["clock"]): string {
+  const all =
+    clock === "rounds"
+      ? "of the largest loads what is above the mean"
+      : "of the steps' time what even loads would save";
+  return `waits: ${all}; routable: the part of it that other routing of the same starts could save at the most, the rest being unavoidable;`;
 }
 
 function goodputInWords(slo: Slo | readonly Slo[], clock: SimulationReport["clock"]): string {

@@ -204,6 +204,24 @@ describe("--schedule", () => {
 });
 
 describe("in words", () => {
+  test("behind a barrier what even loads would save of the steps' time, and how much of it routing could", async () => {
+    const args = [...drawn, "--barrier", "--route", "round-robin,bfio", "--bound-evaluations", "0"];
+    const text = await words(args);
+    const [, work, legend] = text.split("\n\n");
+    expect(work).toMatch(/^policy +requests\/s .* idle +waits +routable +imbalance /m);
+    const { policies } = await report(args);
+    for (const { policy, figures } of policies) {
+      const { stepTime, barrierBound, stepEven, routable } = figures;
+      const shares = [1 - stepEven!.mean / stepTime!.mean, 1 - barrierBound!.mean / stepTime!.mean];
+      expect(routable!.mean).toBeCloseTo(shares[1], 12);
+      const [waits, could] = shares.map((share) => `${(100 * share).toFixed(1)} %`);
+      expect(work).toMatch(new RegExp(`^${policy} .* ${waits} +${could} `, "m"));
+    }
+    expect(legend.replaceAll("\n", " ")).toContain(
+      "waits: of the steps' time what even loads would save; routable: the part",
+    );
+  });
+
   test("a table of latencies, one of work, differences over seeds, and what was measured", async () => {
     const text = await words([
       ...drawn,
