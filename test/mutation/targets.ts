@@ -97,6 +97,8 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
     /^(?:src\/balancer\/kernels|shaders\/balancer)\/(?:apportion|count|imbalance|time_imbalance|offsets|remap|shares)\./,
     [],
   ], // the kernel's own test, see testsOf
+  [/^(?:src\/serving\/kernels|shaders\/serving)\/price\./, ["test/serving/kernels/price.test.ts"]],
+  [/^src\/serving\/bound\/certify_bound\.ts$/, ["test/serving/bound/certify_bound.test.ts"]],
 ];
 
 export const isTarget = (file: string) => targets.some(([pattern]) => pattern.test(file));

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { SimulationReport } from "../../../src/cli/reports/simulation_report.ts";
 import { cli, evenkeel, withoutSoftware } from "../evenkeel.ts";
 import { ownFiles } from "../own_files.ts";
+import { report } from "../simulated.ts";
 
 const { file, path } = ownFiles();
 
@@ -16,18 +17,6 @@ const three = vidur([0, 3, 2], [0, 2, 1], [1, 4, 3]);
 const lengths = file("input_tokens,output_tokens\n40,20\n300,60\n900,10\n20,200\n");
 const small = ["--slots", "1", "--kv-tokens", "100", "--clock", "rounds"];
 const drawn = [lengths, "--workers", "3", "--slots", "8", "--kv-tokens", "4000", "--rate", "40", "--requests", "300"];
-
-async function report(args: string[], input?: string | Buffer): Promise<SimulationReport> {
-  const { code, stdout, stderr } = await evenkeel(["simulate", ...args, "--json"], withoutSoftware, input);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return JSON.parse(stdout);
-}
-
-async function words(args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await evenkeel(["simulate", ...args], withoutSoftware);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
 
 const named = ({ policies }: SimulationReport) => Object.fromEntries(policies.map((one) => [one.policy, one]));
 
@@ -200,90 +189,6 @@ describe("--schedule", () => {
       "least-kv",
     ]);
     expect(result.policies.map(({ summaries }) => summaries[0].completed)).toEqual([200, 200, 200]);
-  });
-});
-
-describe("in words", () => {
-  test("behind a barrier what even loads would save of the steps' time, and how much of it routing could", async () => {
-    const args = [...drawn, "--barrier", "--route", "round-robin,bfio", "--bound-evaluations", "0"];
-    const text = await words(args);
-    const [, work, legend] = text.split("\n\n");
-    expect(work).toMatch(/^policy +requests\/s .* idle +waits +routable +imbalance /m);
-    const { policies } = await report(args);
-    for (const { policy, figures } of policies) {
-      const { stepTime, barrierBound, stepEven, routable } = figures;
-      const shares = [1 - stepEven!.mean / stepTime!.mean, 1 - barrierBound!.mean / stepTime!.mean];
-      expect(routable!.mean).toBeCloseTo(shares[1], 12);
-      const [waits, could] = shares.map((share) => `${(100 * share).toFixed(1)} %`);
-      expect(work).toMatch(new RegExp(`^${policy} .* ${waits} +${could} `, "m"));
-    }
-    expect(legend.replaceAll("\n", " ")).toContain(
-      "waits: of the steps' time what even loads would save; routable: the part",
-    );
-  });
-
-  test("a table of latencies, one of work, differences over seeds, and what was measured", async () => {
-    const text = await words([
-      ...drawn,
-      "--seeds",
-      "3",
-      "--slo-tpot",
-      "20",
-      "--route",
-      "round-robin,consistent-hash,bfio,lmetric",
-    ]);
-    expect(text).toMatch(/^[\n -~]+$/);
-    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(130);
-    const [latencies, work, differences, legend] = text.split("\n\n");
-    expect(latencies).toMatch(
-      /^policy +TTFT mean, m?s +p50 +p99 +TPOT mean, ms +p50 +p99 +E2E mean, m?s +p50 +p99 +x bound$/m,
-    );
-    expect(latencies).toMatch(/^least-kv +[\d.,]+ \+-[\d.,]+( +[\d.,]+){2} +[\d.,]+ \+-/m);
-    expect(work).toMatch(
-      /^policy +requests\/s +tokens\/s +goodput\/s +queue +slots +KV +idle +imbalance +evictions +kJ$/m,
-    );
-    expect(differences).toMatch(/^What each has more than least-kv, mean over 3 seeds/);
-    expect(differences).not.toMatch(/^least-kv/m);
-    const said = legend.replaceAll("\n", " ");
-    expect(said).toMatch(
-      /^300 requests, their lengths drawn from the 4 of .+, arriving at random, 40 per s \(Poisson, seeds 1 to 3\)\./,
-    );
-    expect(said).toContain("(of Qwen3-30B-A3B on one RTX PRO 6000: --step-time takes yours)");
-    expect(said).toContain("bfio sees no predictions of outputs");
-    expect(said).toContain("consistent-hash goes by the requests' numbers");
-    expect(said).toContain("no prefix blocks, for lmetric to go by");
-    expect(said).toContain("Goodput: finished requests with TPOT <= 20 ms.");
-    expect(said).toMatch(/x bound: mean E2E over [\d,.]+ m?s \(mean over 3 seeds\), below which no schedule is/);
-  });
-
-  test("no bound where there is none, or nobody asks", async () => {
-    const base = [file(three), "--workers", "1", ...small, "--route", "least-kv"];
-    const pool = await words([...base, "--pool", "2"]);
-    expect(pool.replaceAll("\n", " ")).toContain("There is no bound of mean E2E: with --pool a latency is from when");
-    expect(pool).not.toMatch(/x bound/);
-    const unasked = [...base, "--bound-evaluations", "0"];
-    expect(await words(unasked)).not.toMatch(/bound/);
-    expect(await report(unasked)).not.toHaveProperty("bound");
-  });
-
-  test("what there is none of is a dash, and null in JSON", async () => {
-    const singles = file(vidur([0, 3, 1], [1, 3, 1]));
-    const args = [singles, "--workers", "1", ...small, "--route", "least-kv"];
-    expect(await words(args)).toMatch(/^least-kv +1\.00 +1\.00 +1\.00 +- +- +- +1\.00/m);
-    expect((await report(args)).policies[0].figures["tpot.mean"]!.mean).toBeNull();
-  });
-
-  test("prefix hits where the trace has blocks", async () => {
-    const line = (timestamp: number, hash_ids: number[]) =>
-      JSON.stringify({ timestamp, input_length: 512 * hash_ids.length, output_length: 2, hash_ids });
-    const mooncake = file([line(0, [1, 2]), line(1000, [1, 2, 3]), line(2000, [1, 2])].join("\n"));
-    const args = [mooncake, "--workers", "1", "--slots", "4", "--kv-tokens", "4000", "--route", "cache-aware"];
-    const text = await words(args);
-    expect(text).toMatch(/prefix hits$/m);
-    expect(text).not.toContain("no prefix blocks");
-    // Found: 1,024 of 1,536, and all but the last token of 1,024.
-    const share = (100 * (1024 + 1023)) / (1024 + 1536 + 1024);
-    expect(text).toMatch(new RegExp(`^cache-aware.* ${share.toFixed(1)} %$`, "m"));
   });
 });
 
