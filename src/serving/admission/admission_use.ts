@@ -52,6 +52,9 @@ export function admissionUse(trace: Trace, limits: AdmissionLimits): { use: Floa
   if (requestRate !== undefined) rows.push({ budget: requestRate * span, use: () => 1 });
   if (tokenRate !== undefined) rows.push({ budget: tokenRate * span, use: (s, o) => s + o });
   if (rows.length === 0) throw new ArgumentError("limits", "kvTokens, requestRate or tokenRate", limits);
+  for (const { budget } of rows) {
+    if (!Number.isFinite(budget)) throw new ArgumentError("limits", "budgets that are finite numbers", budget);
+  }
   const { requests, input, output } = trace;
   const m = rows.length;
   const use = new Float64Array(requests * m);

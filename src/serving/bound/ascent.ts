@@ -9,8 +9,9 @@ const FIRST_RISE = 0.2;
 const LAST_RISE = 2e-7;
 /** Of the previous direction in the next. */
 const MOMENTUM = 0.4;
-/** Evaluations without progress after which the level comes down, and the search goes on from the best prices. */
+/** Evaluations without progress after which the level comes down, and the search goes on from the best prices; fewer where it has just come down in vain. */
 const STALLS = 15;
+const STALLS_AGAIN = 6;
 const LOWER = 0.7;
 /** What counts as progress, as a share of the rise. */
 const PROGRESS = 0.1;
@@ -42,6 +43,7 @@ export async function ascend(dual: Dual, prices: BoundPrices, o: AscentOptions):
   let level = best;
   let rise = 0;
   let stalls = 0;
+  let patience = STALLS;
   for (let done = 0; dual.evaluations < o.evaluations; done++) {
     if (o.pauses.due) await o.pauses.take();
     const value = await dual.evaluate(prices);
@@ -51,26 +53,31 @@ export async function ascend(dual: Dual, prices: BoundPrices, o: AscentOptions):
       if (done === 0) rise = FIRST_RISE * Math.max(1, o.schedule - value);
       if (value > level + PROGRESS * rise) {
         stalls = 0;
+        patience = STALLS;
         level = value;
       }
       best = value;
       for (const side of sides) side.best.set(side.price);
     }
-    if (stalls > STALLS) {
+    if (stalls > patience) {
       rise *= LOWER;
       if (rise < LAST_RISE * Math.abs(best)) break;
       stalls = 0;
+      patience = STALLS_AGAIN;
       level = best;
       for (const side of sides) side.restart();
       continue;
     }
-    const norm = sides.reduce((sum, side) => sum + side.turn(), 0);
-    if (norm === 0) break; // no price can be moved to any gain: the dual's optimum
+    // Of a direction that is 0 with what is left of older ones, and without: only then no price can be moved to any gain.
+    const norm = turn(sides) || turn(sides);
+    if (norm === 0) break;
     for (const side of sides) side.step((best + rise - value) / norm, o.nonIncreasing);
   }
   for (const side of sides) side.price.set(side.best);
   return best;
 }
+
+const turn = (sides: readonly Side[]): number => sides.reduce((sum, side) => sum + side.turn(), 0);
 
 /** Memory, and slots where they are limited. */
 function sidesOf(dual: Dual, { kv, slot }: BoundPrices): Side[] {

@@ -36,6 +36,9 @@ export interface BoundSettings {
   resume: boolean;
 }
 
+/** Rounds beyond it have no parts. */
+const MOST_ARRIVAL = 2 ** 52;
+
 /** @throws {ArgumentError} Anything that is missing, unknown or out of range, and a request that no worker can hold. */
 export function boundSettings(trace: Trace, o: BoundOptions, more: Readonly<Record<string, true>> = {}): BoundSettings {
   checkTrace(trace);
@@ -46,6 +49,8 @@ export function boundSettings(trace: Trace, o: BoundOptions, more: Readonly<Reco
   if (slots !== undefined) requireCount("slots", slots);
   if (preemption !== "restart" && preemption !== "resume")
     throw new ArgumentError("preemption", '"restart" or "resume"', preemption);
+  const last = trace.requests > 0 ? trace.arrival[trace.requests - 1] : 0;
+  if (last >= MOST_ARRIVAL) throw new ArgumentError(`trace.arrival[${trace.requests - 1}]`, "rounds below 2^52", last);
   for (let i = 0; i < trace.requests; i++) {
     const peak = trace.input[i] + trace.output[i];
     if (peak > kvTokens)

@@ -20,11 +20,12 @@ export interface CertifiedBound {
  *
  * since what a schedule holds of a round, M tokens and B slots of each worker at most, is paid for at its price. It holds for any v, w >= 0, with
  * eviction and a restart (what was lost is paid for, too), and with "resume" where no price rises: then the last o_i rounds before a finish
- * are the cheapest in which its tokens can be made. Prices that fit no bound (negative, not finite, rising with "resume") prove nothing.
+ * are the cheapest in which its tokens can be made. Prices that fit no bound prove nothing: negative or not finite ones, some that rise with "resume", of slots
+ * that are not limited, or so large that no units of a round at the most are left for the sums.
  *
  * Every sum is whole in units of 2^-q, q <= 30 the largest for which all stay below 2^53; prices are rounded down to such units first, so that
  * whatever is given, what comes out is proven. The total is rounded up, as latencies are whole rounds: requests arrive at ceil(a_i), and
- * what they wait for that round is added.
+ * what they wait for that round is added, rounded down to 2^-20 of a round each.
  *
  * @param prices  kv [T + 1], and slot [T + 1] where `slots` is given; neither is kept.
  * @throws {ArgumentError} An option is missing, unknown or out of range, or a request fits no worker.  @throws {ShapeError} kv and slot differ in length.

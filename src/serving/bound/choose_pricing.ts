@@ -20,10 +20,14 @@ export async function choosePricing(
   return acquired ? webgpuPricing(acquired.device, requests, horizon) : cpuPricing(requests, pauses);
 }
 
-/** The CPU, until it has been slow once and there is a GPU; the CPU again where that is lost. */
+/** The CPU, until it has been slow once and there is a GPU; the CPU again where that is slower, or lost. */
 class AutoPricing implements Pricing {
   private current: Pricing;
   private asked = false;
+  /** Of the pricing that made a GPU worth looking for. */
+  private cpuMs = 0;
+  /** Whether the GPU has been timed. */
+  private compared = false;
 
   constructor(
     private readonly requests: TimedRequests,
@@ -43,12 +47,21 @@ class AutoPricing implements Pricing {
       await this.current.starts(prices, sums, start, change);
     } catch (error) {
       reasonOrThrow(error);
-      this.destroy();
-      this.current = cpuPricing(this.requests, this.pauses);
+      this.backToCpu();
       return this.current.starts(prices, sums, start, change);
     }
-    if (this.asked || performance.now() - begun < CPU_ENOUGH_MS) return;
+    const ms = performance.now() - begun;
+    if (this.current.backend === "cpu") await this.lookForGpu(ms);
+    else if (!this.compared) {
+      this.compared = true;
+      if (ms > this.cpuMs) this.backToCpu();
+    }
+  }
+
+  private async lookForGpu(cpuMs: number): Promise<void> {
+    if (this.asked || cpuMs < CPU_ENOUGH_MS) return;
     this.asked = true;
+    this.cpuMs = cpuMs;
     const { acquired } = await acquireDevice("auto", { adapter: "hardware" });
     if (!acquired) return;
     try {
@@ -56,6 +69,11 @@ class AutoPricing implements Pricing {
     } catch (error) {
       reasonOrThrow(error);
     }
+  }
+
+  private backToCpu(): void {
+    this.destroy();
+    this.current = cpuPricing(this.requests, this.pauses);
   }
 
   destroy(): void {

@@ -1,6 +1,6 @@
 import { type PriceSums, pricedStart, priceSums } from "../twins/price.ts";
 import type { BoundPrices } from "./bound_options.ts";
-import type { Pool } from "./first_prices.ts";
+import type { Pool } from "./pool.ts";
 import type { Pricing } from "./pricing.ts";
 import type { TimedRequests } from "./timed_requests.ts";
 

@@ -6,9 +6,10 @@ import { type BoundOptions, type BoundPrices, boundSettings } from "./bound_opti
 import { Proof, priceUnit } from "./certify_bound.ts";
 import { choosePricing } from "./choose_pricing.ts";
 import { Dual } from "./dual.ts";
-import { firstPrices, firstStarts, type Pool } from "./first_prices.ts";
+import { firstPrices, firstStarts } from "./first_prices.ts";
 import { makeNonIncreasing } from "./non_increasing.ts";
-import type { Pricing } from "./pricing.ts";
+import type { Pool } from "./pool.ts";
+import { type Pricing, startsTried } from "./pricing.ts";
 import { timedRequests } from "./timed_requests.ts";
 import { type Window, windowsOf } from "./windows.ts";
 
@@ -38,36 +39,39 @@ export interface LatencyBoundOptions extends BoundOptions {
 const fields = { evaluations: true, backend: true, signal: true, onProgress: true } as const;
 const backends = ["auto", "webgpu", "cpu"] as const;
 const EVALUATIONS = 1000;
-/** Prices are there for every round up to the last finish. */
+/** Prices are there for every round up to the last finish; those that never rise are all searched at once. */
 const MOST_ROUNDS = 2 ** 26;
+const MOST_RISING_NEVER = 2 ** 22;
 
 /**
  * A lower bound of the total latency of every schedule of a trace, in rounds, with its proof: how far any policy is from the best at most, without
  * knowing the best. It is the Lagrangian dual of the hindsight program, which knows all requests beforehand: prices v_t of KV memory and w_t of slots
  * take the place of their limits, so that each request by itself has a cheapest start (`certifyBound` states the formula, and why it bounds).
  *
- * The search begins with the requests that wait in each round under shortest volume first, over what there is of memory, and climbs; the total is
- * `certifyBound`'s, computed from the prices alone. Workers are relaxed to one pool of memory and slots. Where few requests run at once the bound is
+ * The search begins with the prices of a queue, or of a fluid (`first_prices.ts`), and climbs; the total is `certifyBound`'s, computed from the prices
+ * alone. Workers are relaxed to one pool of memory and slots. Where few requests run at once the bound is
  * weak: of 3 to 5 requests the best schedule is 1.07 to 1.16 times the bound on average.
  *
- * Traces longer than 2^20 rounds are bounded in windows, each by itself, and the prices added up: still a bound, since more prices than a window's own
- * only make its requests dearer.
+ * Requests that come more than 2^20 rounds apart are bounded in windows, each by itself, and the prices added up: still a bound, since more prices than a window's
+ * own only make its requests dearer; weaker where a window begins with a queue of the one before, of which it does not know.
  *
  * @param trace  Arrivals in rounds; those between two rounds begin with the next. Read, not kept.
- * @throws {ArgumentError} An option is missing, unknown or out of range, a request fits no worker, or the trace lasts 2^26 rounds or more.
+ * @throws {ArgumentError} An option is missing, unknown or out of range, a request fits no worker, or the trace lasts 2^26 rounds or more, with "resume" 2^22.
  * @throws {DeviceError} backend is "webgpu", and there is no device, or it was lost.  @throws the signal's reason.
  * @see Jaillet et al., arXiv 2502.07115, for the program.
  */
 export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promise<LatencyBound> {
   const { kvTokens, workers, slots, resume } = boundSettings(trace, o, fields);
   const { evaluations = EVALUATIONS, backend = "auto", signal, onProgress = () => {}, ...bounds } = o;
-  checkSearch(trace, evaluations, backend, signal, onProgress);
+  checkSearch(evaluations, backend, signal, onProgress);
+  requireRounds(lastFinish(trace.arrival, Int32Array.from(trace.output)), resume);
   signal?.throwIfAborted();
   const pauses = new Pauses(signal);
-  const whole: Trace = { ...trace, arrival: trace.arrival.map(Math.ceil) };
+  const whole = inWholeRounds(trace);
   const pool = { memory: kvTokens * workers, slots: slots * workers };
   const start = await firstStarts(whole, pool, signal);
-  const horizon = start.reduce((last, k, i) => Math.max(last, k + trace.output[i]), 0);
+  const horizon = lastFinish(start, whole.output);
+  requireRounds(horizon, resume);
   const prices = noPrices(horizon, o.slots !== undefined);
   const found = { evaluations: 0, backend: "cpu" as "webgpu" | "cpu" };
   let before = 0;
@@ -83,13 +87,12 @@ export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promis
     found.evaluations = Math.max(found.evaluations, dual.evaluations);
     if (pricing.backend === "webgpu") found.backend = "webgpu";
   }
-  onProgress(1);
   const proven = await prove(trace, bounds, prices, pauses);
+  onProgress(1);
   return { ...proven, mean: trace.requests === 0 ? 0 : proven.total / trace.requests, ...found };
 }
 
 function checkSearch(
-  trace: Trace,
   evaluations: number,
   backend: unknown,
   signal: AbortSignal | undefined,
@@ -102,9 +105,27 @@ function checkSearch(
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
     throw new ArgumentError("signal", "an AbortSignal", signal);
   if (typeof onProgress !== "function") throw new ArgumentError("onProgress", "a function", onProgress);
-  const last = trace.requests > 0 ? trace.arrival[trace.requests - 1] : 0;
-  if (last >= MOST_ROUNDS)
-    throw new ArgumentError("trace.arrival", "rounds below 2^26", last, "Bound its parts one by one, and add up.");
+}
+
+/** Without preemption nobody finishes before it comes and has made its tokens. */
+function requireRounds(rounds: number, resume: boolean): void {
+  const most = resume ? MOST_RISING_NEVER : MOST_ROUNDS;
+  if (rounds < most) return;
+  const remedy = "Bound its parts one by one, and add up.";
+  throw new ArgumentError("trace", `fewer than 2^${Math.log2(most)} rounds until it is served`, rounds, remedy);
+}
+
+const lastFinish = (start: ArrayLike<number>, output: Int32Array): number =>
+  output.reduce((last, o, i) => Math.max(last, start[i] + o), 0);
+
+function inWholeRounds(trace: Trace): Trace {
+  const { requests, arrival, input, output } = trace;
+  return {
+    requests,
+    arrival: Float64Array.from(arrival, Math.ceil),
+    input: Int32Array.from(input),
+    output: Int32Array.from(output),
+  };
 }
 
 const noPrices = (horizon: number, slots: boolean): BoundPrices => {
@@ -142,14 +163,15 @@ async function searchWindow(
   }
 }
 
-/** The candidate of the largest D, or no prices where none is worth more. */
+/** The candidate of the largest D; no prices where none is worth more. */
 async function bestOf(dual: Dual, candidates: readonly BoundPrices[], climb: Omit<AscentOptions, "schedule">) {
   const { kv, slot } = candidates[0];
   let best = noPrices(kv.length - 1, slot !== undefined);
   let most = dual.requests.output.reduce((sum, o) => sum + o, 0);
   for (const one of candidates.slice(0, climb.evaluations)) {
-    if (climb.nonIncreasing) for (const side of [one.kv, one.slot]) if (side) makeNonIncreasing(side);
+    if (climb.nonIncreasing) for (const side of sidesOf(one)) makeNonIncreasing(side);
     const value = await dual.evaluate(one);
+    climb.onEvaluation(dual.evaluations);
     if (value <= most) continue;
     most = value;
     best = one;
@@ -157,10 +179,12 @@ async function bestOf(dual: Dual, candidates: readonly BoundPrices[], climb: Omi
   return best;
 }
 
+const sidesOf = ({ kv, slot }: BoundPrices): Float64Array[] => (slot ? [kv, slot] : [kv]);
+
 /** Rounds the prices down to what is proven exactly, and proves it; no prices prove the outputs alone, which may be more. */
 async function prove(trace: Trace, bounds: BoundOptions, prices: BoundPrices, pauses: Pauses) {
   const unit = priceUnit(trace, prices);
-  for (const side of [prices.kv, prices.slot ?? []]) {
+  for (const side of sidesOf(prices)) {
     for (let t = 1; t < side.length; t++) side[t] = Math.floor(side[t] * unit) / unit;
   }
   const none = noPrices(prices.kv.length - 1, prices.slot !== undefined);
@@ -168,11 +192,8 @@ async function prove(trace: Trace, bounds: BoundOptions, prices: BoundPrices, pa
   return found.total >= least.total ? { total: found.total, prices } : { total: least.total, prices: none };
 }
 
-/** Starts that are tried for a request, for the pauses. */
-const TRIED = 128;
-
 async function proofOf(trace: Trace, bounds: BoundOptions, prices: BoundPrices, pauses: Pauses) {
   const proof = new Proof(trace, bounds, prices);
-  await pauses.inPieces(trace.requests, TRIED, (first, end) => proof.add(first, end));
+  await pauses.inPieces(trace.requests, startsTried(prices.kv.length), (first, end) => proof.add(first, end));
   return proof.bound();
 }

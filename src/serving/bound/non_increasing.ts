@@ -4,21 +4,22 @@
  * @see M. Ayer et al., An empirical distribution function for sampling with incomplete information, Ann. Math. Statist. 26(4), 1955.
  */
 export function makeNonIncreasing(values: Float64Array): void {
-  const sums: number[] = [];
-  const lengths: number[] = [];
+  const sums = new Float64Array(values.length);
+  const lengths = new Int32Array(values.length);
+  let pools = 0;
   for (let t = 1; t < values.length; t++) {
     let sum = values[t];
     let length = 1;
-    while (sums.length > 0 && sum * lengths[lengths.length - 1] > sums[sums.length - 1] * length) {
-      sum += sums.pop()!;
-      length += lengths.pop()!;
+    for (; pools > 0 && sum * lengths[pools - 1] > sums[pools - 1] * length; pools--) {
+      sum += sums[pools - 1];
+      length += lengths[pools - 1];
     }
-    sums.push(sum);
-    lengths.push(length);
+    sums[pools] = sum;
+    lengths[pools++] = length;
   }
   let t = 1;
-  for (const [pool, length] of lengths.entries()) {
-    values.fill(sums[pool] / length, t, t + length);
-    t += length;
+  for (let pool = 0; pool < pools; pool++) {
+    values.fill(sums[pool] / lengths[pool], t, t + lengths[pool]);
+    t += lengths[pool];
   }
 }

@@ -15,15 +15,15 @@ export interface Pricing {
   destroy(): void;
 }
 
-/** Starts that are tried for a request, for the pauses: from one to as many as rounds are waited. */
-const TRIED = 128;
+/** Starts that are tried for a request, for the pauses: as many as rounds are waited, some of all. */
+export const startsTried = (horizon: number): number => Math.max(128, horizon >> 3);
 
 export function cpuPricing(requests: TimedRequests, pauses: Pauses): Pricing {
   return {
     backend: "cpu",
     starts(_, sums, start, change) {
       change.fill(0);
-      return pauses.inPieces(requests.requests, TRIED, (first, end) =>
+      return pauses.inPieces(requests.requests, startsTried(sums.horizon), (first, end) =>
         price(requests, sums, start, change, first, end),
       );
     },

@@ -1,3 +1,4 @@
+import { DeviceError } from "../../common/errors.ts";
 import { createJob, type Job } from "../../gpu/job.ts";
 import { bind, type CompiledKernel } from "../../gpu/pipeline.ts";
 import { compilePrice, packedRequests, packPrices, priceGrid } from "../kernels/price.ts";
@@ -8,8 +9,18 @@ import type { TimedRequests } from "./timed_requests.ts";
 type Name = "requests" | "prices" | "start" | "change" | "params";
 type Out = "start" | "change";
 
+/** Of prices, and of changes. */
+const BYTES_PER_ROUND = 8;
+
 /** Finds the cheapest starts on a device, with the *price* kernel. */
 export async function webgpuPricing(device: GPUDevice, requests: TimedRequests, horizon: number): Promise<Pricing> {
+  const largest = (horizon + 2) * BYTES_PER_ROUND;
+  const room = device.limits.maxStorageBufferBindingSize;
+  if (largest > room) {
+    throw new DeviceError(
+      `Prices of ${horizon} rounds take ${largest} bytes, and this device binds ${room} at most. Ask for backend "cpu".`,
+    );
+  }
   const kernel = await compilePrice(device);
   const packed = new Float32Array(2 * (horizon + 2));
   const contents = {

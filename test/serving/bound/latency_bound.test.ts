@@ -93,6 +93,24 @@ test("no more than the optimum, and within what few requests at once leave, of 3
   expect(ratios / 300).toBeLessThan(1.16);
 });
 
+test("the search goes on where older directions hide that a price should rise: HiGHS has 9.14 here", async () => {
+  const trace = roundsTrace([
+    [2, 6, 3],
+    [2, 1, 1],
+    [2, 2, 1],
+    [5, 5, 4],
+  ]);
+  expect((await latencyBound(trace, { kvTokens: 11 })).total).toBe(10);
+});
+
+test("a few large requests, one at a time of which the memory holds: what their volume takes, from the first evaluations on", async () => {
+  // 300 of 360,300 token-rounds each, of which 320,000 are free from one arrival to the next: the queue grows by 40.3 rounds each.
+  const trace = roundsTrace(Array.from({ length: 300 }, (_, i) => [320 * i, 300, 600] as const));
+  const { mean } = await latencyBound(trace, { kvTokens: 1000, evaluations: 5, backend: "cpu" });
+  expect(mean).toBeGreaterThan(40.3 * 149.5);
+  expect(mean).toBeLessThan(40.3 * 149.5 + 600);
+});
+
 test("requests that never wait are bounded by their outputs", async () => {
   const trace = roundsTrace([
     [0, 5, 3],
@@ -149,6 +167,14 @@ test("with resume the prices never rise, and the bound is hardly higher at the m
   });
 });
 
+test("plain arrays do, and limits near 2^31", async () => {
+  const plain = { requests: 2, arrival: [0, 0.5], input: [5, 5], output: [3, 3] } as never;
+  expect((await latencyBound(plain, { kvTokens: 9, evaluations: 1 })).total).toBeGreaterThanOrEqual(6.5);
+  const most = 2 ** 31 - 1;
+  const wide = { kvTokens: most, workers: most, slots: most, evaluations: 3 };
+  expect((await latencyBound(roundsTrace([[0, 5, 3]]), wide)).total).toBe(3);
+});
+
 describe("as an argument", () => {
   const trace = roundsTrace([[0, 5, 3]]);
   test.each([
@@ -158,13 +184,24 @@ describe("as an argument", () => {
     [{ kvTokens: 9, backend: "gpu" }, 'backend: expected one of auto, webgpu, cpu, got "gpu".'],
     [{ kvTokens: 9, slots: Number.POSITIVE_INFINITY }, "slots: expected an integer"],
     [{ kvTokens: 9, evaluation: 3 }, "Did you mean evaluations?"],
+    [{ kvTokens: 9, signal: 5 }, "signal: expected an AbortSignal, got 5."],
+    [{ kvTokens: 9, onProgress: 5 }, "onProgress: expected a function, got 5."],
   ])("%j is refused", async (options, message) => {
     await expect(latencyBound(trace, options as LatencyBoundOptions)).rejects.toThrow(message);
   });
 
   test("a trace too long to have a price per round is refused, one with a NaN, and none at all", async () => {
     const o = { kvTokens: 9 };
-    await expect(latencyBound({ ...trace, arrival: Float64Array.of(1e9) }, o)).rejects.toThrow("trace.arrival");
+    const late = { ...trace, arrival: Float64Array.of(1e8) };
+    await expect(latencyBound(late, o)).rejects.toThrow("trace: expected fewer than 2^26 rounds until it is served");
+    const long = { ...trace, output: Int32Array.of(2 ** 27) };
+    await expect(latencyBound(long, { kvTokens: 2 ** 28 })).rejects.toThrow("trace: expected fewer than 2^26 rounds");
+    const resumed = { ...trace, arrival: Float64Array.of(2 ** 23) };
+    await expect(latencyBound(resumed, { ...o, preemption: "resume" })).rejects.toThrow(
+      "trace: expected fewer than 2^22",
+    );
+    const never = { ...trace, arrival: Float64Array.of(1e305) };
+    await expect(latencyBound(never, o)).rejects.toThrow("trace.arrival[0]: expected rounds below 2^52");
     await expect(latencyBound({ ...trace, arrival: Float64Array.of(Number.NaN) }, o)).rejects.toThrow(
       "trace.arrival[0]",
     );
