@@ -150,9 +150,18 @@ async function searchWindow(
   const pricing = await choosePricing(backend, requests, horizon, climb.pauses);
   try {
     const dual = new Dual(requests, pool, horizon, pricing);
-    const own = await bestOf(dual, candidates, climb);
     const schedule = starts.reduce((sum, k, i) => sum + k + requests.output[i] - requests.arrival[i], 0);
-    await ascend(dual, own, { ...climb, schedule });
+    const from = await ranked(dual, candidates, climb);
+    let [{ prices: own, value: most }] = from;
+    // A climb may end at an edge that another comes past: each has half of the evaluations that are left.
+    for (const { prices: next } of from) {
+      if (dual.evaluations === climb.evaluations) break;
+      const evaluations = Math.ceil((dual.evaluations + climb.evaluations) / 2);
+      const value = await ascend(dual, next, { ...climb, evaluations, schedule });
+      if (value <= most) continue;
+      most = value;
+      own = next;
+    }
     for (let t = 1; t <= horizon; t++) {
       prices.kv[origin + t] += own.kv[t];
       if (prices.slot && own.slot) prices.slot[origin + t] += own.slot[t];
@@ -163,20 +172,18 @@ async function searchWindow(
   }
 }
 
-/** The candidate of the largest D; no prices where none is worth more. */
-async function bestOf(dual: Dual, candidates: readonly BoundPrices[], climb: Omit<AscentOptions, "schedule">) {
+/** Prices to climb from, those of the largest D first. Without prices D is the outputs. */
+async function ranked(dual: Dual, candidates: readonly BoundPrices[], climb: Omit<AscentOptions, "schedule">) {
   const { kv, slot } = candidates[0];
-  let best = noPrices(kv.length - 1, slot !== undefined);
-  let most = dual.requests.output.reduce((sum, o) => sum + o, 0);
-  for (const one of candidates.slice(0, climb.evaluations)) {
-    if (climb.nonIncreasing) for (const side of sidesOf(one)) makeNonIncreasing(side);
-    const value = await dual.evaluate(one);
+  const outputs = dual.requests.output.reduce((sum, o) => sum + o, 0);
+  const starts = [{ prices: noPrices(kv.length - 1, slot !== undefined), value: outputs }];
+  for (const prices of candidates.slice(0, climb.evaluations)) {
+    if (climb.nonIncreasing) for (const side of sidesOf(prices)) makeNonIncreasing(side);
+    const value = await dual.evaluate(prices);
     climb.onEvaluation(dual.evaluations);
-    if (value <= most) continue;
-    most = value;
-    best = one;
+    starts.push({ prices, value });
   }
-  return best;
+  return starts.sort((a, b) => b.value - a.value);
 }
 
 const sidesOf = ({ kv, slot }: BoundPrices): Float64Array[] => (slot ? [kv, slot] : [kv]);
