@@ -4,8 +4,8 @@
  *   node scripts/run.mjs bench/latency_bound.ts LENGTHS [--kv-tokens 16492] [--steps-of 10000] [--json FILE]
  *
  * LENGTHS: a file of prompt and output lengths, such as BurstGPT's. First the bound of mean latency in rounds, beside first come first served,
- * shortest volume first and the best schedule found: 1,000 and all requests at once, and 1,000 as they come. Then the time of an ascent step, which prices the starts of all
- * requests once, on WebGPU beside the CPU: medians of 5, after both have been seen to find starts that cost the same.
+ * shortest volume first and the best schedule found: 1,000 and all requests at once, and 1,000 as they come. Then the time of an ascent step, an evaluation of D and its
+ * supergradient, on WebGPU beside the CPU: medians of 5, both seen to find the same.
  */
 import { createReadStream, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -13,11 +13,11 @@ import { parseArgs } from "node:util";
 import { plainTable } from "../src/cli/print/plain_table.ts";
 import { Pauses } from "../src/common/pauses.ts";
 import { sharedDevice } from "../src/gpu/device.ts";
+import { Dual } from "../src/serving/bound/dual.ts";
 import { firstPrices, firstStarts } from "../src/serving/bound/first_prices.ts";
-import { cpuPricing, type Pricing } from "../src/serving/bound/pricing.ts";
-import { type TimedRequests, timedRequests } from "../src/serving/bound/timed_requests.ts";
+import { cpuPricing } from "../src/serving/bound/pricing.ts";
+import { timedRequests } from "../src/serving/bound/timed_requests.ts";
 import { webgpuPricing } from "../src/serving/bound/webgpu_pricing.ts";
-import { type PriceSums, pricedStart, priceSums } from "../src/serving/twins/price.ts";
 import {
   certifyBound,
   generateTrace,
@@ -133,34 +133,22 @@ async function stepTimes(requests: number, rate: number) {
   const timed = timedRequests(trace, 0, requests, 0);
   const [prices] = firstPrices(timed, Int32Array.from(await firstStarts(trace, pool, undefined)), pool);
   const rounds = prices.kv.length - 1;
-  const sums = priceSums(prices);
-  const change = new Int32Array(2 * (rounds + 2));
   const { device } = await sharedDevice();
-  const both = [cpuPricing(timed, new Pauses()), await webgpuPricing(device, timed, rounds)];
-  const found: number[] = [];
+  const values: number[] = [];
   const ms: number[] = [];
-  for (const pricing of both) {
-    const start = new Int32Array(requests);
+  for (const pricing of [cpuPricing(timed, new Pauses()), await webgpuPricing(device, timed, rounds)]) {
+    const dual = new Dual(timed, pool, rounds, pricing);
     const times: number[] = [];
     for (let run = 0; run < RUNS; run++) {
       const begun = performance.now();
-      await (pricing as Pricing).starts(prices, sums, start, change);
+      values.push(await dual.evaluate(prices));
       times.push(performance.now() - begun);
     }
     pricing.destroy();
-    found.push(costOf(timed, sums, start));
     ms.push(times.sort((a, b) => a - b)[RUNS >> 1]);
   }
-  if (Math.abs(found[1] / found[0] - 1) > 1e-4)
-    throw new Error(`WebGPU's starts cost ${found[1]}, the CPU's ${found[0]}.`);
-  return { requests, rate, rounds, cpuMs: ms[0], webgpuMs: ms[1] };
-}
-
-function costOf({ requests, arrival, input, output }: TimedRequests, sums: PriceSums, start: Int32Array): number {
-  let cost = 0;
-  for (let i = 0; i < requests; i++) {
-    const k = start[i];
-    cost += k < sums.horizon ? pricedStart(sums, arrival[i], input[i], output[i], k) : k - arrival[i];
+  for (const value of values) {
+    if (Math.abs(value / values[0] - 1) > 1e-4) throw new Error(`WebGPU finds ${value}, the CPU ${values[0]}.`);
   }
-  return cost;
+  return { requests, rate, rounds, cpuMs: ms[0], webgpuMs: ms[1] };
 }

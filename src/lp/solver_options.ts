@@ -1,5 +1,6 @@
 /** What solvers are made with and called with, and the checks of it. */
 
+import { requireCalls } from "../common/calls.ts";
 import { ArgumentError } from "../common/errors.ts";
 import type { FieldsOf } from "../common/objects.ts";
 import type { Pauses } from "../common/pauses.ts";
@@ -118,9 +119,7 @@ export async function checkCall<L, A>(
 ): Promise<Call> {
   const { tokens, level = false, signal } = options;
   if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  }
+  requireCalls({ signal });
   if (tokens !== undefined && !tokenModes.includes(tokens)) {
     throw new ArgumentError("tokens", `"integer" or "fractional"`, tokens);
   }

@@ -1,4 +1,5 @@
 import { threadsAreSupported } from "#threads";
+import { requireCalls } from "../common/calls.ts";
 import { ArgumentError } from "../common/errors.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
@@ -116,13 +117,8 @@ function checkOptions({ objective = "mean", budgetMs = DEFAULT_BUDGET_MS, seed =
   if (!objectives.includes(objective)) throw new ArgumentError("objective", `"mean", "p95" or "cvar"`, objective);
   if (typeof budgetMs !== "number" || !(budgetMs >= 0)) throw new ArgumentError("budgetMs", "a number >= 0", budgetMs);
   if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
-  const { signal, onProgress, backend = "auto" } = options;
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new ArgumentError("onProgress", "a function", onProgress);
-  }
+  const { backend = "auto" } = options;
+  requireCalls(options);
   checkBackend(options);
   const threads = requireCount("threads", options.threads ?? 1);
   if (threads > 1 && !threadsAreSupported) throw new ArgumentError("threads", "1 outside Node", threads);

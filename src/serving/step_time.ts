@@ -41,6 +41,10 @@ export function stepSeconds(c: StepTime, { running, held, prefill, context }: St
   return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context;
 }
 
+/** s by which a whole prompt makes steps longer, in as many chunks as may be: c_pre s + c_ctx s^2 / 2. */
+export const prefillSeconds = ({ perPrefillToken, perContext }: StepTime, tokens: number): number =>
+  perPrefillToken * tokens + perContext * chunkContext(0, tokens);
+
 /** Query-key pairs of a chunk of `tokens` after `before` tokens of the same prompt. */
 export function chunkContext(before: number, tokens: number): number {
   return tokens * (before + tokens / 2);

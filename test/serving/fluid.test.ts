@@ -12,17 +12,8 @@ import {
 import { fcfs } from "../../src/serving/scheduling/fcfs.ts";
 import { simulate } from "../../src/serving/simulator/simulate.ts";
 import { generateTrace } from "../../src/serving/trace/generate_trace.ts";
+import { one, three } from "./fluids.ts";
 import { inTurn } from "./simulator/policies.ts";
-
-const one: FluidOptions = { classes: [{ rate: 60, input: 20, output: 100 }], base: 0.0115, perKvToken: 1.29e-6 };
-const three: FluidOptions = {
-  classes: [
-    { rate: 30, input: 20, output: 100 },
-    { rate: 20, input: 20, output: 200 },
-    { rate: 10, input: 20, output: 300 },
-  ],
-  ...{ base: 0.0115, perKvToken: 5.16e-7 },
-};
 
 /** What a request holds, stage by stage. */
 function heldOver({ input, output }: Pick<FluidClass, "input" | "output">, from = 0, to = output): number {

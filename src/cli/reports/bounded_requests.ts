@@ -1,6 +1,7 @@
 import type { BoundOptions } from "../../serving/bound/bound_options.ts";
 import type { StepPool, StepRequests } from "../../serving/bound/shared_steps.ts";
-import { chunkContext, type StepTime, stepSeconds } from "../../serving/step_time.ts";
+import { lonePrefill } from "../../serving/capacity/lone_request.ts";
+import { prefillSeconds, type StepTime, stepSeconds } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import type { Setting } from "./simulation_setting.ts";
 
@@ -128,7 +129,7 @@ function sharedOf(trace: Trace, machine: Machine, stepTime: StepTime, ids: reado
 
 /** s from arrival until the KV of a prompt, prefilled by itself, is there. */
 const transferred = (stepTime: StepTime, tokens: number, bandwidth: number) =>
-  stepSeconds(stepTime, single(tokens)) + prefillSeconds(stepTime, tokens) + tokens / bandwidth;
+  lonePrefill(stepTime, tokens, Number.POSITIVE_INFINITY) + tokens / bandwidth;
 
 interface Steps {
   /** The least that a step of one that counts lasts. */
@@ -168,6 +169,3 @@ function stepsOf(trace: Trace, { clock, stepTime, prefill }: Machine, ids: reado
 
 /** A step of one request by itself, that holds so many tokens before it. */
 const single = (held: number) => ({ running: 1, held, prefill: 0, context: 0 });
-
-const prefillSeconds = ({ perPrefillToken, perContext }: StepTime, tokens: number) =>
-  perPrefillToken * tokens + perContext * chunkContext(0, tokens);

@@ -1,4 +1,5 @@
 import { type Capacity, type CapacityOptions, capacity } from "../../serving/capacity/capacity.ts";
+import { latenciesFrom } from "../../serving/capacity/latencies.ts";
 import { prefillDecodeSplit, type Split } from "../../serving/capacity/prefill_decode_split.ts";
 import { quantile } from "../../serving/capacity/quantile.ts";
 import { leastKv } from "../../serving/routing/least_kv.ts";
@@ -111,7 +112,7 @@ async function confirmedFleet(
   const worker = { kvTokens, slots, stepTime };
   const many = (spec: WorkerSpec, count: number) => new Array<WorkerSpec>(count).fill(spec);
   const first = Math.floor(WARM * trace.requests);
-  const { arrival, firstToken, finish, summary } = await simulate(trace, {
+  const simulated = await simulate(trace, {
     workers: many(worker, fleet.workers),
     ...{ clock: "seconds", routing: leastKv(), scheduling: fcfs({ admission: "future" }), prediction: "exact" },
     ...(fleet.prefill === undefined
@@ -120,12 +121,10 @@ async function confirmedFleet(
     warmUp: trace.arrival[first],
     ...{ signal, onProgress },
   });
-  const counted = Array.from({ length: trace.requests - first }, (_, i) => first + i);
-  const several = counted.filter((i) => trace.output[i] > 1);
+  const counted = latenciesFrom(simulated, trace.output, first);
   const at = (values: number[]) => (values.length === 0 ? 0 : quantile(values, percentile));
-  const ttft = at(counted.map((i) => firstToken[i] - arrival[i]));
-  const tpot = at(several.map((i) => (finish[i] - firstToken[i]) / (trace.output[i] - 1)));
+  const [ttft, tpot] = [at(counted.ttft), at(counted.tpot)];
   const { ttft: mostTtft = Number.POSITIVE_INFINITY, tpot: mostTpot = Number.POSITIVE_INFINITY } = slo ?? {};
   const meets = slo && { meets: ttft <= mostTtft && tpot <= mostTpot };
-  return { ...fleet, ttft, tpot, queue: summary.queue, ...meets };
+  return { ...fleet, ttft, tpot, queue: simulated.summary.queue, ...meets };
 }

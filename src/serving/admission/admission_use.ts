@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
+import { volumeOf } from "../scheduling/job.ts";
 import { checkTrace, type Trace } from "../trace/trace.ts";
 
 /** What limits requests over a span of time: at least one of `kvTokens`, `requestRate` and `tokenRate`. */
@@ -47,7 +48,7 @@ export function admissionUse(trace: Trace, limits: AdmissionLimits): { use: Floa
   if (kvTokens !== undefined)
     rows.push({
       budget: (kvTokens * workers * span) / secondsPerStep,
-      use: (s, o) => s * o + (o * (o + 1)) / 2,
+      use: volumeOf,
     });
   if (requestRate !== undefined) rows.push({ budget: requestRate * span, use: () => 1 });
   if (tokenRate !== undefined) rows.push({ budget: tokenRate * span, use: (s, o) => s + o });

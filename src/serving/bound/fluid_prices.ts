@@ -1,4 +1,5 @@
 import { MinHeap } from "../min_heap.ts";
+import { volumeOf } from "../scheduling/job.ts";
 import type { BoundPrices } from "./bound_options.ts";
 import type { Pool } from "./pool.ts";
 import type { TimedRequests } from "./timed_requests.ts";
@@ -22,8 +23,7 @@ import type { TimedRequests } from "./timed_requests.ts";
 export function fluidPrices(requests: TimedRequests, pool: Pool, horizon: number, share: number): BoundPrices {
   const { input, output } = requests;
   const rounds = Float64Array.from(input, (s, i) => {
-    const volume = s * output[i] + (output[i] * (output[i] + 1)) / 2;
-    return (share * volume) / pool.memory + ((1 - share) * output[i]) / pool.slots;
+    return (share * volumeOf(s, output[i])) / pool.memory + ((1 - share) * output[i]) / pool.slots;
   });
   const { served, left, fall } = serve(requests, rounds, horizon);
   const kv = new Float64Array(horizon + 1);

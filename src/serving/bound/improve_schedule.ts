@@ -1,3 +1,4 @@
+import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError, ShapeError } from "../../common/errors.ts";
 import { requireNumbers } from "../../common/numbers.ts";
 import type { FieldsOf } from "../../common/objects.ts";
@@ -5,11 +6,11 @@ import { Pauses } from "../../common/pauses.ts";
 import { seeded } from "../../common/random.ts";
 import type { Trace } from "../trace/trace.ts";
 import { type BoundOptions, type BoundPrices, type BoundSettings, boundSettings } from "./bound_options.ts";
-import { latencyBound } from "./latency_bound.ts";
 import { listSchedule, volumeSchedule } from "./list_schedule.ts";
 import { type RoundRequests, roundRequests, type Schedule, totalLatency } from "./round_requests.ts";
 import { RoundUsage } from "./round_usage.ts";
 import { RuinAndRecreate } from "./ruin_and_recreate.ts";
+import { searchedPrices } from "./searched_prices.ts";
 import { checkPrices, StartCosts } from "./start_costs.ts";
 
 export interface ImproveOptions extends BoundOptions {
@@ -78,17 +79,14 @@ export async function improveSchedule(trace: Trace, options: ImproveOptions): Pr
 }
 
 function checked(options: ImproveOptions): ImproveOptions {
-  const { prices, start, worker, iterations = 0, seed = 0, signal, onProgress } = options;
+  const { prices, start, worker, iterations = 0, seed = 0 } = options;
   if (prices !== undefined) checkPrices(prices);
   if (worker !== undefined && start === undefined)
     throw new ArgumentError("start", "the starts of the schedule whose workers are given", start);
   if (!(Number.isSafeInteger(iterations) && iterations >= 0))
     throw new ArgumentError("iterations", "an integer >= 0", iterations);
   if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  if (onProgress !== undefined && typeof onProgress !== "function")
-    throw new ArgumentError("onProgress", "a function", onProgress);
+  requireCalls(options);
   return options;
 }
 
@@ -116,15 +114,6 @@ function givenSchedule(
     usage.add(g, input[i], output[i], k);
   }
   return { start: Int32Array.from(starts), worker: Int32Array.from(places) };
-}
-
-/** Prices of starts that are not to be undone, whatever preemption could do; the same on every machine. */
-export async function searchedPrices(
-  trace: Trace,
-  { kvTokens, workers, slots, signal }: BoundOptions & { signal?: AbortSignal },
-  evaluations: number,
-): Promise<BoundPrices> {
-  return (await latencyBound(trace, { kvTokens, workers, slots, evaluations, backend: "cpu", signal })).prices;
 }
 
 /** The best of a few. */

@@ -1,3 +1,4 @@
+import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { Pauses } from "../../common/pauses.ts";
 import type { Trace } from "../trace/trace.ts";
@@ -63,7 +64,8 @@ const MOST_RISING_NEVER = 2 ** 22;
 export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promise<LatencyBound> {
   const { kvTokens, workers, slots, resume } = boundSettings(trace, o, fields);
   const { evaluations = EVALUATIONS, backend = "auto", signal, onProgress = () => {}, ...bounds } = o;
-  checkSearch(evaluations, backend, signal, onProgress);
+  checkSearch(evaluations, backend);
+  requireCalls(o);
   requireRounds(lastFinish(trace.arrival, Int32Array.from(trace.output)), resume);
   signal?.throwIfAborted();
   const pauses = new Pauses(signal);
@@ -92,19 +94,11 @@ export async function latencyBound(trace: Trace, o: LatencyBoundOptions): Promis
   return { ...proven, mean: trace.requests === 0 ? 0 : proven.total / trace.requests, ...found };
 }
 
-function checkSearch(
-  evaluations: number,
-  backend: unknown,
-  signal: AbortSignal | undefined,
-  onProgress: unknown,
-): void {
+function checkSearch(evaluations: number, backend: unknown): void {
   if (!Number.isInteger(evaluations) || evaluations < 1)
     throw new ArgumentError("evaluations", "an integer >= 1", evaluations);
   if (!backends.some((one) => one === backend))
     throw new ArgumentError("backend", `one of ${backends.join(", ")}`, backend);
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  if (typeof onProgress !== "function") throw new ArgumentError("onProgress", "a function", onProgress);
 }
 
 /** Without preemption nobody finishes before it comes and has made its tokens. */

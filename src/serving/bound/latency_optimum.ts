@@ -1,11 +1,12 @@
+import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { Pauses } from "../../common/pauses.ts";
 import type { Trace } from "../trace/trace.ts";
 import { type BoundOptions, type BoundPrices, boundSettings } from "./bound_options.ts";
-import { searchedPrices } from "./improve_schedule.ts";
 import { volumeSchedule } from "./list_schedule.ts";
 import { ResumeSearch } from "./resume_search.ts";
 import { roundRequests, type Schedule, totalLatency } from "./round_requests.ts";
+import { searchedPrices } from "./searched_prices.ts";
 import { checkPrices } from "./start_costs.ts";
 import { StartSearch } from "./start_search.ts";
 
@@ -81,7 +82,6 @@ function checkCall({ requests }: Trace, { nodes = MOST_NODES, signal, prices }: 
   if (requests > MOST_REQUESTS)
     throw new ArgumentError("trace.requests", `at most ${MOST_REQUESTS}, as the search grows exponentially`, requests);
   if (!(Number.isSafeInteger(nodes) && nodes >= 1)) throw new ArgumentError("nodes", "an integer >= 1", nodes);
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
-    throw new ArgumentError("signal", "an AbortSignal", signal);
+  requireCalls({ signal });
   if (prices !== undefined) checkPrices(prices);
 }

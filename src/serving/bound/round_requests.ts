@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
+import { volumeOf } from "../scheduling/job.ts";
 import type { Trace } from "../trace/trace.ts";
 import type { BoundSettings } from "./bound_options.ts";
 
@@ -41,7 +42,7 @@ export function roundRequests(trace: Trace, { workers }: BoundSettings): RoundRe
   return {
     ...{ count, input, output, offset },
     release: Int32Array.from(arrival, Math.ceil),
-    volume: Float64Array.from(input, (s, i) => s * output[i] + (output[i] * (output[i] + 1)) / 2),
+    volume: Float64Array.from(input, (s, i) => volumeOf(s, output[i])),
   };
 }
 

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import type { Slo } from "../simulator/options.ts";
-import { chunkContext, type StepTime } from "../step_time.ts";
+import { prefillSeconds, type StepTime } from "../step_time.ts";
 import type { DrawnLengths } from "./drawn_lengths.ts";
 import { quantile } from "./quantile.ts";
 import { chunks } from "./token_steps.ts";
@@ -8,7 +8,7 @@ import { chunks } from "./token_steps.ts";
 /** s to the first token of a prompt that has a worker for itself. */
 export function lonePrefill(c: StepTime, input: number, chunk: number): number {
   const step = c.base + c.perSequence + c.perKvToken * input;
-  return chunks(input, chunk) * step + c.perPrefillToken * input + c.perContext * chunkContext(0, input);
+  return chunks(input, chunk) * step + prefillSeconds(c, input);
 }
 
 /** s per token after the first, of a request that has a worker for itself. */

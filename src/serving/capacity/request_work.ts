@@ -1,4 +1,4 @@
-import { chunkContext, type StepTime } from "../step_time.ts";
+import { prefillSeconds, type StepTime } from "../step_time.ts";
 import { type DrawnLengths, meanOf } from "./drawn_lengths.ts";
 import { chunks } from "./token_steps.ts";
 
@@ -32,7 +32,7 @@ export function requestWork(lengths: DrawnLengths, c: StepTime, chunk: number): 
   const output = meanOf(lengths, (_, o) => o);
   const steps = meanOf(lengths, (s, o) => stepsOf(s, o, chunk));
   const tokenSteps = meanOf(lengths, (s, o) => heldTokenSteps(s, o, chunk));
-  const promptSeconds = meanOf(lengths, (s) => c.perPrefillToken * s + c.perContext * chunkContext(0, s));
+  const promptSeconds = meanOf(lengths, (s) => prefillSeconds(c, s));
   // A step lasts by what is held before it: of each request a token less for each that it makes.
   const seconds = c.perSequence * steps + c.perKvToken * (tokenSteps - output) + promptSeconds;
   const lastingSteps = meanOf(lengths, (s, o) => stepsOf(s, o, chunk) ** 2) / steps;

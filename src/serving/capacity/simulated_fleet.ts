@@ -6,6 +6,7 @@ import { Simulation } from "../simulator/simulation.ts";
 import { generateTrace } from "../trace/generate_trace.ts";
 import type { Trace } from "../trace/trace.ts";
 import { type DrawnLengths, meanOf } from "./drawn_lengths.ts";
+import { latenciesFrom } from "./latencies.ts";
 import { quantile } from "./quantile.ts";
 import { heldTokenSteps } from "./request_work.ts";
 
@@ -60,13 +61,7 @@ export function fleetLatency(fleet: Fleet): FleetLatency {
   const counted = Math.ceil(Math.min(most - warm, Math.max(COUNTED * fleet.effort, MEASURED * relaxation * rate)));
   const trace = evenTrace(fleet.lengths, warm + counted, rate);
   const simulation = simulated(trace, new Array<WorkerSpec>(workers).fill(worker), chunk);
-  const { arrival, firstToken, finish, output } = simulation.requests;
-  const ttft: number[] = [];
-  const tpot: number[] = [];
-  for (let i = warm; i < trace.requests; i++) {
-    ttft.push(firstToken[i] - arrival[i]);
-    if (output[i] > 1) tpot.push((finish[i] - firstToken[i]) / (output[i] - 1));
-  }
+  const { ttft, tpot } = latenciesFrom(simulation.requests, trace.output, warm);
   return { ttft: estimate(ttft, percentile), tpot: estimate(tpot, percentile) };
 }
 

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
+import { volumeOf } from "../scheduling/job.ts";
 import { isCount } from "../simulator/options.ts";
 
 /**
@@ -25,7 +26,7 @@ export function chunkedTokenSteps(input: number, output: number, chunk: number):
 
 /** g, unchecked. */
 export function tokenSteps(input: number, output: number, chunk: number): number {
-  return prefillTokenSteps(input, chunk) + input * output + (output * (output + 1)) / 2;
+  return prefillTokenSteps(input, chunk) + volumeOf(input, output);
 }
 
 /** The first sum of g: only the last chunk may be filled in part, after which all of the prompt is there. */

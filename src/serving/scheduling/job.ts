@@ -26,11 +26,11 @@ export const firstStep = ({ input, generated }: Pick<Job, "input" | "generated">
 /** Tokens that it is taken to generate from its start on; one at least. */
 export const toGo = ({ estimate, generated }: Job): number => Math.max(1, estimate - generated);
 
-/** KV tokens x steps that it is taken to hold from its start on: s o + (o^2 + o) / 2 for a prompt of s and an output of o. */
-export function volume(job: Job): number {
-  const steps = toGo(job);
-  return (job.input + job.generated) * steps + (steps * steps + steps) / 2;
-}
+/** s o + (o^2 + o) / 2: KV tokens x steps that a prompt of s and an output of o hold. */
+export const volumeOf = (s: number, o: number): number => s * o + (o * o + o) / 2;
+
+/** KV tokens x steps that it is taken to hold from its start on. */
+export const volume = (job: Job): number => volumeOf(job.input + job.generated, toGo(job));
 
 /** What a policy takes a request's output to be: whole tokens, at least 1. */
 export type Estimate = (r: Pick<RequestView, "predicted">) => number;

@@ -1,3 +1,4 @@
+import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireKnown, requireObject } from "../../common/objects.ts";
 import { type ExpertParallelism, expertTimesOf } from "../experts/expert_parallelism.ts";
@@ -131,7 +132,7 @@ export function settingsOf(options: SimulateOptions): Settings {
     throw new ArgumentError("slo", "limits, or those of a class at least", slo);
   if (Array.isArray(slo)) slo.forEach((one, j) => void checkSlo(`slo[${j}]`, one));
   else if (slo !== undefined) checkSlo("slo", slo);
-  checkCalls(options);
+  requireCalls(options);
   const { staleness = 0, warmUp = 0, seed = 0 } = options;
   checkTime("staleness", staleness);
   checkTime("warmUp", warmUp);
@@ -148,13 +149,6 @@ export function settingsOf(options: SimulateOptions): Settings {
     recompute: eviction === "recompute",
     experts: options.experts === undefined ? undefined : expertTimesOf(options.experts, barrier, rounds),
   };
-}
-
-function checkCalls({ signal, onProgress }: SimulateOptions): void {
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
-    throw new ArgumentError("signal", "an AbortSignal", signal);
-  if (onProgress === undefined || typeof onProgress === "function") return;
-  throw new ArgumentError("onProgress", "a function", onProgress);
 }
 
 function checkPolicy(argument: string, policy: unknown): void {

@@ -27,7 +27,7 @@ export function spreadOf(values: Float64Array): Spread {
 }
 
 /** Linear between the two values beside it, as numpy does by default. */
-function quantile(sorted: Float64Array, share: number): number {
+export function quantile(sorted: Float64Array, share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);
   const above = Math.min(sorted.length - 1, below + 1);

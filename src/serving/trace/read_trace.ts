@@ -1,3 +1,4 @@
+import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { requireObject } from "../../common/objects.ts";
 import { Pauses } from "../../common/pauses.ts";
@@ -73,8 +74,7 @@ export async function readTrace(
 ): Promise<Trace> {
   requireObject("o", o, { format: true, signal: true });
   const forced = o.format === undefined ? undefined : formatOf(o.format);
-  if (o.signal !== undefined && typeof o.signal?.throwIfAborted !== "function")
-    throw new ArgumentError("o.signal", "an AbortSignal", o.signal);
+  requireCalls(o, "o.");
   o.signal?.throwIfAborted();
   const pauses = new Pauses(o.signal);
   let reader: FormatReader | undefined;

@@ -6,18 +6,9 @@ import { fcfs } from "../../../src/serving/scheduling/fcfs.ts";
 import { wait } from "../../../src/serving/scheduling/wait.ts";
 import { simulate } from "../../../src/serving/simulator/simulate.ts";
 import type { Summary } from "../../../src/serving/simulator/simulated.ts";
+import { one, three } from "../fluids.ts";
 import { inTurn } from "../simulator/policies.ts";
 import { mixedTrace } from "./traces.ts";
-
-const one: FluidOptions = { classes: [{ rate: 60, input: 20, output: 100 }], base: 0.0115, perKvToken: 1.29e-6 };
-const three: FluidOptions = {
-  classes: [
-    { rate: 30, input: 20, output: 100 },
-    { rate: 20, input: 20, output: 200 },
-    { rate: 10, input: 20, output: 300 },
-  ],
-  ...{ base: 0.0115, perKvToken: 5.16e-7 },
-};
 
 /** A request of o + 1 tokens goes through the paper's o + 1 stages: prefill makes its first. */
 async function served(policy: SchedulingPolicy, fluid: FluidOptions, kvTokens: number, end: number, seed: number) {
