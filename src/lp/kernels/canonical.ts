@@ -4,17 +4,14 @@
  * of the forms that follow is taken. The search is cut short on very symmetric topologies: then equal ones may get two pipelines.
  */
 
-import { eliminated } from "../text/newton.ts";
-import type { Component, LpShape } from "../text/solve_lp.ts";
+import type { LpForm } from "../text/solve_form.ts";
+import type { Component } from "../text/solve_lp.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 import { proofWords } from "./proof.ts";
 
-export interface CanonicalForm {
+export interface CanonicalForm extends LpForm {
   /** Equal for topologies that differ in labels only. */
   readonly key: string;
-  readonly shape: LpShape;
-  /** Per expert of `shape`, and per caller's expert merged into it, slots on each replica. */
-  readonly slots: readonly (readonly (readonly number[])[])[];
   /** u32 words of a proof, which has a bit for the caller's dead GPUs, too. */
   readonly proofWords: number;
   readonly labels: Labels;
@@ -215,7 +212,6 @@ function components(speed: readonly number[], experts: readonly (readonly number
       const gpus = [...speed.keys()].filter((g) => find(g) === top);
       const own = [...experts.keys()].filter((e) => find(experts[e][0]) === top);
       const local = own.map((e) => experts[e].map((g) => gpus.indexOf(g)));
-      const speeds = gpus.map((g) => speed[g]);
-      return { gpus, experts: own, newton: eliminated(local, speeds, true) };
+      return { gpus, experts: own, own: { experts: local, speed: gpus.map((g) => speed[g]) } };
     });
 }

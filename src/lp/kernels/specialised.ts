@@ -58,7 +58,7 @@ export function compileSpecialised(device: GPUDevice, specialisation: Specialisa
 }
 
 /** Statements of the generated code up to which a topology is compiled: about 64 GPUs with a redundant expert each; compiling it takes 10 s on a software adapter. */
-export const MAX_STATEMENTS = 16_384;
+export const MAX_STATEMENTS = 8192;
 
 interface Generated {
   form: CanonicalForm;

@@ -34,6 +34,7 @@ export function wgslField(lines: string[], most = Infinity): Code<string, string
     whole: String,
     round: (real) => named(`i32(${real} + 0.5)`),
     real: (whole) => named(`f32(${whole})`),
+    quotient: (a, b) => named(`${a} / ${b}`),
     less: (a, b) => `(${a} < ${b})`,
     and: (a, b) => `(${a} && ${b})`,
     select: (condition, yes, no) => named(`select(${no}, ${yes}, ${condition})`),

@@ -20,6 +20,8 @@ export interface Code<S, B> extends Field<S> {
   /** The whole number next to a real one >= 0. */
   round(real: S): S;
   real(whole: S): S;
+  /** a / b of whole numbers, b > 0, rounded towards zero. */
+  quotient(a: S, b: S): S;
   less(a: S, b: S): B;
   and(a: B, b: B): B;
   select(condition: B, yes: S, no: S): S;
@@ -46,6 +48,7 @@ export const numbers: Code<number, boolean> = {
   whole: (value) => value,
   round: (real) => Math.floor(real + 0.5),
   real: (whole) => whole,
+  quotient: (a, b) => Math.trunc(a / b),
   less: (a, b) => a < b,
   and: (a, b) => a && b,
   select: (condition, yes, no) => (condition ? yes : no),
@@ -64,3 +67,14 @@ export const numbers: Code<number, boolean> = {
     while (condition()) body();
   },
 };
+
+/** One value of many by an operation whose order does not matter, in as few steps after another as can be. */
+export function reduced<S>(values: readonly S[], of: (a: S, b: S) => S): S {
+  let row = values;
+  while (row.length > 1) {
+    const half: S[] = [];
+    for (let i = 0; i < row.length; i += 2) half.push(i + 1 < row.length ? of(row[i], row[i + 1]) : row[i]);
+    row = half;
+  }
+  return row[0];
+}

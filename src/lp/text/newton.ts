@@ -3,7 +3,7 @@
  * which is data of the text: with shader values for scalars nothing of it is left but the operations that this topology needs.
  */
 import type { Topology } from "../topology.ts";
-import type { Code, Field } from "./field.ts";
+import { type Code, type Field, reduced } from "./field.ts";
 
 /** Those of shaders/lp/tolerances.wgsl; a test reads them there and compares. */
 export const constants = {
@@ -98,7 +98,7 @@ export function measure<S>(
   for (const [e, replicas] of experts.entries()) for (const [r, g] of replicas.entries()) terms[g].push(at.x[e][r]);
   const carried = terms.map((loads) => f.sum(loads));
   const times = carried.map((load, g) => (speed[g] === 1 ? load : f.mul(load, f.constant(1 / speed[g]))));
-  const top = times.reduce((a, time) => f.max(a, time));
+  const top = reduced(times, f.max);
   const weighted = (values: readonly S[], g: number) =>
     speed[g] === 1 ? values[g] : f.mul(values[g], f.constant(speed[g]));
   const sumVy = f.sum(Array.from({ length: gpus }, (_, g) => weighted(at.y, g)));
@@ -107,7 +107,10 @@ export function measure<S>(
     ...experts.map((replicas, e) =>
       f.mul(
         w[e],
-        replicas.map((g) => at.y[g]).reduce((a, y) => f.min(a, y)),
+        reduced(
+          replicas.map((g) => at.y[g]),
+          f.min,
+        ),
       ),
     ),
   ]);

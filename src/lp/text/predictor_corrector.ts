@@ -7,7 +7,7 @@
  * so that the primal residuals need no terms of their own. The predictor's targets are 0: there dx / x = -1 - dz / z, and u = dz / z
  * alone tells both step lengths, the mu that follows, and the second-order terms -dx dz = x z (u + u^2) of the corrector.
  */
-import type { Field } from "./field.ts";
+import { type Field, reduced } from "./field.ts";
 import { constants, type Iterate, type NewtonShape } from "./newton.ts";
 import { type Factor, factor, solveBordered } from "./star_mesh.ts";
 
@@ -155,14 +155,14 @@ function times<S>(f: Field<S>, shape: NewtonShape, a: Pairs<S>, b: Pairs<S>): Pa
 
 /** How far the predictor may go, in the primal and in the dual variables. */
 function affineSteps<S>(f: Field<S>, u: Pairs<S>): [primal: S, dual: S] {
-  const most = values(u).reduce((a, value) => f.max(a, value));
+  const most = reduced(values(u), f.max);
   const primal = longest(f, f.sum([f.constant(1), most]));
   return [primal, longest(f, f.sub(f.constant(0), least(f, u)))];
 }
 
 /** The longest step along which a value stays >= 0, from the least value' / value, or value' / value - 1 as `less`: 1 / max(1, 1 - least). */
 const longest = <S>(f: Field<S>, less: S): S => f.div(f.constant(1), f.max(f.constant(1), less));
-const least = <S>(f: Field<S>, pairs: Pairs<S>): S => values(pairs).reduce((a, value) => f.min(a, value));
+const least = <S>(f: Field<S>, pairs: Pairs<S>): S => reduced(values(pairs), f.min);
 
 /** sigma mu = (mu_affine / mu)^3 mu, where mu_affine is the mean product after the predictor's steps. */
 function centring<S>({ f, total, mu }: System<S>, primal: S, dual: S, first: Pairs<S>, second: Pairs<S>): S {

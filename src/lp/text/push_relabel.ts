@@ -3,7 +3,7 @@
  * path: levels are the distances to a GPU with room, over experts with tokens there, and tokens move from GPUs that hold too much to any GPU
  * of a lower level (a push-relabel flow with exact labels). GPUs that reach no room are a better cut.
  */
-import type { Code, Variable } from "./field.ts";
+import { type Code, reduced, type Variable } from "./field.ts";
 
 /** Rounds, each of which moves tokens or raises the bound; beyond, the CPU finishes. Ordinary instances take at most 8. */
 const ROUND_LIMIT = 256;
@@ -56,7 +56,11 @@ export function pushRelabel<S, B>(
   const inside = insideOf(c, experts, alone, tokens, cut);
   const held = heldBy(c, experts, alone, rounded);
   const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g])));
-  const least = () => spare.map((value) => value.get()).reduce((a, b) => c.min(a, b));
+  const least = () =>
+    reduced(
+      spare.map((value) => value.get()),
+      c.min,
+    );
   const rounds = c.variable(zero);
   c.loop(
     () => c.and(c.less(least(), zero), c.less(rounds.get(), c.whole(ROUND_LIMIT))),
@@ -113,7 +117,7 @@ function round<S, B>(c: Code<S, B>, problem: Problem<S>, state: State<S>): void 
   const room = spare.map((value) => value.get());
   const level = levels(c, experts, now, room, far);
   const farthest = room.map((value, g) => c.select(c.less(value, zero), level[g], zero));
-  const stuck = c.variable(farthest.reduce((a, b) => c.max(a, b)));
+  const stuck = c.variable(reduced(farthest, c.max));
   c.when(c.less(stuck.get(), far), () => {
     const moved = push(c, experts, now, room, level);
     for (const [e, row] of kept.entries()) for (const [r, amount] of row.entries()) amount.set(moved.kept[e][r]);
@@ -152,7 +156,10 @@ export function insideOf<S, B>(
     ...experts.map((gs, e) =>
       c.mul(
         tokens[e],
-        gs.map((g) => member[g]).reduce((a, m) => c.min(a, m)),
+        reduced(
+          gs.map((g) => member[g]),
+          c.min,
+        ),
       ),
     ),
   ]);
@@ -175,7 +182,13 @@ function levels<S, B>(
       const before = level.map((value) => value.get());
       const after = [...before];
       for (const [e, gs] of experts.entries()) {
-        const next = c.sum([gs.map((g) => after[g]).reduce((a, b) => c.min(a, b)), c.whole(1)]);
+        const next = c.sum([
+          reduced(
+            gs.map((g) => after[g]),
+            c.min,
+          ),
+          c.whole(1),
+        ]);
         for (const [r, g] of gs.entries()) {
           after[g] = c.min(after[g], c.select(c.less(zero, kept[e][r]), next, far));
         }

@@ -1,16 +1,12 @@
 /**
  * The solve of one LP with its topology as part of the text, over any Code: with names of shader values it writes the *specialised* kernel
- * (src/lp/kernels/generate.ts), with numbers it is that kernel's f64 twin. An interior point for each connected component gives x and a cut S;
- * x is rounded to whole tokens, which are moved until max load equals the bound of S exactly.
- *
- * The interior point stops on the dual bound, which needs no sorting.
+ * (src/lp/kernels/generate.ts), with lanes of a WebAssembly module the CPU's *simd*, with names of variables C and CUDA; with numbers it is
+ * the f64 twin of them all. Pairwise balancing for each connected component gives x and a cut S; x is rounded to whole tokens, which are moved
+ * until max load equals the bound of S exactly.
  */
-import type { Code, Variable } from "./field.ts";
-import { constants, type Iterate, isOpen, measure, type NewtonShape } from "./newton.ts";
-import { step } from "./predictor_corrector.ts";
+import { type Code, reduced } from "./field.ts";
+import { balancePairs, type PairwiseShape } from "./pairwise.ts";
 import { type CapsOf, insideOf, pushRelabel, type WholeTokens } from "./push_relabel.ts";
-
-const { MAX_ITERATIONS, LOAD_FLOOR, START_SLACK } = constants;
 
 /** What the text is written for: a topology without its labels. */
 export interface LpShape {
@@ -28,11 +24,12 @@ export interface Component {
   readonly gpus: readonly number[];
   readonly experts: readonly number[];
   /** The same with GPUs and experts counted from 0. */
-  readonly newton: NewtonShape;
+  readonly own: PairwiseShape;
 }
 
 export interface LpAnswer<S, B> extends WholeTokens<S, B> {
-  readonly iterations: S;
+  /** Of pairwise balancing: the most of any component. */
+  readonly sweeps: S;
 }
 
 /**
@@ -48,61 +45,53 @@ export function solveLp<S, B>(
 ): LpAnswer<S, B> {
   const x: S[][] = [];
   const cuts: Cut<S>[] = [];
-  let iterations = c.whole(0);
+  let sweeps = c.whole(0);
   for (const component of shape.components) {
-    const { experts, newton } = component;
-    const b = component.gpus.map((g) => c.real(alone[g]));
+    const { gpus, experts, own } = component;
+    const b = gpus.map((g) => c.real(alone[g]));
     const w = experts.map((e) => c.real(tokens[e]));
-    const everything = cutOf(
-      c,
-      shape,
-      component,
-      b.map(() => c.whole(1)),
-      b,
-      w,
-    );
+    const all = gpus.map(() => c.whole(1));
+    const everything = cutOf(c, component, all, b, w);
     if (experts.length === 0) {
       cuts.push(everything);
       continue;
     }
-    const solved = interiorPoint(c, newton, b, w);
-    for (const [i, e] of experts.entries()) x[e] = solved.x[i];
-    iterations = c.max(iterations, solved.iterations);
-    cuts.push(better(c, everything, cutOf(c, shape, component, dearest(c, solved.y), b, w)));
+    const balanced = balancePairs(c, own, b, w, everything.bound);
+    for (const [i, e] of experts.entries()) x[e] = balanced.x[i];
+    sweeps = c.max(sweeps, balanced.sweeps);
+    const late = latest(c, balanced.time, everything.bound);
+    cuts.push(better(c, everything, cutOf(c, component, late, b, w)));
   }
   const member = bottleneckOf(c, shape, cuts).map((m) => c.variable(m));
-  return { ...pushRelabel(c, shape.experts, alone, tokens, x, member, capsOf), iterations };
+  return { ...pushRelabel(c, shape.experts, alone, tokens, x, member, capsOf), sweeps };
 }
 
 /** A set S of GPUs of one component. */
 interface Cut<S> {
-  /** inside(S) / speed(S) in tokens, as real numbers tell it. */
+  /** inside(S) / speed(S), as real numbers tell it. */
   bound: S;
   /** 0 or 1 for each GPU of the component. */
   member: readonly S[];
 }
 
-/** The GPUs of the larger prices: near the optimum prices are nearly 0 or the same. */
-function dearest<S, B>(c: Code<S, B>, y: readonly S[]): S[] {
-  const half = c.mul(
-    c.constant(1 / 2),
-    y.reduce((a, b) => c.max(a, b)),
-  );
-  return y.map((price) => c.select(c.less(price, half), c.whole(0), c.whole(1)));
+/** The GPUs nearer to the largest time than to the mean: what a bottleneck cannot give away keeps it there. */
+function latest<S, B>(c: Code<S, B>, time: readonly S[], mean: S): S[] {
+  const top = reduced(time, c.max);
+  const middle = c.min(c.mul(c.sum([top, mean]), c.constant(1 / 2)), top); // rounding may put the mean above the top
+  return time.map((t) => c.select(c.less(t, middle), c.whole(0), c.whole(1)));
 }
 
 function cutOf<S, B>(
   c: Code<S, B>,
-  { speed }: LpShape,
-  { gpus, newton }: Component,
+  { own }: Component,
   member: readonly S[],
   b: readonly S[],
   w: readonly S[],
 ): Cut<S> {
   const inS = member.map((m) => c.real(m));
-  const inside = insideOf(c, newton.experts, b, w, inS);
-  const speedInside = c.sum(gpus.map((g, i) => timesConstant(c, inS[i], speed[g])));
-  return { bound: c.div(inside, speedInside), member };
+  const inside = insideOf(c, own.experts, b, w, inS);
+  const speeds = own.speed.map((v, g) => (v === 1 ? inS[g] : c.mul(inS[g], c.constant(v))));
+  return { bound: c.div(inside, c.sum(speeds)), member };
 }
 
 function better<S, B>(c: Code<S, B>, one: Cut<S>, other: Cut<S>): Cut<S> {
@@ -115,7 +104,10 @@ function better<S, B>(c: Code<S, B>, one: Cut<S>, other: Cut<S>): Cut<S> {
 
 /** [G] the best of the components' cuts. */
 function bottleneckOf<S, B>(c: Code<S, B>, { gpus, components }: LpShape, cuts: readonly Cut<S>[]): S[] {
-  const top = cuts.map(({ bound }) => bound).reduce((a, b) => c.max(a, b));
+  const top = reduced(
+    cuts.map(({ bound }) => bound),
+    c.max,
+  );
   const member = new Array<S>(gpus);
   let open = c.whole(1); // several may be as good: the first is taken
   for (const [i, cut] of cuts.entries()) {
@@ -124,109 +116,4 @@ function bottleneckOf<S, B>(c: Code<S, B>, { gpus, components }: LpShape, cuts: 
     for (const [k, g] of components[i].gpus.entries()) member[g] = c.min(cut.member[k], isTop);
   }
   return member;
-}
-
-/** Loads in tokens in, x in tokens out: shaders/lp/scaling.wgsl and interior_point.wgsl, but for the bound to stop at. */
-function interiorPoint<S, B>(
-  c: Code<S, B>,
-  shape: NewtonShape,
-  alone: readonly S[],
-  tokens: readonly S[],
-): { x: S[][]; y: S[]; iterations: S } {
-  const { b, w, some } = scaled(c, shape, alone, tokens);
-  const { begin, measured } = startPoint(c, shape, b, w);
-  const state = variables(c, begin);
-  const best = begin.x.map((row) => row.map((value) => c.variable(value)));
-  const top = c.variable(c.constant(1e30));
-  const dual = c.variable(c.constant(0));
-  const iterations = c.variable(c.whole(0));
-  let at = begin;
-  let seen = measured;
-  c.loop(
-    () => {
-      at = read(state);
-      seen = measure(c, shape, b, w, at);
-      c.when(c.less(seen.top, top.get()), () => {
-        top.set(seen.top);
-        for (const [e, row] of best.entries()) for (const [r, x] of row.entries()) x.set(at.x[e][r]);
-      });
-      const bound = c.max(dual.get(), seen.bound);
-      dual.set(bound);
-      const open = isOpen(c, top.get(), bound);
-      return c.and(c.and(open, some), c.less(iterations.get(), c.whole(MAX_ITERATIONS)));
-    },
-    () => {
-      write(state, step(c, shape, b, w, at, seen.sumVy));
-      iterations.set(c.sum([iterations.get(), c.whole(1)]));
-    },
-  );
-  const perUnit = tokens.map((load, e) => c.div(load, w[e]));
-  const x = best.map((row, e) => row.map((value) => c.mul(value.get(), perUnit[e])));
-  return { x, y: state.y.map((value) => value.get()), iterations: iterations.get() };
-}
-
-/** Loads shifted so that none is negative, and scaled so that sum(load) = sum(v) = G; and whether there are any. */
-function scaled<S, B>(
-  c: Code<S, B>,
-  { gpus, speed }: NewtonShape,
-  alone: readonly S[],
-  tokens: readonly S[],
-): { b: S[]; w: S[]; some: B } {
-  const zero = c.constant(0);
-  const floor = c.constant(LOAD_FLOOR);
-  const shift = alone
-    .map((load, g) => timesConstant(c, c.sub(zero, load), 1 / speed[g]))
-    .reduce((a, b) => c.max(a, b), zero);
-  const total = c.sum([...alone, ...tokens, c.mul(shift, c.constant(gpus))]);
-  const some = c.less(zero, total);
-  const scale = c.select(some, c.div(c.constant(gpus), c.max(total, floor)), zero);
-  const b = alone.map((load, g) => c.mul(c.sum([load, timesConstant(c, shift, speed[g])]), scale));
-  return { b, w: tokens.map((load) => c.max(c.mul(load, scale), floor)), some };
-}
-
-/** Strictly feasible, so that there is no phase 1. */
-function startPoint<S, B>(c: Code<S, B>, shape: NewtonShape, b: readonly S[], w: readonly S[]) {
-  const { gpus, experts, speed } = shape;
-  const evenly = experts.map((gs, e) => timesConstant(c, w[e], 1 / gs.length));
-  const price = c.constant(1 / gpus);
-  const begin: Iterate<S> = {
-    x: experts.map((gs, e) => gs.map(() => evenly[e])),
-    z: experts.map((gs) => gs.map(() => price)),
-    y: b.map(() => price),
-    s: [],
-    t: c.constant(0),
-  };
-  const measured = measure(c, shape, b, w, begin);
-  begin.t = c.sum([measured.top, c.constant(START_SLACK)]);
-  begin.s = measured.carried.map((load, g) => c.sub(timesConstant(c, begin.t, speed[g]), load));
-  return { begin, measured };
-}
-
-function timesConstant<S, B>(c: Code<S, B>, value: S, factor: number): S {
-  return factor === 1 ? value : c.mul(value, c.constant(factor));
-}
-
-type Variables<S> = { readonly [K in "x" | "z"]: Variable<S>[][] } & {
-  readonly [K in "y" | "s"]: Variable<S>[];
-} & { readonly t: Variable<S> };
-
-function variables<S, B>(c: Code<S, B>, { x, z, y, s, t }: Iterate<S>): Variables<S> {
-  const row = (values: readonly S[]) => values.map((value) => c.variable(value));
-  return { x: x.map(row), z: z.map(row), y: row(y), s: row(s), t: c.variable(t) };
-}
-
-function read<S>({ x, z, y, s, t }: Variables<S>): Iterate<S> {
-  const row = (values: readonly Variable<S>[]) => values.map((value) => value.get());
-  return { x: x.map(row), z: z.map(row), y: row(y), s: row(s), t: t.get() };
-}
-
-function write<S>(state: Variables<S>, { x, z, y, s, t }: Iterate<S>): void {
-  const row = (targets: readonly Variable<S>[], values: readonly S[]) => {
-    for (const [i, target] of targets.entries()) target.set(values[i]);
-  };
-  for (const [e, targets] of state.x.entries()) row(targets, x[e]);
-  for (const [e, targets] of state.z.entries()) row(targets, z[e]);
-  row(state.y, y);
-  row(state.s, s);
-  state.t.set(t);
 }
