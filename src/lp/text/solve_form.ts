@@ -73,7 +73,7 @@ function firstOf<S, B>(c: Code<S, B>, load: S, kept: readonly S[]): S[] {
 }
 
 /** Evenly, whole tokens to the first slots. */
-function toSlots<S, B>(c: Code<S, B>, amount: S, count: number): S[] {
+export function toSlots<S, B>(c: Code<S, B>, amount: S, count: number): S[] {
   if (count === 1) return [amount];
   const whole = c.quotient(amount, c.whole(count));
   const rest = c.sub(amount, c.mul(whole, c.whole(count)));
