@@ -6,13 +6,14 @@ import type { PassTimer } from "../src/gpu/timing.ts";
 /** The one pair of timestamps, around whatever a run records. */
 export const RUN = "run";
 
-/** Buffers of a benchmark by name, those of `contents` uploaded, and a pair of timestamps where the device has them. */
+/** Buffers of a benchmark by name, those of `contents` uploaded, and by default a pair of timestamps where the device has them. */
 export function benchJob<Name extends string, Out extends Name>(
   device: GPUDevice,
   contents: Readonly<Record<Name, number | Words>>,
   outputs: readonly Out[],
+  passes: readonly (typeof RUN)[] = [RUN],
 ): Job<Name, Out> {
-  return createJob(device, contents, { label: "bench", remedy: "Start the benchmark again.", outputs, passes: [RUN] });
+  return createJob(device, contents, { label: "bench", remedy: "Start the benchmark again.", outputs, passes });
 }
 
 /** The same work again and again. */

@@ -66,26 +66,41 @@ const WARM_UPS = 5;
 /** Short calls need more than a few: the engine compiles what it sees often. */
 const WARM_UP_MS = 100;
 
+type Timed = Pick<Prepared, "run" | "gpuUs">;
+
 /** Warms up, then times each call alone. The caller has checked the output of a first call already. */
-export async function time(prepared: Pick<Prepared, "run" | "gpuUs">, effort: Effort): Promise<Timing> {
+export async function time(prepared: Timed, effort: Effort): Promise<Timing> {
+  return (await timeInTurn([prepared], effort))[0];
+}
+
+/** The same of several, whose calls take turns: what else the machine does is in the times of all. */
+async function timeInTurn(all: readonly Timed[], effort: Effort): Promise<Timing[]> {
+  for (const prepared of all) await warmUp(prepared, effort);
+  const samples = all.map(() => ({ us: [] as number[], gpuUs: [] as number[] }));
+  const begun = performance.now();
+  for (
+    let taken = 0;
+    taken < effort.samples && (taken < effort.leastSamples || performance.now() - begun < all.length * effort.budgetMs);
+    taken++
+  ) {
+    for (const [i, prepared] of all.entries()) {
+      const called = performance.now();
+      await prepared.run();
+      samples[i].us.push((performance.now() - called) * 1e3);
+      if (prepared.gpuUs) samples[i].gpuUs.push(prepared.gpuUs());
+    }
+  }
+  return samples.map(({ us, gpuUs }) => {
+    const at = quantiles(us);
+    const timing = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
+    return gpuUs.length > 0 ? { ...timing, timestampUs: quantiles(gpuUs)(0.5) } : timing;
+  });
+}
+
+export async function warmUp(prepared: Timed, effort: Effort): Promise<void> {
   const start = performance.now();
   const spent = () => performance.now() - start;
   for (let i = 0; (i < WARM_UPS || spent() < WARM_UP_MS) && spent() < effort.budgetMs / 2; i++) await prepared.run();
-  const us: number[] = [];
-  const gpuUs: number[] = [];
-  const begun = performance.now();
-  while (
-    us.length < effort.samples &&
-    (us.length < effort.leastSamples || performance.now() - begun < effort.budgetMs)
-  ) {
-    const called = performance.now();
-    await prepared.run();
-    us.push((performance.now() - called) * 1e3);
-    if (prepared.gpuUs) gpuUs.push(prepared.gpuUs());
-  }
-  const at = quantiles(us);
-  const timing = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
-  return gpuUs.length > 0 ? { ...timing, timestampUs: quantiles(gpuUs)(0.5) } : timing;
 }
 
 export function quantiles(values: readonly number[]): (q: number) => number {
@@ -112,20 +127,44 @@ export class Bench {
   /** Measures each method on the same LPs: checks its answers before it is timed. */
   async compare(question: string, work: Workload, methods: readonly Method[]): Promise<Row[]> {
     const rows: Row[] = [];
-    for (const method of methods) {
-      this.onProgress(`${question}: ${work.name}, batch ${work.batch}, ${method.name}`);
-      const own = method.most === undefined ? work : firstOf(work, method.most);
-      const prepared = await method.prepare(own);
-      try {
-        await prepared.run();
-        const quality = judge(own, method.tokens, prepared.answer());
-        requireExact(method, own, quality);
-        rows.push(this.row(question, method.name, own, await time(prepared, this.effort), quality));
-      } finally {
-        prepared.destroy();
-      }
-    }
+    for (const method of methods) rows.push(...(await this.compareInTurn(question, work, [method])));
     return rows;
+  }
+
+  /**
+   * The same, where the calls of methods take turns with each other and with those of baselines, which answer nothing.
+   *
+   * @param baselines  by name; destroyed by the caller.
+   * @returns a row for each baseline, then one for each method.
+   */
+  async compareInTurn(
+    question: string,
+    work: Workload,
+    methods: readonly Method[],
+    baselines: Readonly<Record<string, Timed>> = {},
+  ): Promise<Row[]> {
+    const prepared: Prepared[] = [];
+    const found: { name: string; own: Workload; quality: Quality }[] = [];
+    try {
+      for (const method of methods) {
+        this.onProgress(`${question}: ${work.name}, batch ${work.batch}, ${method.name}`);
+        const own = method.most === undefined ? work : firstOf(work, method.most);
+        const one = await method.prepare(own);
+        prepared.push(one);
+        await one.run();
+        const quality = judge(own, method.tokens, one.answer());
+        requireExact(method, own, quality);
+        found.push({ name: method.name, own, quality });
+      }
+      const timings = await timeInTurn([...Object.values(baselines), ...prepared], this.effort);
+      const bare = Object.keys(baselines).map((name) => this.row(question, name, work, timings.shift()!));
+      return [
+        ...bare,
+        ...found.map(({ name, own, quality }) => this.row(question, name, own, timings.shift()!, quality)),
+      ];
+    } finally {
+      for (const one of prepared) one.destroy();
+    }
   }
 
   /** Adds a row. */

@@ -132,7 +132,7 @@ describe("every stage looks at the clock and at the signal", () => {
   test.each(Object.keys(stages) as (keyof typeof stages)[])("%s", async (stage) => {
     const pauses = new Counted();
     const answer = await stages[stage](pauses);
-    expect(pauses.taken).toBeGreaterThanOrEqual(pieces[stage]);
+    expect(pauses.taken).toBeGreaterThanOrEqual(pieces[stage] - 1); // none before the first piece
     expect(answer).toEqual(await stages[stage](new Pauses())); // the same as without any
     for (const abortIn of [1, pauses.taken]) {
       await expect(stages[stage](new Counted(abortIn))).rejects.toBe("enough");

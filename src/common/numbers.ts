@@ -37,8 +37,8 @@ export function requireNumbers(argument: string, values: unknown): asserts value
 export function flat(argument: string, given: Rows, row: Readonly<Record<string, number>>): Flat {
   requireNumbers(argument, given);
   const values: ArrayLike<unknown> = given;
-  const axes = Object.entries(row);
-  if (axes.length === 0 || !isList(values[0])) return { values: given, path: (i) => `${argument}[${i}]` };
+  const axes = isList(values[0]) ? Object.entries(row) : [];
+  if (axes.length === 0) return { values: given, path: (i) => `${argument}[${i}]` };
   const width = axes.reduce((product, [, size]) => product * size, 1);
   const inner = Object.fromEntries(axes.slice(1));
   const all = new Array<number>(values.length * width);

@@ -1,18 +1,18 @@
 /** Long work hands the event loop back this often, so that timers, progress and Ctrl-C get through. */
 const MOST_MS = 40;
-/** Values that are worked on between two looks at the clock. */
+/** Values that are worked on between two looks at the clock, which take as long as a hundred values do. */
 const PIECE = 4096;
 
 /** The pauses of a call: a short one takes none, and calls that wait for each other share them. */
 export class Pauses {
-  private readonly clock: { resumed: number; pause?: Promise<void> };
+  private readonly clock: { resumed: number /** Values since. */; unseen: number; pause?: Promise<void> };
 
   /** @param others  of a call that is still under way. */
   constructor(
     readonly signal?: AbortSignal,
     others?: Pauses,
   ) {
-    this.clock = others?.clock ?? { resumed: performance.now() };
+    this.clock = others?.clock ?? { resumed: performance.now(), unseen: 0 };
   }
 
   /** Whether it is time for one. */
@@ -38,12 +38,41 @@ export class Pauses {
     this.clock.resumed = performance.now();
   }
 
-  /** Works on rows of `width` values, a few rows at a time.  @throws the signal's reason. */
-  async inPieces(rows: number, width: number, work: (first: number, end: number) => void): Promise<void> {
-    const most = Math.max(1, Math.floor(PIECE / width));
+  /** Works on rows of `width` values, a few rows at a time; without a promise where no pause is due.  @throws the signal's reason. */
+  inPieces(rows: number, width: number, work: (first: number, end: number) => void): Promise<void> | undefined {
+    const most = rowsOfPiece(width);
     for (let first = 0; first < rows; first += most) {
-      if (this.due) await this.take();
-      work(first, Math.min(rows, first + most));
+      const end = Math.min(rows, first + most);
+      if (this.dueFor((end - first) * width)) return this.inPiecesFrom(first, rows, width, work);
+      work(first, end);
+    }
+    return undefined;
+  }
+
+  /** From a pause on. */
+  private async inPiecesFrom(
+    first: number,
+    rows: number,
+    width: number,
+    work: (first: number, end: number) => void,
+  ): Promise<void> {
+    const most = rowsOfPiece(width);
+    while (first < rows) {
+      await this.take();
+      do {
+        work(first, Math.min(rows, first + most));
+        first += most;
+      } while (first < rows && !this.dueFor(most * width));
     }
   }
+
+  /** Whether to pause before so many values more. */
+  private dueFor(values: number): boolean {
+    const { clock } = this;
+    const looks = clock.unseen + values > PIECE;
+    clock.unseen = looks ? values : clock.unseen + values;
+    return looks && this.due;
+  }
 }
+
+const rowsOfPiece = (width: number): number => Math.max(1, Math.floor(PIECE / width));

@@ -9,7 +9,7 @@ export type Words = Int32Array | Uint32Array | Float32Array;
 
 /** What one run does. */
 export interface Work<Name extends string, Out extends Name> {
-  /** Written before the submit. */
+  /** Written before the submit; a uniform only where it is not what the last run left there. */
   upload?: Partial<Record<Name, Words>>;
   record(encoder: GPUCommandEncoder): void;
   /** How much of an output is read back: all of it by default. */
@@ -22,7 +22,7 @@ export interface Work<Name extends string, Out extends Name> {
 export type Read<Out extends string, T> = (words: Record<Out, Uint32Array>, us?: Record<string, number>) => T;
 
 export interface Job<Name extends string, Out extends Name> {
-  /** STORAGE or UNIFORM, COPY_SRC and COPY_DST. */
+  /** STORAGE or UNIFORM, COPY_SRC and COPY_DST. Uniforms are written by runs alone. */
   readonly buffers: Readonly<Record<Name, GPUBuffer>>;
   /** The same as kernels bind them. */
   readonly bindings: Readonly<Record<Name, GPUBufferBinding>>;
@@ -69,6 +69,8 @@ class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out>
   readonly bindings = {} as Record<Name, GPUBufferBinding>;
   readonly timer: PassTimer | undefined;
   private readonly readback: GPUBuffer;
+  /** Words that the uniforms have. */
+  private readonly uniforms = new Map<Name, Uint32Array>();
   private readonly loss: () => GPUDeviceLostInfo | undefined;
 
   constructor(
@@ -83,7 +85,8 @@ class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out>
       const usage = (uniforms.includes(name) ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST;
       this.buffers[name] = this.create(name, sizeOf(content), usage);
       this.bindings[name] = { buffer: this.buffers[name] };
-      if (typeof content !== "number") write(device, this.buffers[name], content);
+      if (uniforms.includes(name)) this.uniforms.set(name, new Uint32Array(0));
+      if (typeof content !== "number") this.write(name, content);
     }
     const canTime = passes.length > 0 && device.features.has("timestamp-query");
     this.timer = canTime ? passTimer(device, passes) : undefined;
@@ -113,7 +116,7 @@ class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out>
   private async submit<T>({ upload = {}, record, bytes = {}, timed = false }: Work<Name, Out>, read: Read<Out, T>) {
     const { device, readback } = this;
     for (const [name, data] of Object.entries<Words | undefined>(upload)) {
-      if (data) write(device, this.buffers[name as Name], data);
+      if (data) this.write(name as Name, data);
     }
     const encoder = device.createCommandEncoder({ label: this.options.label });
     record(encoder);
@@ -128,6 +131,16 @@ class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out>
     } finally {
       readback.unmap();
     }
+  }
+
+  private write(name: Name, data: Words): void {
+    const known = this.uniforms.get(name);
+    if (known) {
+      const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+      if (words.length === known.length && words.every((word, i) => word === known[i])) return;
+      this.uniforms.set(name, words.slice());
+    }
+    write(this.device, this.buffers[name], data);
   }
 
   /** Records copies of the outputs, one after the other, and says where each will be. Timestamps come first: they want an alignment of 8 bytes. */

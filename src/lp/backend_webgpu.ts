@@ -205,19 +205,25 @@ class DeviceSolver implements WebgpuBackend {
     const encoder = encoderOf(this.device, given);
     const parts = this.partsOf(buffers);
     const { batch, baseLoad } = buffers;
-    const flags = { hasBase: baseLoad !== undefined, hasSkip: false };
-    const sizes = `${batch} ${flags.hasBase}`;
-    let params = this.paramsOf.get(sizes);
-    if (!params) {
-      const usage = bufferUsage.UNIFORM | bufferUsage.COPY_DST;
-      params = this.device.createBuffer({ label: "solve params", size: SOLVE_PARAMS_BYTES, usage });
-      this.device.queue.writeBuffer(params, 0, solveParams(batch, this.kernel.current.sizes, flags));
-      this.paramsOf.set(sizes, params);
-    }
-    const sized = params;
-    const made = [sizes, ...Object.values(this.kernel.current.bound), ...Object.values(parts)];
-    const group = this.remembered(made, () => this.bindAll(parts, sized));
+    const params = this.paramsFor(batch, baseLoad !== undefined);
+    const made = [{ buffer: params }, ...Object.values(this.kernel.current.bound), ...Object.values(parts)];
+    const group = this.remembered(made, () => this.bindAll(parts, params));
     this.record(encoder, "solve", group, batch);
+  }
+
+  private paramsFor(batch: number, hasBase: boolean): GPUBuffer {
+    const sizes = `${batch} ${hasBase}`;
+    const known = this.paramsOf.get(sizes);
+    if (known) return known;
+    const usage = bufferUsage.UNIFORM | bufferUsage.COPY_DST;
+    const params = this.device.createBuffer({ label: "solve params", size: SOLVE_PARAMS_BYTES, usage });
+    this.device.queue.writeBuffer(
+      params,
+      0,
+      solveParams(batch, this.kernel.current.sizes, { hasBase, hasSkip: false }),
+    );
+    this.paramsOf.set(sizes, params);
+    return params;
   }
 
   /** The caller's buffers, checked. */
@@ -245,10 +251,10 @@ class DeviceSolver implements WebgpuBackend {
     this.requireDevice();
     const { load, base, ...written } = this.partsOf(given);
     const bindings = { expertLoad: load, ...(given.baseLoad ? { baseLoad: base } : {}), ...written };
-    const { quota, proof, params } = this.jobFor(1).bindings;
-    this.device.queue.writeBuffer(params.buffer, 0, new Uint8Array(SOLVE_PARAMS_BYTES)); // no LPs: nothing is done
+    const { quota, proof } = this.jobFor(1).bindings;
+    const params = this.paramsFor(0, false); // no LPs: nothing is done
     const uses = Object.entries(bindings).map(([name, binding]) => {
-      const group = () => this.bindAll({ load: binding, base: binding, quota, proof }, params.buffer);
+      const group = () => this.bindAll({ load: binding, base: binding, quota, proof }, params);
       return [name, { binding, use: (e: GPUCommandEncoder) => this.record(e, `check ${name}`, group(), 1) }] as const;
     });
     await requireAlive(this.device, Object.fromEntries(uses));

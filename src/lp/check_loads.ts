@@ -33,6 +33,7 @@ export async function checkValues(
   const dead = perGpu && perGpu.gpus < perGpu.allGpus ? deadGpus(perGpu) : undefined;
   let whole = true;
   await pauses.inPieces(values.length, 1, (first, end) => {
+    if (values instanceof Int32Array && (least < 0 || noneNegative(values, first, end))) return;
     for (let i = first; i < end; i++) {
       if (dead?.[i % dead.length]) continue;
       const value = values[i];
@@ -47,6 +48,13 @@ export async function checkValues(
     }
   });
   return whole;
+}
+
+/** By the signs of all at once: the loads of routers are counts. */
+function noneNegative(values: Int32Array, first: number, end: number): boolean {
+  let signs = 0;
+  for (let i = first; i < end; i++) signs |= values[i];
+  return signs >= 0;
 }
 
 /** Why loads must be integers, if they must. */
@@ -95,8 +103,13 @@ export async function ofMode(
         throw new LoadError(argument, expected, total, remedy);
       }
     }
-    for (let i = first * experts; i < end * experts; i++) loads.expertLoad[i] = expertLoad[i];
-    if (baseLoad && loads.baseLoad) for (let i = first * gpus; i < end * gpus; i++) loads.baseLoad[i] = baseLoad[i];
+    copyRows(expertLoad, loads.expertLoad, first * experts, end * experts);
+    if (baseLoad) copyRows(baseLoad, loads.baseLoad!, first * gpus, end * gpus);
   });
   return loads;
+}
+
+function copyRows(from: Numbers, to: Int32Array | Float64Array, first: number, end: number): void {
+  if (from === to) return;
+  for (let i = first; i < end; i++) to[i] = from[i];
 }

@@ -50,6 +50,9 @@ export function wholeTokensBy(t: number, v: number): number {
   return k;
 }
 
+/** In whole tokens, of GPUs that all have speed v. */
+export const evenBound = (inside: number, gpus: number, v: number): number => Math.ceil(inside / gpus) / v;
+
 /**
  * The bound of S from inside(S) and the speeds of its GPUs. In whole tokens it is a time k / v_g at which some GPU of S has served a
  * token, so that it can equal a max load exactly in f64.
@@ -59,7 +62,7 @@ export function cutBound(inside: number, speeds: readonly number[], tokens: "int
   for (const v of speeds) speed += v;
   const t = inside / speed;
   if (tokens === "fractional") return t;
-  if (speeds.every((v) => v === speeds[0])) return Math.ceil(inside / speeds.length) / speeds[0];
+  if (speeds.every((v) => v === speeds[0])) return evenBound(inside, speeds.length, speeds[0]);
   // By the time t each GPU may serve v t tokens; two fewer are surely too few in all. The bound is then the time of the
   // last token still missing, counted off in order of time.
   const served = speeds.map((v) => Math.ceil(v * t) - 2);

@@ -1,6 +1,7 @@
 import type { AdapterReport } from "../gpu/device.ts";
-import { cutBound, insideLoad } from "./cut.ts";
+import { cutBound, evenBound } from "./cut.ts";
 import type { Status } from "./kernels/proof.ts";
+import { ledgerOf } from "./ledger.ts";
 import type { Loads, TokenMode } from "./problem.ts";
 import { noTimes, TIME_OPTIMAL, type TimeAnswer, TimeJudge } from "./time/judge_time.ts";
 import { NO_REPLICA, type Topology } from "./topology.ts";
@@ -123,9 +124,6 @@ export function writeQuotas(
 /** Below this relative gap fractions count as optimal: a few ulp of the kernel's f32. */
 const FRACTIONAL_OPTIMAL = 1e-6;
 
-/** Sums of a few hundred f64 are this precise, with room to spare. */
-const ROUNDING = 1e-12;
-
 /** Who is lost, and the tokens of theirs in each row of loads [B, E]. */
 export function survivorsOf({ experts, lost }: Topology, expertLoad: ArrayLike<number>): Survivors {
   const unserved = new Float64Array(expertLoad.length / experts);
@@ -151,44 +149,58 @@ export interface Judge {
  * base loads are times: tokens and their bound are without them, and the status speaks of time.
  */
 export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge {
-  const { gpus, allGpus, label, experts, speed, cost } = topology;
+  const { gpus, allGpus, label, speed, equalSpeeds, cost } = topology;
   const loads = cost ? { ...given, baseLoad: undefined } : given;
   const times = cost && noTimes(topology, loads.batch);
   const judged: Judged = { ...noneJudged(topology, loads.batch), ...times };
+  const { status, gpuLoad, price } = judged;
   const timeJudge = cost && new TimeJudge(topology, cost);
-  const load = new Float64Array(gpus);
-  const unserved = new Float64Array(experts);
-  const allowed = loads.tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL;
-  const broken = new Uint8Array(loads.batch);
+  const ledger = ledgerOf(topology);
+  const { load } = ledger;
+  const { quota, member } = raw;
+  const { tokens } = loads;
+  const allowed = tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL;
+  const broken = cost && new Uint8Array(loads.batch);
+
+  function boundOf(lp: number, count: number, rate: number): number {
+    if (tokens === "fractional") return ledger.inside / rate;
+    if (equalSpeeds) return evenBound(ledger.inside, count, speed[0]);
+    return cutBound(ledger.inside, [...speed.filter((_, g) => member[lp * gpus + g])], tokens);
+  }
 
   function judgeOne(lp: number): Status {
-    addLoads(topology, loads, raw, lp, load);
+    const served = ledger.count(loads, quota, member, lp);
+    const bottleneck: number[] = [];
     let maxLoad = -Infinity;
+    let rate = 0; // of the bottleneck set
     for (let g = 0; g < gpus; g++) {
       maxLoad = Math.max(maxLoad, load[g] / speed[g]);
-      judged.gpuLoad[lp * allGpus + label[g]] = load[g];
+      gpuLoad[lp * allGpus + label[g]] = load[g];
+      if (member[lp * gpus + g] === 0) continue;
+      bottleneck.push(label[g]);
+      rate += speed[g];
     }
-    if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
-    const cut = cutOf(topology, loads, raw, lp, timeJudge?.inside);
-    const bound = Math.min(cut.bound, maxLoad); // above maxLoad only by f64 rounding of fractions
+    const y = 1 / rate;
+    for (let g = 0; g < gpus; g++) price[lp * allGpus + label[g]] = member[lp * gpus + g] ? y : 0;
+    const bound = Math.min(boundOf(lp, bottleneck.length, rate), maxLoad); // above maxLoad only by f64 rounding of fractions
     const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
     judged.maxLoad[lp] = maxLoad;
     judged.lowerBound[lp] = bound;
     judged.gap[lp] = gap;
-    judged.bottleneck[lp] = cut.bottleneck;
-    for (let g = 0; g < gpus; g++) {
-      judged.price[lp * allGpus + label[g]] = raw.member[lp * gpus + g] ? 1 / cut.speed : 0;
-    }
+    judged.bottleneck[lp] = bottleneck;
+    if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
     const closed = times ? times.timeGap[lp] <= TIME_OPTIMAL : gap <= allowed;
-    broken[lp] = cut.bottleneck.length > 0 && conserved(topology, loads, raw, lp, unserved) ? 0 : 1;
-    judged.status[lp] = closed && !broken[lp] ? "optimal" : "gap";
-    return judged.status[lp];
+    const valid = served && bottleneck.length > 0;
+    if (broken) broken[lp] = valid ? 0 : 1;
+    status[lp] = closed && valid ? "optimal" : "gap";
+    return status[lp];
   }
+
   // Times that the kernel cannot read: beyond f32's, or below 0 where speeds differ.
   const unread =
     cost && given.baseLoad?.some((time) => Math.abs(time) > MAX_TIME || (time < 0 && !topology.equalSpeeds));
   const exact = !cost || cost.tile !== undefined || unread === true;
-  const isOpen = (lp: number) => judged.status[lp] === "gap" && (exact || broken[lp] === 1);
+  const isOpen = (lp: number) => status[lp] === "gap" && (exact || broken![lp] === 1);
   return { judged, judgeOne, isOpen };
 }
 
@@ -211,78 +223,4 @@ function noneJudged({ allGpus }: Topology, batch: number): Judged {
     price: new Float64Array(batch * allGpus),
     bottleneck: new Array<number[]>(batch).fill([]),
   };
-}
-
-/** Tokens on each GPU, into `load` [A]. */
-function addLoads(
-  topology: Topology,
-  { baseLoad }: Loads,
-  { quota }: RawSolution,
-  lp: number,
-  load: Float64Array,
-): void {
-  const { gpus, slots, slotReplica, replicaGpu } = topology;
-  for (let g = 0; g < gpus; g++) load[g] = baseLoad ? baseLoad[lp * gpus + g] : 0;
-  for (let p = 0; p < slots; p++) {
-    if (slotReplica[p] !== NO_REPLICA) load[replicaGpu[slotReplica[p]]] += quota[lp * slots + p];
-  }
-}
-
-/**
- * The bottleneck set by the caller's labels, its speed, and the bound that it proves.
- *
- * @param confined  Experts that live only there, where they are known.
- */
-function cutOf(
-  topology: Topology,
-  { tokens, expertLoad, baseLoad }: Loads,
-  raw: RawSolution,
-  lp: number,
-  confined?: readonly number[],
-) {
-  const { gpus, label, speed, experts } = topology;
-  const member = raw.member.subarray(lp * gpus, (lp + 1) * gpus);
-  const bottleneck: number[] = [];
-  const speeds: number[] = [];
-  for (let g = 0; g < gpus; g++) {
-    if (!member[g]) continue;
-    bottleneck.push(label[g]);
-    speeds.push(speed[g]);
-  }
-  const inside = confined
-    ? confined.reduce((sum, e) => sum + expertLoad[lp * experts + e], 0)
-    : insideLoad(topology, expertLoad, baseLoad, lp, member);
-  return { bottleneck, speed: speeds.reduce((a, b) => a + b, 0), bound: cutBound(inside, speeds, tokens) };
-}
-
-/**
- * Whether every expert's quotas are >= 0 and add up to its load, and slots without a replica have none: a device that fails silently
- * leaves zeros.
- *
- * @param unserved  [E] scratch.
- */
-function conserved(
-  topology: Topology,
-  { tokens, expertLoad }: Loads,
-  raw: RawSolution,
-  lp: number,
-  unserved: Float64Array,
-): boolean {
-  const { experts, slots, slotExpert, slotReplica, replicaStart } = topology;
-  for (let e = 0; e < experts; e++) unserved[e] = expertLoad[lp * experts + e];
-  let valid = true;
-  for (let p = 0; p < slots; p++) {
-    const quota = raw.quota[lp * slots + p];
-    if (slotReplica[p] === NO_REPLICA) {
-      valid &&= quota === 0;
-      continue;
-    }
-    unserved[slotExpert[p]] -= quota;
-    valid &&= quota >= 0;
-  }
-  for (let e = 0; e < experts; e++) {
-    if (replicaStart[e] === replicaStart[e + 1]) continue;
-    valid &&= Math.abs(unserved[e]) <= (tokens === "integer" ? 0 : ROUNDING * expertLoad[lp * experts + e]);
-  }
-  return valid;
 }

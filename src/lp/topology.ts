@@ -114,17 +114,22 @@ export function topologyOfEdges(gpus: number, edges: readonly (readonly number[]
   return withSlots(gpus, slotExpert, Int32Array.from(edges.flat()), edges.length, speed);
 }
 
+/** The i whose `group[i]` is g, ascending: items start[g] to start[g + 1] - 1. Those of no group 0 to `groups` - 1 are left out. */
+export function grouped(group: Int32Array, groups: number) {
+  const start = new Int32Array(groups + 1);
+  for (const g of group) if (g >= 0 && g < groups) start[g + 1]++;
+  for (let g = 0; g < groups; g++) start[g + 1] += start[g];
+  const items = new Int32Array(start[groups]);
+  const next = start.slice(0, groups);
+  for (const [i, g] of group.entries()) if (g >= 0 && g < groups) items[next[g]++] = i;
+  return { start, items };
+}
+
 /** Replicas by GPU, and the expert of each replica. */
 export function adjacency({ gpus, experts, replicaStart, replicaGpu }: Topology) {
-  const replicas = replicaGpu.length;
-  const replicaExpert = new Int32Array(replicas);
+  const replicaExpert = new Int32Array(replicaGpu.length);
   for (let e = 0; e < experts; e++) replicaExpert.fill(e, replicaStart[e], replicaStart[e + 1]);
-  const gpuStart = new Int32Array(gpus + 1);
-  for (const g of replicaGpu) gpuStart[g + 1]++;
-  for (let g = 0; g < gpus; g++) gpuStart[g + 1] += gpuStart[g];
-  const gpuReplica = new Int32Array(replicas);
-  const next = gpuStart.slice(0, gpus);
-  for (let r = 0; r < replicas; r++) gpuReplica[next[replicaGpu[r]]++] = r;
+  const { start: gpuStart, items: gpuReplica } = grouped(replicaGpu, gpus);
   return { replicaExpert, gpuStart, gpuReplica };
 }
 

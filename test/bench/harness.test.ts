@@ -82,6 +82,33 @@ describe("rows", () => {
     expect(bench.rows).toEqual([]);
   });
 
+  test("of methods and baselines that take turns come from alternate calls", async () => {
+    const order: string[] = [];
+    const own = evenkeelSolve("cpu", {});
+    const method: Method = {
+      ...own,
+      async prepare(work) {
+        const prepared = await own.prepare(work);
+        const run = () => {
+          order.push("method");
+          return prepared.run();
+        };
+        return { ...prepared, run };
+      },
+    };
+    const bench = new Bench(device, true);
+    const baseline = { run: () => void order.push("baseline") };
+    const rows = await bench.compareInTurn("q", firstOf(graphs.cube, 3), [method], { baseline });
+    expect(rows).toEqual(bench.rows);
+    expect(rows.map(({ solver, optimalShare }) => [solver, optimalShare])).toEqual([
+      ["baseline", null],
+      [method.name, 1],
+    ]);
+    const { samples } = efforts.quick;
+    const turns = Array.from({ length: samples }, () => ["baseline", "method"]).flat();
+    expect(order.slice(-2 * samples)).toEqual(turns);
+  });
+
   test("are medians of calls timed one by one, within the budget", async () => {
     let calls = 0;
     const wait = async () => {

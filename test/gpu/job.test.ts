@@ -77,6 +77,27 @@ describe("a run", () => {
     job.destroy();
   });
 
+  test("writes a uniform only where it changes", async () => {
+    const own = (await requestDevice()).device;
+    const asked = countCalls(own);
+    const { job, record } = await scaling(own);
+    const params = Uint32Array.of(10, 0); // as from the start
+    asked();
+    const run = async (upload: Partial<Record<Name, Uint32Array>>, factor: number, writes: number | undefined) => {
+      expect(await job.run({ upload, record }, copies)).toEqual(answer(values, factor));
+      expect(asked()["queue.writeBuffer"]).toBe(writes);
+    };
+    await run({ params }, 10, undefined);
+    await run({ params, values }, 10, 1);
+    params[0] = 3; // in the array that was uploaded before
+    await run({ params }, 3, 1);
+    await run({ params }, 3, undefined);
+    await run({ params: Uint32Array.of(4) }, 4, 1); // a part
+    await run({ params }, 3, 1);
+    job.destroy();
+    own.destroy();
+  });
+
   test("reads an output that nobody wrote as it was from the start", async () => {
     const job = createJob(device, { out: values, none: 0 }, { label: "test", remedy, outputs: ["out", "none"] });
     const read = await job.run({ record() {} }, ({ out, none }) => [[...out], [...none]]);

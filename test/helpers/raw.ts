@@ -9,7 +9,7 @@ import { exactSolver } from "../../src/lp/exact.ts";
 import { toTopology } from "../../src/lp/forms.ts";
 import { canonicalForm } from "../../src/lp/kernels/canonical.ts";
 import { specialise } from "../../src/lp/kernels/generate.ts";
-import { compileLane, WORKGROUP } from "../../src/lp/kernels/lane.ts";
+import { compileLane, lanesPerWorkgroup } from "../../src/lp/kernels/lane.ts";
 import { decodeProofs, proofWords, type Status, statuses } from "../../src/lp/kernels/proof.ts";
 import { compileSpecialised, labelTable } from "../../src/lp/kernels/specialised.ts";
 import { type TopologyTable, topologyTable } from "../../src/lp/kernels/topology_table.ts";
@@ -83,7 +83,7 @@ export function changed(original: string, edit: Edit): string {
 /** What *lane* answers; LP p is of topology p % topologies. */
 export async function solveLane(topologies: readonly Topology[], loads: Loads): Promise<RawAnswer> {
   const table = topologyTable(topologies);
-  return runSolve(await compileLane(device, table, topologies[0].equalSpeeds), table, loads, WORKGROUP);
+  return runSolve(await compileLane(device, table, topologies[0].equalSpeeds), table, loads, lanesPerWorkgroup(device));
 }
 
 /** Compiles *specialised* for a topology; `edit` changes the generated part of its text. */
@@ -92,7 +92,7 @@ export async function specialisedFor(topology: Topology, edit?: Edit): Promise<(
   const text = specialise(form);
   const kernel = await compileSpecialised(device, edit ? { ...text, wgsl: changed(text.wgsl, edit) } : text);
   const table = topologyTable([topology]);
-  return (loads) => runSolve(kernel, table, loads, WORKGROUP, { labels: labelTable(form) });
+  return (loads) => runSolve(kernel, table, loads, lanesPerWorkgroup(device), { labels: labelTable(form) });
 }
 
 /** Max load of LP `lp` under tokens per replica. */

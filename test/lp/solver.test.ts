@@ -64,6 +64,22 @@ describe("a solver on WebGPU", () => {
     edge.destroy();
   });
 
+  test("uploads loads, and the size of a batch where the last one had another", async () => {
+    const solver = await createSolver(placement, { backend: "webgpu", device, kernel: "lane" });
+    await solver.solve(expertLoads(8, 3));
+    asked();
+    for (const [batch, uploads] of [
+      [3, 1],
+      [2, 2],
+      [2, 1],
+      [3, 2],
+    ]) {
+      await solver.solve(expertLoads(9, batch));
+      expect(asked(), `${batch} LPs`).toEqual({ ...oneSolve, "queue.writeBuffer": uploads });
+    }
+    solver.destroy();
+  });
+
   test("shares its pipeline with every solver of the shape", async () => {
     const options = { backend: "webgpu", device } as const;
     await solveLoadBalanceLP({ placement, ...expertLoads(5, 1) }, options);

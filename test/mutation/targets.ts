@@ -34,7 +34,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
     ["test/lp/solution.test.ts", ...kernelTests("specialised_push_relabel", "finish"), "test/oracles/highs.test.ts"],
   ],
   [
-    /^src\/lp\/solution\.ts$/,
+    /^src\/lp\/(?:solution|ledger)\.ts$/,
     ["test/lp/solution.test.ts", "test/balancer/result.test.ts", "test/lp/solver.test.ts", "test/lp/certify.test.ts"],
   ],
   [

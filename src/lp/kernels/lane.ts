@@ -49,8 +49,15 @@ export const laneKernel = {
 /** The largest G: the kernel's G x G / 2 matrix lives in private memory, one copy per LP. */
 export const MAX_GPUS_LANE = 64;
 
-/** One lane per LP; a warp's worth, so that small batches spread over the cores of a GPU. */
-export const WORKGROUP = 32;
+/** A warp's worth. */
+const MOST_LANES = 32;
+/**
+ * WG where a lane has an LP: one subgroup, so that small batches spread over the cores of a GPU. SwiftShader's has 4 lanes, and it executes
+ * all subgroups of a workgroup, of lanes without an LP too: among 32, one LP of the cube took nearly three times as long.
+ */
+export function lanesPerWorkgroup({ adapterInfo }: GPUDevice): number {
+  return Math.min(MOST_LANES, adapterInfo.subgroupMaxSize || MOST_LANES);
+}
 
 /** @internal */
 export function compileLane(
@@ -59,7 +66,7 @@ export function compileLane(
   equalSpeeds: boolean,
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
-  return compile(device, laneKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
+  return compile(device, laneKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: lanesPerWorkgroup(device) });
 }
 
 export const lane: Variant = {
@@ -70,7 +77,7 @@ export const lane: Variant = {
     const equalSpeeds = topologies.every((topology) => topology.equalSpeeds);
     return {
       compiled: await compileLane(device, table, equalSpeeds),
-      lpsPerWorkgroup: WORKGROUP,
+      lpsPerWorkgroup: lanesPerWorkgroup(device),
       sizes: table,
       table: { name: "topology", data: table.data },
       tableOf: (living) => topologyTable(living, table).data,

@@ -7,7 +7,7 @@ import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts
 import type { Topology } from "../topology.ts";
 import { type CanonicalForm, canonicalForm, labelLayout } from "./canonical.ts";
 import { type Specialisation, specialise } from "./generate.ts";
-import { WORKGROUP } from "./lane.ts";
+import { lanesPerWorkgroup } from "./lane.ts";
 import type { Variant } from "./variant.ts";
 import { TooLong } from "./wgsl_field.ts";
 
@@ -53,7 +53,7 @@ export function compileSpecialised(device: GPUDevice, specialisation: Specialisa
     device,
     { ...specialisedKernel, variant: generated, includes },
     {},
-    { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP },
+    { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: lanesPerWorkgroup(device) },
   );
 }
 
@@ -91,7 +91,7 @@ export const specialised: Variant = {
     const { allGpus: gpus, experts, slots } = topology;
     return {
       compiled: await compileSpecialised(device, text),
-      lpsPerWorkgroup: WORKGROUP,
+      lpsPerWorkgroup: lanesPerWorkgroup(device),
       sizes: { topologies: 1, stride: 0, gpus, experts, slots },
       table: { name: "labels", data: labelTable(form) },
       tableOf: () => undefined, // another topology is another text

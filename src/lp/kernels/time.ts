@@ -10,7 +10,7 @@ import unitFlow from "../../../shaders/lp/unit_flow.wgsl";
 import writeProof from "../../../shaders/lp/write_proof.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
 import { costTable } from "./cost_table.ts";
-import { WORKGROUP } from "./lane.ts";
+import { lanesPerWorkgroup } from "./lane.ts";
 import { type TopologyTable, topologyTable } from "./topology_table.ts";
 import type { Variant } from "./variant.ts";
 
@@ -38,7 +38,7 @@ export function compileTime(
   equalSpeeds: boolean,
 ): Promise<CompiledKernel> {
   const shape = { MAX_GPUS: maxGpus, MAX_REPLICAS: maxReplicas };
-  return compile(device, timeKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: WORKGROUP });
+  return compile(device, timeKernel, shape, { EQUAL_SPEEDS: equalSpeeds ? 1 : 0, WG: lanesPerWorkgroup(device) });
 }
 
 /** WGSL's arrays end there: five splits are kept of each LP. */
@@ -56,7 +56,7 @@ export const time: Variant = {
     const equalSpeeds = topologies.every((topology) => topology.equalSpeeds);
     return {
       compiled: await compileTime(device, table, equalSpeeds),
-      lpsPerWorkgroup: WORKGROUP,
+      lpsPerWorkgroup: lanesPerWorkgroup(device),
       sizes: table,
       table: { name: "topology", data: table.data },
       curve: costTable(topologies[0].cost!),

@@ -21,9 +21,9 @@ export const startsTried = (horizon: number): number => Math.max(128, horizon >>
 export function cpuPricing(requests: TimedRequests, pauses: Pauses): Pricing {
   return {
     backend: "cpu",
-    starts(_, sums, start, change) {
+    async starts(_, sums, start, change) {
       change.fill(0);
-      return pauses.inPieces(requests.requests, startsTried(sums.horizon), (first, end) =>
+      await pauses.inPieces(requests.requests, startsTried(sums.horizon), (first, end) =>
         price(requests, sums, start, change, first, end),
       );
     },

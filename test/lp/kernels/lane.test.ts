@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
 import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.ts";
-import { laneKernel } from "../../../src/lp/kernels/lane.ts";
+import { laneKernel, lanesPerWorkgroup } from "../../../src/lp/kernels/lane.ts";
 import { statuses } from "../../../src/lp/kernels/proof.ts";
 import { constants } from "../../../src/lp/text/newton.ts";
 import * as reference from "../../../src/lp/twins/lane.ts";
@@ -117,6 +117,15 @@ describe("the batch", () => {
     expect(all.quota.subarray(127 * once.quota.length)).toEqual(once.quota);
     expect(all.maxLoad.subarray(0, 512)).toEqual(once.maxLoad);
   });
+});
+
+test.each([
+  [4, 4],
+  [32, 32],
+  [64, 32], // a wave of which half the lanes would wait is still spread over more cores
+  [undefined, 32], // a browser that does not tell
+])("a workgroup is a subgroup of %s lanes, up to a warp: %i", (subgroupMaxSize, lanes) => {
+  expect(lanesPerWorkgroup({ adapterInfo: { subgroupMaxSize } } as GPUDevice)).toBe(lanes);
 });
 
 describe("properties", () => {

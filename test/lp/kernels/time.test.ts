@@ -4,6 +4,7 @@ import { type Random, seeded } from "../../../src/common/random.ts";
 import { type ExpertCost, Placement } from "../../../src/index.ts";
 import { toTopology } from "../../../src/lp/forms.ts";
 import { costTable } from "../../../src/lp/kernels/cost_table.ts";
+import { lanesPerWorkgroup } from "../../../src/lp/kernels/lane.ts";
 import { compileTime } from "../../../src/lp/kernels/time.ts";
 import { topologyTable } from "../../../src/lp/kernels/topology_table.ts";
 import type { Loads } from "../../../src/lp/problem.ts";
@@ -43,7 +44,9 @@ async function runTime(topology: Topology, loads: Loads) {
   const table = topologyTable([topology]);
   const kernel = await compileTime(device, table, topology.equalSpeeds);
   const baseLoad = loads.baseLoad && (new Int32Array(Float32Array.from(loads.baseLoad).buffer) as Int32Array);
-  return runSolve(kernel, table, { ...loads, baseLoad }, 32, { curve: costTable(topology.cost!) });
+  return runSolve(kernel, table, { ...loads, baseLoad }, lanesPerWorkgroup(device), {
+    curve: costTable(topology.cost!),
+  });
 }
 
 /** Quotas of the twin's answer to LP p, [P]. */
