@@ -65,7 +65,7 @@ export interface Balancer {
   /** Why this backend. */
   readonly reason: string;
   /**
-   * What solves, and why: on WebGPU lane, or group for more GPUs than that takes; or the CPU. Settled when the balancer is made and, unlike a solver's, never changed by what it meets:
+   * What solves, and why: on WebGPU lane, or group for more GPUs than that takes; or the CPU, with simd where that was chosen. Settled when the balancer is made and, unlike a solver's, never changed by what it meets:
    * ranks must agree to the token, however many batches each has seen. Only `recover`, where asked for, may change it, after a lost device.
    */
   readonly plan: KernelPlan;
@@ -84,7 +84,9 @@ export interface Balancer {
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
   const checked = checkOptions(options);
   const { gpu, reason } = await findGpu(checked);
-  return new TopkBalancer(checked, gpu, reason);
+  const balancer = new TopkBalancer(checked, gpu, reason);
+  if (!gpu) await balancer.onCpu();
+  return balancer;
 }
 
 /** The stages on the device that `options` come to, or why it is the CPU. */
@@ -118,9 +120,8 @@ class TopkBalancer implements Balancer {
   }
 
   get plan(): KernelPlan {
-    return this.gpu
-      ? { kernel: this.gpu.stages.solver.variant.name, reason: AS_DATA }
-      : { kernel: "cpu", reason: this.reason };
+    if (this.gpu) return { kernel: this.gpu.stages.solver.variant.name, reason: AS_DATA };
+    return this.cpu && this.options.kernel === "simd" ? this.cpu.plan : { kernel: "cpu", reason: this.reason };
   }
 
   get device(): GPUDevice | undefined {
@@ -142,7 +143,7 @@ class TopkBalancer implements Balancer {
     await this.replaceLostDevice();
     const result = this.gpu
       ? await this.gpu.balance(batch, options.timestamps === true)
-      : await this.onCpu().balance(batch);
+      : await (await this.onCpu()).balance(batch);
     const { balanced, finishedOnCpu } = judgeBalance(options, batch, result, this.backend);
     this.measured.record(balanced, finishedOnCpu, result.stageUs);
     return balanced;
@@ -166,7 +167,7 @@ class TopkBalancer implements Balancer {
     const applied = this.previous.then(async () => {
       const living = livingOf(placements, speeds, checked, baseLoad, cost);
       await this.gpu?.setLiving(living);
-      this.cpu?.setLiving(living);
+      await this.cpu?.setLiving(living);
       this.options = { ...this.options, living };
     });
     this.previous = applied.catch(() => {});
@@ -192,8 +193,11 @@ class TopkBalancer implements Balancer {
     this.measured.recovered();
   }
 
-  private onCpu(): CpuBalance {
-    this.cpu ??= new CpuBalance(this.options, this.options.skipBelow);
+  /** The CPU's stages, made when they are first needed. */
+  async onCpu(): Promise<CpuBalance> {
+    if (this.cpu) return this.cpu;
+    this.cpu = new CpuBalance(this.options, this.options.skipBelow);
+    if (this.options.kernel === "simd") await this.cpu.prepare();
     return this.cpu;
   }
 

@@ -1,5 +1,6 @@
 import { Pauses } from "../common/pauses.ts";
 import { type CpuBackend, cpuBackend } from "../lp/backend_cpu.ts";
+import type { KernelPlan } from "../lp/kernels/choices.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { Living } from "./living.ts";
@@ -9,7 +10,7 @@ import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
 import { remap } from "./twins/remap.ts";
 
-/** The same stages in plain TypeScript, with the exact solver. Calls must not overlap. */
+/** The same stages in plain TypeScript, with the exact solver or, once prepared, programs made for the layers. Calls must not overlap. */
 export class CpuBalance {
   private living: Living;
   private solvers: CpuBackend[];
@@ -17,6 +18,7 @@ export class CpuBalance {
   private readonly previous: Int32Array;
   private readonly experts: number;
   private readonly slots: number;
+  private prepared = false;
 
   constructor(
     private readonly shape: BalanceShape,
@@ -28,6 +30,18 @@ export class CpuBalance {
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
     this.previous = new Int32Array(layers * this.slots);
+  }
+
+  /** Makes the programs, for those who chose them. */
+  async prepare(): Promise<void> {
+    this.prepared = true;
+    await Promise.all(this.solvers.map((solver) => solver.ready()));
+  }
+
+  /** What solves, or of some layer why there is no program. */
+  get plan(): KernelPlan {
+    const plans = this.solvers.map((solver) => solver.plan());
+    return plans.find(({ kernel }) => kernel !== "simd") ?? plans[0];
   }
 
   async balance({ ids, rank, baseLoad }: CheckedBatch, pauses = new Pauses()): Promise<BalanceResult> {
@@ -73,7 +87,7 @@ export class CpuBalance {
       if (pauses.due) await pauses.take();
       if (skipped[l]) continue;
       const topology = ofLayer(this.living.topologies, l);
-      ofLayer(this.solvers, l).solveOne(loadsOf(topology, counts, baseLoad, l), 0, {
+      ofLayer(this.solvers, l).answerOne(loadsOf(topology, counts, baseLoad, l), 0, {
         quota: rowOf(late ? this.previous : quota, this.slots, l),
         member: rowOf(member, topology.gpus, l),
         iterations: rowOf(iterations, 1, l),
@@ -95,12 +109,13 @@ export class CpuBalance {
   }
 
   /** Further batches are for the GPUs that are alive. */
-  setLiving(living: Living): void {
+  async setLiving(living: Living): Promise<void> {
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
     for (const p of this.previous.keys()) {
       const { gpuOf } = ofLayer(this.shape.placements, Math.floor(p / this.slots));
       if (living.active?.[gpuOf[p % this.slots]] === 0) this.previous[p] = 0;
     }
+    if (this.prepared) await this.prepare();
   }
 }

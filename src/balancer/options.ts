@@ -13,7 +13,7 @@ import { type Living, livingOf } from "./living.ts";
 import type { CheckedBatch } from "./result.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
 import { count } from "./twins/count.ts";
-import type { BalancerOptions, RankCounts, RankLoads } from "./types.ts";
+import { type BalancerOptions, balancerKernels, type RankCounts, type RankLoads } from "./types.ts";
 
 export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost"> {
   backend: (typeof backends)[number];
@@ -31,8 +31,9 @@ export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost
 }
 
 const balancerFields = {
-  ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, device: true, adapter: true },
+  ...{ placement: true, topK: true, maxTokens: true, layers: true, backend: true, kernel: true, device: true },
   ...{
+    adapter: true,
     speed: true,
     active: true,
     cost: true,
@@ -66,6 +67,12 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
     throw new ArgumentError("maxTokens", `at most ${Math.floor(MAX_TOKENS / topK)} with topK = ${topK}`, maxTokens);
   }
   const backend = checkBackend(options);
+  if (options.kernel !== undefined && !balancerKernels.includes(options.kernel)) {
+    throw new ArgumentError("kernel", `"auto" or "simd"`, options.kernel);
+  }
+  if (options.kernel === "simd" && backend === "webgpu") {
+    throw new ArgumentError("kernel", `"auto", since backend is "webgpu"`, options.kernel);
+  }
   if (typeof skipBelow !== "number" || !(skipBelow >= 0 && skipBelow < Infinity)) {
     throw new ArgumentError("skipBelow", "a finite number >= 0", skipBelow);
   }

@@ -9,6 +9,8 @@ import type { Activity } from "../placement/active.ts";
 import type { Placement, PlacementLike } from "../placement/placement.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 
+export const balancerKernels = ["auto", "simd"] as const;
+
 export interface BalancerOptions extends Speed, Activity, Costed {
   /**
    * One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ.
@@ -25,6 +27,12 @@ export interface BalancerOptions extends Speed, Activity, Costed {
    * the CPU; unlike a solver's, settled when the balancer is made, see `Balancer.plan`.
    */
   backend?: (typeof backends)[number];
+  /**
+   * "simd": where the CPU solves, by WebAssembly programs made now for every layer, several times as fast; the exact solver where there can be
+   * none, `Balancer.plan` says why. Of equal optima it may pick another than the exact solver: ranks must choose alike, on machines alike.
+   * "auto" by default: the exact solver on the CPU; on WebGPU as the placements ask, whatever is chosen here.
+   */
+  kernel?: (typeof balancerKernels)[number];
   /** The caller's device: `encode` works on its buffers. Never destroyed. */
   device?: GPUDeviceLike;
   /** Which adapters may be taken where the caller brings no device. */

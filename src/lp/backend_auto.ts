@@ -36,7 +36,7 @@ const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
 
 /**
  * Backend "auto": each batch goes where it is expected to take less time. The CPU answers first, and c ms per LP are learnt from what it
- * takes; the GPU is prepared in the background and timed on the caller's own loads, as a + b B ms for B LPs; both estimates follow
+ * takes, with its program once there is one; the GPU is prepared in the background and timed on the caller's own loads, as a + b B ms for B LPs; both estimates follow
  * the solves from then on. A long batch changes over to the GPU between two pieces when that becomes ready. A device that is
  * lost leaves the CPU.
  */
@@ -80,7 +80,8 @@ export class AutoBackend {
 
   get plan(): KernelPlan {
     if (this.expected.knowsGpu && this.choice) return this.choice.gpu.kernel.plan;
-    return { kernel: "cpu", reason: this.reason };
+    const { kernel, reason } = this.cpu.plan();
+    return { kernel, reason: kernel === "cpu" ? this.reason : `${this.reason} ${reason}` };
   }
 
   /** Resolves once both backends have been timed, or there is no GPU; asking starts the preparation. Never rejects. */
@@ -159,6 +160,7 @@ export class AutoBackend {
 
   private async prepareGpu(): Promise<void> {
     if (this.destroyed) return;
+    await this.cpu.ready(); // it is the CPU's best that the GPU is held against
     this.choice ??= await this.prepare();
     const { gpu } = this.choice;
     if (this.destroyed) return gpu.destroy();
@@ -178,12 +180,20 @@ export class AutoBackend {
     this.untimed = undefined;
     if (!gpu || this.destroyed) return;
     const [small, large] = TIMED_BATCHES;
-    const timed = async (batch: number) => ({
-      batch,
-      ms: await medianMs(gpu, tiled(this.topology, this.sample!, batch)),
-    });
+    const sample = (batch: number) => tiled(this.topology, this.sample!, batch);
+    const timed = async (batch: number) => {
+      const loads = sample(batch);
+      return { batch, ms: await medianMs(() => gpu.solve(loads)) };
+    };
     this.expected.gpuTook(await timed(small), await timed(large));
+    if (this.cpu.plan().kernel === "simd") await this.timeCpu(sample(large));
     this.reason = CPU_FASTER;
+  }
+
+  /** A program that has just been made has not answered yet. */
+  private async timeCpu(loads: Loads): Promise<void> {
+    const raw = emptyRaw(this.topology, loads);
+    this.expected.cpuTakesAtMost((await medianMs(() => this.cpu.solve(loads, raw, new Pauses()))) / loads.batch);
   }
 
   private dropFor(error: unknown): void {
@@ -203,11 +213,11 @@ export class AutoBackend {
   }
 }
 
-async function medianMs(gpu: WebgpuBackend, loads: Loads): Promise<number> {
+async function medianMs(solve: () => Promise<unknown>): Promise<number> {
   const ms: number[] = [];
   for (let run = 0; run < TIMED_RUNS; run++) {
     const begun = performance.now();
-    await gpu.solve(loads);
+    await solve();
     ms.push(performance.now() - begun);
   }
   return ms.slice(1).sort((a, b) => a - b)[(TIMED_RUNS - 1) >> 1]; // the first warms up

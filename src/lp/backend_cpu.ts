@@ -1,6 +1,8 @@
 import type { Pauses } from "../common/pauses.ts";
 import { exactSolver } from "./exact.ts";
+import type { KernelPlan } from "./kernels/choices.ts";
 import type { Loads } from "./problem.ts";
+import { SimdPath } from "./simd_path.ts";
 import { type RawSolution, writeQuotas } from "./solution.ts";
 import { TimeSolver } from "./time/time_solver.ts";
 import type { Topology } from "./topology.ts";
@@ -8,7 +10,7 @@ import type { Topology } from "./topology.ts";
 export interface CpuBackend {
   /**
    * Solves LPs first, first + 1, ... of a batch into `raw` and returns how many: all of them, unless `enough`, asked after each pause with the
-   * number so far, says to stop.
+   * number so far, says to stop. What the *simd* program answers is for the caller to judge.
    */
   solve(
     loads: Loads,
@@ -17,16 +19,25 @@ export interface CpuBackend {
     enough?: (solved: number) => Promise<boolean>,
     first?: number,
   ): Promise<number>;
-  /** Solves one LP again and writes it into `raw`. */
+  /** Solves one LP, exactly, and writes it into `raw`. */
   solveOne(loads: Loads, lp: number, raw: RawSolution): void;
+  /** One LP as `solve` would answer it now. */
+  answerOne(loads: Loads, lp: number, raw: RawSolution): void;
+  plan(): KernelPlan;
+  /** Resolves once no faster program is to come; asking starts its compilation. Never rejects. */
+  ready(): Promise<void>;
 }
 
-/** The exact solver, LP by LP; or, where there is a cost, the one of time. */
+/** LPs of the program between two looks at the clock: a millisecond at most. */
+const PIECE = 256;
+
+/** The exact solver, LP by LP; once that has been at it for a while, a program made for the topology. Where there is a cost, the solver of time. */
 export function cpuBackend(topology: Topology): CpuBackend {
   const { gpus, slots, experts, replicaGpu, cost } = topology;
   const timely = cost && new TimeSolver(topology, cost);
   const exact = cost ? undefined : exactSolver(topology);
   const x = new Float64Array(replicaGpu.length);
+  const simd = new SimdPath(topology);
 
   function solveTimely(solver: TimeSolver, { expertLoad, baseLoad }: Loads, lp: number, raw: RawSolution): void {
     const load = expertLoad.subarray(lp * experts, (lp + 1) * experts);
@@ -42,6 +53,13 @@ export function cpuBackend(topology: Topology): CpuBackend {
     writeQuotas(topology, loads.tokens, x, raw.quota.subarray(lp * slots, (lp + 1) * slots));
   }
 
+  const isFor = ({ tokens }: Loads) => simd.solver !== undefined && tokens === "integer";
+
+  function answerOne(loads: Loads, lp: number, raw: RawSolution): void {
+    if (isFor(loads)) simd.solver!.solve(loads, lp, lp + 1, raw);
+    else solveOne(loads, lp, raw);
+  }
+
   async function solve(
     loads: Loads,
     raw: RawSolution,
@@ -49,13 +67,29 @@ export function cpuBackend(topology: Topology): CpuBackend {
     enough?: (solved: number) => Promise<boolean>,
     first = 0,
   ): Promise<number> {
-    for (let lp = first; lp < loads.batch; lp++) {
-      solveOne(loads, lp, raw);
-      if (!pauses.due) continue;
+    for (let lp = first; lp < loads.batch; ) {
+      lp = isFor(loads) ? solveBySimd(lp) : solveExactly(lp);
+      if (lp === loads.batch || !pauses.due) continue;
       await pauses.take();
-      if (await enough?.(lp + 1 - first)) return lp + 1 - first;
+      if (await enough?.(lp - first)) return lp - first;
     }
     return loads.batch - first;
+
+    function solveBySimd(lp: number): number {
+      const end = Math.min(loads.batch, lp + PIECE);
+      simd.solver!.solve(loads, lp, end, raw);
+      return end;
+    }
+
+    /** Until a pause is due. */
+    function solveExactly(lp: number): number {
+      const begun = performance.now();
+      let end = lp;
+      do solveOne(loads, end++, raw);
+      while (end < loads.batch && !pauses.due);
+      if (loads.tokens === "integer") simd.spent(performance.now() - begun);
+      return end;
+    }
   }
-  return { solve, solveOne };
+  return { solve, solveOne, answerOne, plan: () => simd.plan, ready: () => simd.ready() };
 }

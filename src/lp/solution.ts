@@ -32,11 +32,11 @@ export interface Solution {
   price: Float64Array;
   /** [B] the GPUs of the set S whose load cannot go elsewhere, ascending: the proof of lowerBound. */
   bottleneck: number[][];
-  /** [B] interior-point iterations; 0 from the CPU's exact solver. */
+  /** [B] interior-point iterations, or sweeps of pairwise balancing of the specialised and simd kernels; 0 from the CPU's exact solver. */
   iterations: Int32Array;
-  /** [B] of the exact finish or the CPU's exact solver: paths along which tokens were moved; rounds of moves of the specialised kernel. */
+  /** [B] of the exact finish or the CPU's exact solver: paths along which tokens were moved; rounds of moves of the specialised and simd kernels. */
   moves: Int32Array;
-  /** LPs that the GPU left with a gap and the CPU closed. */
+  /** LPs that a kernel left with a gap and the CPU's exact solver closed. */
   finishedOnCpu: number;
   /** Who answered. */
   backend: BackendName;

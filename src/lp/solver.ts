@@ -124,23 +124,29 @@ export async function solverOn<L, A extends object>(
   if (topology.cost && kernel !== "auto") {
     throw new ArgumentError("kernel", `"auto" with a cost`, kernel, "One kernel balances time.");
   }
+  if (kernel === "simd" && backend === "webgpu") {
+    throw new ArgumentError("kernel", `one of WebGPU's, since backend is "webgpu"`, kernel);
+  }
   if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
     throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
   }
+  const cpu = cpuBackend(topology);
+  if (kernel === "simd") await cpu.ready();
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
     const now = device ? await prepare().catch(reasonOrThrow) : undefined;
-    return new TopologySolver(form, { prepare, now });
+    return new TopologySolver(form, cpu, { prepare, now });
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
-  return new TopologySolver(form, choice);
+  return new TopologySolver(form, cpu, choice);
 }
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
 async function gpuFor(topology: Topology, options: SolverOptions): Promise<GpuChoice> {
   const acquired = await findDevice(options);
-  return { acquired, gpu: await webgpuBackend(acquired.device, topology, options.kernel ?? "auto") };
+  const kernel = options.kernel === undefined || options.kernel === "simd" ? "auto" : options.kernel;
+  return { acquired, gpu: await webgpuBackend(acquired.device, topology, kernel) };
 }
 
 /** How to find a GPU in the background, and one that is there already or why there will be none. */
@@ -152,7 +158,6 @@ interface Auto {
 /** @internal */
 class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   private readonly topology: Topology;
-  private readonly cpu: CpuBackend;
   private readonly auto: AutoBackend | undefined;
   private readonly fixed: GpuChoice | undefined;
   private leveller: Leveller | undefined;
@@ -165,13 +170,13 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
   constructor(
     private readonly form: Form<L, A>,
+    private readonly cpu: CpuBackend,
     choice: GpuChoice | Auto | undefined,
   ) {
     const { topology } = form;
     this.topology = topology;
-    this.cpu = cpuBackend(topology);
     if (choice && "prepare" in choice) {
-      this.auto = new AutoBackend(topology, this.cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
+      this.auto = new AutoBackend(topology, cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
     } else this.fixed = choice;
     this.last = this.fixed ? "webgpu" : "cpu";
   }
@@ -181,11 +186,11 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   }
 
   get plan(): KernelPlan {
-    return this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? { kernel: "cpu", reason: ASKED_FOR_CPU };
+    return this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? this.cpu.plan();
   }
 
   get ready(): Promise<void> {
-    return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? Promise.resolve();
+    return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? this.cpu.ready();
   }
 
   async solve(given: L, options: SolveOptions = {}): Promise<Solution & A> {
@@ -226,12 +231,14 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
       if (level) this.leveller!.level(loads, lp, raw);
       return judgeOne(lp);
     };
+    // What simd has left; an answer of the exact solver is never open in whole tokens.
+    const exact = backend === "cpu" && (loads.tokens === "fractional" || this.topology.cost !== undefined);
     let finishedOnCpu = 0;
     const { slots, gpus } = this.topology;
     await pauses.inPieces(loads.batch, slots + gpus, (first, end) => {
       for (let lp = first; lp < end; lp++) {
         settle(lp);
-        if (backend === "cpu" || !isOpen(lp)) continue;
+        if (exact || !isOpen(lp)) continue;
         this.cpu.solveOne(loads, lp, raw);
         settle(lp);
         finishedOnCpu++;

@@ -27,7 +27,7 @@ export const backends = ["auto", "webgpu", "cpu"] as const;
 
 export interface SolverOptions extends Speed, Activity, Costed {
   /**
-   * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver. "auto" (default): each batch goes where it is expected to take less
+   * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver and, for a topology that comes back, simd. "auto" (default): each batch goes where it is expected to take less
    * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
    * for, and then both are timed on this solver's own loads. `solution.backend` and `solution.reason` say who answered and why.
    */
@@ -36,7 +36,7 @@ export interface SolverOptions extends Speed, Activity, Costed {
   device?: GPUDeviceLike;
   /** Which adapters may be taken; the environment variable EVENKEEL_ADAPTER, or "auto", by default. */
   adapter?: AdapterChoice;
-  /** Which WebGPU kernel, see KernelChoice; "auto" by default. */
+  /** Which kernel, see KernelChoice; "auto" by default. One of WebGPU's leaves the CPU its own choice, and the other way round. */
   kernel?: KernelChoice;
 }
 

@@ -1,56 +1,11 @@
 /** One upload, one submit and one map: what a job reads, how it is timed, and what becomes of it when the device is lost. */
 import { describe, expect, test } from "vitest";
 import { DeviceError } from "../../src/common/errors.ts";
-import { createJob, type JobOptions } from "../../src/gpu/job.ts";
-import { bind, compile, type Kernel } from "../../src/gpu/pipeline.ts";
+import { createJob } from "../../src/gpu/job.ts";
 import { requestDevice } from "../../src/index.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { countCalls } from "../helpers/gpu_calls.ts";
-
-/** scaled = factor * values, raised = factor + values, after `rounds` of nothing. */
-const kernel = {
-  name: "scale",
-  wgsl: `
-    struct Params { factor: u32, rounds: u32 }
-    @group(0) @binding(0) var<storage, read> values: array<u32>;
-    @group(0) @binding(1) var<storage, read_write> scaled: array<u32>;
-    @group(0) @binding(2) var<storage, read_write> raised: array<u32>;
-    @group(0) @binding(3) var<uniform> params: Params;
-    @compute @workgroup_size(1) fn scale(@builtin(global_invocation_id) id: vec3u) {
-      for (var i = 0u; i < params.rounds; i++) { scaled[id.x] = i; }
-      scaled[id.x] = params.factor * values[id.x];
-      raised[id.x] = params.factor + values[id.x];
-    }`,
-  includes: [],
-  bindings: { values: "read-only-storage", scaled: "storage", raised: "storage", params: "uniform" },
-} satisfies Kernel;
-
-const values = Uint32Array.of(2, 3, 5, 7, 11);
-const contents = { values, scaled: 20, raised: 20, params: Uint32Array.of(10, 0) };
-type Name = keyof typeof contents;
-type Out = "scaled" | "raised";
-type Options = Partial<JobOptions<Name, Out>>;
-const remedy = "Start over.";
-
-/** A job of five invocations, and what records them. */
-async function scaling(device: GPUDevice, options: Options = {}) {
-  const compiled = await compile(device, kernel, {}, {});
-  const job = createJob<Name, Out>(device, contents, {
-    label: "test",
-    remedy,
-    outputs: ["scaled", "raised"],
-    ...options,
-  });
-  const group = bind(device, compiled, job.bindings);
-  const record = (encoder: GPUCommandEncoder, timestampWrites?: GPUComputePassTimestampWrites) => {
-    const pass = encoder.beginComputePass({ timestampWrites });
-    pass.setPipeline(compiled.pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(values.length);
-    pass.end();
-  };
-  return { job, record };
-}
+import { type Name, type Options, type Out, remedy, scaling, values } from "../helpers/scaling_job.ts";
 
 const copies = (words: Record<Out, Uint32Array>) => ({ scaled: [...words.scaled], raised: [...words.raised] });
 const answer = (given: Iterable<number>, factor: number) => ({

@@ -114,7 +114,7 @@ describe("backend auto", () => {
     expect(backend).toBe("cpu");
     expect(reason).toMatch(/^The WebGPU device was lost/);
     expectOptimal(loads, raw);
-    expect(auto.plan).toMatchObject({ kernel: "cpu", reason });
+    expect(auto.plan).toMatchObject({ kernel: "simd", reason: expect.stringContaining(reason) }); // of two timed backends the CPU is left, with its program
     auto.destroy();
   });
 

@@ -27,7 +27,7 @@ const cost: ExpertCost = { model: "affine", perExpert: 0, perToken: 1, tile: 64 
 export async function checkKernels(device: GPUDevice): Promise<KernelCheck[]> {
   const checks: KernelCheck[] = [];
   for (const kernel of [...kernelChoices, "time"] as const) {
-    if (kernel === "auto") continue;
+    if (kernel === "auto" || kernel === "simd") continue; // of the CPU
     const fault = await faultOf(kernel, device).catch((error: Error) => error.message);
     checks.push({ kernel, ok: fault === undefined, reason: fault?.replaceAll(/\s+/g, " ").trim() });
   }

@@ -8,7 +8,7 @@ import type { KernelPlan } from "./choices.ts";
  */
 export interface Variant {
   /** The stem of its files. */
-  readonly name: Exclude<KernelPlan["kernel"], "cpu">;
+  readonly name: Exclude<KernelPlan["kernel"], "cpu" | "simd">;
   /** Why it does not take topologies of equal G, E and P on this device; undefined where it does. Compiles nothing. */
   refuses(device: GPUDevice, topologies: readonly Topology[]): string | undefined;
   /** The kernel for topologies that it does not refuse.  @throws {KernelError} The device's compiler refuses it. */
