@@ -5,15 +5,19 @@ import { grouped, NO_REPLICA, type Topology } from "./topology.ts";
 /** Sums of a few hundred f64 are this precise, with room to spare. */
 const ROUNDING = 1e-12;
 
+/** Whose a slot without a replica is. */
+const NOBODY = -1;
+
+type Quota = Loads["expertLoad"];
+
 /** Counts the answers on one topology, one LP after the other. */
 export class Ledger {
-  /** [A] tokens on each GPU, of the LP that was counted last. */
-  readonly load: Float64Array;
-  /** inside(S) of its bottleneck set, see cut.ts. */
+  /** Of the LP that was counted last: max_g load_g / v_g, */
+  maxLoad = 0;
+  /** its bottleneck set S by the caller's labels, the sum of its speeds, and inside(S), see cut.ts. */
+  bottleneck: number[] = [];
+  rate = 0;
   inside = 0;
-  private readonly gpus: number;
-  private readonly experts: number;
-  private readonly slots: number;
   /** Slots by GPU and by expert, in their order: fractions add up to the same whoever counts. */
   private readonly onGpu: ReturnType<typeof grouped>;
   private readonly ofExpert: ReturnType<typeof grouped>;
@@ -24,21 +28,14 @@ export class Ledger {
   /** [words] and those outside of S. */
   private readonly outside: Int32Array;
 
-  constructor({ gpus, experts, slots, slotExpert, slotReplica, replicaGpu, replicaStart }: Topology) {
-    this.load = new Float64Array(gpus);
-    this.gpus = gpus;
-    this.experts = experts;
-    this.slots = slots;
+  constructor(private readonly topology: Topology) {
+    const { gpus, experts, slotExpert, slotReplica, replicaGpu, replicaStart } = topology;
     const isEmpty = (p: number) => slotReplica[p] === NO_REPLICA;
-    this.onGpu = grouped(
-      slotReplica.map((r) => (r === NO_REPLICA ? gpus : replicaGpu[r])),
-      gpus,
-    );
-    this.ofExpert = grouped(
-      slotExpert.map((e, p) => (isEmpty(p) ? experts : e)),
-      experts,
-    );
-    this.empty = Int32Array.from([...Array(slots).keys()].filter(isEmpty));
+    const slotGpu = slotReplica.map((r) => (r === NO_REPLICA ? NOBODY : replicaGpu[r]));
+    this.onGpu = grouped(slotGpu, gpus);
+    const served = slotExpert.map((e, p) => (isEmpty(p) ? NOBODY : e));
+    this.ofExpert = grouped(served, experts);
+    this.empty = Int32Array.from([...slotReplica.keys()].filter(isEmpty));
     this.outside = new Int32Array(Math.ceil(gpus / 32));
     this.home = new Int32Array(this.outside.length * experts);
     for (let e = 0; e < experts; e++) {
@@ -52,60 +49,73 @@ export class Ledger {
    * Counts LP `lp`. Returns whether every expert's quotas are >= 0 and add up to its load, and slots without a replica have none: a device that
    * fails silently leaves zeros.
    *
-   * @param quota  [B, P]  @param member  [B, A]
+   * @param quota  [B, P]  @param member  [B, A]  @param gpuLoad  [B, G] out: the LP's row.
    */
-  count({ tokens, expertLoad, baseLoad }: Loads, quota: Loads["expertLoad"], member: Uint8Array, lp: number): boolean {
-    const counted = this.countGpus(baseLoad, quota, member, lp);
-    const rounding = tokens === "integer" ? 0 : ROUNDING;
-    return this.countExperts(expertLoad, rounding, quota, lp) && counted;
+  count(loads: Loads, quota: Quota, member: Uint8Array, lp: number, gpuLoad: Float64Array): boolean {
+    const counted = this.countGpus(loads.baseLoad, quota, member, lp, gpuLoad);
+    return this.countExperts(loads, quota, lp) && counted;
   }
 
-  private countGpus(baseLoad: Loads["baseLoad"], quota: Loads["expertLoad"], member: Uint8Array, lp: number): boolean {
-    const { gpus, slots, load, outside, empty } = this;
+  private countGpus(
+    baseLoad: Loads["baseLoad"],
+    quota: Quota,
+    member: Uint8Array,
+    lp: number,
+    gpuLoad: Float64Array,
+  ): boolean {
+    const { gpus, allGpus, slots, label, speed } = this.topology;
+    const { outside, empty } = this;
     const { start, items } = this.onGpu;
     const first = lp * slots;
     const row = lp * gpus;
-    let valid = true;
+    const bottleneck: number[] = [];
+    let maxLoad = -Infinity;
+    let rate = 0;
     let inside = 0;
-    outside.fill(0);
+    let valid = true;
+    for (let word = 0; word < outside.length; word++) outside[word] = 0;
     for (let g = 0, i = 0; g < gpus; g++) {
-      let sum = baseLoad ? baseLoad[row + g] : 0;
-      if (member[row + g]) inside += sum;
-      else outside[g >> 5] |= 1 << (g & 31);
+      let load = baseLoad ? baseLoad[row + g] : 0;
+      if (member[row + g]) {
+        bottleneck.push(label[g]);
+        rate += speed[g];
+        inside += load;
+      } else outside[g >> 5] |= 1 << (g & 31);
       for (const end = start[g + 1]; i < end; i++) {
         const amount = quota[first + items[i]];
-        sum += amount;
+        load += amount;
         if (!(amount >= 0)) valid = false;
       }
-      load[g] = sum;
+      gpuLoad[lp * allGpus + label[g]] = load;
+      maxLoad = Math.max(maxLoad, load / speed[g]);
     }
     for (let i = 0; i < empty.length; i++) if (quota[first + empty[i]] !== 0) valid = false;
+    this.maxLoad = maxLoad;
+    this.bottleneck = bottleneck;
+    this.rate = rate;
     this.inside = inside;
     return valid;
   }
 
-  private countExperts(
-    expertLoad: Loads["expertLoad"],
-    rounding: number,
-    quota: Loads["expertLoad"],
-    lp: number,
-  ): boolean {
-    const { experts, slots, home, outside } = this;
+  private countExperts({ tokens, expertLoad }: Loads, quota: Quota, lp: number): boolean {
+    const { experts, slots } = this.topology;
+    const { home, outside } = this;
     const { start, items } = this.ofExpert;
-    const row = lp * experts;
-    const first = lp * slots;
-    const far = outside[0];
+    const rounding = tokens === "integer" ? 0 : ROUNDING;
+    const near = outside[0]; // of the first 32 GPUs, which mostly are all
     const more = outside.length > 1;
-    let valid = true;
+    const first = lp * slots;
+    const row = lp * experts;
     let inside = this.inside;
+    let valid = true;
     for (let e = 0, i = 0; e < experts; e++) {
       const end = start[e + 1];
       if (i === end) continue; // lost
-      const tokens = expertLoad[row + e];
-      let unserved = tokens;
+      const load = expertLoad[row + e];
+      let unserved = load;
       for (; i < end; i++) unserved -= quota[first + items[i]];
-      if (unserved !== 0 && !(Math.abs(unserved) <= rounding * tokens)) valid = false;
-      if ((home[e] & far) === 0 && !(more && this.reachesOut(e))) inside += tokens;
+      if (unserved !== 0 && !(Math.abs(unserved) <= rounding * load)) valid = false;
+      if ((home[e] & near) === 0 && !(more && this.reachesOut(e))) inside += load;
     }
     this.inside = inside;
     return valid;
@@ -113,7 +123,8 @@ export class Ledger {
 
   /** Whether expert e has a replica outside of S, beyond the first word of GPUs. */
   private reachesOut(e: number): boolean {
-    const { experts, home, outside } = this;
+    const { home, outside } = this;
+    const { experts } = this.topology;
     let out = 0;
     for (let word = 1; word < outside.length; word++) out |= home[word * experts + e] & outside[word];
     return out !== 0;

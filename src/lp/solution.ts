@@ -156,33 +156,25 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
   const { status, gpuLoad, price } = judged;
   const timeJudge = cost && new TimeJudge(topology, cost);
   const ledger = ledgerOf(topology);
-  const { load } = ledger;
-  const { quota, member } = raw;
+  const { member } = raw;
   const { tokens } = loads;
   const allowed = tokens === "integer" ? 0 : FRACTIONAL_OPTIMAL;
   const broken = cost && new Uint8Array(loads.batch);
 
-  function boundOf(lp: number, count: number, rate: number): number {
-    if (tokens === "fractional") return ledger.inside / rate;
-    if (equalSpeeds) return evenBound(ledger.inside, count, speed[0]);
-    return cutBound(ledger.inside, [...speed.filter((_, g) => member[lp * gpus + g])], tokens);
+  /** Of the LP that was counted last. */
+  function boundOf(lp: number): number {
+    const { inside, bottleneck, rate } = ledger;
+    if (tokens === "fractional") return inside / rate;
+    if (equalSpeeds) return evenBound(inside, bottleneck.length, speed[0]);
+    return cutBound(inside, [...speed.filter((_, g) => member[lp * gpus + g])], tokens);
   }
 
   function judgeOne(lp: number): Status {
-    const served = ledger.count(loads, quota, member, lp);
-    const bottleneck: number[] = [];
-    let maxLoad = -Infinity;
-    let rate = 0; // of the bottleneck set
-    for (let g = 0; g < gpus; g++) {
-      maxLoad = Math.max(maxLoad, load[g] / speed[g]);
-      gpuLoad[lp * allGpus + label[g]] = load[g];
-      if (member[lp * gpus + g] === 0) continue;
-      bottleneck.push(label[g]);
-      rate += speed[g];
-    }
-    const y = 1 / rate;
-    for (let g = 0; g < gpus; g++) price[lp * allGpus + label[g]] = member[lp * gpus + g] ? y : 0;
-    const bound = Math.min(boundOf(lp, bottleneck.length, rate), maxLoad); // above maxLoad only by f64 rounding of fractions
+    const served = ledger.count(loads, raw.quota, member, lp, gpuLoad);
+    const { maxLoad, bottleneck, rate } = ledger;
+    const one = 1 / rate;
+    for (let g = 0; g < gpus; g++) price[lp * allGpus + label[g]] = member[lp * gpus + g] ? one : 0;
+    const bound = Math.min(boundOf(lp), maxLoad); // above maxLoad only by f64 rounding of fractions
     const gap = maxLoad === bound ? 0 : (maxLoad - bound) / Math.max(Math.abs(maxLoad), Math.abs(bound));
     judged.maxLoad[lp] = maxLoad;
     judged.lowerBound[lp] = bound;

@@ -114,14 +114,14 @@ export function topologyOfEdges(gpus: number, edges: readonly (readonly number[]
   return withSlots(gpus, slotExpert, Int32Array.from(edges.flat()), edges.length, speed);
 }
 
-/** The i whose `group[i]` is g, ascending: items start[g] to start[g + 1] - 1. Those of no group 0 to `groups` - 1 are left out. */
+/** The i whose `group[i]` is g, ascending: items start[g] to start[g + 1] - 1. Below 0 they are of no group. */
 export function grouped(group: Int32Array, groups: number) {
   const start = new Int32Array(groups + 1);
-  for (const g of group) if (g >= 0 && g < groups) start[g + 1]++;
+  for (const g of group) if (g >= 0) start[g + 1]++;
   for (let g = 0; g < groups; g++) start[g + 1] += start[g];
   const items = new Int32Array(start[groups]);
   const next = start.slice(0, groups);
-  for (const [i, g] of group.entries()) if (g >= 0 && g < groups) items[next[g]++] = i;
+  for (const [i, g] of group.entries()) if (g >= 0) items[next[g]++] = i;
   return { start, items };
 }
 

@@ -35,7 +35,10 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^src\/lp\/(?:solution|ledger)\.ts$/,
-    ["test/lp/solution.test.ts", "test/balancer/result.test.ts", "test/lp/solver.test.ts", "test/lp/certify.test.ts"],
+    [
+      ...["test/lp/solution.test.ts", "test/lp/judge.test.ts", "test/balancer/result.test.ts"],
+      ...["test/lp/solver.test.ts", "test/lp/certify.test.ts"],
+    ],
   ],
   [
     /^src\/lp\/problem\.ts$/,

@@ -60,7 +60,7 @@ export interface Judged {
 export class TimeJudge {
   private readonly load: Float64Array;
   /** Experts that live only in the bottleneck set that was judged last, and its GPUs. */
-  readonly inside: number[] = [];
+  private readonly inside: number[] = [];
   private readonly members: number[] = [];
 
   constructor(
