@@ -131,7 +131,7 @@ function bothEnds(capacity: Int32Array, flow: Int32Array | Float64Array): Float6
 }
 
 /** From quotas per slot, a row per LP of the layer, to tokens per replica. */
-function answerFrom({ layers }: Workload, quotaOf: (layer: number) => ArrayLike<number>): Answer {
+export function answerFrom({ layers }: Workload, quotaOf: (layer: number) => ArrayLike<number>): Answer {
   return (lp) => {
     const layer = lp % layers.length;
     const { slots, slotReplica, replicaGpu }: Topology = layers[layer].topology;

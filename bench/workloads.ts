@@ -138,6 +138,6 @@ export function fixedLoad(work: Workload, lp: number): Float64Array {
 }
 
 /** Experts that have a choice of replica. */
-export function choosers({ experts, replicaStart }: Topology): number[] {
+export function choosers({ experts, replicaStart }: Pick<Topology, "experts" | "replicaStart">): number[] {
   return [...Array(experts).keys()].filter((e) => replicaStart[e + 1] - replicaStart[e] > 1);
 }

@@ -28,8 +28,11 @@ const kernel = {
 /** Replicas [i, j] of one expert. */
 export type Pair = readonly [number, number];
 
+/** What colours look at. */
+type Choosing = Pick<Topology, "experts" | "gpus" | "replicaStart" | "replicaGpu">;
+
 /** Every pair of replicas of one expert, greedily coloured so that pairs of one colour share no GPU; colour by colour. */
-export function colouredPairs(topology: Topology): Pair[][] {
+export function colouredPairs(topology: Choosing): Pair[][] {
   const { replicaStart, replicaGpu, gpus } = topology;
   const colours: Pair[][] = [];
   const taken: Set<number>[] = Array.from({ length: gpus }, () => new Set());
