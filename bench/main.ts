@@ -12,6 +12,7 @@ import { placementScale } from "./placement_scale.ts";
 import { plotsPage } from "./plots.ts";
 import { scalingBatch } from "./scaling_batch.ts";
 import { scalingGpus } from "./scaling_gpus.ts";
+import { simdQuestion } from "./simd.ts";
 import { solveBatch } from "./solve_batch.ts";
 import { overBudget, solveLatency } from "./solve_latency.ts";
 import { solveStages } from "./solve_stages.ts";
@@ -23,6 +24,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "solve-latency": solveLatency,
   "solve-stages": solveStages,
   "solve-batch": solveBatch,
+  simd: simdQuestion,
   "tokens-modes": tokensModes,
   level: levelling,
   time: times,

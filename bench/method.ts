@@ -24,7 +24,24 @@ export interface Prepared {
   answer(): Answer;
   /** GPU time of the last run, where the device has timestamps. */
   gpuUs?(): number;
+  /** What it is timed by, in ms, if not by the wall clock. */
+  clock?(): number;
   destroy(): void;
+}
+
+/** The same method timed by what all cores spend on it: a software adapter is a program on all of them. */
+export function perCore(method: Method): Method {
+  return {
+    ...method,
+    name: `${method.name}, core time`,
+    prepare: async (workload) => ({ ...(await method.prepare(workload)), clock: coresMs }),
+  };
+}
+
+/** Of this process so far. A core that waits spends none. */
+function coresMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e3;
 }
 
 export interface Quality {

@@ -56,19 +56,51 @@ export function evenkeelSolve(
   { device, kernel, ...options }: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode; level?: boolean },
 ): Method {
   const { tokens = "integer", level = false } = options;
-  async function prepare(work: Workload): Promise<Prepared> {
+  const mode = `${tokens === "integer" ? "" : `, ${tokens}`}${level ? ", level" : ""}`;
+  const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}`;
+  return solveMethod(name, { tokens, level }, async (work) => {
     const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend, device, kernel })));
-    const given = work.layers.map((_, layer) => givenLoads(work, layer));
     if (backend === "auto") {
       for (const [i, solver] of solvers.entries()) {
-        await solver.solve(given[i], { tokens, level }); // what it times the backends on
+        await solver.solve(givenLoads(work, i), { tokens, level }); // what it times the backends on
         await solver.ready;
       }
     }
+    return solvers;
+  });
+}
+
+/** The same call where there is no WebAssembly, and so the exact solver answers: what it took before there was a program. */
+export const evenkeelSolveExact: Method = solveMethod(
+  "evenkeel solve(), exact JavaScript",
+  { tokens: "integer", level: false },
+  async (work) => {
+    const there = Object.getOwnPropertyDescriptor(globalThis, "WebAssembly")!;
+    Reflect.deleteProperty(globalThis, "WebAssembly");
+    try {
+      const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend: "cpu" })));
+      for (const { plan } of solvers) if (plan.kernel !== "cpu") throw new Error(`Not exact: ${plan.reason}`);
+      return solvers;
+    } finally {
+      Object.defineProperty(globalThis, "WebAssembly", there);
+    }
+  },
+);
+
+type AnySolver = Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution>;
+
+function solveMethod(
+  name: string,
+  options: { tokens: TokenMode; level: boolean },
+  solversFor: (work: Workload) => Promise<AnySolver[]>,
+): Method {
+  async function prepare(work: Workload): Promise<Prepared> {
+    const solvers = await solversFor(work);
+    const given = work.layers.map((_, layer) => givenLoads(work, layer));
     const solutions: (EdgeSolution | ReplicaSolution)[] = [];
     return {
       async run() {
-        for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], { tokens, level });
+        for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], options);
       },
       answer() {
         const quotas = solutions.map((solution, i) =>
@@ -81,22 +113,20 @@ export function evenkeelSolve(
       },
     };
   }
-  const mode = `${tokens === "integer" ? "" : `, ${tokens}`}${level ? ", level" : ""}`;
-  const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}`;
-  return { name, tokens, exact: true, prepare };
+  return { name, tokens: options.tokens, exact: true, prepare };
 }
 
 /** A solver of either form that has reached its best kernel; loads must be of its form. */
 export async function solverFor(
   form: Layer["form"],
   options: { backend?: "auto" | "webgpu" | "cpu"; device?: GPUDevice; kernel?: KernelName },
-): Promise<Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution>> {
+): Promise<AnySolver> {
   const solver = form instanceof Placement ? await createSolver(form, options) : await createSolver(form, options);
   await solver.ready;
   if (options.kernel && solver.plan.kernel !== options.kernel) {
     throw new Error(`Asked for kernel "${options.kernel}", got "${solver.plan.kernel}": ${solver.plan.reason}`);
   }
-  return solver as Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution>;
+  return solver as AnySolver;
 }
 
 /** The LPs of one layer, in replica form. */

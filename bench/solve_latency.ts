@@ -11,7 +11,7 @@ import { graphWorkload, modelWorkload } from "./workloads.ts";
 export const QUESTION = "solve-latency";
 const ROUND_TRIP = "bare round trip";
 /** What `solve` is held against, which records no timestamps: they cost a third as much again. */
-const UNTIMED = `${ROUND_TRIP}, no timestamps`;
+export const UNTIMED = `${ROUND_TRIP}, no timestamps`;
 
 export async function solveLatency(bench: Bench): Promise<void> {
   const { device } = bench;
@@ -37,7 +37,7 @@ export async function solveLatency(bench: Bench): Promise<void> {
 }
 
 /** An empty dispatch, a copy, a map. */
-async function roundTrip(device: GPUDevice, timed: boolean): Promise<RunningJob<"output">> {
+export async function roundTrip(device: GPUDevice, timed: boolean): Promise<RunningJob<"output">> {
   const kernel = await compile(device, { name: "empty", wgsl: emptyWgsl, includes: [], bindings: {} }, {}, {});
   return runningJob(benchJob(device, { output: 16 }, ["output"], timed ? [RUN] : []), (encoder) => {
     const pass = encoder.beginComputePass();

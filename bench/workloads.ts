@@ -37,10 +37,7 @@ export function graphWorkload(name: string, r2o: number[][], perRank: number, ba
   const stays = new Int32Array(batch * gpus);
   const capacity = new Int32Array(batch * graph.edges.length);
   for (let p = 0; p < batch; p++) {
-    const experts = Array.from({ length: gpus }, () => {
-      const drawn = Array.from({ length: perRank }, () => MEAN_TOKENS * (1 + 0.3 * random.normal()));
-      return drawn.map((tokens) => Math.max(0, Math.floor(tokens))).sort((a, b) => b - a);
-    });
+    const experts = drawRanks(random, gpus, perRank);
     for (let g = 0; g < gpus; g++) stays[p * gpus + g] = experts[g].reduce((a, b) => a + b);
     for (const [e, [from]] of graph.edges.entries()) {
       capacity[p * graph.edges.length + e] = experts[from][column[e]];
@@ -50,6 +47,27 @@ export function graphWorkload(name: string, r2o: number[][], perRank: number, ba
   const topology = toTopology(graph, undefined);
   const loads: Loads = { batch, tokens: "integer", expertLoad: capacity, baseLoad: stays };
   return workload(name, [{ form: graph, topology }], loads);
+}
+
+/** The same LPs as those of `graphWorkload`, with every expert a row of its own: the form that a runtime has them in. */
+export function graphWorkloadOfExperts(name: string, r2o: number[][], perRank: number, batch: number): Workload {
+  const random = seeded(SEED);
+  const gpus = r2o.length;
+  const shape = { logicalExperts: gpus * perRank, epSize: gpus, redundantsPerRank: r2o[0].length };
+  const form = Placement.fromRedundantToOriginal(r2o, shape);
+  const expertLoad = Int32Array.from(
+    Array.from({ length: batch }, () => drawRanks(random, gpus, perRank).flat()).flat(),
+  );
+  const loads: Loads = { batch, tokens: "integer", expertLoad, baseLoad: undefined };
+  return workload(name, [{ form, topology: toTopology(form, undefined) }], loads);
+}
+
+/** Tokens of each rank's experts, the heaviest first. */
+function drawRanks(random: ReturnType<typeof seeded>, ranks: number, perRank: number): number[][] {
+  return Array.from({ length: ranks }, () => {
+    const drawn = Array.from({ length: perRank }, () => MEAN_TOKENS * (1 + 0.3 * random.normal()));
+    return drawn.map((tokens) => Math.max(0, Math.floor(tokens))).sort((a, b) => b - a);
+  });
 }
 
 /** Layers of one model, each placed by EPLB on its own loads of earlier steps; decode-like loads. */

@@ -2,7 +2,7 @@
 import { type Rows, recording, usedSteps, type Value } from "../../src/lp/simd/recording.ts";
 import { LANES, wasmModule } from "../../src/lp/simd/wasm.ts";
 import type { Code } from "../../src/lp/text/field.ts";
-import { masked } from "../../src/lp/text/masked.ts";
+import type { Lanes } from "../../src/lp/text/masked.ts";
 import type { Topology } from "../../src/lp/topology.ts";
 import type { Method } from "../method.ts";
 import { loadsOf } from "../ours.ts";
@@ -26,13 +26,27 @@ export type MethodText = <S, B>(
   tokens: readonly S[],
 ) => readonly (readonly S[])[];
 
+/** How lanes go through branches and loops. */
+export type Flow = (lanes: Lanes<Value>) => Code<Value, Value>;
+
+/** Without masks: all lanes go on until none is left, which suits a text that may go on and has no branches. */
+export const together: Flow = (lanes) => ({
+  ...lanes,
+  variable: (initial) => lanes.register(initial),
+  when() {
+    throw new Error("A branch needs masks.");
+  },
+  loop: (condition, body) => lanes.whileAny(condition, body),
+});
+
 /** LPs whose rows the memory holds, as for ours. */
 const LPS = 32;
 
-/** One of them per topology, and one core. */
+/** A program per topology, one core. */
 export function simdMethod(
   method: Pick<Method, "name" | "tokens">,
   text: MethodText,
+  flow: Flow,
   answerOf: (work: Workload, lp: number, row: Int32Array) => ArrayLike<number>,
 ): Method {
   return {
@@ -42,7 +56,7 @@ export function simdMethod(
       const layers = work.layers.map(({ topology }, layer) => {
         const { batch, expertLoad, baseLoad = new Int32Array(batch * topology.gpus) } = loadsOf(work, layer);
         const answer = new Int32Array(batch * topology.replicaGpu.length);
-        return { program: program(topology, text), expertLoad, baseLoad, answer };
+        return { program: program(topology, text, flow), expertLoad, baseLoad, answer };
       });
       return {
         run() {
@@ -71,8 +85,8 @@ export function choicesOf(topology: Topology): Choices {
 /** Answers LPs of loads [B, E] and [B, G] into `answer` [B, R], whose words are of f32 where the text says real numbers. */
 type Program = (expertLoad: Int32Array, baseLoad: Int32Array, answer: Int32Array) => void;
 
-function program(topology: Topology, text: MethodText): Program {
-  const { bytes, load, base, tokens, size } = written(topology, text);
+function program(topology: Topology, text: MethodText, flow: Flow): Program {
+  const { bytes, load, base, tokens, size } = written(topology, text, flow);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   const memory = new Int32Array((exports.memory as WebAssembly.Memory).buffer, 0, size / 4);
   const run = exports.run as (quad: number) => void;
@@ -91,7 +105,7 @@ function program(topology: Topology, text: MethodText): Program {
   };
 }
 
-function written(topology: Topology, text: MethodText) {
+function written(topology: Topology, text: MethodText, flow: Flow) {
   const { experts, gpus, replicaStart, replicaGpu } = topology;
   let size = 0;
   const rows = (columns: number): Rows => {
@@ -101,7 +115,7 @@ function written(topology: Topology, text: MethodText) {
   };
   const [load, base, tokens] = [rows(experts), rows(gpus), rows(replicaGpu.length)];
   const r = recording(Number.POSITIVE_INFINITY);
-  const c = masked(r);
+  const c = flow(r);
   const several = choosers(topology);
   const fixed: Value[][] = Array.from({ length: gpus }, (_, g) => [r.gather(base, g)]);
   for (let e = 0; e < experts; e++) {
