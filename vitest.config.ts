@@ -1,12 +1,12 @@
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
-/** Imports a .wgsl file as its text, as esbuild's text loader does. */
-const wgsl: Plugin = {
-  name: "wgsl",
+/** Imports shaders, and the parts of what is exported, as their text, as esbuild's text loader does. */
+const texts: Plugin = {
+  name: "texts",
   enforce: "pre",
   transform: (code, id) =>
-    id.endsWith(".wgsl") ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
+    /\.(wgsl|c|cu|h|py|mk)$/.test(id) ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
 };
 
 /** Devices are lost or spoiled, and environments stubbed: a process per file. */
@@ -39,7 +39,7 @@ const slow = [
 ];
 
 export default defineConfig({
-  plugins: [wgsl],
+  plugins: [texts],
   test: {
     pool: "forks", // Dawn is a native module: it wants processes, not threads
     maxWorkers: 2,
