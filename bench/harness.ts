@@ -25,6 +25,8 @@ export interface Row {
   timestampUs?: number;
   /** Of `placement-scale`, whose batch is layers. */
   placed?: Placed;
+  /** Of `depth`. */
+  counted?: CountedWork;
 }
 
 /** What placements are worth on steps held out, and what was done for them. */
@@ -40,6 +42,30 @@ export interface Placed {
   threads?: number;
   /** Why it was not tried on more threads. */
   why?: string;
+}
+
+/** What the solve of an LP is made of: means over the batch, and the most of any LP. */
+export interface CountedWork {
+  operations: number;
+  mostOperations: number;
+  divisions: number;
+  /** Of the longest chain of operations that wait for each other. */
+  depth: number;
+  mostDepth: number;
+  /** Operations over depth. */
+  parallelism: number;
+  /** Of the WGSL. */
+  statements: number;
+  /** Of the exported CUDA kernel, by architecture, where there is a compiler. */
+  cuda?: Record<string, CudaUse>;
+}
+
+/** Of a thread. */
+export interface CudaUse {
+  registers: number;
+  stackBytes: number;
+  spillStoreBytes: number;
+  spillLoadBytes: number;
 }
 
 /** How long a measurement may take. */

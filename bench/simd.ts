@@ -22,23 +22,22 @@ interface Case {
   single?: true;
 }
 
-/** Those of issue and documents, in the order of their rows. */
-export function simdCases(quick: boolean): Case[] {
-  const layers = quick ? 4 : 16;
-  const model = (gpus: number, experts: number, redundant: number) =>
-    modelWorkload(`EP${gpus} R${redundant}`, { gpus, experts, redundant, layers }, 256);
+function casesOf(layers: number): Case[] {
   return [
     { work: graphWorkload("cube 8x2", topologies.cube8(), 8, 1024), affine: "edge", single: true },
     { work: graphWorkloadOfExperts("cube 8x2, 64 experts", topologies.cube8(), 8, 1024), single: true },
     { work: graphWorkload("hypercube 16x2", topologies.hypercube16(), 16, 1024), affine: "edge" },
-    { work: model(8, 64, 16), affine: "replica" },
-    { work: model(16, 128, 32), affine: "replica", single: true },
-    { work: model(32, 256, 32) },
+    { work: modelWorkload("EP8 R16", { gpus: 8, experts: 64, redundant: 16, layers }, 256), affine: "replica" },
+    {
+      work: modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers }, 256),
+      ...{ affine: "replica", single: true },
+    },
+    { work: modelWorkload("EP32 R32", { gpus: 32, experts: 256, redundant: 32, layers }, 256) },
   ];
 }
 
 export async function simdQuestion(bench: Bench): Promise<void> {
-  const cases = simdCases(bench.quick);
+  const cases = casesOf(bench.quick ? 4 : 16);
   for (const { work } of cases) await making(bench, work);
   for (const { work, affine } of cases) {
     const ours = await kernels(bench, work);

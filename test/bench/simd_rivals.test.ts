@@ -69,8 +69,8 @@ describe.each(workloads)("%s", (_, all) => {
       }
     }
     console.log(`${work.name}: gap ${percent(gapMean)}, at most ${percent(gapMax)}, loads within ${farthest}`);
-    // Where a sweep halves what is left, all further sweeps move as much as the last; on rings they gain less.
-    expect(farthest).toBeLessThan(8 * TOLERANCE);
+    // What is left when a sweep moves TOLERANCE, of the twin: sweeps gain a tenth each on tori, and a GPU has four pairs there.
+    expect(farthest).toBeLessThan(40 * TOLERANCE);
     expect(gapMean).toBeLessThan(2e-6);
     expect(gapMax).toBeLessThan(2e-5);
   });

@@ -1,5 +1,5 @@
 import { cutBound, wholeTokensBy } from "../cut.ts";
-import { canonicalForm } from "../kernels/canonical.ts";
+import { canonicalForm, type Labels } from "../kernels/canonical.ts";
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
 import { type LpAnswer, solveLp } from "../text/solve_lp.ts";
@@ -17,7 +17,6 @@ export interface SpecialisedSolution extends LpAnswer<number, boolean> {
  * themselves.
  */
 export function specialised(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
-  const { gpus, experts } = topology;
   const { shape, labels } = canonicalForm(topology);
   const speed = labels.gpu.map((g) => topology.speed[g]);
   const capsOf = (inside: number, member: readonly number[]) => {
@@ -25,16 +24,27 @@ export function specialised(topology: Topology): (loads: Loads, lp: number) => S
     const t = cutBound(inside, speeds, "integer");
     return speed.map((v) => wholeTokensBy(t, v));
   };
-  return ({ expertLoad, baseLoad }, lp) => {
-    const load = (e: number) => expertLoad[lp * experts + e];
-    const alone = labels.gpu.map((g, i) => {
-      const first = labels.single[i].filter(({ ordinal }) => ordinal === 0);
-      return first.reduce((sum, { expert }) => sum + load(expert), baseLoad ? baseLoad[lp * gpus + g] : 0);
-    });
-    const tokens = labels.expert.map((merged) => merged.reduce((sum, e) => sum + load(e), 0));
+  return (loads, lp) => {
+    const { alone, loads: members } = loadsOfForm(topology, labels, loads, lp);
+    const tokens = members.map((merged) => merged.reduce((a, b) => a + b));
     const answer = solveLp(numbers, shape, alone, tokens, capsOf);
     const held = [...alone];
     for (const [e, gs] of shape.experts.entries()) for (const [r, g] of gs.entries()) held[g] += answer.kept[e][r];
     return { ...answer, tokens, maxLoad: Math.max(...held.map((amount, g) => amount / speed[g])) };
   };
+}
+
+/** One LP in the labels of a form: tokens without a choice on each GPU, and those of each expert of the form and caller's expert. */
+export function loadsOfForm(
+  { gpus, experts }: Topology,
+  { gpu, single, expert }: Labels,
+  { expertLoad, baseLoad }: Loads,
+  lp: number,
+): { alone: number[]; loads: number[][] } {
+  const load = (e: number) => expertLoad[lp * experts + e];
+  const alone = gpu.map((g, i) => {
+    const first = single[i].filter(({ ordinal }) => ordinal === 0);
+    return first.reduce((sum, one) => sum + load(one.expert), baseLoad ? baseLoad[lp * gpus + g] : 0);
+  });
+  return { alone, loads: expert.map((merged) => merged.map(load)) };
 }
