@@ -58,14 +58,18 @@ export interface Recording extends Lanes<Value> {
 }
 
 /** Thrown by a recording that grows beyond what was allowed. */
-export class TooManySteps extends Error {}
+export class TooManySteps extends Error {
+  constructor(most: number) {
+    super(`more than ${most} steps`);
+  }
+}
 
 /** @param most  Steps. */
 export function recording(most: number): Recording {
   const steps: Step[] = [];
   const zeros = new Set<Value>();
   const record = (step: Step): void => {
-    if (steps.length >= most) throw new TooManySteps();
+    if (steps.length >= most) throw new TooManySteps(most);
     steps.push(step);
   };
   const constant = (kind: Kind, value: number): Value => {
