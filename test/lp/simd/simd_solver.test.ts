@@ -10,6 +10,7 @@ import { emptyRaw, judge, type RawSolution } from "../../../src/lp/solution.ts";
 import type { Topology } from "../../../src/lp/topology.ts";
 import * as twin from "../../../src/lp/twins/specialised.ts";
 import { families, instances, randomPlacement, shapes, topologyAndLoads } from "../../helpers/instances.ts";
+import { maxLoadUnder } from "../../helpers/max_load.ts";
 
 async function solverOf(topology: Topology): Promise<SimdSolver> {
   const made = await simdSolver(topology);
@@ -32,9 +33,7 @@ function expectOptimal(topology: Topology, loads: Loads, raw: RawSolution, name:
   const x = new Float64Array(topology.replicaGpu.length);
   for (let lp = 0; lp < loads.batch; lp++) {
     exact.solve(loads, lp, x, best.member.subarray(lp * topology.gpus, (lp + 1) * topology.gpus));
-    const load = Float64Array.from({ length: topology.gpus }, (_, g) => loads.baseLoad?.[lp * topology.gpus + g] ?? 0);
-    for (const [r, g] of topology.replicaGpu.entries()) load[g] += x[r];
-    const optimum = Math.max(...load.map((tokens, g) => tokens / topology.speed[g]));
+    const optimum = maxLoadUnder(topology, loads, lp, x);
     const found = [judgeOne(lp), judged.maxLoad[lp], judged.lowerBound[lp]];
     expect(found, `${name}, LP ${lp}`).toEqual(["optimal", optimum, optimum]);
   }
