@@ -1,6 +1,7 @@
 /** `npm run test:exhaustive -- NAME [INSTANCES]`: a bar in full, of which `npm test` runs a slice. Exits 1 where it is not met. */
 import { SingleBar } from "cli-progress";
 import { levelled } from "./level.ts";
+import { simdPath } from "./simd.ts";
 import { survivors } from "./survivors.ts";
 import { timed } from "./time.ts";
 import { wholeTokens } from "./whole_tokens.ts";
@@ -8,7 +9,13 @@ import { wholeTokens } from "./whole_tokens.ts";
 /** Checks about so many seeded instances, prints figures, and returns whether all of them are as they should be. */
 export type Exhaustive = (instances: number, onProgress: (done: number, total: number) => void) => Promise<boolean>;
 
-const bars: Record<string, Exhaustive> = { "whole-tokens": wholeTokens, level: levelled, survivors, time: timed };
+const bars: Record<string, Exhaustive> = {
+  "whole-tokens": wholeTokens,
+  simd: simdPath,
+  level: levelled,
+  survivors,
+  time: timed,
+};
 const DEFAULT_INSTANCES = 100_000;
 
 const [name, given] = process.argv.slice(2);

@@ -19,6 +19,7 @@ import type { Topology } from "../../src/lp/topology.ts";
 import { Placement } from "../../src/placement/placement.ts";
 import { ordinary } from "./instances.ts";
 import { runKernel, UNWRITTEN, unwritten } from "./kernel.ts";
+import { maxLoadUnder } from "./max_load.ts";
 
 export const { device } = await sharedDevice("software");
 
@@ -95,18 +96,6 @@ export async function specialisedFor(topology: Topology, edit?: Edit): Promise<(
   return (loads) => runSolve(kernel, table, loads, lanesPerWorkgroup(device), { labels: labelTable(form) });
 }
 
-/** Max load of LP `lp` under tokens per replica. */
-export function maxLoadOf(
-  { gpus, replicaGpu, speed }: Topology,
-  { baseLoad }: Loads,
-  lp: number,
-  x: ArrayLike<number>,
-): number {
-  const held = Array.from({ length: gpus }, (_, g) => baseLoad?.[lp * gpus + g] ?? 0);
-  for (const [r, g] of replicaGpu.entries()) held[g] += x[r];
-  return Math.max(...held.map((tokens, g) => tokens / speed[g]));
-}
-
 /** Tokens per replica that the quotas of LP `lp` make, having checked that they serve every token once and slots of a replica evenly. */
 function served(topology: Topology, { expertLoad }: Loads, quotas: Int32Array, lp: number, name: string) {
   const { slots, experts, slotReplica, slotExpert, replicaSlots, replicaGpu } = topology;
@@ -137,9 +126,9 @@ export function judgeRaw(topology: Topology, loads: Loads, answer: RawAnswer, lp
   const inside = insideLoad(topology, loads.expertLoad, loads.baseLoad, lp, member);
   const speeds = [...speed].filter((_, g) => member[g] === 1);
   return {
-    maxLoad: maxLoadOf(topology, loads, lp, x),
+    maxLoad: maxLoadUnder(topology, loads, lp, x),
     bound: cutBound(inside, speeds, "integer"),
-    optimum: maxLoadOf(topology, loads, lp, exact),
+    optimum: maxLoadUnder(topology, loads, lp, exact),
   };
 }
 

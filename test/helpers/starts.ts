@@ -5,7 +5,7 @@ import { cutBound, insideLoad } from "../../src/lp/cut.ts";
 import { exactSolver } from "../../src/lp/exact.ts";
 import type { Loads } from "../../src/lp/problem.ts";
 import { type Topology, topologyOfEdges } from "../../src/lp/topology.ts";
-import { maxLoadOf } from "./raw.ts";
+import { maxLoadUnder } from "./max_load.ts";
 
 export interface Start {
   topology: Topology;
@@ -30,7 +30,7 @@ function start(edges: Edge[], baseLoad: number[], speed: number[], random: Rando
   const exact = new Float64Array(x.length);
   const bottleneck = new Uint8Array(gpus);
   exactSolver(topology).solve(loads, 0, exact, bottleneck);
-  const optimum = maxLoadOf(topology, loads, 0, exact);
+  const optimum = maxLoadUnder(topology, loads, 0, exact);
   return { topology, loads, x, member: Uint32Array.from(bottleneck), optimum };
 }
 
@@ -60,7 +60,7 @@ export function maxLoadServed({ topology, loads }: Start, kept: Int32Array): num
   );
   expect(served).toEqual(loads.expertLoad);
   expect(Math.min(...kept)).toBeGreaterThanOrEqual(0);
-  return maxLoadOf(topology, loads, 0, kept);
+  return maxLoadUnder(topology, loads, 0, kept);
 }
 
 /** That `kept` [R] is optimal, and that `member` [G] proves it. */

@@ -22,7 +22,7 @@ export interface SimdSolver {
 
 /** A solver for the topology, or why there is none: WebAssembly or its SIMD is not there or not allowed, or the topology is too large. */
 export async function simdSolver(topology: Topology): Promise<SimdSolver | { readonly reason: string }> {
-  if (typeof WebAssembly !== "object") return { reason: "There is no WebAssembly." };
+  if (typeof WebAssembly !== "object") return { reason: "there is no WebAssembly." };
   try {
     const form = canonicalForm(topology);
     const program = simdProgram(topology, form, LPS, MAX_STEPS);
@@ -34,7 +34,7 @@ export async function simdSolver(topology: Topology): Promise<SimdSolver | { rea
     memory = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
     return new QuadSolver(program, memory, exports.run as (quad: number) => void);
   } catch (error) {
-    if (error instanceof TooManySteps) return { reason: `A solve takes more than ${MAX_STEPS} steps.` };
+    if (error instanceof TooManySteps) return { reason: `a solve takes ${error.message}.` };
     return { reason: `WebAssembly does not compile here: ${(error as Error).message}` };
   }
 }

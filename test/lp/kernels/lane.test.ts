@@ -14,13 +14,13 @@ import {
   shapes,
   topologyAndLoads,
 } from "../../helpers/instances.ts";
+import { maxLoadUnder } from "../../helpers/max_load.ts";
 import {
   checkNegative,
   checkRaw,
   expectFewLeft,
   expectOrdinary,
   expectSame,
-  maxLoadOf,
   negativeLoads,
   solveLane,
 } from "../../helpers/raw.ts";
@@ -60,7 +60,7 @@ describe("the shader and its twin", () => {
         const solve64 = reference.lane(topology);
         for (let lp = 0; lp < instance.batch; lp++) {
           const { x, iterations } = solve64(loads, lp);
-          expect(maxLoadOf(topology, loads, lp, x), `${instance.name}, LP ${lp}`).toBe(checked.optima[lp]);
+          expect(maxLoadUnder(topology, loads, lp, x), `${instance.name}, LP ${lp}`).toBe(checked.optima[lp]);
           differences.push(Math.abs(answer.iterations[lp] - iterations));
         }
       }

@@ -7,7 +7,7 @@ import type { Loads } from "../../../src/lp/problem.ts";
 import { numbers } from "../../../src/lp/text/field.ts";
 import { pushRelabel } from "../../../src/lp/text/push_relabel.ts";
 import { topologyOfEdges } from "../../../src/lp/topology.ts";
-import { maxLoadOf } from "../../helpers/raw.ts";
+import { maxLoadUnder } from "../../helpers/max_load.ts";
 
 interface Start {
   speed: number[];
@@ -46,13 +46,13 @@ function judged({ speed, alone, experts, tokens }: Start, { kept, member }: Retu
   exactSolver(topology).solve(loads, 0, exact, new Uint8Array(speed.length));
   const inside = insideLoad(topology, loads.expertLoad, loads.baseLoad, 0, member);
   return {
-    maxLoad: maxLoadOf(topology, loads, 0, kept.flat()),
+    maxLoad: maxLoadUnder(topology, loads, 0, kept.flat()),
     bound: cutBound(
       inside,
       speed.filter((_, g) => member[g] === 1),
       "integer",
     ),
-    optimum: maxLoadOf(topology, loads, 0, exact),
+    optimum: maxLoadUnder(topology, loads, 0, exact),
   };
 }
 
