@@ -49,7 +49,7 @@ export function sourceOf(exported: ExportedLayers, target: Target): string {
     ...slotsOf.map((values, i) => table(`copies_${i}`, values)),
   ];
   return [
-    '#include "evenkeel.h"\n#include <stddef.h>\n\n#define WORDS (EVENKEEL_PROOF - 3) /* of a set of GPUs */',
+    '#include "evenkeel.h"\n#include <stddef.h>\n#include <string.h>\n\n#define WORDS (EVENKEEL_PROOF - 3) /* of a set of GPUs */',
     ...[before, singlesText, "", ...functions, "", ...tables, layerTables(exported), sharesText, after],
   ]
     .join("\n")

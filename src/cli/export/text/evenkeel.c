@@ -18,11 +18,29 @@ static mask within_range(const whole *load, const whole *base)
 }
 
 /* Rows of up to four LPs as columns of lanes; the last LP stands in for those that are missing. */
-static void gather(whole *to, const int32_t *rows, int columns, size_t first, size_t lps)
+static void gather(whole *to, const int32_t *rows, size_t columns, size_t first, size_t lps)
 {
   const int32_t *row[LANES];
-  for (size_t lane = 0; lane < LANES; lane++) row[lane] = rows + (first + (lane < lps ? lane : lps - 1)) * (size_t)columns;
-  for (int i = 0; i < columns; i++) to[i] = (whole){row[0][i], row[1][i], row[2][i], row[3][i]};
+  for (size_t lane = 0; lane < LANES; lane++) row[lane] = rows + (first + (lane < lps ? lane : lps - 1)) * columns;
+  const size_t squared = columns - columns % LANES;
+  for (size_t i = 0; i < squared; i += LANES) {
+    for (int lane = 0; lane < LANES; lane++) memcpy(&to[i + lane], row[lane] + i, sizeof(whole));
+    transpose(to + i);
+  }
+  for (size_t i = squared; i < columns; i++) to[i] = (whole){row[0][i], row[1][i], row[2][i], row[3][i]};
+}
+
+/* The way back. */
+static void scatter(int32_t *rows, whole *from, size_t columns, size_t first, size_t lps)
+{
+  int32_t *row = rows + first * columns;
+  const size_t squared = columns - columns % LANES;
+  for (size_t i = 0; i < squared; i += LANES) {
+    transpose(from + i);
+    for (size_t lane = 0; lane < lps; lane++) memcpy(row + lane * columns + i, &from[i + lane], sizeof(whole));
+  }
+  for (size_t i = squared; i < columns; i++)
+    for (size_t lane = 0; lane < lps; lane++) row[lane * columns + i] = from[i][lane];
 }
 
 /* Solves LPs first to first + lps - 1, at most four. Returns how many are left with a gap. */
@@ -44,10 +62,9 @@ static int solve_lanes(int32_t form, const struct layer *at, const int32_t *load
   switch (form) { FORMS(SOLVE) }
 
   proof.closed &= good;
+  scatter(quotas, quota, EVENKEEL_SLOTS, first, lps);
   int left = 0;
   for (size_t lane = 0; lane < lps; lane++) {
-    int32_t *row = quotas + (first + lane) * EVENKEEL_SLOTS;
-    for (int i = 0; i < EVENKEEL_SLOTS; i++) row[i] = quota[i][lane];
     uint32_t *words = proofs + (first + lane) * EVENKEEL_PROOF;
     words[0] = proof.closed[lane] ? 0 : 1;
     words[1] = (uint32_t)proof.sweeps[lane];

@@ -24,10 +24,21 @@ INLINE whole max_whole(whole a, whole b) { return pick_whole(a < b, b, a); }
 INLINE real min_real(real a, real b) { return (real)_mm_min_ps((__m128)a, (__m128)b); }
 INLINE real max_real(real a, real b) { return (real)_mm_max_ps((__m128)a, (__m128)b); }
 INLINE int any(mask m) { return _mm_movemask_ps((__m128)m); }
+INLINE void transpose(whole *square)
+{
+  __m128 a = (__m128)square[0], b = (__m128)square[1], c = (__m128)square[2], d = (__m128)square[3];
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  square[0] = (whole)a, square[1] = (whole)b, square[2] = (whole)c, square[3] = (whole)d;
+}
 #else
 INLINE real min_real(real a, real b) { return pick_real(a < b, a, b); }
 INLINE real max_real(real a, real b) { return pick_real(a < b, b, a); }
 INLINE int any(mask m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
+INLINE void transpose(whole *square)
+{
+  const whole a = square[0], b = square[1], c = square[2], d = square[3];
+  for (int i = 0; i < LANES; i++) square[i] = (whole){a[i], b[i], c[i], d[i]};
+}
 #endif
 
 INLINE real to_real(whole a) { return __builtin_convertvector(a, real); }
