@@ -3,9 +3,11 @@ import { topologies } from "../src/index.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import { edgeBalance } from "./baselines/edge_balance.ts";
 import { highs, yalps } from "./baselines/general.ts";
+import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor } from "./harness.ts";
-import { evenkeel, evenkeelSolve } from "./ours.ts";
+import { simdAlone } from "./kernels_alone.ts";
+import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { firstOf, graphWorkload, modelWorkload } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
@@ -23,6 +25,7 @@ export async function scalingBatch(bench: Bench): Promise<void> {
       if (work === cube) {
         // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
         const methods = [evenkeel(device, "specialised"), evenkeel(device, "lane"), affineLane(device, "edge")];
+        methods.push(simdAlone, edgeBalanceSimd, thresholdSimd, evenkeelSolveExact);
         methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? [yalps, highs] : []));
         await bench.compare("scaling-batch", firstOf(work, batch), methods);
       }

@@ -1,9 +1,10 @@
 /** What is the WebAssembly program of a topology worth, alone and in a call, beside exact JavaScript and the rivals, and what does making it cost? */
-import { topologies } from "../src/index.ts";
+import { Placement, topologies } from "../src/index.ts";
 import { emptyRaw, judge } from "../src/lp/solution.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import type { FormName } from "./baselines/affine_scaling.ts";
 import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
+import { exportedC, gccIsHere } from "./exported_c.ts";
 import { type Bench, factor, quantiles, type Row, type Timed, type Timing } from "./harness.ts";
 import { exactAlone, simdAlone } from "./kernels_alone.ts";
 import { perCore } from "./method.ts";
@@ -37,6 +38,7 @@ function casesOf(layers: number): Case[] {
 }
 
 export async function simdQuestion(bench: Bench): Promise<void> {
+  if (!gccIsHere) bench.note("simd: no gcc here, so nothing about exported C");
   const cases = casesOf(bench.quick ? 4 : 16);
   for (const { work } of cases) await making(bench, work);
   for (const { work, affine } of cases) {
@@ -61,9 +63,13 @@ const simdCall = evenkeelSolve("cpu", { kernel: "simd" });
 /** Kernels and rivals alone. Returns our row. */
 async function kernels(bench: Bench, work: Workload): Promise<Row> {
   const methods = [simdAlone, exactAlone, edgeBalanceSimd, thresholdSimd];
-  const [ours, ...others] = await bench.compareInTurn(QUESTION, work, methods);
-  for (const row of others)
+  if (gccIsHere && work.layers[0].form instanceof Placement) methods.push(exportedC);
+  const [ours, exact, ...rivals] = await bench.compareInTurn(QUESTION, work, methods);
+  for (const row of [exact, ...rivals]) {
     bench.note(`${work.name}: ${row.solver} takes ${factor(row, ours)} the time of ${ours.solver}`);
+  }
+  const c = rivals.find(({ solver }) => solver === exportedC.name);
+  if (c) bench.note(`${work.name}: ${exact.solver} takes ${factor(exact, c)} the time of ${c.solver}`);
   return ours;
 }
 

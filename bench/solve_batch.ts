@@ -1,13 +1,15 @@
-/** How long does an LP take in a large batch, against every other method? Inputs on the GPU, answers read back. */
+/** How long does an LP take in a large batch, against every other method? Inputs on the GPU, answers read back; on the CPU one core. */
 import { topologies } from "../src/index.ts";
 import { affineGroup, affineLane } from "./baselines/affine_kernels.ts";
 import type { FormName } from "./baselines/affine_scaling.ts";
 import { edgeBalance } from "./baselines/edge_balance.ts";
 import { highs, interiorPointTwin, yalps } from "./baselines/general.ts";
+import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
+import { simdAlone } from "./kernels_alone.ts";
 import type { Method } from "./method.ts";
-import { evenkeel, evenkeelSolve } from "./ours.ts";
+import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-batch";
@@ -25,9 +27,16 @@ export async function solveBatch(bench: Bench): Promise<void> {
 
 async function against(bench: Bench, work: Workload, form: FormName): Promise<void> {
   const { device } = bench;
-  const ours = await bench.compare(QUESTION, work, [evenkeel(device, "specialised"), evenkeel(device, "lane")]);
-  const cpu = [evenkeelSolve("cpu", {}), interiorPointTwin, yalps, highs];
-  const lanes = [affineLane(device, form), edgeBalance(device), thresholdSearch(device)];
+  const kernels = [evenkeel(device, "specialised"), evenkeel(device, "lane"), simdAlone];
+  const ours = await bench.compare(QUESTION, work, kernels);
+  const cpu = [evenkeelSolve("cpu", {}), evenkeelSolveExact, interiorPointTwin, yalps, highs];
+  const lanes = [
+    affineLane(device, form),
+    edgeBalance(device),
+    thresholdSearch(device),
+    edgeBalanceSimd,
+    thresholdSimd,
+  ];
   const theirs = [await bestGroup(bench, work, form), ...(await bench.compare(QUESTION, work, [...lanes, ...cpu]))];
   for (const own of ours) {
     for (const row of theirs)

@@ -5,7 +5,7 @@ import { topologies } from "../src/index.ts";
 import emptyWgsl from "./empty.wgsl";
 import { benchJob, RUN, type RunningJob, runningJob } from "./gpu_job.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
-import { evenkeel, evenkeelSolve } from "./ours.ts";
+import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { graphWorkload, modelWorkload } from "./workloads.ts";
 
 export const QUESTION = "solve-latency";
@@ -27,7 +27,7 @@ export async function solveLatency(bench: Bench): Promise<void> {
       evenkeelSolve("webgpu", { device, kernel: "specialised" }),
     ];
     const [bare, untimed, ...rows] = await bench.compareInTurn(QUESTION, work, gpu, bares);
-    rows.push(...(await bench.compare(QUESTION, work, [evenkeelSolve("cpu", {})])));
+    rows.push(...(await bench.compare(QUESTION, work, [evenkeelSolve("cpu", { kernel: "simd" }), evenkeelSolveExact])));
     for (const row of rows) {
       const like = row.timestampUs === undefined ? untimed : bare;
       bench.note(`${work.name}, batch 1: ${row.solver} takes ${factor(row, like)} a ${like.solver}`);

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { highs, interiorPointTwin, yalps } from "../../bench/baselines/general.ts";
+import { exportedC, gccIsHere } from "../../bench/exported_c.ts";
 import { Bench, efforts, quantiles, type Row, time } from "../../bench/harness.ts";
-import { judge, type Method } from "../../bench/method.ts";
-import { evenkeel, evenkeelSolve } from "../../bench/ours.ts";
+import { exactAlone, simdAlone } from "../../bench/kernels_alone.ts";
+import { judge, type Method, perCore } from "../../bench/method.ts";
+import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "../../bench/ours.ts";
 import { exponent } from "../../bench/scaling_gpus.ts";
 import { overBudget } from "../../bench/solve_latency.ts";
 import { firstOf, type Workload } from "../../bench/workloads.ts";
@@ -53,6 +55,9 @@ describe("exact methods", () => {
     evenkeel(device, "lane"),
     evenkeel(device, "specialised"),
     evenkeelSolve("cpu", {}),
+    evenkeelSolveExact,
+    simdAlone,
+    exactAlone,
     evenkeelSolve("webgpu", { device, kernel: "lane", tokens: "fractional" }),
     interiorPointTwin,
     yalps,
@@ -68,6 +73,26 @@ describe("exact methods", () => {
       prepared.destroy();
     }
   });
+});
+
+test.skipIf(!gccIsHere)("exported C closes every gap", async () => {
+  const work = models["EP8 R16"];
+  const prepared = await exportedC.prepare(work);
+  await prepared.run();
+  const spent = prepared.clock!();
+  await prepared.run();
+  expect(prepared.clock!()).toBeGreaterThan(spent);
+  expect(judge(work, "integer", prepared.answer()).optimalShare).toBe(1);
+  prepared.destroy();
+});
+
+test("without WebAssembly the exact solver answers, and WebAssembly is there afterwards", async () => {
+  const prepared = await evenkeelSolveExact.prepare(graphs.cube);
+  expect(typeof WebAssembly.compile).toBe("function");
+  prepared.destroy();
+  const refused = { ...graphs.cube, layers: [{ ...graphs.cube.layers[0], form: { gpus: 0, edges: [] } }] };
+  await expect(evenkeelSolveExact.prepare(refused)).rejects.toThrow();
+  expect(typeof WebAssembly.compile).toBe("function");
 });
 
 describe("rows", () => {
@@ -121,6 +146,19 @@ describe("rows", () => {
     expect(medianUs).toBeGreaterThan(25_000);
     expect(calls).toBeLessThan(10);
     expect(quantiles([3, 1, 2])(0.5)).toBe(2);
+  });
+
+  test("are of a method's own clock, where it has one", async () => {
+    let ms = 0;
+    const run = () => {
+      ms += 3;
+    };
+    const { medianUs } = await time({ run, clock: () => ms }, efforts.quick);
+    expect(medianUs).toBeCloseTo(3000, 6);
+    const core = await perCore(simdAlone).prepare(graphs.cube);
+    const before = core.clock!();
+    for (const begun = performance.now(); performance.now() - begun < 50; ) core.run();
+    expect(core.clock!() - before).toBeGreaterThan(5);
   });
 
   test("hold single solves to a budget of GPU time", () => {
