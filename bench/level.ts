@@ -1,4 +1,4 @@
-/** What does levelling cost over the exact solver alone? `solve` on the CPU from end to end with and without, same LPs. */
+/** What does levelling cost? `solve` on the CPU from end to end with and without, same LPs. */
 import { topologies } from "../src/index.ts";
 import { type Bench, factor } from "./harness.ts";
 import { evenkeelSolve } from "./ours.ts";

@@ -45,6 +45,7 @@ async function speed(bench: Bench): Promise<void> {
           ...{ backend, device: bench.device },
           ...(cost ? { cost } : backend === "webgpu" && { kernel: "lane" }),
         });
+        await solver.ready; // by tokens on the CPU: the program for this topology
         const run = async () => {
           await solver.solve(loads);
         };
