@@ -5,8 +5,34 @@ import type { Choices } from "./simd_text.ts";
 
 const HUGE = 1e30;
 
-/** @returns real tokens. */
+/** Experts on the same GPUs are one, as in our own text, and get its tokens in proportion to their loads. @returns real tokens. */
 export function balanceEdgesText<S, B>(
+  c: Code<S, B>,
+  { gpus, experts }: Choices,
+  fixed: readonly S[],
+  tokens: readonly S[],
+): S[][] {
+  const groups = new Map<string, number[]>();
+  for (const [e, gs] of experts.entries()) {
+    const key = gs.toSorted((a, b) => a - b).join();
+    groups.set(key, [...(groups.get(key) ?? []), e]);
+  }
+  const x: S[][] = new Array(experts.length);
+  const members = [...groups.values()];
+  const merged = members.map(([first]) => experts[first]);
+  const together = members.map((own) => c.sum(own.map((e) => tokens[e])));
+  for (const [i, row] of balanceChoices(c, { gpus, experts: merged }, fixed, together).entries()) {
+    const all = c.max(c.real(together[i]), c.constant(1));
+    for (const e of members[i]) {
+      const onGpu = (g: number) => row[merged[i].indexOf(g)];
+      const share = members[i].length === 1 ? undefined : c.div(c.real(tokens[e]), all);
+      x[e] = experts[e].map((g) => (share === undefined ? onGpu(g) : c.mul(onGpu(g), share)));
+    }
+  }
+  return x;
+}
+
+function balanceChoices<S, B>(
   c: Code<S, B>,
   { gpus, experts }: Choices,
   fixed: readonly S[],
