@@ -1,11 +1,11 @@
 import { type GroupForm, groupForm } from "../group_form.ts";
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
-import { isOpen, type NewtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
 import type { TwinSolution } from "./lane.ts";
+import { isOpen, type NewtonShape } from "./newton_system.ts";
 import { type Read, readProblem, scaleLoads } from "./scaling.ts";
 
 /**

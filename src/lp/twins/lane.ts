@@ -1,10 +1,10 @@
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
-import { isOpen, newtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
 import { hottestAlone, sweepCuts } from "./cut_sweep.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
+import { isOpen, newtonShape } from "./newton_system.ts";
 import { readProblem, scaleLoads } from "./scaling.ts";
 
 export interface TwinSolution {

@@ -1,9 +1,10 @@
 /**
- * The Newton system of the interior point, over any Field: see shaders/lp/interior_point.wgsl for the mathematics. Loops run over the topology,
+ * The Newton system of the interior point, over any Field: twin of shaders/lp/newton_system.wgsl and tolerances.wgsl. Loops run over the topology,
  * which is data of the text: with shader values for scalars nothing of it is left but the operations that this topology needs.
  */
+
+import { type Code, type Field, reduced } from "../text/field.ts";
 import type { Topology } from "../topology.ts";
-import { type Code, type Field, reduced } from "./field.ts";
 
 /** Those of shaders/lp/tolerances.wgsl; a test reads them there and compares. */
 export const constants = {

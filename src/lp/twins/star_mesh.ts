@@ -1,9 +1,9 @@
 /**
  * The solve of M dy + v dt = h, v.dy = rs by star-mesh elimination along the fill pattern, over any Field: additions of positive numbers only,
- * see shaders/lp/star_mesh.wgsl. Rows and columns are places in the order of elimination.
+ * twin of shaders/lp/star_mesh.wgsl. Rows and columns are places in the order of elimination.
  */
-import type { Field } from "./field.ts";
-import type { NewtonShape } from "./newton.ts";
+import type { Field } from "../text/field.ts";
+import type { NewtonShape } from "./newton_system.ts";
 
 /** What the solve asks of a shape. */
 type Pattern = Pick<NewtonShape, "gpus" | "experts" | "speed" | "order" | "column">;
