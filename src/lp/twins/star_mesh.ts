@@ -1,135 +1,94 @@
 /**
- * The solve of M dy + v dt = h, v.dy = rs by star-mesh elimination along the fill pattern, over any Field: additions of positive numbers only,
- * twin of shaders/lp/star_mesh.wgsl. Rows and columns are places in the order of elimination.
+ * Twin of shaders/lp/star_mesh.wgsl and group_elimination.wgsl, in f64: factors M by star-mesh elimination along the fill pattern, additions of
+ * positive numbers only, and solves the system bordered by the speeds.
+ *
+ *   D_k = e_k + sum_{i>k} W_ik;   l_ik = W_ik / D_k;   W_ij += l_ik W_jk;   e_i += l_ik e_k
  */
-import type { Field } from "../text/field.ts";
-import type { NewtonShape } from "./newton_system.ts";
+import type { NewtonMatrix, NewtonShape } from "./newton_system.ts";
 
-/** What the solve asks of a shape. */
-type Pattern = Pick<NewtonShape, "gpus" | "experts" | "speed" | "order" | "column">;
-
-/** M = L D L', and the border eliminated last, as a 2 x 2 pivot together with the last place. */
-export interface Factor<S> {
-  readonly pivot: readonly S[];
-  readonly invPivot: readonly S[];
-  /** Entries of L below its diagonal. */
-  readonly l: Entries<S>;
+/** M = L D L', and the border eliminated last, as a 2 x 2 pivot together with the last GPU. */
+export interface Factor {
+  /** [G] D, */
+  readonly pivot: readonly number[];
+  /** and 1 / D. */
+  readonly invPivot: readonly number[];
+  /** L below its diagonal, row by row. */
+  readonly l: readonly Float64Array[];
   /** [G] L^-1 v. */
-  readonly q: readonly S[];
+  readonly q: readonly number[];
   /** sum_{k < last} q_k^2 / D_k */
-  readonly o2: S;
-  readonly invDet: S;
+  readonly o2: number;
+  readonly invDet: number;
 }
 
-/** One value for each of some entries i, k of a symmetric matrix, i != k. */
-class Entries<T> {
-  private readonly values = new Map<number, T>();
-  constructor(private readonly gpus: number) {}
-  get(i: number, k: number): T | undefined {
-    return this.values.get(this.key(i, k));
+/** Factors M. */
+export function factor(shape: NewtonShape, matrix: NewtonMatrix): Factor {
+  const { gpus, speed, column } = shape;
+  const mesh = weights(shape, matrix);
+  const excess = [...matrix.theta];
+  const pivot: number[] = [];
+  const invPivot: number[] = [];
+  for (let k = 0; k < gpus; k++) {
+    const w = column[k].map((i) => mesh[i][k]);
+    pivot[k] = w.reduce((sum, weight) => sum + weight, excess[k]);
+    invPivot[k] = 1 / pivot[k];
+    for (const [n, i] of column[k].entries()) {
+      const l = w[n] * invPivot[k];
+      excess[i] += l * excess[k];
+      for (let m = 0; m < n; m++) mesh[i][column[k][m]] += l * w[m];
+      mesh[i][k] = l;
+    }
   }
-  set(i: number, k: number, value: T): void {
-    this.values.set(this.key(i, k), value);
-  }
-  private key(i: number, k: number): number {
-    return Math.max(i, k) * this.gpus + Math.min(i, k);
-  }
-}
-
-/** Adds a term to the sum that an entry will be. */
-function add<S>(sums: Entries<S[]>, i: number, k: number, term: S): void {
-  const terms = sums.get(i, k);
-  if (terms) terms.push(term);
-  else sums.set(i, k, [term]);
-}
-
-/** Factors M = diag(diagonal) + sum_e (diag(d) - d d' / D_e). */
-export function factor<S>(f: Field<S>, pattern: Pattern, diagonal: readonly S[], d: S[][], invD: S[]): Factor<S> {
-  const { gpus, order, speed } = pattern;
-  const { pivot, invPivot, l } = eliminate(f, pattern, diagonal, mesh(f, pattern, d, invD));
   const last = gpus - 1;
-  const speeds = order.map((g) => [f.constant(speed[g])]);
-  const q = forward(f, pattern, l, speeds);
-  const o2 = inner(f, invPivot, q, q);
-  const invDet = f.div(f.constant(1), f.sum([f.mul(pivot[last], o2), f.mul(q[last], q[last])]));
-  return { pivot, invPivot, l, q, o2, invDet };
+  const q = forward(shape, mesh, speed);
+  const o2 = inner(q, q, invPivot);
+  const invDet = 1 / (pivot[last] * o2 + q[last] * q[last]);
+  return { pivot, invPivot, l: mesh, q, o2, invDet };
 }
 
-/** W: the terms d_r d_k / D_e that each entry gets from the experts on both of its GPUs. */
-function mesh<S>(f: Field<S>, { gpus, experts, order }: Pattern, d: S[][], invD: S[]): Entries<S[]> {
-  const place = new Array<number>(gpus);
-  for (const [k, g] of order.entries()) place[g] = k;
-  const weights = new Entries<S[]>(gpus);
+/** W_ik = sum of d_r d_s / D_e over the experts with a replica r on i and s on k, row by row for i > k. */
+function weights({ gpus, experts }: NewtonShape, { d, invD }: NewtonMatrix): Float64Array[] {
+  const mesh = Array.from({ length: gpus }, (_, i) => new Float64Array(i));
   for (const [e, gs] of experts.entries()) {
     for (let r = 1; r < gs.length; r++) {
-      const weight = f.mul(d[e][r], invD[e]);
-      for (let k = 0; k < r; k++) add(weights, place[gs[r]], place[gs[k]], f.mul(weight, d[e][k]));
+      const weight = d[e][r] * invD[e];
+      for (let s = 0; s < r; s++) mesh[Math.max(gs[r], gs[s])][Math.min(gs[r], gs[s])] += weight * d[e][s];
     }
   }
-  return weights;
+  return mesh;
 }
 
-/** D_k = e_k + sum_{i > k} W_ik,  l_ik = W_ik / D_k;  then W_ij += l_ik W_jk and e_i += l_ik e_k: a star becomes a mesh. */
-function eliminate<S>(f: Field<S>, { gpus, order, column }: Pattern, diagonal: readonly S[], weights: Entries<S[]>) {
-  const excess = order.map((g) => [diagonal[g]]);
-  const pivot: S[] = [];
-  const invPivot: S[] = [];
-  const l = new Entries<S>(gpus);
-  for (let k = 0; k < gpus; k++) {
-    const own = f.sum(excess[k]);
-    const w = column[k].map((i) => f.sum(weights.get(i, k)!));
-    pivot.push(f.sum([own, ...w]));
-    invPivot.push(f.div(f.constant(1), pivot[k]));
-    for (const [n, i] of column[k].entries()) {
-      const factorOf = f.mul(w[n], invPivot[k]);
-      l.set(i, k, factorOf);
-      excess[i].push(f.mul(factorOf, own));
-      for (let m = 0; m < n; m++) add(weights, i, column[k][m], f.mul(factorOf, w[m]));
-    }
-  }
-  return { pivot, invPivot, l };
-}
-
-/** L^-1 of a right-hand side, given as the terms of each place, which are added to. */
-function forward<S>(f: Field<S>, { gpus, column }: Pattern, l: Entries<S>, terms: S[][]): S[] {
-  const solved: S[] = [];
-  for (let k = 0; k < gpus; k++) {
-    solved.push(f.sum(terms[k]));
-    for (const i of column[k]) terms[i].push(f.mul(l.get(i, k)!, solved[k]));
-  }
+/** L^-1 of a right-hand side. */
+function forward({ gpus, column }: NewtonShape, l: Factor["l"], side: readonly number[]): number[] {
+  const solved = [...side];
+  for (let k = 0; k < gpus; k++) for (const i of column[k]) solved[i] += l[i][k] * solved[k];
   return solved;
 }
 
 /** sum_{k < last} a_k b_k / D_k */
-function inner<S>(f: Field<S>, invPivot: readonly S[], a: readonly S[], b: readonly S[]): S {
-  const products = a.slice(0, -1).map((value, k) => f.mul(f.mul(value, b[k]), invPivot[k]));
-  return f.sum([f.constant(0), ...products]);
+function inner(a: readonly number[], b: readonly number[], invPivot: readonly number[]): number {
+  let sum = 0;
+  for (let k = 0; k + 1 < a.length; k++) sum += a[k] * b[k] * invPivot[k];
+  return sum;
 }
 
 /** Solves M dy + v dt = h, v.dy = rs. */
-export function solveBordered<S>(
-  f: Field<S>,
-  pattern: Pattern,
-  { pivot, invPivot, l, q, o2, invDet }: Factor<S>,
-  h: readonly S[],
-  rs: S,
-): { dy: S[]; dt: S } {
-  const { gpus, order, column } = pattern;
-  const last = gpus - 1;
+export function solveBordered(
+  shape: NewtonShape,
+  { pivot, invPivot, l, q, o2, invDet }: Factor,
+  h: readonly number[],
+  rs: number,
+): { dy: number[]; dt: number } {
+  const last = shape.gpus - 1;
   const o = q[last];
-  const p = forward(
-    f,
-    pattern,
-    l,
-    order.map((g) => [h[g]]),
-  );
-  const border = f.sub(rs, inner(f, invPivot, q, p));
-  const dt = f.mul(f.sub(f.mul(o, p[last]), f.mul(pivot[last], border)), invDet);
-  const dy = new Array<S>(gpus);
-  dy[order[last]] = f.mul(f.sum([f.mul(o2, p[last]), f.mul(o, border)]), invDet);
+  const p = forward(shape, l, h);
+  const rest = rs - inner(q, p, invPivot);
+  const dt = (o * p[last] - pivot[last] * rest) * invDet;
+  const dy = new Array<number>(shape.gpus);
+  dy[last] = (o2 * p[last] + o * rest) * invDet;
   for (let k = last - 1; k >= 0; k--) {
-    const own = f.mul(f.sub(p[k], f.mul(dt, q[k])), invPivot[k]);
-    dy[order[k]] = f.sum([own, ...column[k].map((i) => f.mul(l.get(i, k)!, dy[order[i]]))]);
+    dy[k] = (p[k] - dt * q[k]) * invPivot[k];
+    for (const i of shape.column[k]) dy[k] += l[i][k] * dy[i];
   }
   return { dy, dt };
 }

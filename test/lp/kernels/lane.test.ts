@@ -5,7 +5,7 @@ import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.
 import { laneKernel, lanesPerWorkgroup } from "../../../src/lp/kernels/lane.ts";
 import { statuses } from "../../../src/lp/kernels/proof.ts";
 import * as reference from "../../../src/lp/twins/lane.ts";
-import { constants } from "../../../src/lp/twins/newton_system.ts";
+import { constants } from "../../../src/lp/twins/tolerances.ts";
 import {
   families,
   type Instance,
