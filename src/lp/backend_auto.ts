@@ -29,7 +29,8 @@ export interface Answered {
  */
 const RENT_MS = 1000;
 /** Batches that the GPU is timed on: a line through two sizes tells others well enough. */
-const TIMED_BATCHES = [1, 256] as const;
+const LARGEST_TIMED = 256;
+const TIMED_BATCHES = [1, LARGEST_TIMED] as const;
 const TIMED_RUNS = 4;
 const NOT_YET = "The CPU answers until a GPU has been timed, after a second of solving or on `ready`.";
 const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
@@ -161,6 +162,7 @@ export class AutoBackend {
   private async prepareGpu(): Promise<void> {
     if (this.destroyed) return;
     await this.cpu.ready(); // it is the CPU's best that the GPU is held against
+    if (this.sample) await this.timeCpu(this.sample); // the engine makes more of a program once it has run
     this.choice ??= await this.prepare();
     const { gpu } = this.choice;
     if (this.destroyed) return gpu.destroy();
@@ -186,12 +188,14 @@ export class AutoBackend {
       return { batch, ms: await medianMs(() => gpu.solve(loads)) };
     };
     this.expected.gpuTook(await timed(small), await timed(large));
-    if (this.cpu.plan().kernel === "simd") await this.timeCpu(sample(large));
+    await this.timeCpu(this.sample!);
     this.reason = CPU_FASTER;
   }
 
-  /** A program that has just been made has not answered yet. */
-  private async timeCpu(loads: Loads): Promise<void> {
+  /** Its program, which may not have answered yet. */
+  private async timeCpu(sample: Loads): Promise<void> {
+    if (this.cpu.plan().kernel !== "simd") return;
+    const loads = tiled(this.topology, sample, LARGEST_TIMED);
     const raw = emptyRaw(this.topology, loads);
     this.expected.cpuTakesAtMost((await medianMs(() => this.cpu.solve(loads, raw, new Pauses()))) / loads.batch);
   }

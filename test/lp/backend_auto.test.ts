@@ -21,11 +21,12 @@ const checked = (batch: number) => check(loadsOf(batch), "integer", new Pauses()
 /** LPs first, first + 1, ... */
 const rowsFrom = (loads: Loads, first: number): Loads => rowsOf(topology, loads, first, loads.batch - first);
 
-/** The CPU solver on a machine that takes `ms` more for an LP, whatever this one does. */
+/** The CPU's exact solver on a machine that takes `ms` more for an LP, whatever this one does, and has no WebAssembly. */
 function slowCpu(ms: number): CpuBackend {
   const cpu = cpuBackend(topology);
   return {
     ...cpu,
+    ready: () => Promise.resolve(),
     async solve(loads, raw, { signal }, enough, first = 0) {
       for (let lp = first; lp < loads.batch; lp++) {
         cpu.solveOne(loads, lp, raw);
@@ -114,7 +115,7 @@ describe("backend auto", () => {
     expect(backend).toBe("cpu");
     expect(reason).toMatch(/^The WebGPU device was lost/);
     expectOptimal(loads, raw);
-    expect(auto.plan).toMatchObject({ kernel: "simd", reason: expect.stringContaining(reason) }); // of two timed backends the CPU is left, with its program
+    expect(auto.plan).toMatchObject({ kernel: "cpu", reason });
     auto.destroy();
   });
 
@@ -146,6 +147,27 @@ describe("backend auto", () => {
     const { raw, backend, reason } = await auto.solve(loads);
     expect([backend, reason]).toEqual(["cpu", "No WebGPU adapter."]);
     expectOptimal(loads, raw);
+  });
+
+  test("times the CPU's program, not the exact solver, against the GPU", async () => {
+    const cpu = cpuBackend(topology);
+    let timed = 0;
+    const counting: CpuBackend = {
+      ...cpu,
+      solve(loads, ...rest) {
+        if (cpu.plan().kernel === "simd") timed += loads.batch;
+        return cpu.solve(loads, ...rest);
+      },
+    };
+    const auto = new AutoBackend(topology, counting, gpu, undefined, inTurn);
+    await auto.solve(await checked(2));
+    expect(auto.plan.kernel).toBe("cpu");
+    await auto.ready;
+    expect(timed).toBeGreaterThan(1000);
+    const loads = await checked(300);
+    const { raw, backend } = await auto.solve(loads); // no software adapter comes near it
+    expect([backend, raw.iterations.some((sweeps) => sweeps > 0)]).toEqual(["cpu", true]);
+    auto.destroy();
   });
 
   test("stops when told to, on either side", async () => {

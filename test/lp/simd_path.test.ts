@@ -72,6 +72,22 @@ describe("a solver on the CPU", () => {
     expect(await solver.solve(loads)).toEqual(await (await createSolver(placement, exactly)).solve(loads));
   });
 
+  test("finishes what the program gives up: a chain along which tokens would have to move for too many rounds", async () => {
+    const gpus = 190;
+    const edges = Array.from({ length: gpus - 1 }, (_, g) => [g, g + 1]);
+    const capacity = new Int32Array(gpus - 1).fill(2000 * gpus);
+    const stays = (g: number) => Math.floor(10_000 * Math.sqrt(g));
+    const load = Int32Array.from({ length: gpus }, (_, g) => stays(g) + (g < gpus - 1 ? capacity[g] : 0));
+    const problem = { gpus, edges, load, capacity };
+    const solver = await createSolver(problem, { ...exactly, kernel: "simd" });
+    const solution = await solver.solve(problem);
+    expect([solver.plan.kernel, solution.finishedOnCpu, certify(problem, solution)[0].verdict]).toEqual([
+      "simd",
+      1,
+      "optimal",
+    ]);
+  });
+
   test("levels what the program answers", async () => {
     const solver = await createSolver(placement, { ...exactly, kernel: "simd" });
     const loads = drawn(200);

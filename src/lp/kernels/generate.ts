@@ -1,6 +1,6 @@
 /**
- * A topology as code: `solve_lp` of shaders/lp/specialised.wgsl. Every loop over GPUs, experts and replicas has run here. The
- * solver is the text of src/lp/text/solve_form.ts; this file adds what goes in and comes out.
+ * A topology as code: `solve_lp` of shaders/lp/specialised.wgsl. Every loop over GPUs, experts and replicas has run here. The solver is the
+ * text of src/lp/text/solve_form.ts; this file adds what goes in and comes out.
  */
 
 import type { Code } from "../text/field.ts";

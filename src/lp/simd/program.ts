@@ -11,7 +11,6 @@ import { LANES, wasmModule } from "./wasm.ts";
 
 /** The program's memory: rows of `lps` LPs as the caller has them, row-major. */
 export interface Layout {
-  readonly lps: number;
   /** [lps, E], [lps, A] i32, read. */
   readonly load: Rows;
   readonly base: Rows;
@@ -97,7 +96,7 @@ function layoutOf({ experts, gpus, slots }: Topology, lps: number): Layout {
     set: take(gpus * LANES_BYTES),
     caps: take(gpus * LANES_BYTES),
   };
-  return { lps, ...words, question, member: rows(gpus, 1), bytes };
+  return { ...words, question, member: rows(gpus, 1), bytes };
 }
 
 /** Writes the quotas of the experts on a GPU that have no choice, and returns their tokens. */

@@ -140,19 +140,19 @@ export function recording(most: number): Recording {
 
 /** The steps that what is stored and where it branches depend on. */
 export function usedSteps(steps: readonly Step[]): Step[] {
-  const sources = new Map<Value, Step[]>();
-  for (const step of steps) {
-    if (!("to" in step)) continue;
-    const known = sources.get(step.to);
-    if (known) known.push(step);
-    else sources.set(step.to, [step]);
+  const needed = new Set<Value>();
+  const used = new Array<boolean>(steps.length).fill(false);
+  // From the end, as what a step needs comes before it; but for a register, which a loop sets after it was read: then once more.
+  for (let before = -1; before !== needed.size; ) {
+    before = needed.size;
+    for (let at = steps.length - 1; at >= 0; at--) {
+      const step = steps[at];
+      if (used[at] || ("to" in step && !needed.has(step.to))) continue;
+      used[at] = true;
+      if ("of" in step) for (const value of step.of) needed.add(value);
+    }
   }
-  const used = new Set<Step>(steps.filter((step) => !("to" in step)));
-  for (const step of used) {
-    if (!("of" in step)) continue;
-    for (const value of step.of) for (const source of sources.get(value)!) used.add(source);
-  }
-  return steps.filter((step) => used.has(step));
+  return steps.filter((_, at) => used[at]);
 }
 
 /** Per step, the values that are not used after it. What was there before a loop and is used in it is kept until the loop's end. */

@@ -33,24 +33,38 @@ const instructions: Partial<Record<Step["is"], Partial<Record<Kind, number>>>> =
 export function wasmModule(steps: readonly Step[], bytes: number): Uint8Array<ArrayBuffer> {
   const calls = steps.some(({ is }) => is === "call");
   const { code, pointers, locals } = new Writer(steps).write();
-  const declared = [
+  const head = vector([
     [...unsigned(pointers), wasm.i32],
     [...unsigned(locals), wasm.v128],
-  ];
-  const run = [...vector(declared), ...code, wasm.end];
+  ]);
   const types = [
     [wasm.function, 0, 0], // () -> ()
     [wasm.function, 1, wasm.i32, 0], // (i32) -> ()
   ];
-  const sections = [
+  const runBytes = unsigned(head.length + code.length + 1);
+  return joined([
+    magic,
     section(1, vector(types)),
-    ...(calls ? [section(2, vector([[...name("host"), ...name("call"), 0, 0]]))] : []),
+    calls ? section(2, vector([[...name("host"), ...name("call"), 0, 0]])) : [],
     section(3, vector([[1]])),
     section(5, vector([[0, ...unsigned(Math.ceil(bytes / PAGE_BYTES))]])),
     section(7, vector([memoryExport, [...name("run"), 0, calls ? 1 : 0]])),
-    section(10, vector([[...unsigned(run.length), ...run]])),
-  ];
-  return Uint8Array.from([...magic, ...sections.flat()]);
+    [10, ...unsigned(1 + runBytes.length + head.length + code.length + 1), 1, ...runBytes],
+    head,
+    code,
+    [wasm.end],
+  ]);
+}
+
+/** Bytes of a module are many: they are copied once, and not value by value. */
+function joined(parts: readonly number[][]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 class Writer {

@@ -12,7 +12,7 @@ import { families, type Instance, instances } from "../../../test/helpers/instan
 import { certifyInstance } from "../../../test/helpers/solve.ts";
 import { empty, submitAndRead, upload } from "./gpu.ts";
 
-export const kernels = ["lane", "group", "specialised"] as const;
+export const kernels = ["lane", "group", "specialised", "simd"] as const;
 
 export interface KernelReport {
   lps: number;
@@ -51,7 +51,7 @@ export async function solveAll(device: GPUDevice, kernel: (typeof kernels)[numbe
       if (verdicts.length !== batch.batch || proven !== batch.batch) {
         failHere(`${proven} of ${batch.batch} LPs certified, ${verdicts.length} judged`);
       }
-      const left = await notOptimal(device, solver, batch, solution);
+      const left = kernel === "simd" ? solution.finishedOnCpu : await notOptimal(device, solver, batch, solution);
       if (!unequal && left > 0)
         failHere(`the kernel itself left ${left} LPs, and ${solution.finishedOnCpu} were finished`);
       for (const what of await oneByOne(solver, parts, solution)) failHere(what);
@@ -74,7 +74,11 @@ async function solverFor(
   kernel: (typeof kernels)[number],
   device: GPUDevice,
 ): Promise<AnySolver> {
-  const options = { backend: "webgpu", kernel, speed: problem.speed, device } as const;
+  const { speed } = problem;
+  const options =
+    kernel === "simd"
+      ? ({ backend: "cpu", kernel, speed } as const)
+      : ({ backend: "webgpu", kernel, speed, device } as const);
   return (
     form === "edge" ? await createSolver(problem, options) : await createSolver(problem.placement, options)
   ) as AnySolver;
