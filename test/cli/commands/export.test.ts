@@ -96,7 +96,7 @@ test("what cannot be exported leaves no folder", async () => {
     [["placement.json", "--gpus", "2", "--target", "rust"], /c, cuda/],
     [["placement.json", "--gpus", "2", "--target", "c", "--layers", "3,1"], /ascending layer numbers/],
     [["none.json", "--gpus", "2", "--target", "c"], /none\.json: expected a file that can be read/],
-    [["wide.json", "--gpus", "400", "--target", "c"], /layer 0: expected a solve of at most 65536 statements/],
+    [["wide.json", "--gpus", "400", "--target", "c"], /layer 0: expected a solve of at most 32768 statements/],
   ];
   // 400 GPUs in a ring, three experts each, all of which have a second slot on the next GPU and a third on the one after.
   const wide = Array.from({ length: 400 }, (_, g) =>
