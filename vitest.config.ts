@@ -1,12 +1,12 @@
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
-/** Imports a .wgsl file as its text, as esbuild's text loader does. */
-const wgsl: Plugin = {
-  name: "wgsl",
+/** Imports shaders, and the parts of what is exported, as their text, as esbuild's text loader does. */
+const texts: Plugin = {
+  name: "texts",
   enforce: "pre",
   transform: (code, id) =>
-    id.endsWith(".wgsl") ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
+    /\.(wgsl|c|cu|h|py|mk)$/.test(id) ? { code: `export default ${JSON.stringify(code)};`, map: null } : null,
 };
 
 /** Devices are lost or spoiled, and environments stubbed: a process per file. */
@@ -28,8 +28,9 @@ const slow = [
   "test/event_loop.test.ts",
   "test/balancer/{dead_gpus,random_ids,plan,time,uneven_slots,wide}.test.ts",
   "test/balancer/kernels/remap.test.ts",
-  "test/cli/commands/{analyze_html,analyze_time,bad_input,bound,capacity,certify,demo,doctor,interruption,plan,plan_repair,plan_scale,replay,simulate,simulate_bad_input,simulate_html,simulate_words,solve_time,tarball}.test.ts",
+  "test/cli/commands/{analyze_html,analyze_time,bad_input,bound,capacity,certify,demo,doctor,export,interruption,plan,plan_repair,plan_scale,replay,simulate,simulate_bad_input,simulate_html,simulate_words,solve_time,tarball}.test.ts",
   "test/bench/**/*.test.ts",
+  "test/cli/export/{contract,exported}.test.ts",
   "test/cli/files/{files,bad_placement_files,bad_recordings,placement_gpus}.test.ts",
   "test/cli/print/plan_page.test.ts",
   "test/cli/reports/{empty_steps,large_totals}.test.ts",
@@ -39,7 +40,7 @@ const slow = [
 ];
 
 export default defineConfig({
-  plugins: [wgsl],
+  plugins: [texts],
   test: {
     pool: "forks", // Dawn is a native module: it wants processes, not threads
     maxWorkers: 2,

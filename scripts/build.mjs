@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { texts } from "./texts.mjs";
 
-const common = { bundle: true, format: "esm", sourcemap: true, metafile: true, loader: { ".wgsl": "text" } };
+const common = { bundle: true, format: "esm", sourcemap: true, metafile: true, loader: texts };
 const node = { ...common, platform: "node", target: "node20", external: ["webgpu", "@sparticuz/chromium"] };
 // esbuild refuses to bundle an import of a Node module for the browser, so a leak of one fails the build.
 const browser = { ...common, platform: "browser", target: "es2022" };
@@ -44,7 +45,7 @@ const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const packages = new Set(inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]).filter(Boolean));
 const licences = [...packages].sort().map((name) => {
   const files = readdirSync(`node_modules/${name}`).filter((entry) => /^(licen[cs]e|notice)(\.|$)/i.test(entry));
-  const texts = files.map((file) => readFileSync(`node_modules/${name}/${file}`, "utf8").trim());
-  return `${name}\n\n${texts.join("\n\n")}\n`;
+  const parts = files.map((file) => readFileSync(`node_modules/${name}/${file}`, "utf8").trim());
+  return `${name}\n\n${parts.join("\n\n")}\n`;
 });
 writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences.join(`\n${"-".repeat(80)}\n\n`));

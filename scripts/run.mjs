@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { texts } from "./texts.mjs";
 
 const [file, ...rest] = process.argv.slice(2);
 const folder = mkdtempSync("node_modules/.evenkeel-"); // inside, so that packages resolve
@@ -16,7 +17,7 @@ const entryPoints = {
   "entry/worker": "node_modules/tinypool/dist/entry/worker.js",
 };
 const options = { bundle: true, format: "esm", platform: "node", target: "node20", packages: "external" };
-await build({ ...options, entryPoints, outdir: folder, loader: { ".wgsl": "text" }, sourcemap: "inline" });
+await build({ ...options, entryPoints, outdir: folder, loader: texts, sourcemap: "inline" });
 const outfile = join(folder, `${program}.js`);
 process.argv.splice(1, 2 + rest.length, outfile, ...rest);
 await import(pathToFileURL(outfile).href);

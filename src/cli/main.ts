@@ -8,6 +8,7 @@ import { capacityCommand } from "./commands/capacity.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { exportCommand } from "./commands/export.ts";
 import { planCommand } from "./commands/plan.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { simulateCommand } from "./commands/simulate.ts";
@@ -33,7 +34,7 @@ const program = new Command("evenkeel")
   .addHelpText("afterAll", "\nExit code: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.")
   .exitOverride();
 const commands = [
-  ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand()],
+  ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand(), exportCommand()],
   ...[simulateCommand(), boundCommand(), capacityCommand(), demoCommand(), doctorCommand()],
 ];
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

@@ -33,17 +33,9 @@ export interface PlacementShape {
  * @throws {ArgumentError} The file cannot be read, holds no placement, or one of other experts, layers or GPUs.
  */
 export async function readPlacements(file: string, shape: PlacementShape): Promise<Placement[]> {
-  const { experts, mayGrow = false } = shape;
-  const content = await readBytes(file);
-  const beside = gpusBeside(file, content);
-  const form = named(file, "", () => placementForm(file, content));
-  const said = beside ?? form.record.gpus;
-  const gpus = mayGrow && typeof said === "number" && said >= 1 && said < shape.gpus ? said : shape.gpus;
-  if (beside !== undefined && beside !== gpus) {
-    const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
-    throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
-  }
-  const given = named(file, form.mapName ?? "", () => withOptionsOfCli(experts, () => parse(form, { ...shape, gpus })));
+  const { experts } = shape;
+  const { form, gpus, isSaid } = await opened(file, shape);
+  const given = parsed(file, form, { ...shape, gpus });
   const placements = byLayer(file, given, form, shape);
   for (const [layer, { logicalExperts }] of placements.entries()) {
     if (experts !== undefined && logicalExperts !== experts) {
@@ -51,12 +43,58 @@ export async function readPlacements(file: string, shape: PlacementShape): Promi
       throw new ShapeError(where, `${experts} experts as in the recording`, logicalExperts);
     }
   }
-  if (form.record.gpus === undefined && beside === undefined) warnOfDuplicates(file, placements);
+  if (!isSaid) warnOfDuplicates(file, placements.entries());
   return placements;
 }
 
-function warnOfDuplicates(file: string, placements: readonly Placement[]): void {
-  for (const [layer, { gpus, physicalToLogical, gpuOf }] of placements.entries()) {
+/**
+ * The placements of a file where no recording says which layers there are, by the layers' numbers: TensorRT-LLM's are those of the model, other
+ * systems' rows are counted from 0.
+ *
+ * @param wanted  all, if undefined; ascending.
+ * @throws {ArgumentError} The file cannot be read, holds no placement, one of other GPUs, or not the layers that are wanted.
+ */
+export async function readNumberedPlacements(
+  file: string,
+  shape: Pick<PlacementShape, "gpus" | "experts">,
+  wanted?: readonly number[],
+): Promise<Map<number, Placement>> {
+  const { form, gpus, isSaid } = await opened(file, shape);
+  const rows = form.layers === "all" ? 1 : rowsOf(form);
+  const numbers = typeof form.layers === "object" ? form.layers : Array.from({ length: rows }, (_, i) => i);
+  const stray = wanted?.filter((layer) => !numbers.includes(layer)) ?? [];
+  if (stray.length > 0)
+    throw new ArgumentError("--layers", `layers of ${nameOf(file)}: ${ranges(numbers)}`, ranges(stray));
+  const layers = wanted ?? numbers;
+  const given = parsed(file, form, { ...shape, gpus, layers: rows, moeLayers: layers });
+  const placements = new Map(layers.map((layer) => [layer, given[numbers.indexOf(layer)]]));
+  if (!isSaid) warnOfDuplicates(file, placements);
+  return placements;
+}
+
+/** What a file holds, and for how many GPUs: whether it says that itself, or a file beside it. */
+async function opened(file: string, { gpus: wanted, mayGrow = false }: Pick<PlacementShape, "gpus" | "mayGrow">) {
+  const content = await readBytes(file);
+  const beside = gpusBeside(file, content);
+  const form = named(file, "", () => placementForm(file, content));
+  const said = beside ?? form.record.gpus;
+  const gpus = mayGrow && typeof said === "number" && said >= 1 && said < wanted ? said : wanted;
+  if (beside !== undefined && beside !== gpus) {
+    const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
+    throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
+  }
+  return { form, gpus, isSaid: said !== undefined };
+}
+
+/** Layers of the maps; 0 if there are no lists, which who parses them refuses. */
+function rowsOf({ record }: PlacementForm): number {
+  const maps = Object.entries(record).filter(([name, value]) => mapFields.test(name) && Array.isArray(value));
+  const perLayer = maps.find(([name]) => name !== "r2o")?.[1];
+  return Array.isArray(perLayer) ? perLayer.length : 0;
+}
+
+function warnOfDuplicates(file: string, placements: Iterable<readonly [number, Placement]>): void {
+  for (const [layer, { gpus, physicalToLogical, gpuOf }] of placements) {
     const held = new Set<string>();
     for (const [slot, expert] of physicalToLogical.entries()) {
       if (expert === EMPTY) continue;
@@ -97,6 +135,11 @@ function withOptionsOfCli<T>(experts: number | undefined, read: () => T): T {
     }
     throw error;
   }
+}
+
+/** With the names and options by which the user knows them in messages. */
+function parsed(file: string, form: PlacementForm, shape: PlacementShape): Placement[] {
+  return named(file, form.mapName ?? "", () => withOptionsOfCli(shape.experts, () => parse(form, shape)));
 }
 
 /** What dense layers' rows say does not matter, as SGLang does not look at them: where they are no maps, others stand in for them. */

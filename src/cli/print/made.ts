@@ -21,3 +21,6 @@ export function madeNow(): Made {
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** In the first line of generated files. */
+export const MADE_BY = "Made by evenkeel";
