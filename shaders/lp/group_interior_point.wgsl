@@ -1,6 +1,6 @@
 // group_interior_point: Mehrotra's predictor-corrector on the replica form of one LP, by the lanes of a group.    [Mehrotra 1992]
 //
-// The mathematics is that of src/lp/text/predictor_corrector.ts: both directions solve for the new x' and s' themselves,
+// The mathematics is that of src/lp/twins/interior_point.ts: both directions solve for the new x' and s' themselves,
 //
 //   c_e = (w_e - sum rho_r) / D_e,   h_g = b_g - v_g t + eta_g + sum_{r on g} (rho_r + d_r c_e),   M dy + v dt = h,   v.dy = 1 - v.y
 //   dz_r = dy_{g(r)} - c_e - sum_k d_k dy_{g(k)} / D_e,   x'_r = rho_r - d_r dz_r,   s'_g = eta_g - (s_g / y_g) dy_g

@@ -1,8 +1,8 @@
 /**
- * Scalars that an algorithm can be written over once and read twice: with numbers it runs, with names of shader values it
- * writes straight-line WGSL (src/lp/kernels/generate.ts).
+ * Scalars that an algorithm can be written over once and read in several ways: with numbers it runs, with names of shader values it writes WGSL
+ * (src/lp/kernels/generate.ts), with values of four lanes a WebAssembly program (src/lp/simd/program.ts). S: real and whole numbers, B: conditions.
  */
-export interface Field<S> {
+export interface Field<S, B> {
   constant(value: number): S;
   /** The sum of one or more terms. */
   sum(terms: readonly S[]): S;
@@ -11,10 +11,6 @@ export interface Field<S> {
   div(a: S, b: S): S;
   max(a: S, b: S): S;
   min(a: S, b: S): S;
-}
-
-/** A field with whole numbers and control flow, enough for a whole solver. B: what conditions are. */
-export interface Code<S, B> extends Field<S> {
   /** A whole number: an i32 in a shader. `sum`, `sub`, `mul`, `max` and `min` take them as well, but do not mix the two kinds. */
   whole(value: number): S;
   /** The whole number next to a real one >= 0. */
@@ -25,6 +21,10 @@ export interface Code<S, B> extends Field<S> {
   less(a: S, b: S): B;
   and(a: B, b: B): B;
   select(condition: B, yes: S, no: S): S;
+}
+
+/** A field with control flow, enough for a whole solver. */
+export interface Code<S, B> extends Field<S, B> {
   variable(initial: S): Variable<S>;
   when(condition: B, body: () => void): void;
   /** while (condition()) body(); what the condition computes is in scope in the body. */

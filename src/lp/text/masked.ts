@@ -5,14 +5,7 @@
 import type { Code, Field } from "./field.ts";
 
 /** What a machine of lanes can do. A mask is a value, too: all bits of a lane, or none. */
-export interface Lanes<S> extends Field<S> {
-  whole(value: number): S;
-  round(real: S): S;
-  real(whole: S): S;
-  quotient(a: S, b: S): S;
-  less(a: S, b: S): S;
-  and(a: S, b: S): S;
-  select(mask: S, yes: S, no: S): S;
+export interface Lanes<S> extends Field<S, S> {
   /** The mask of all lanes. */
   everywhere(): S;
   register(initial: S): Register<S>;

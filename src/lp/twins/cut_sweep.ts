@@ -1,4 +1,4 @@
-import type { NewtonShape } from "../text/newton.ts";
+import type { NewtonShape } from "./newton_system.ts";
 import type { Scaled } from "./scaling.ts";
 
 /** The best cut so far: its bound in scaled units, and [G] 1 on its GPUs. */

@@ -1,12 +1,12 @@
 import { type GroupForm, groupForm } from "../group_form.ts";
 import type { Loads } from "../problem.ts";
-import { numbers } from "../text/field.ts";
-import { isOpen, type NewtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
 import type { TwinSolution } from "./lane.ts";
+import type { NewtonShape } from "./newton_system.ts";
 import { type Read, readProblem, scaleLoads } from "./scaling.ts";
+import { isClose } from "./tolerances.ts";
 
 /**
  * Twin of shaders/lp/group.wgsl on LP `lp` of whole-token loads, in f64: the interior point on the places of the group's form, eliminated in its
@@ -18,7 +18,6 @@ export function group(topology: Topology): (loads: Loads, lp: number) => TwinSol
     gpus: form.places,
     experts: form.replicas,
     speed: form.speed.slice(0, form.places),
-    order: [...Array(form.places).keys()],
     column: form.elimination.column,
   };
   return (loads, lp) => {
@@ -31,7 +30,7 @@ export function group(topology: Topology): (loads: Loads, lp: number) => TwinSol
       let bound = 0;
       const approached = interiorPoint(shape, scaled, (best, _, dualBound) => {
         bound = Math.max(bound, dualBound);
-        return !isOpen(numbers, best, bound);
+        return isClose(best, bound);
       });
       for (const [i, e] of experts.entries()) x.set(approached.x[i], topology.replicaStart[e]);
       iterations = approached.iterations;

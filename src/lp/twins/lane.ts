@@ -1,11 +1,11 @@
 import type { Loads } from "../problem.ts";
-import { numbers } from "../text/field.ts";
-import { isOpen, newtonShape } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
 import { hottestAlone, sweepCuts } from "./cut_sweep.ts";
 import { finish } from "./finish.ts";
 import { interiorPoint } from "./interior_point.ts";
+import { newtonShape } from "./newton_system.ts";
 import { readProblem, scaleLoads } from "./scaling.ts";
+import { isClose } from "./tolerances.ts";
 
 export interface TwinSolution {
   /** [R] whole tokens per replica. */
@@ -25,9 +25,9 @@ export function lane(topology: Topology): (loads: Loads, lp: number) => TwinSolu
     const cut = hottestAlone(shape, scaled);
     let iterations = 0;
     if (scaled.some) {
-      const approached = interiorPoint(shape, scaled, (best, { y }) => {
+      const approached = interiorPoint(shape, scaled, (best, y) => {
         sweepCuts(shape, scaled, y, cut);
-        return !isOpen(numbers, best, cut.bound);
+        return isClose(best, cut.bound);
       });
       for (const [i, e] of experts.entries()) x.set(approached.x[i], topology.replicaStart[e]);
       iterations = approached.iterations;

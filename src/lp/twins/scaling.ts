@@ -1,6 +1,6 @@
 import type { Loads } from "../problem.ts";
-import { constants } from "../text/newton.ts";
 import type { Topology } from "../topology.ts";
+import { constants } from "./tolerances.ts";
 
 /** One LP, its tokens without a choice served. */
 export interface Read {

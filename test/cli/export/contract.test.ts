@@ -1,10 +1,11 @@
 /** What evenkeel.h and evenkeel.py promise besides optima: returns, refusals, messages, and that compilers have nothing to say. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Placement, topologies } from "../../../src/index.ts";
+import { documentAt } from "../../helpers/documents.ts";
 import {
   compile,
   compileC,
@@ -14,6 +15,7 @@ import {
   nvccIsHere,
   writeExported,
 } from "../../helpers/exported.ts";
+import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-contract-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,14 +36,15 @@ function python(where: string, program: string): unknown {
 
 const missing = gccIsHere && numpyIsHere ? "" : " (skipped: no gcc, g++ or python3 with numpy here)";
 
-describe.skipIf(missing)(`the calls${missing}`, () => {
-  const c = join(folder, "c");
-  const cuda = join(folder, "cuda");
-  beforeAll(() => {
-    compileC(writeExported(c, layers, "c"));
-    compileCudaAsCpp(writeExported(cuda, layers, "cuda"));
-  });
+const c = join(folder, "c");
+const cuda = join(folder, "cuda");
+beforeAll(() => {
+  if (missing) return;
+  compileC(writeExported(c, layers, "c"));
+  compileCudaAsCpp(writeExported(cuda, layers, "cuda"));
+});
 
+describe.skipIf(missing)(`the calls${missing}`, () => {
   const badArguments = (solve: string, shares: string, stream: string) => `
 library = ctypes.CDLL("./libevenkeel.so")
 load = np.array([[5, 3, 2]], np.int32)
@@ -145,6 +148,58 @@ print(json.dumps([left, quota.tolist(), proof.tolist()]))`;
     compileC(where, ["-U__SSE2__"]);
     expect(python(where, program)).toEqual(fast);
     expect(fast[0]).toBe(0);
+  });
+});
+
+describe.skipIf(missing)(`docs/runtimes.md${missing}`, () => {
+  const { blocks } = documentAt("docs/runtimes.md");
+  const programs = blocks.filter(({ info }) => info === "python");
+
+  test("its program in Python prints what it shows", async () => {
+    const where = join(folder, "document");
+    mkdirSync(where);
+    const placement = blocks.find(({ info }) => info === "json placement.json")!;
+    writeFileSync(join(where, "placement.json"), placement.content);
+    const args = ["placement.json", "--gpus", "3", "--target", "c", "--out", "."];
+    expect(await evenkeel(["export", ...args], withoutSoftware, undefined, where)).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    compile("make", ["-s"], where);
+    writeFileSync(join(where, "program.py"), programs[0].content);
+    const printed = execFileSync("python3", ["program.py"], { cwd: where, encoding: "utf8" });
+    expect(printed).toBe(blocks[blocks.indexOf(programs[0]) + 1].content);
+  });
+
+  test("its object for SGLang refuses another placement, and solves in place of theirs", () => {
+    const program = `import evenkeel, torch
+from evenkeel import *
+class T(torch.Tensor):
+    device = "cuda:0"
+    def tolist(self): return self.array.tolist()
+    def __getitem__(self, at): return T(self.array[at])
+    def copy_(self, other): self.array[...] = getattr(other, "array", other)
+torch.int32, torch.float32 = np.int32, np.float32
+torch.empty = torch.zeros = lambda *shape, dtype, device: T(np.zeros(shape[0] if isinstance(shape[0], tuple) else shape, dtype))
+${programs[1].content}
+class Theirs:
+    more = 5
+    def _count_and_all_reduce(self, topk_ids): return np.bincount(topk_ids.ravel(), minlength=3).astype(np.float32)
+phy2log = T(np.array([0, 1, 2, 0, 1, -1]))
+log2phy = T(np.array([[0, 3, -1], [1, 4, -1], [2, -1, -1]]))
+ours = Balanced(1, Theirs(), phy2log, log2phy)
+prob = ours.solve(np.array([[0, 1], [0, 1], [2, 0], [2, 0], [2, 0]])).array
+said = []
+for maps in ((T(np.array([0, 1, 2, 1, 0, -1])), log2phy), (phy2log, T(np.array([[3, 0], [1, 4], [2, -1]])))):
+    try:
+        Balanced(1, Theirs(), *maps)
+    except ValueError as error:
+        said.append(str(error))
+print(json.dumps([ours.more, prob.sum(1).tolist(), list(prob.shape), float(5 * prob[0, 0] + 2 * prob[1, 0] + 3), said]))`;
+    expect(python(cuda, program)).toEqual([
+      ...[5, [1, 1, 1], [3, 3], 5],
+      ["layer 1 has another placement than was exported", "layer 1 lists copies in another order, or not all of them"],
+    ]);
   });
 });
 

@@ -6,7 +6,7 @@ import { Placement } from "../../../src/index.ts";
 import { toTopology } from "../../../src/lp/forms.ts";
 import { groupKernel, groupLanes, subgroupKernel } from "../../../src/lp/kernels/group.ts";
 import type { Loads } from "../../../src/lp/problem.ts";
-import { constants } from "../../../src/lp/text/newton.ts";
+import { constants } from "../../../src/lp/twins/tolerances.ts";
 import { check, device, solveGroup, subgroup, variants, wide, workgroup } from "../../helpers/group.ts";
 import {
   families,

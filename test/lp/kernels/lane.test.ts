@@ -4,8 +4,8 @@ import { seeded } from "../../../src/common/random.ts";
 import { createSolver, Placement, solveLoadBalanceLP } from "../../../src/index.ts";
 import { laneKernel, lanesPerWorkgroup } from "../../../src/lp/kernels/lane.ts";
 import { statuses } from "../../../src/lp/kernels/proof.ts";
-import { constants } from "../../../src/lp/text/newton.ts";
 import * as reference from "../../../src/lp/twins/lane.ts";
+import { constants } from "../../../src/lp/twins/tolerances.ts";
 import {
   families,
   type Instance,

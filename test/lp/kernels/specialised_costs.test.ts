@@ -48,7 +48,7 @@ function costs(topology: Topology) {
   const lines = specialise(form).wgsl.split("\n");
   const live = liveScalars(lines);
   const replicas = form.shape.experts.flat().length;
-  return { replicas, peak: Math.max(...live), acrossIteration: live[lines.indexOf("loop {")] };
+  return { replicas, peak: Math.max(...live), acrossSweep: live[lines.indexOf("loop {")] };
 }
 
 const graph = (r2o: number[][]): Graph => ({ gpus: r2o.length, edges: topologies.edges(r2o) });
@@ -71,11 +71,11 @@ test("counts what lives, in loops too", () => {
 });
 
 test("the cube's scalars are about as many as stated", () => {
-  const [, peak, across] = /about (\d+) for the cube, of which about (\d+) live across an iteration/.exec(text)!;
+  const [, peak, across] = /about (\d+) for the cube, of which about (\d+) live across a sweep/.exec(text)!;
   const [, inInternals] = /\| specialised \|.* about (\d+) for the cube/.exec(internals)!;
   expect(inInternals).toBe(peak);
   expect(Math.abs(cube.peak - Number(peak)) / cube.peak).toBeLessThan(0.02);
-  expect(Math.abs(cube.acrossIteration - Number(across)) / cube.acrossIteration).toBeLessThan(0.02);
+  expect(Math.abs(cube.acrossSweep - Number(across)) / cube.acrossSweep).toBeLessThan(0.02);
 });
 
 test("scalars per replica are at most as many as stated", () => {

@@ -42,7 +42,7 @@ INLINE void transpose(whole *square)
 #endif
 
 INLINE real to_real(whole a) { return __builtin_convertvector(a, real); }
-INLINE whole rounded(real a) { return __builtin_convertvector(a + 0.5f, whole); }
+INLINE whole rounded(real a) { return __builtin_convertvector(a + real(0.5f), whole); }
 
 /* Lanes that are masked off may have any b. */
 INLINE whole quotient(whole a, whole b)
