@@ -57,6 +57,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   [/^src\/lp\/exact\.ts$/, ["test/lp/solution.test.ts", "test/oracles/highs.test.ts", "test/lp/certify.test.ts"]],
   [/^src\/lp\/twins\/finish\.ts$/, lane],
   [/^src\/lp\/twins\/(?:interior_point|newton_system|star_mesh|tolerances)\.ts$/, [...lane, ...group]],
+  [/^src\/lp\/text\/counted\.ts$/, ["test/lp/text/counted.test.ts"]],
   [/^src\/lp\/text\/\w+\.ts$/, kernelTests("specialised_push_relabel", "specialised")],
   [/^src\/lp\/backend_auto\.ts$/, ["test/lp/backend_auto.test.ts", "test/device_loss.test.ts", "test/limits.test.ts"]],
   [/^src\/lp\/backend_cpu\.ts$/, ["test/lp/solution.test.ts", "test/lp/solver.test.ts"]],

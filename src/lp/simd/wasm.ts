@@ -213,7 +213,7 @@ class Writer {
     this.code.push(...lane, ...lane, ...lane, ...lane);
   }
 
-  /** Of a value >= 0. */
+  /** Of a value > -1/2. */
   private round(real: Value): void {
     this.get(real);
     this.constant("real", 1 / 2);

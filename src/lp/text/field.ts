@@ -13,7 +13,7 @@ export interface Field<S, B> {
   min(a: S, b: S): S;
   /** A whole number: an i32 in a shader. `sum`, `sub`, `mul`, `max` and `min` take them as well, but do not mix the two kinds. */
   whole(value: number): S;
-  /** The whole number next to a real one >= 0. */
+  /** The whole number next to a real one > -1/2. */
   round(real: S): S;
   real(whole: S): S;
   /** a / b of whole numbers, b > 0, rounded towards zero. */
