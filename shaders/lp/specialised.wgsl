@@ -10,7 +10,7 @@
 //           labels: [] vec4u as src/lp/kernels/specialised.ts lays them out.
 // Bindings  group 0:  0 labels   1 load   2 base   3 quota (out)   4 proof (out)   5 params.
 // Launch    WG invocations per workgroup, grid [gx, gy, 1] folded so that gx * gy * WG >= B. No barriers, no workgroup memory.
-// Private   up to 7 scalars per replica at the peak, about 149 for the cube, of which about 92 live across a sweep: in registers where
+// Private   up to 7 scalars per replica at the peak, about 149 for the cube, of which about 76 live across a sweep: in registers where
 //           they suffice.
 // Traffic   4 (E + P + G + 3 + ceil(G / 32)) bytes per LP: 4 G of it for base loads, where there are any. Labels come from the cache.
 // Requires  sum(load) + sum(|base|) <= 2^31 - 1 for each LP. src/lp/problem.ts checks it.

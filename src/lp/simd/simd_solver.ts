@@ -11,7 +11,7 @@ import { LANES } from "./wasm.ts";
 /** Of a program: more than 300 GPUs with a redundant expert each. */
 export const MAX_STEPS = 32_768;
 /** LPs whose rows the program's memory holds: few enough to stay in a cache, enough that a copy is no call for each. */
-const LPS = 32;
+const LPS = 64;
 
 export interface SimdSolver {
   /** Answers LPs first to end - 1 of whole-token loads. An answer does not depend on the LPs beside it. */

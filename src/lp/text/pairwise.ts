@@ -2,7 +2,7 @@
  * The start of a solve, over any Code: from an even split, two replicas of an expert at a time even out the times of their GPUs, as far as the
  * expert has tokens there.    [edge balancing: DeepSeek, LPLB, pull request 9 (2025)]
  *
- *   moved = OVER (T_i - T_j) / (1 / v_i + 1 / v_j), within -x_j .. x_i        T_g = load_g / v_g
+ *   moved = over (T_i - T_j) / (1 / v_i + 1 / v_j), within -x_j .. x_i        T_g = load_g / v_g
  *
  * Alone it has no end and no proof. Here it only has to bring x near, and is left once it slows down: the exact finish does the rest.
  * Going farther than even, as successive over-relaxation does, halves the sweeps on tori and hypercubes.    [D. Young, 1954]
@@ -11,6 +11,8 @@ import { type Code, reduced, type Variable } from "./field.ts";
 
 /** Of what evens two GPUs out. Of 1 to 1.7 this costs the least operations over cubes, hypercubes, tori and EPLB's placements. */
 const OVER = 1.4;
+/** The first sweeps go just to even, which is where most of the way on a cube ends. */
+const EVEN_SWEEPS = 2;
 /** Sweeps go on while the largest time falls by this share of its distance from the mean. */
 const LEAST_FALL = 1 / 32;
 /** Beyond, rounds of the finish are cheaper. Ordinary instances take at most 32: all of them on rings and tori, 3 to 10 on placements. */
@@ -20,7 +22,7 @@ const CLOSE = 1 / 2;
 const HUGE = 1e30;
 
 export interface Balanced<S> {
-  /** Per expert and replica, real tokens. */
+  /** Per expert and replica, real tokens; of two replicas for the first alone, as the other has the rest. */
   readonly x: S[][];
   /** [G] load / speed under x. */
   readonly time: S[];
@@ -61,7 +63,9 @@ export function balancePairs<S, B>(
       return c.and(c.and(falls, c.less(close, top)), c.less(sweeps.get(), c.whole(MAX_SWEEPS)));
     },
     () => {
-      sweep(c, shape, { x, time });
+      const isFirst = c.less(sweeps.get(), c.whole(EVEN_SWEEPS));
+      const over = c.select(isFirst, c.constant(1), c.constant(OVER));
+      sweep(c, shape, tokens, over, { x, time });
       sweeps.set(c.sum([sweeps.get(), c.whole(1)]));
     },
   );
@@ -78,31 +82,58 @@ function evenSplit<S, B>(
   const terms = alone.map((load) => [load]);
   for (const [e, gs] of experts.entries()) for (const g of gs) terms[g].push(even[e]);
   return {
-    x: experts.map((gs, e) => gs.map(() => c.variable(even[e]))),
+    x: experts.map((gs, e) => held(gs).map(() => c.variable(even[e]))),
     time: terms.map((loads, g) => c.variable(timesConstant(c, c.sum(loads), 1 / speed[g]))),
   };
 }
 
+/** The replicas of an expert whose tokens are held. */
+const held = (gs: readonly number[]) => (gs.length === 2 ? gs.slice(0, 1) : gs);
+
 /** Every expert once, replica after replica. */
-function sweep<S, B>(c: Code<S, B>, { experts, speed }: PairwiseShape, state: State<S>): void {
-  const zero = c.constant(0);
+function sweep<S, B>(
+  c: Code<S, B>,
+  { experts, speed }: PairwiseShape,
+  tokens: readonly S[],
+  over: S,
+  state: State<S>,
+): void {
   const x = state.x.map(read);
   const time = read(state.time);
+  const shares = new Map<number, S>(); // what speeds of two GPUs make of `over`
+  const shareOf = (v: number, w: number) => {
+    const factor = 1 / (1 / v + 1 / w);
+    if (!shares.has(factor)) shares.set(factor, c.mul(over, c.constant(factor)));
+    return shares.get(factor)!;
+  };
   for (const e of apart(experts)) {
     const gs = experts[e];
     for (let r = 1; r < gs.length; r++) {
       const [i, j] = [gs[r - 1], gs[r]];
-      const share = OVER / (1 / speed[i] + 1 / speed[j]);
-      const wanted = c.mul(c.sub(time[i], time[j]), c.constant(share));
-      const moved = c.min(c.max(wanted, c.sub(zero, x[e][r])), x[e][r - 1]);
-      x[e][r - 1] = c.sub(x[e][r - 1], moved);
-      x[e][r] = c.sum([x[e][r], moved]);
+      const share = shareOf(speed[i], speed[j]);
+      const wanted = c.mul(c.sub(time[i], time[j]), share);
+      const moved = gs.length === 2 ? moveBetween(c, x[e], wanted, tokens[e]) : moveOn(c, x[e], r, wanted);
       time[i] = c.sub(time[i], timesConstant(c, moved, 1 / speed[i]));
       time[j] = c.sum([time[j], timesConstant(c, moved, 1 / speed[j])]);
     }
   }
   for (const [g, variable] of state.time.entries()) variable.set(time[g]);
   for (const [e, row] of state.x.entries()) for (const [r, variable] of row.entries()) variable.set(x[e][r]);
+}
+
+/** From the first of two replicas to the other, or back; returns how many, below 0 if back. */
+function moveBetween<S, B>(c: Code<S, B>, held: S[], wanted: S, tokens: S): S {
+  const [before] = held;
+  held[0] = c.min(c.max(c.sub(before, wanted), c.constant(0)), tokens);
+  return c.sub(before, held[0]);
+}
+
+/** From the replica before r to replica r, or back. */
+function moveOn<S, B>(c: Code<S, B>, held: S[], r: number, wanted: S): S {
+  const moved = c.min(c.max(wanted, c.sub(c.constant(0), held[r])), held[r - 1]);
+  held[r - 1] = c.sub(held[r - 1], moved);
+  held[r] = c.sum([held[r], moved]);
+  return moved;
 }
 
 /** The experts in an order in which those that follow each other share no GPU as far as can be, so that a machine may overlap them. */

@@ -51,11 +51,18 @@ export function pushRelabel<S, B>(
 ): WholeTokens<S, B> {
   const zero = c.whole(0);
   const rounded = roundToTokens(c, experts, tokens, x);
-  const kept = rounded.map((row) => row.map((amount) => c.variable(amount)));
   const cut = member.map((m) => m.get());
   const inside = insideOf(c, experts, alone, tokens, cut);
   const held = heldBy(c, experts, alone, rounded);
-  const spare = capsOf(inside, cut).map((cap, g) => c.variable(c.sub(cap, held[g])));
+  const caps = capsOf(inside, cut);
+  const spilt = spill(
+    c,
+    experts,
+    rounded,
+    caps.map((cap, g) => c.sub(cap, held[g])),
+  );
+  const kept = spilt.kept.map((row) => row.map((amount) => c.variable(amount)));
+  const spare = spilt.room.map((amount) => c.variable(amount));
   const least = () =>
     reduced(
       spare.map((value) => value.get()),
@@ -77,7 +84,7 @@ export function pushRelabel<S, B>(
   };
 }
 
-/** Each expert's tokens, rounded with their sum kept. */
+/** Each expert's tokens, rounded with their sum kept: the last replica has the rest. */
 function roundToTokens<S, B>(
   c: Code<S, B>,
   experts: readonly (readonly number[])[],
@@ -93,6 +100,35 @@ function roundToTokens<S, B>(
     });
     return [...others, left];
   });
+}
+
+/**
+ * Moves tokens from GPUs that hold too much to those with room that an expert connects them to: what rounding leaves is mostly that near. Between
+ * two replicas, whichever has too much.
+ */
+function spill<S, B>(
+  c: Code<S, B>,
+  experts: readonly (readonly number[])[],
+  rounded: readonly (readonly S[])[],
+  spare: readonly S[],
+): { kept: S[][]; room: S[] } {
+  const zero = c.whole(0);
+  const kept = rounded.map((row) => [...row]);
+  const room = [...spare];
+  for (const [e, gs] of experts.entries()) {
+    for (let r = 1; r < gs.length; r++) {
+      const [i, j] = [gs[r - 1], gs[r]];
+      const excess = c.sub(zero, room[i]);
+      // min(excess, room[j]) where that is above 0, from i to j; max(excess, room[j]) where it is below, back.
+      const wanted = c.sum([c.max(c.min(excess, room[j]), zero), c.min(c.max(excess, room[j]), zero)]);
+      const amount = c.min(c.max(wanted, c.sub(zero, kept[e][r])), kept[e][r - 1]);
+      kept[e][r - 1] = c.sub(kept[e][r - 1], amount);
+      kept[e][r] = c.sum([kept[e][r], amount]);
+      room[i] = c.sum([room[i], amount]);
+      room[j] = c.sub(room[j], amount);
+    }
+  }
+  return { kept, room };
 }
 
 /** [G] tokens on each GPU. */

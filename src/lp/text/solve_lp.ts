@@ -50,8 +50,11 @@ export function solveLp<S, B>(
     const { gpus, experts, own } = component;
     const b = gpus.map((g) => c.real(alone[g]));
     const w = experts.map((e) => c.real(tokens[e]));
-    const all = gpus.map(() => c.whole(1));
-    const everything = cutOf(c, component, all, b, w);
+    const speed = own.speed.reduce((sum, v) => sum + v);
+    const everything = {
+      bound: c.mul(c.sum([...b, ...w]), c.constant(1 / speed)),
+      member: gpus.map(() => c.whole(1)),
+    };
     if (experts.length === 0) {
       cuts.push(everything);
       continue;
