@@ -1,5 +1,5 @@
 /** The entry of a worker thread (dist/worker.js): its exports are the tasks that it does. */
-import { layerTasks } from "./layer_tasks.ts";
+import { layerTasks } from "./planner/layer_tasks.ts";
 
 export const { draft, optimize, sketch } = layerTasks;
 
