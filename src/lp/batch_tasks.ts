@@ -1,9 +1,9 @@
 /** What a worker thread does of a batch: it answers and settles LPs as the first thread would, until none is left. */
-import { cpuBackend } from "./backend_cpu.ts";
-import { leveller } from "./level.ts";
+import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
+import { type Leveller, leveller } from "./level.ts";
 import { Pieces } from "./pieces.ts";
 import { Settlement } from "./settle.ts";
-import { type Shape, SharedBatch } from "./shared_batch.ts";
+import { controlIn, type Shape, SharedBatch } from "./shared_batch.ts";
 import type { Compiled } from "./simd/simd_solver.ts";
 import { checkCost, type ExpertCost } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
@@ -21,33 +21,45 @@ export interface ShareTask {
 }
 
 /** A thread has one solver's batches only: what is made for its topology is kept. */
-let kept: ReturnType<typeof solversFor> | undefined;
+let kept: Solvers | undefined;
+
+interface Solvers {
+  topology: Topology;
+  cpu: CpuBackend;
+  leveller?: Leveller;
+}
 
 export const batchTasks = {
   /** Returns ms of the exact solver in whole tokens. */
   async settleShare({ topology, cost, shape, level, memory, program }: ShareTask): Promise<number> {
-    kept ??= solversFor({ ...topology, cost: cost && checkCost(cost) });
-    const { cpu } = kept;
-    const batch = new SharedBatch(kept.topology, shape, memory);
-    const { loads, raw, judged } = batch;
-    if (level) kept.leveller ??= leveller(kept.topology);
-    const settlement = new Settlement(kept.topology, cpu, loads, raw, judged, level ? kept.leveller : undefined);
-    const pieces = new Pieces(shape.batch, batch.control);
-    await cpu.follow(program);
-    let exactMs = 0;
-    for (let piece = pieces.takeLast(); piece; piece = pieces.takeLast()) {
-      batch.begin(piece);
-      exactMs += cpu.answer(loads, piece.first, piece.end, raw);
-      const before = settlement.finishedOnCpu;
-      settlement.settle(piece.first, piece.end, "cpu");
-      batch.finish(piece, settlement.finishedOnCpu - before);
+    const pieces = new Pieces(shape.batch, controlIn(memory));
+    try {
+      kept ??= solversFor({ ...topology, cost: cost && checkCost(cost) });
+      await kept.cpu.follow(program);
+      return settlePieces(pieces, new SharedBatch(kept.topology, shape, memory), level, kept);
+    } finally {
+      pieces.leave();
     }
-    return exactMs;
   },
 };
 
 export type BatchTasks = typeof batchTasks;
 
-function solversFor(topology: Topology) {
-  return { topology, cpu: cpuBackend(topology), leveller: undefined as ReturnType<typeof leveller> | undefined };
+const solversFor = (topology: Topology): Solvers => ({ topology, cpu: cpuBackend(topology) });
+
+function settlePieces(pieces: Pieces, batch: SharedBatch, level: boolean, own: Solvers): number {
+  const { topology, cpu } = own;
+  const { loads, raw, judged } = batch;
+  if (level) own.leveller ??= leveller(topology);
+  const settlement = new Settlement(topology, cpu, loads, raw, judged, level ? own.leveller : undefined);
+  let exactMs = 0;
+  for (let piece = pieces.takeLast(); piece; piece = pieces.takeLast()) {
+    const { first, end } = piece;
+    const before = settlement.finishedOnCpu;
+    batch.begin(piece);
+    exactMs += cpu.answer(loads, first, end, raw);
+    settlement.settle(first, end, "cpu");
+    batch.finish(piece, settlement.finishedOnCpu - before);
+  }
+  return exactMs;
 }

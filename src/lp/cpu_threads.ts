@@ -4,7 +4,7 @@ import type { Pauses } from "../common/pauses.ts";
 import type { Threads } from "../common/threads.ts";
 import type { CpuBackend } from "./backend_cpu.ts";
 import type { BatchTasks } from "./batch_tasks.ts";
-import { type Piece, Pieces } from "./pieces.ts";
+import { endedBy, type Piece, Pieces } from "./pieces.ts";
 import type { Settlement } from "./settle.ts";
 import { bytesOf, type Shape, SharedBatch, shapeOf } from "./shared_batch.ts";
 import type { Compiled } from "./simd/simd_solver.ts";
@@ -45,6 +45,8 @@ export class CpuThreads {
   private opening: Promise<void> | undefined;
   /** Of the latest batch. */
   private shared: SharedBatch | undefined;
+  /** So many workers were given it. */
+  private sharedBy = 0;
   private spentMs = 0;
   private closed = false;
 
@@ -74,6 +76,7 @@ export class CpuThreads {
   }
 
   private stayAlone(why: string): void {
+    if (this.closed) return;
     this.why = why;
     this.pool?.close();
     this.pool = undefined;
@@ -100,21 +103,24 @@ export class CpuThreads {
   private async round(run: Run): Promise<void> {
     const { pool } = this;
     const program = this.cpu.program();
-    const reports = Promise.allSettled(pool ? this.share(run, pool, program) : []);
+    const reports = pool && this.isFree ? this.share(run, pool, program) : undefined;
     try {
       await this.ownShare(run, () => this.pool !== pool || this.cpu.program() !== program);
     } finally {
       run.pieces.stop();
-      for (const report of await reports) {
-        if (report.status === "fulfilled") this.cpu.spent(report.value);
-        else this.stayAlone(`A worker thread failed: ${(report.reason as Error).message}`);
-      }
-      run.pieces.resume();
     }
+    if (run.pieces.allTaken) return;
+    await reports;
+    run.pieces.resume();
   }
 
-  /** Lets all workers take pieces; each resolves with its ms of the exact solver. */
-  private share(run: Run, pool: Threads<BatchTasks>, program: Compiled | undefined): Promise<number>[] {
+  /** Whether workers are done with the memory, even if no report has come yet. */
+  private get isFree(): boolean {
+    return !this.shared || this.sharedBy === 0 || endedBy(this.shared.control) >= this.sharedBy;
+  }
+
+  /** Lets all workers take pieces, until there are none. What one has not done in the end is done without it, so nobody waits for the reports. */
+  private share(run: Run, pool: Threads<BatchTasks>, program: Compiled | undefined): Promise<void> {
     const { loads, leveller, first } = run.batch;
     if (!run.shared) {
       run.shared = this.sharedFor(shapeOf(loads));
@@ -124,7 +130,16 @@ export class CpuThreads {
     const { cost, ...topology } = this.topology;
     const { shape, memory } = run.shared;
     const task = { topology, cost: cost?.given, shape, memory, level: leveller !== undefined, program };
-    return Array.from({ length: pool.count }, () => pool.run("settleShare", task));
+    run.pieces.welcome();
+    this.sharedBy = pool.count;
+    const reports = Array.from({ length: pool.count }, async () => {
+      try {
+        this.cpu.spent(await pool.run("settleShare", task));
+      } catch (error) {
+        this.stayAlone(`A worker thread failed: ${(error as Error).message}`);
+      }
+    });
+    return Promise.all(reports).then(() => {});
   }
 
   /** Memory that grows with the largest batch. */
@@ -167,11 +182,11 @@ export class CpuThreads {
     run.settled += end - first;
   }
 
-  /** Brings in what workers have done, and does what one that failed has not. */
+  /** Brings in what workers have done, the last they took last. What is not done yet is quicker done than waited for: a worker may lack a core. */
   private async collect(run: Run, isEnough: boolean): Promise<void> {
     const { batch, pieces, pauses, shared } = run;
     const { first, end } = pieces.left;
-    for (let i = isEnough ? end : first; i < pieces.count; i++) {
+    for (let i = pieces.count - 1; i >= (isEnough ? end : first); i--) {
       const piece = pieces.at(i);
       if (!shared?.copyTo(batch, piece)) this.settle(run, piece);
       if (pauses.due) await pauses.take();

@@ -17,7 +17,8 @@ export interface Piece {
 const TAKEN = 0; // pieces asked for; those beyond the last are not given
 const FROM_BACK = 1; // of these, given to workers
 const STOP = 2; // 1: give no more
-export const CONTROL_WORDS = 3;
+const ENDED = 3; // workers that are done with the batch's memory
+export const CONTROL_WORDS = 4;
 
 /** The pieces of a batch. This thread takes the first that is left, so that what it writes lies side by side; workers take the last. */
 export class Pieces {
@@ -55,6 +56,11 @@ export class Pieces {
     Atomics.store(this.control, STOP, 0);
   }
 
+  /** Counts workers from the first again. */
+  welcome(): void {
+    Atomics.store(this.control, ENDED, 0);
+  }
+
   /** Goes on by other control words. */
   moveTo(control: Int32Array): void {
     control.set(this.control);
@@ -63,6 +69,11 @@ export class Pieces {
 
   get allTaken(): boolean {
     return Atomics.load(this.control, TAKEN) >= this.count;
+  }
+
+  /** A worker's last word. */
+  leave(): void {
+    Atomics.add(this.control, ENDED, 1);
   }
 
   /** Of LPs. */
@@ -76,3 +87,6 @@ export class Pieces {
     return { first: this.front, end: this.count - Atomics.load(this.control, FROM_BACK) };
   }
 }
+
+/** How many workers have left. */
+export const endedBy = (control: Int32Array): number => Atomics.load(control, ENDED);

@@ -24,6 +24,9 @@ export const shapeOf = ({ batch, tokens, baseLoad }: Loads): Shape => ({
 /** What the memory takes. */
 export const bytesOf = (topology: Topology, shape: Shape): number => new SharedBatch(topology, shape, NONE).bytes;
 
+/** The control words come first. */
+export const controlIn = (memory: ArrayBufferLike): Int32Array => new Int32Array(memory, 0, CONTROL_WORDS);
+
 /** No memory: arrays without a length, to see what they would take. */
 const NONE = new ArrayBuffer(0);
 
