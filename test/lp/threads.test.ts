@@ -3,27 +3,16 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { isDeepStrictEqual } from "node:util";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { Pauses } from "../../src/common/pauses.ts";
-import { seeded } from "../../src/common/random.ts";
 import {
   ArgumentError,
   createSolver,
   type Placement,
   type SolverOptions,
   solveLoadBalanceLP,
-  topologies,
 } from "../../src/index.ts";
-import { cpuBackend } from "../../src/lp/backend_cpu.ts";
 import { LEAST_BATCH } from "../../src/lp/cpu_threads.ts";
-import { formOf } from "../../src/lp/forms.ts";
-import { leveller } from "../../src/lp/level.ts";
-import { Pieces } from "../../src/lp/pieces.ts";
-import { Settlement } from "../../src/lp/settle.ts";
-import { bytesOf, SharedBatch, shapeOf } from "../../src/lp/shared_batch.ts";
-import { emptyRaw, noneJudged, type RawSolution } from "../../src/lp/solution.ts";
-import { randomPlacement } from "../helpers/instances.ts";
+import { expectSame, type Given, graph, inBatch, type Mode, modes, most, names, placement } from "./thread_modes.ts";
 
 /** The built package: threads run dist/worker.js, which lies beside it. */
 const dist = new URL("../../dist/", import.meta.url).pathname;
@@ -38,79 +27,6 @@ const { createSolver: create, solveLoadBalanceLP: solve } = await built(dist);
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-solver-threads-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const random = seeded(1901);
-const counts = (length: number, most: number) => Int32Array.from({ length }, () => random.below(most));
-const graph = { gpus: 8, edges: topologies.edges(topologies.cube8()) };
-const { gpus, edges } = graph;
-const placement = randomPlacement(random, 6, 4, 8, 2);
-const experts = placement.logicalExperts;
-const active = [true, true, false, true, true, true];
-const speed = [1, 2, 1, 0.5, 1.25, 3];
-const most = 10_000;
-const expertLoad = counts(most * experts, 500);
-const fractions = Float64Array.from(expertLoad, (load) => load / 7);
-const baseLoad = counts(most * 6, 300).map((load) => load - 100);
-const rows = <T extends Int32Array | Float64Array>(values: T, width: number, batch: number) =>
-  values.slice(0, batch * width) as T;
-const inBatch = (batch: number, loads = expertLoad as Int32Array | Float64Array) => ({
-  expertLoad: rows(loads, experts, batch),
-});
-const edgeLoads = { load: counts(most * gpus, 900), capacity: counts(most * edges.length, 300) };
-
-/** What is solved on, with what, and batches of it. */
-const modes = {
-  "edge form": {
-    form: graph,
-    options: {},
-    call: {},
-    batch: (b: number) => ({
-      load: rows(edgeLoads.load, gpus, b),
-      capacity: rows(edgeLoads.capacity, edges.length, b),
-    }),
-  },
-  "whole tokens": { form: placement, options: {}, call: {}, batch: (b: number) => inBatch(b) },
-  levelled: { form: placement, options: {}, call: { level: true }, batch: (b: number) => inBatch(b) },
-  fractions: { form: placement, options: {}, call: {}, batch: (b: number) => inBatch(b, fractions) },
-  "unequal speeds": { form: placement, options: { speed }, call: {}, batch: (b: number) => inBatch(b) },
-  "dead GPUs": { form: placement, options: { active }, call: {}, batch: (b: number) => inBatch(b) },
-  "base loads, levelled": {
-    form: placement,
-    options: { active },
-    call: { level: true },
-    batch: (b: number) => ({ ...inBatch(b), baseLoad: rows(baseLoad, 6, b) }),
-  },
-  "base loads and fractions at unequal speeds": {
-    form: placement,
-    options: { speed },
-    call: {},
-    batch: (b: number) => ({ ...inBatch(b, fractions), baseLoad: rows(baseLoad, 6, b) }),
-  },
-  "a cost": {
-    form: placement,
-    options: { cost: { model: "roofline", perExpert: 40, perToken: 0.5 } },
-    call: {},
-    batch: (b: number) => inBatch(b),
-  },
-  "a cost, base times and dead GPUs": {
-    form: placement,
-    options: { cost: { model: "affine", perExpert: 9, perToken: 0.25, tile: 16 }, active },
-    call: {},
-    batch: (b: number) => ({ ...inBatch(b), baseLoad: Float64Array.from(rows(baseLoad, 6, b), (load) => load / 3) }),
-  },
-} as const;
-
-type Mode = keyof typeof modes;
-type Given = ReturnType<typeof inBatch>;
-const names = Object.keys(modes) as Mode[];
-
-/** Every bit of every field; much faster than toEqual. */
-function expectSame(found: object, expected: object): void {
-  expect(Object.keys(found)).toEqual(Object.keys(expected));
-  for (const [name, part] of Object.entries(expected)) {
-    expect(isDeepStrictEqual(found[name as keyof typeof found], part), name).toBe(true);
-  }
-}
 
 /** On the CPU, with all that is to come there. */
 async function solverOf(mode: Mode, threads: number, make = create) {
@@ -138,43 +54,6 @@ describe("the same answers on any number of threads, bit for bit", () => {
     }
     for (const solver of more) expect(solver.plan).toEqual(one.plan);
     for (const solver of [one, ...more]) solver.destroy();
-  });
-
-  test.each(names)("%s: what a worker does alone", async (mode) => {
-    vi.resetModules(); // a worker has one topology
-    const { batchTasks } = await import("../../src/lp/batch_tasks.ts");
-    const { form, options, call, batch } = modes[mode];
-    const size = LEAST_BATCH + 5;
-    const { topology, check } = formOf(form as Placement, options as SolverOptions);
-    const loads = await check(batch(size) as Given, undefined, new Pauses());
-    const cpu = cpuBackend(topology);
-    const settlement = (raw: RawSolution) => {
-      const by = "level" in call ? leveller(topology) : undefined;
-      return new Settlement(topology, cpu, loads, raw, noneJudged(topology, size), by);
-    };
-    const { cost, ...rest } = topology;
-    const shape = shapeOf(loads);
-    const memory = new SharedArrayBuffer(bytesOf(topology, shape));
-    const shared = new SharedBatch(topology, shape, memory);
-    for (const program of ["none", "simd"]) {
-      if (program === "simd") await cpu.ready();
-      const expected = settlement(emptyRaw(topology, loads));
-      cpu.answer(loads, 0, size, expected.raw);
-      expected.settle(0, size, "cpu");
-
-      new Uint8Array(memory).fill(255); // what another batch left
-      shared.read(loads, 0);
-      const level = expected.leveller !== undefined;
-      const task = { topology: rest, cost: cost?.given, shape, level, memory, program: cpu.program() };
-      await batchTasks.settleShare(structuredClone(task));
-      const found = settlement(emptyRaw(topology, loads));
-      const pieces = new Pieces(size, shared.control);
-      expect(pieces.left).toEqual({ first: 0, end: 0 });
-      for (let i = 0; i < pieces.count; i++) expect(shared.copyTo(found, pieces.at(i))).toBe(true);
-      expectSame(found.raw, expected.raw);
-      expectSame(found.judged, expected.judged);
-      expect(found.finishedOnCpu).toBe(expected.finishedOnCpu);
-    }
   });
 });
 
