@@ -47,6 +47,8 @@ export class CpuThreads {
   private shared: SharedBatch | undefined;
   /** So many workers were given it. */
   private sharedBy = 0;
+  /** Of theirs. */
+  private reports: Promise<void> | undefined;
   private spentMs = 0;
   private closed = false;
 
@@ -103,14 +105,16 @@ export class CpuThreads {
   private async round(run: Run): Promise<void> {
     const { pool } = this;
     const program = this.cpu.program();
-    const reports = pool && this.isFree ? this.share(run, pool, program) : undefined;
+    if (this.isFree) await this.reports; // they are under way
+    const shared = pool !== undefined && this.pool === pool && this.isFree;
+    if (shared) this.reports = this.share(run, pool, program);
     try {
       await this.ownShare(run, () => this.pool !== pool || this.cpu.program() !== program);
     } finally {
       run.pieces.stop();
     }
     if (run.pieces.allTaken) return;
-    await reports;
+    await this.reports;
     run.pieces.resume();
   }
 
