@@ -83,9 +83,10 @@ async function checkEdgeLoads(
   const [load, capacity] = [checkedLoad.values, checkedCapacity.values];
   const tokens = mode ?? (loads.whole && capacities.whole ? "integer" : "fractional");
   const most = gpus * loads.most + 2 * edges * capacities.most; // what an edge may take is missing from its GPU
-  const baseLoad = most <= MAX_TOKENS ? new Int32Array(load.length) : new Float64Array(load.length);
+  const own = load instanceof Int32Array && most <= MAX_TOKENS; // the copy will do
+  const baseLoad = own ? load : new Float64Array(load.length);
   await pauses.inPieces(batch, gpus + edges, (first, end) => {
-    for (let i = first * gpus; i < end * gpus; i++) baseLoad[i] = load[i];
+    if (!own) for (let i = first * gpus; i < end * gpus; i++) baseLoad[i] = load[i];
     for (let p = first; p < end; p++) {
       // Replica 2e is the original of edge e.
       for (let e = 0; e < edges; e++) baseLoad[p * gpus + replicaGpu[2 * e]] -= capacity[p * edges + e];
