@@ -23,7 +23,7 @@ const alone = [
 /** Many pipelines, long recordings, whole programs. */
 const slow = [
   "test/lp/kernels/{group,group_costs,group_finish,lane,specialised,time}.test.ts",
-  "test/lp/{whole_tokens,certify,level,time/brute_force,time/solver}.test.ts",
+  "test/lp/{whole_tokens,certify,level,threads,time/brute_force,time/solver}.test.ts",
   "test/{documents,serving_document,examples_balancer,reference,types}.test.ts",
   "test/event_loop.test.ts",
   "test/balancer/{dead_gpus,random_ids,plan,time,uneven_slots,wide}.test.ts",

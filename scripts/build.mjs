@@ -27,7 +27,7 @@ for (const file of old) rmSync(`dist/${file}`);
 const bundles = await Promise.all([
   entries(node, "node"),
   entries(browser, "browser"),
-  build({ ...node, entryPoints: ["src/planner/worker.ts"], outfile: "dist/worker.js" }),
+  build({ ...node, entryPoints: ["src/worker.ts"], outfile: "dist/worker.js" }),
   // What tinypool starts a thread with; it looks for that beside the bundle that tinypool is in.
   build({ ...node, entryPoints: ["node_modules/tinypool/dist/entry/worker.js"], outfile: "dist/entry/worker.js" }),
   build({

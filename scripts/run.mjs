@@ -1,5 +1,5 @@
 // Runs a TypeScript program of this repository: node scripts/run.mjs FILE [ARGUMENTS]. Bundled, since Node knows no .wgsl imports.
-// Beside it lies what worker threads of the planner run, made of the same sources, and what starts them, as in dist.
+// Beside it lies what worker threads run, made of the same sources, and what starts them, as in dist.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,7 +13,7 @@ writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
 const program = basename(file, ".ts");
 const entryPoints = {
   [program]: file,
-  worker: "src/planner/worker.ts",
+  worker: "src/worker.ts",
   "entry/worker": "node_modules/tinypool/dist/entry/worker.js",
 };
 const options = { bundle: true, format: "esm", platform: "node", target: "node20", packages: "external" };

@@ -8,8 +8,8 @@ const read = (file: string) => readFileSync(new URL(file, root), "utf8");
 
 /** Each may import those before its own line, and itself. */
 const floors = [["common"], ["gpu", "placement"], ["lp"], ["balancer", "planner"], ["serving"], ["cli"]];
-/** What is nobody's room: the surface, which the command line does not go through, and a declaration. */
-const surfaces = ["src/index.ts", "src/serving.ts", "src/wgsl.d.ts"];
+/** What is nobody's room: the surface, which the command line does not go through, what a worker thread runs, and a declaration. */
+const surfaces = ["src/index.ts", "src/serving.ts", "src/worker.ts", "src/wgsl.d.ts"];
 
 const sources = readdirSync(new URL("src/", root), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))

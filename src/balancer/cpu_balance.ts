@@ -87,7 +87,7 @@ export class CpuBalance {
       if (pauses.due) await pauses.take();
       if (skipped[l]) continue;
       const topology = ofLayer(this.living.topologies, l);
-      ofLayer(this.solvers, l).answerOne(loadsOf(topology, counts, baseLoad, l), 0, {
+      ofLayer(this.solvers, l).answer(loadsOf(topology, counts, baseLoad, l), 0, 1, {
         quota: rowOf(late ? this.previous : quota, this.slots, l),
         member: rowOf(member, topology.gpus, l),
         iterations: rowOf(iterations, 1, l),

@@ -3,10 +3,12 @@ import { Pauses } from "../common/pauses.ts";
 import type { AcquiredDevice } from "../gpu/device.ts";
 import type { CpuBackend } from "./backend_cpu.ts";
 import type { WebgpuBackend } from "./backend_webgpu.ts";
+import type { CpuThreads } from "./cpu_threads.ts";
 import { ExpectedTime } from "./expected_time.ts";
 import type { KernelPlan } from "./kernels/choices.ts";
 import { type Loads, rowsOf, tiled } from "./problem.ts";
-import { type BackendName, copyRaw, emptyRaw, type RawSolution } from "./solution.ts";
+import type { Settlement } from "./settle.ts";
+import { type BackendName, copyRaw, emptyRaw, type Judged, type RawSolution } from "./solution.ts";
 import type { Topology } from "./topology.ts";
 
 /** A GPU that may answer, and whose it is. */
@@ -15,9 +17,13 @@ export interface GpuChoice {
   acquired: AcquiredDevice;
 }
 
+/** Begins to settle a batch's answers, which are there or are about to be written. */
+export type Begin = (raw: RawSolution) => Settlement<Judged>;
+
 /** Who answered a batch, and why. */
 export interface Answered {
-  raw: RawSolution;
+  /** Not settled yet, or in part. */
+  batch: Settlement<Judged>;
   backend: BackendName;
   acquired: AcquiredDevice | undefined;
   reason: string;
@@ -58,6 +64,7 @@ export class AutoBackend {
   /**
    * @param prepare  Finds a device and compiles for it, or rejects with a DeviceError or KernelError.
    * @param now  A GPU that is there already, to be timed after the first solve; or why there will be none.
+   * @param threads  Share large batches on the CPU.
    * @param inTurn  Does work while no solve is under way, which would disturb its timing. A long solve does it itself, between two pieces.
    */
   constructor(
@@ -66,6 +73,7 @@ export class AutoBackend {
     private readonly prepare: () => Promise<GpuChoice>,
     now: GpuChoice | string | undefined,
     private readonly inTurn: (work: () => Promise<void>) => Promise<void>,
+    private readonly threads?: CpuThreads,
   ) {
     const never = typeof now === "string";
     this.choice = never ? undefined : now;
@@ -91,35 +99,37 @@ export class AutoBackend {
     return this.start();
   }
 
-  async solve(loads: Loads, pauses = new Pauses()): Promise<Answered> {
+  async solve(loads: Loads, begin: Begin, pauses = new Pauses()): Promise<Answered> {
     this.sample = loads;
     const lost = this.choice?.gpu.lost();
     if (lost) this.drop(lost.message);
-    if (this.expected.gpuIsFaster(loads.batch)) {
+    if (this.expected.gpuIsFaster(loads.batch, this.threadsFor(loads.batch) ? "threads" : "one")) {
       const raw = await this.solveOnGpu(loads, pauses);
-      if (raw) return this.fromGpu(raw);
+      if (raw) return this.fromGpu(begin(raw));
     }
-    const { topology, cpu } = this;
-    const raw = emptyRaw(topology, loads);
-    const solved = await this.solveOnCpu(loads, raw, pauses);
-    if (solved === loads.batch) return this.fromCpu(raw);
-    const rest = rowsOf(topology, loads, solved, loads.batch - solved);
+    const { topology } = this;
+    const batch = begin(emptyRaw(topology, loads));
+    const { first, end } = await this.solveOnCpu(batch, pauses);
+    if (first === end) return this.fromCpu(batch);
+    const rest = rowsOf(topology, loads, first, end - first);
     const remaining = await this.solveOnGpu(rest, pauses);
     if (!remaining) {
-      await cpu.solve(loads, raw, pauses, undefined, solved);
-      return this.fromCpu(raw);
+      const raw = emptyRaw(topology, rest);
+      await this.cpu.solve(rest, raw, pauses);
+      copyRaw(topology, raw, batch.raw, first);
+      return this.fromCpu(batch);
     }
-    copyRaw(topology, remaining, raw, solved);
-    return this.fromGpu(raw);
+    copyRaw(topology, remaining, batch.raw, first);
+    return this.fromGpu(batch);
   }
 
-  private fromCpu(raw: RawSolution): Answered {
-    return { raw, backend: "cpu", acquired: undefined, reason: this.reason };
+  private fromCpu(batch: Settlement<Judged>): Answered {
+    return { batch, backend: "cpu", acquired: undefined, reason: this.reason };
   }
 
-  private fromGpu(raw: RawSolution): Answered {
+  private fromGpu(batch: Settlement<Judged>): Answered {
     const { acquired } = this.choice!;
-    return { raw, backend: "webgpu", acquired, reason: acquired.adapter.reason };
+    return { batch, backend: "webgpu", acquired, reason: acquired.adapter.reason };
   }
 
   private async solveOnGpu(loads: Loads, pauses: Pauses): Promise<RawSolution | undefined> {
@@ -135,23 +145,34 @@ export class AutoBackend {
     }
   }
 
-  /** The CPU, until it is done or the GPU is ready to take the rest; returns how many LPs it solved. */
-  private async solveOnCpu(loads: Loads, raw: RawSolution, pauses: Pauses): Promise<number> {
+  /** The CPU, until it is done or the GPU is ready to take the rest: LPs first to end - 1. */
+  private async solveOnCpu(batch: Settlement<Judged>, pauses: Pauses): Promise<{ first: number; end: number }> {
     const { expected } = this;
+    const { loads, raw } = batch;
+    const threads = this.threadsFor(loads.batch);
+    const by = threads ? "threads" : "one";
     let begun = performance.now();
-    const solved = await this.cpu.solve(loads, raw, pauses, async (done) => {
+    // Threads settle what they solve. On a GPU's answer that time would come later, as on one thread's.
+    const enough = async (done: number, settlingMs = 0) => {
       const ms = performance.now() - begun;
       if (this.spentMs + ms > RENT_MS) this.start();
-      expected.cpuTakesAtMost(ms / done);
+      expected.cpuTakesAtMost((ms - settlingMs) / done, by);
       await this.timeGpu().catch((error) => this.dropFor(error));
       begun = performance.now() - ms; // the timing is not the CPU solver's
-      return expected.gpuIsFaster(loads.batch - done);
-    });
+      return expected.gpuIsFaster(loads.batch - done, by);
+    };
+    const settlingMs = threads ? await threads.solve(batch, pauses, enough) : 0;
+    const first = threads ? batch.first : await this.cpu.solve(loads, raw, pauses, enough);
+    const end = threads ? batch.end : loads.batch;
     const ms = performance.now() - begun;
-    expected.learnCpu(ms / Math.max(1, solved));
+    expected.learnCpu((ms - settlingMs) / Math.max(1, loads.batch - (end - first)), by);
     this.spentMs += ms;
     if (this.spentMs > RENT_MS || (this.asked && this.choice && !expected.knowsGpu)) this.start();
-    return solved;
+    return { first, end };
+  }
+
+  private threadsFor(batch: number): CpuThreads | undefined {
+    return this.threads?.areFor(batch) ? this.threads : undefined;
   }
 
   private start(): Promise<void> {

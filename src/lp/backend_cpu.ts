@@ -2,6 +2,7 @@ import type { Pauses } from "../common/pauses.ts";
 import { exactSolver } from "./exact.ts";
 import type { KernelPlan } from "./kernels/choices.ts";
 import type { Loads } from "./problem.ts";
+import type { Compiled } from "./simd/simd_solver.ts";
 import { SimdPath } from "./simd_path.ts";
 import { type RawSolution, writeQuotas } from "./solution.ts";
 import { TimeSolver } from "./time/time_solver.ts";
@@ -21,8 +22,14 @@ export interface CpuBackend {
   ): Promise<number>;
   /** Solves one LP, exactly, and writes it into `raw`. */
   solveOne(loads: Loads, lp: number, raw: RawSolution): void;
-  /** One LP as `solve` would answer it now. */
-  answerOne(loads: Loads, lp: number, raw: RawSolution): void;
+  /** LPs first to end - 1 as `solve` would answer them now, without a pause. Returns the ms of the exact solver in whole tokens. */
+  answer(loads: Loads, first: number, end: number, raw: RawSolution): number;
+  /** Counts such ms towards a program. */
+  spent(ms: number): void;
+  /** What answers whole tokens now, if a program does; */
+  program(): Compiled | undefined;
+  /** and in another thread: what does in the first. */
+  follow(program: Compiled | undefined): Promise<void>;
   plan(): KernelPlan;
   /** Resolves once no faster program is to come; asking starts its compilation. Never rejects. */
   ready(): Promise<void>;
@@ -55,9 +62,14 @@ export function cpuBackend(topology: Topology): CpuBackend {
 
   const isFor = ({ tokens }: Loads) => simd.solver !== undefined && tokens === "integer";
 
-  function answerOne(loads: Loads, lp: number, raw: RawSolution): void {
-    if (isFor(loads)) simd.solver!.solve(loads, lp, lp + 1, raw);
-    else solveOne(loads, lp, raw);
+  function answer(loads: Loads, first: number, end: number, raw: RawSolution): number {
+    if (isFor(loads)) {
+      simd.solver!.solve(loads, first, end, raw);
+      return 0;
+    }
+    const begun = performance.now();
+    for (let lp = first; lp < end; lp++) solveOne(loads, lp, raw);
+    return loads.tokens === "integer" ? performance.now() - begun : 0;
   }
 
   async function solve(
@@ -91,5 +103,12 @@ export function cpuBackend(topology: Topology): CpuBackend {
       return end;
     }
   }
-  return { solve, solveOne, answerOne, plan: () => simd.plan, ready: () => simd.ready() };
+  return {
+    ...{ solve, solveOne, answer },
+    spent: (ms) => simd.spent(ms),
+    program: () => simd.solver?.compiled,
+    follow: (program) => simd.follow(program),
+    plan: () => simd.plan,
+    ready: () => simd.ready(),
+  };
 }

@@ -18,8 +18,15 @@ export function copyOf({ values, path }: Flat, given: Rows): Flat {
 /** The least of values that may be negative. */
 export const FINITE = -Number.MAX_VALUE;
 
+/** What is known of values that are in order. */
+export interface CheckedValues {
+  whole: boolean;
+  /** None is above this; Infinity, if that is not known at once. */
+  most: number;
+}
+
 /**
- * Checks values one by one; returns whether all of them are integers, as they must be where there is a reason.
+ * Checks values one by one: whether all of them are integers, as they must be where there is a reason.
  *
  * @param perGpu  Where values are [B, G]: whose dead GPUs may have any.
  */
@@ -29,11 +36,16 @@ export async function checkValues(
   because: string | undefined,
   pauses: Pauses,
   perGpu?: Topology,
-): Promise<boolean> {
+): Promise<CheckedValues> {
   const dead = perGpu && perGpu.gpus < perGpu.allGpus ? deadGpus(perGpu) : undefined;
   let whole = true;
+  let bits = 0;
   await pauses.inPieces(values.length, 1, (first, end) => {
-    if (values instanceof Int32Array && (least < 0 || noneNegative(values, first, end))) return;
+    if (values instanceof Int32Array) {
+      if (least < 0) return;
+      bits |= anyBits(values, first, end);
+      if (bits >= 0) return;
+    }
     for (let i = first; i < end; i++) {
       if (dead?.[i % dead.length]) continue;
       const value = values[i];
@@ -47,14 +59,14 @@ export async function checkValues(
       whole = false;
     }
   });
-  return whole;
+  return { whole, most: values instanceof Int32Array && least === 0 ? bits : Infinity };
 }
 
-/** By the signs of all at once: the loads of routers are counts. */
-function noneNegative(values: Int32Array, first: number, end: number): boolean {
-  let signs = 0;
-  for (let i = first; i < end; i++) signs |= values[i];
-  return signs >= 0;
+/** All values at once: the loads of routers are counts. Below 0 if one of them is; otherwise none of them is above it. */
+function anyBits(values: Int32Array, first: number, end: number): number {
+  let bits = 0;
+  for (let i = first; i < end; i++) bits |= values[i];
+  return bits;
 }
 
 /** Why loads must be integers, if they must. */
@@ -66,7 +78,11 @@ function deadGpus({ allGpus, label }: Topology): Uint8Array {
   return dead;
 }
 
-/** Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode; base loads that are times stay f64. */
+/**
+ * Checks that each LP's total fits the arithmetic, and brings the loads into the array type of the mode; base loads that are times stay f64.
+ *
+ * @param most  No LP's total is above this, base loads by magnitude.
+ */
 export async function ofMode(
   topology: Topology,
   argument: string,
@@ -74,6 +90,7 @@ export async function ofMode(
   batch: number,
   expertLoad: Numbers,
   baseLoad: Numbers | undefined,
+  most: number,
   pauses: Pauses,
 ): Promise<Loads> {
   const { experts, gpus, cost } = topology;
@@ -87,22 +104,24 @@ export async function ofMode(
     expertLoad: typed(expertLoad, array),
     baseLoad: baseLoad && typed(baseLoad, cost ? Float64Array : array),
   };
-  await pauses.inPieces(batch, experts + gpus, (first, end) => {
-    for (let p = first; p < end; p++) {
-      let total = 0;
-      let base = 0;
-      for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
-      if (baseLoad) for (let g = 0; g < gpus; g++) base += Math.abs(baseLoad[p * gpus + g]);
-      if (!cost) total += base;
-      else if (!(base <= MAX_TOTAL)) {
-        throw new LoadError("baseLoad", `a total of at most ${MAX_TOTAL} in LP ${p}, by magnitude`, base);
-      }
-      if (!(total <= limit)) {
-        const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
-        const expected = `a total of at most ${limit} in LP ${p}${cost ? "" : ", base loads included by magnitude"}`;
-        throw new LoadError(argument, expected, total, remedy);
-      }
+  const checkTotal = (p: number) => {
+    let total = 0;
+    let base = 0;
+    for (let e = 0; e < experts; e++) total += expertLoad[p * experts + e];
+    if (baseLoad) for (let g = 0; g < gpus; g++) base += Math.abs(baseLoad[p * gpus + g]);
+    if (!cost) total += base;
+    else if (!(base <= MAX_TOTAL)) {
+      throw new LoadError("baseLoad", `a total of at most ${MAX_TOTAL} in LP ${p}, by magnitude`, base);
     }
+    if (!(total <= limit)) {
+      const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
+      const expected = `a total of at most ${limit} in LP ${p}${cost ? "" : ", base loads included by magnitude"}`;
+      throw new LoadError(argument, expected, total, remedy);
+    }
+  };
+  const isDone = most <= limit && loads.expertLoad === expertLoad && loads.baseLoad === baseLoad;
+  await pauses.inPieces(isDone ? 0 : batch, experts + gpus, (first, end) => {
+    if (!(most <= limit)) for (let p = first; p < end; p++) checkTotal(p);
     copyRows(expertLoad, loads.expertLoad, first * experts, end * experts);
     if (baseLoad) copyRows(baseLoad, loads.baseLoad!, first * gpus, end * gpus);
   });

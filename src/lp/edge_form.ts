@@ -1,5 +1,5 @@
 import { ArgumentError, PlacementError, ShapeError } from "../common/errors.ts";
-import { flat, type Numbers } from "../common/numbers.ts";
+import { flat, MAX_TOKENS, type Numbers } from "../common/numbers.ts";
 import { requireObject } from "../common/objects.ts";
 import type { Pauses } from "../common/pauses.ts";
 import { checkValues, copyOf, ofMode, whyWhole } from "./check_loads.ts";
@@ -78,19 +78,21 @@ async function checkEdgeLoads(
   }
   const checkedLoad = copyOf(flatLoad, given.load);
   const checkedCapacity = copyOf(flatCapacity, given.capacity);
-  const wholeLoads = await checkValues(checkedLoad, 0, whyWhole(mode), pauses);
-  const whole = (await checkValues(checkedCapacity, 0, whyWhole(mode), pauses)) && wholeLoads;
+  const loads = await checkValues(checkedLoad, 0, whyWhole(mode), pauses);
+  const capacities = await checkValues(checkedCapacity, 0, whyWhole(mode), pauses);
   const [load, capacity] = [checkedLoad.values, checkedCapacity.values];
-  const tokens = mode ?? (whole ? "integer" : "fractional");
-  const baseLoad = new Float64Array(load.length);
+  const tokens = mode ?? (loads.whole && capacities.whole ? "integer" : "fractional");
+  const most = gpus * loads.most + 2 * edges * capacities.most; // what an edge may take is missing from its GPU
+  const own = load instanceof Int32Array && most <= MAX_TOKENS; // the copy will do
+  const baseLoad = own ? load : new Float64Array(load.length);
   await pauses.inPieces(batch, gpus + edges, (first, end) => {
-    for (let i = first * gpus; i < end * gpus; i++) baseLoad[i] = load[i];
+    if (!own) for (let i = first * gpus; i < end * gpus; i++) baseLoad[i] = load[i];
     for (let p = first; p < end; p++) {
       // Replica 2e is the original of edge e.
       for (let e = 0; e < edges; e++) baseLoad[p * gpus + replicaGpu[2 * e]] -= capacity[p * edges + e];
     }
   });
-  return ofMode(topology, "load and capacity", tokens, batch, capacity, baseLoad, pauses);
+  return ofMode(topology, "load and capacity", tokens, batch, capacity, baseLoad, most, pauses);
 }
 
 /** The tokens on the replica of each edge; those that stayed on the original are the slot before. */

@@ -5,9 +5,12 @@ const LEARNING_RATE = 0.1;
 /** A solve that takes more than this many times what was expected was disturbed and counts as this: who looks slow is not tried again. */
 const MOST_SURPRISE = 2;
 
+/** Small batches are one thread's on the CPU, large ones all threads'. */
+type By = "one" | "threads";
+
 /** The CPU takes c ms per LP, the GPU a + b B ms for B LPs. */
 export class ExpectedTime {
-  private cpuMsPerLp: number | undefined;
+  private readonly cpuMsPerLp: Partial<Record<By, number>> = {};
   private gpu: { fixedMs: number; perLpMs: number } | undefined;
 
   /** Whether the GPU was timed. */
@@ -20,8 +23,10 @@ export class ExpectedTime {
   }
 
   /** Never before both have been seen. */
-  gpuIsFaster(batch: number): boolean {
-    return this.gpuMs(batch) < (this.cpuMsPerLp ?? Infinity) * batch;
+  gpuIsFaster(batch: number, by: By = "one"): boolean {
+    const { one, threads } = this.cpuMsPerLp;
+    const cpuMs = by === "one" ? (one ?? threads) : (threads ?? one);
+    return this.gpuMs(batch) < (cpuMs ?? Infinity) * batch;
   }
 
   /** The line through two batches and what they took. */
@@ -42,14 +47,14 @@ export class ExpectedTime {
   }
 
   /** The CPU is no slower than this: in the midst of a solve. */
-  cpuTakesAtMost(msPerLp: number): void {
-    this.cpuMsPerLp = Math.min(this.cpuMsPerLp ?? Infinity, msPerLp);
+  cpuTakesAtMost(msPerLp: number, by: By = "one"): void {
+    this.cpuMsPerLp[by] = Math.min(this.cpuMsPerLp[by] ?? Infinity, msPerLp);
   }
 
-  learnCpu(msPerLp: number): void {
-    const known = this.cpuMsPerLp;
+  learnCpu(msPerLp: number, by: By = "one"): void {
+    const known = this.cpuMsPerLp[by];
     // The first solves are slow, as the engine has yet to compile them: a lower figure is believed at once.
-    this.cpuMsPerLp =
+    this.cpuMsPerLp[by] =
       known === undefined || msPerLp < known
         ? msPerLp
         : known + LEARNING_RATE * (Math.min(MOST_SURPRISE * known, msPerLp) - known);

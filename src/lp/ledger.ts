@@ -14,8 +14,8 @@ type Quota = Loads["expertLoad"];
 export class Ledger {
   /** Of the LP that was counted last: max_g load_g / v_g, */
   maxLoad = 0;
-  /** its bottleneck set S by the caller's labels, the sum of its speeds, and inside(S), see cut.ts. */
-  bottleneck: number[] = [];
+  /** the GPUs of its bottleneck set S, the sum of their speeds, and inside(S), see cut.ts. */
+  size = 0;
   rate = 0;
   inside = 0;
   /** Slots by GPU and by expert, in their order: fractions add up to the same whoever counts. */
@@ -68,7 +68,7 @@ export class Ledger {
     const { start, items } = this.onGpu;
     const first = lp * slots;
     const row = lp * gpus;
-    const bottleneck: number[] = [];
+    let size = 0;
     let maxLoad = -Infinity;
     let rate = 0;
     let inside = 0;
@@ -77,7 +77,7 @@ export class Ledger {
     for (let g = 0, i = 0; g < gpus; g++) {
       let load = baseLoad ? baseLoad[row + g] : 0;
       if (member[row + g]) {
-        bottleneck.push(label[g]);
+        size++;
         rate += speed[g];
         inside += load;
       } else outside[g >> 5] |= 1 << (g & 31);
@@ -91,7 +91,7 @@ export class Ledger {
     }
     for (let i = 0; i < empty.length; i++) if (quota[first + empty[i]] !== 0) valid = false;
     this.maxLoad = maxLoad;
-    this.bottleneck = bottleneck;
+    this.size = size;
     this.rate = rate;
     this.inside = inside;
     return valid;

@@ -43,16 +43,18 @@ async function checkReplicaLoads(
   const expertLoad = copyOf(loads, given.expertLoad);
   const baseLoad = base && copyOf(base, given.baseLoad!);
   const { cost } = topology;
-  let whole = await checkValues(expertLoad, 0, cost ? "cost is of whole tokens" : whyWhole(mode), pauses);
+  let { whole, most } = await checkValues(expertLoad, 0, cost ? "cost is of whole tokens" : whyWhole(mode), pauses);
   if (baseLoad) {
     const { length } = baseLoad.values;
     if (length !== batch * allGpus) {
       throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${allGpus} = ${batch * allGpus} values`, length);
     }
     const because = cost ? undefined : whyWhole(mode); // a time is any number
-    whole = (await checkValues(baseLoad, FINITE, because, pauses, topology)) && whole;
+    const base = await checkValues(baseLoad, FINITE, because, pauses, topology);
+    whole = base.whole && whole;
+    most += base.most;
   }
   const tokens = mode ?? (whole || cost ? "integer" : "fractional");
   const living = baseLoad && ofLiving(topology, baseLoad.values);
-  return ofMode(topology, "expertLoad", tokens, batch, expertLoad.values, living, pauses);
+  return ofMode(topology, "expertLoad", tokens, batch, expertLoad.values, living, experts * most, pauses);
 }

@@ -1,6 +1,6 @@
 import { ASKED_FOR_CPU } from "./device_choice.ts";
 import type { KernelPlan } from "./kernels/choices.ts";
-import type { SimdSolver } from "./simd/simd_solver.ts";
+import type { Compiled, SimdSolver } from "./simd/simd_solver.ts";
 import type { Topology } from "./topology.ts";
 
 /**
@@ -14,6 +14,8 @@ export class SimdPath {
   solver: SimdSolver | undefined;
   plan: KernelPlan = { kernel: "cpu", reason: ASKED_FOR_CPU };
   private preparing: Promise<void> | undefined;
+  /** Of the program that was followed. */
+  private made: SimdSolver | undefined;
   private spentMs = 0;
 
   constructor(private readonly topology: Topology) {
@@ -36,6 +38,15 @@ export class SimdPath {
     return this.preparing;
   }
 
+  /** Answers by another thread's program, or by none. */
+  async follow(program: Compiled | undefined): Promise<void> {
+    if (program && !this.made) {
+      const { solverOf } = await import("./simd/simd_solver.ts");
+      this.made = await solverOf(program);
+    }
+    this.solver = program && this.made;
+  }
+
   private async prepare(): Promise<void> {
     const { simdSolver } = await import("./simd/simd_solver.ts");
     const made = await simdSolver(this.topology);
@@ -44,6 +55,6 @@ export class SimdPath {
       return;
     }
     this.solver = made;
-    this.plan = { kernel: "simd", reason: `Compiled for this topology: ${made.steps} steps for four LPs.` };
+    this.plan = { kernel: "simd", reason: `Compiled for this topology: ${made.compiled.steps} steps for four LPs.` };
   }
 }

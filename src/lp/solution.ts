@@ -137,8 +137,11 @@ export function survivorsOf({ experts, lost }: Topology, expertLoad: ArrayLike<n
 export type Judged = Pick<Solution, "status" | "maxLoad" | "lowerBound" | "gap" | "gpuLoad" | "price" | "bottleneck"> &
   Partial<TimeAnswer>;
 
-export interface Judge {
-  judged: Judged;
+/** What is written of it LP by LP; sets are not, where they are made of `member` later. */
+export type JudgedRows = Omit<Judged, "bottleneck"> & Partial<Pick<Judged, "bottleneck">>;
+
+export interface Judge<J extends JudgedRows = JudgedRows> {
+  judged: J;
   judgeOne(lp: number): Status;
   /** Whether the exact solver would do better: not where its answer to the general cost would be a gap, too. */
   isOpen(lp: number): boolean;
@@ -148,12 +151,18 @@ export interface Judge {
  * Recomputes loads, bound, gap and price of each LP from its quotas and bottleneck set: nothing a kernel says is taken on trust. Where there is a cost,
  * base loads are times: tokens and their bound are without them, and the status speaks of time.
  */
-export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge {
+export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge<Judged>;
+export function judge<J extends JudgedRows>(topology: Topology, given: Loads, raw: RawSolution, judged: J): Judge<J>;
+export function judge(
+  topology: Topology,
+  given: Loads,
+  raw: RawSolution,
+  judged: JudgedRows = noneJudged(topology, given.batch),
+): Judge {
   const { gpus, allGpus, label, speed, equalSpeeds, cost } = topology;
   const loads = cost ? { ...given, baseLoad: undefined } : given;
-  const times = cost && noTimes(topology, loads.batch);
-  const judged: Judged = { ...noneJudged(topology, loads.batch), ...times };
-  const { status, gpuLoad, price } = judged;
+  const times = cost && (judged as TimeAnswer);
+  const { status, gpuLoad, price, bottleneck } = judged;
   const timeJudge = cost && new TimeJudge(topology, cost);
   const ledger = ledgerOf(topology);
   const { member } = raw;
@@ -163,15 +172,15 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
 
   /** Of the LP that was counted last. */
   function boundOf(lp: number): number {
-    const { inside, bottleneck, rate } = ledger;
+    const { inside, size, rate } = ledger;
     if (tokens === "fractional") return inside / rate;
-    if (equalSpeeds) return evenBound(inside, bottleneck.length, speed[0]);
+    if (equalSpeeds) return evenBound(inside, size, speed[0]);
     return cutBound(inside, [...speed.filter((_, g) => member[lp * gpus + g])], tokens);
   }
 
   function judgeOne(lp: number): Status {
     const served = ledger.count(loads, raw.quota, member, lp, gpuLoad);
-    const { maxLoad, bottleneck, rate } = ledger;
+    const { maxLoad, size, rate } = ledger;
     const one = 1 / rate;
     for (let g = 0; g < gpus; g++) price[lp * allGpus + label[g]] = member[lp * gpus + g] ? one : 0;
     const bound = Math.min(boundOf(lp), maxLoad); // above maxLoad only by f64 rounding of fractions
@@ -179,10 +188,10 @@ export function judge(topology: Topology, given: Loads, raw: RawSolution): Judge
     judged.maxLoad[lp] = maxLoad;
     judged.lowerBound[lp] = bound;
     judged.gap[lp] = gap;
-    judged.bottleneck[lp] = bottleneck;
+    if (bottleneck) bottleneck[lp] = bottleneckOf(topology, member, lp);
     if (times) timeJudge!.judge(rowOf(topology, given, raw, lp), times, lp);
     const closed = times ? times.timeGap[lp] <= TIME_OPTIMAL : gap <= allowed;
-    const valid = served && bottleneck.length > 0;
+    const valid = served && size > 0;
     if (broken) broken[lp] = valid ? 0 : 1;
     status[lp] = closed && valid ? "optimal" : "gap";
     return status[lp];
@@ -205,7 +214,15 @@ function rowOf({ experts, gpus, slots }: Topology, { expertLoad, baseLoad }: Loa
   };
 }
 
-function noneJudged({ allGpus }: Topology, batch: number): Judged {
+/** LP `lp`'s bottleneck set, by the caller's labels. */
+export function bottleneckOf({ gpus, label }: Topology, member: Uint8Array, lp: number): number[] {
+  const set: number[] = [];
+  for (let g = 0; g < gpus; g++) if (member[lp * gpus + g]) set.push(label[g]);
+  return set;
+}
+
+export function noneJudged(topology: Topology, batch: number): Judged {
+  const { allGpus, cost } = topology;
   return {
     status: new Array<Status>(batch).fill("gap"),
     maxLoad: new Float64Array(batch),
@@ -214,5 +231,6 @@ function noneJudged({ allGpus }: Topology, batch: number): Judged {
     gpuLoad: new Float64Array(batch * allGpus),
     price: new Float64Array(batch * allGpus),
     bottleneck: new Array<number[]>(batch).fill([]),
+    ...(cost && noTimes(topology, batch)),
   };
 }

@@ -3,9 +3,10 @@ import { requireObject } from "../common/objects.ts";
 import { Pauses } from "../common/pauses.ts";
 import type { GPUCommandEncoderLike } from "../gpu/types.ts";
 import type { PlacementLike } from "../placement/placement.ts";
-import { type Answered, AutoBackend, type GpuChoice } from "./backend_auto.ts";
+import { type Answered, AutoBackend, type Begin, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
+import { CpuThreads } from "./cpu_threads.ts";
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
 import type { Form } from "./form.ts";
 import { formOf } from "./forms.ts";
@@ -13,11 +14,13 @@ import { type KernelPlan, kernelChoices } from "./kernels/choices.ts";
 import { MAX_GPUS_LANE } from "./kernels/lane.ts";
 import { type Leveller, leveller } from "./level.ts";
 import type { EdgeLoads, Graph, LoadBalanceProblem, Loads, ReplicaLoads, ReplicaProblem, Speed } from "./problem.ts";
+import { Settlement } from "./settle.ts";
 import {
   type BackendName,
   type EdgeSolution,
   emptyRaw,
-  judge,
+  noneJudged,
+  type RawSolution,
   type ReplicaSolution,
   type Solution,
   type TimedSolution,
@@ -26,6 +29,7 @@ import {
   type Call,
   checkBackend,
   checkCall,
+  checkThreads,
   requireOwnTopology,
   type SolveOptions,
   type SolverOptions,
@@ -66,11 +70,11 @@ export interface Solver<L, S> {
   /** Which kernel solves now, and why. */
   readonly plan: KernelPlan;
   /**
-   * For who wants to wait for the best kernel: asking starts its compilation, where there is one to come. With "auto", also until both
-   * backends have been timed, which takes a solve before. Solves never wait for it.
+   * For who wants to wait for the best kernel: asking starts its compilation, where there is one to come, and opens worker threads, if `threads` are
+   * asked for. With "auto", also until both backends have been timed, which takes a solve before. Solves never wait for it.
    */
   readonly ready: Promise<void>;
-  /** Frees the GPU buffers once the solves under way are done; further ones are refused. The device stays. */
+  /** Frees the GPU buffers and closes the worker threads once the solves under way are done; further ones are refused. The device stays. */
   destroy(): void;
 }
 
@@ -130,16 +134,18 @@ export async function solverOn<L, A extends object>(
   if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
     throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
   }
+  const threads = checkThreads(options);
   const cpu = cpuBackend(topology);
   if (kernel === "simd") await cpu.ready();
+  const crew = threads > 1 ? new CpuThreads(topology, cpu, threads) : undefined;
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);
     const now = device ? await prepare().catch(reasonOrThrow) : undefined;
-    return new TopologySolver(form, cpu, { prepare, now });
+    return new TopologySolver(form, cpu, crew, { prepare, now });
   }
   const choice = backend === "cpu" ? undefined : await gpuFor(topology, options);
-  return new TopologySolver(form, cpu, choice);
+  return new TopologySolver(form, cpu, crew, choice);
 }
 
 /** A device and the kernels on it.  @throws {DeviceError} There is none.  @throws {KernelError} Its compiler refuses one. */
@@ -167,16 +173,18 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   private latest: Pauses | undefined;
   private destroyed = false;
 
-  /** @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
+  /** @param threads  where several share large batches.  @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
   constructor(
     private readonly form: Form<L, A>,
     private readonly cpu: CpuBackend,
+    private readonly threads: CpuThreads | undefined,
     choice: GpuChoice | Auto | undefined,
   ) {
     const { topology } = form;
     this.topology = topology;
     if (choice && "prepare" in choice) {
-      this.auto = new AutoBackend(topology, cpu, choice.prepare, choice.now, (work) => this.inTurn(work));
+      const { prepare, now } = choice;
+      this.auto = new AutoBackend(topology, cpu, prepare, now, (work) => this.inTurn(work), threads);
     } else this.fixed = choice;
     this.last = this.fixed ? "webgpu" : "cpu";
   }
@@ -186,11 +194,14 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   }
 
   get plan(): KernelPlan {
-    return this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? this.cpu.plan();
+    const plan = this.auto?.plan ?? this.fixed?.gpu.kernel.plan ?? this.cpu.plan();
+    const why = this.threads?.why;
+    return why === undefined ? plan : { ...plan, reason: `${plan.reason} One thread works: ${why}` };
   }
 
   get ready(): Promise<void> {
-    return this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? this.cpu.ready();
+    const kernel = this.auto?.ready ?? this.fixed?.gpu.kernel.ready ?? this.cpu.ready();
+    return this.threads ? Promise.all([kernel, this.threads.ready()]).then(() => {}) : kernel;
   }
 
   async solve(given: L, options: SolveOptions = {}): Promise<Solution & A> {
@@ -223,32 +234,20 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
 
   private async solveNow({ loads, level, pauses }: Call): Promise<Solution & A> {
     pauses.signal?.throwIfAborted();
-    const { raw, backend, acquired, reason } = await this.solveRaw(loads, pauses);
-    this.last = backend;
-    const { judged, judgeOne, isOpen } = judge(this.topology, loads, raw);
     if (level) this.leveller ??= leveller(this.topology);
-    const settle = (lp: number) => {
-      if (level) this.leveller!.level(loads, lp, raw);
-      return judgeOne(lp);
-    };
-    // What simd has left; an answer of the exact solver is never open in whole tokens.
-    const exact = backend === "cpu" && (loads.tokens === "fractional" || this.topology.cost !== undefined);
-    let finishedOnCpu = 0;
-    const { slots, gpus } = this.topology;
-    await pauses.inPieces(loads.batch, slots + gpus, (first, end) => {
-      for (let lp = first; lp < end; lp++) {
-        settle(lp);
-        if (exact || !isOpen(lp)) continue;
-        this.cpu.solveOne(loads, lp, raw);
-        settle(lp);
-        finishedOnCpu++;
-      }
-    });
+    const { topology, cpu, form } = this;
+    const levelling = level ? this.leveller : undefined;
+    const begin = (raw: RawSolution) =>
+      new Settlement(topology, cpu, loads, raw, noneJudged(topology, loads.batch), levelling);
+    const { batch, backend, acquired, reason } = await this.answer(loads, begin, pauses);
+    this.last = backend;
+    await batch.settleRest(backend, pauses);
+    const { raw, judged, finishedOnCpu } = batch;
     return {
       batch: loads.batch,
       tokens: loads.tokens,
       ...judged,
-      ...(await this.form.answer(raw, loads, pauses)),
+      ...(await form.answer(raw, loads, pauses)),
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,
@@ -258,15 +257,17 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     };
   }
 
-  private async solveRaw(loads: Loads, pauses: Pauses): Promise<Answered> {
-    if (this.auto) return this.auto.solve(loads, pauses);
+  private async answer(loads: Loads, begin: Begin, pauses: Pauses): Promise<Answered> {
+    if (this.auto) return this.auto.solve(loads, begin, pauses);
     if (this.fixed) {
       const { gpu, acquired } = this.fixed;
-      return { raw: await gpu.solve(loads, pauses), backend: "webgpu", acquired, reason: acquired.adapter.reason };
+      const batch = begin(await gpu.solve(loads, pauses));
+      return { batch, backend: "webgpu", acquired, reason: acquired.adapter.reason };
     }
-    const raw = emptyRaw(this.topology, loads);
-    await this.cpu.solve(loads, raw, pauses);
-    return { raw, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
+    const batch = begin(emptyRaw(this.topology, loads));
+    if (this.threads?.areFor(loads.batch)) await this.threads.solve(batch, pauses);
+    else await this.cpu.solve(loads, batch.raw, pauses);
+    return { batch, backend: "cpu", acquired: undefined, reason: ASKED_FOR_CPU };
   }
 
   encode(encoder: GPUCommandEncoderLike, buffers: SolverBuffers): void {
@@ -286,7 +287,10 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
 
   destroy(): void {
     this.destroyed = true;
-    this.previous.then(() => (this.auto ?? this.fixed?.gpu)?.destroy());
+    this.previous.then(() => {
+      (this.auto ?? this.fixed?.gpu)?.destroy();
+      this.threads?.close();
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** What solvers are made with and called with, and the checks of it. */
 
+import { threadsAreSupported } from "#threads";
 import { requireCalls } from "../common/calls.ts";
 import { ArgumentError } from "../common/errors.ts";
 import type { FieldsOf } from "../common/objects.ts";
@@ -7,7 +8,7 @@ import type { Pauses } from "../common/pauses.ts";
 import { type AdapterChoice, resolveChoice } from "../gpu/device.ts";
 import type { GPUDeviceLike } from "../gpu/types.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
-import { isPlacementLike, Placement } from "../placement/placement.ts";
+import { isPlacementLike, Placement, requireCount } from "../placement/placement.ts";
 import type { Form } from "./form.ts";
 import { type AnyForm, toTopology } from "./forms.ts";
 import type { KernelChoice } from "./kernels/choices.ts";
@@ -38,10 +39,16 @@ export interface SolverOptions extends Speed, Activity, Costed {
   adapter?: AdapterChoice;
   /** Which kernel, see KernelChoice; "auto" by default. One of WebGPU's leaves the CPU its own choice, and the other way round. */
   kernel?: KernelChoice;
+  /**
+   * Threads that share a large batch on the CPU, this one included; 1 by default. In Node alone. Workers are opened after 50 ms on large batches, or
+   * when `ready` is asked for, and closed by `destroy`; idle ones keep no program from its end. The answers are those of one thread.
+   * Where dist/worker.js is not beside the code, as in a bundle of your own without it, one thread does it all, and `plan` says why.
+   */
+  threads?: number;
 }
 
 export const solverFields = {
-  ...{ speed: true, active: true, cost: true, backend: true, device: true, adapter: true, kernel: true },
+  ...{ speed: true, active: true, cost: true, backend: true, device: true, adapter: true, kernel: true, threads: true },
 } satisfies FieldsOf<SolverOptions>;
 
 export interface SolveOptions {
@@ -71,6 +78,16 @@ export function checkBackend({
     throw new ArgumentError("device", "a GPUDevice", device);
   }
   return backend;
+}
+
+/** Checks the option, and returns how many threads share a batch on the CPU. @internal */
+export function checkThreads({ threads = 1, backend }: Pick<SolverOptions, "threads" | "backend">): number {
+  requireCount("threads", threads);
+  if (threads > 1 && !threadsAreSupported) throw new ArgumentError("threads", "1 outside Node", threads);
+  if (threads > 1 && backend === "webgpu") {
+    throw new ArgumentError("threads", '1 with backend "webgpu"', threads, "Threads solve on the CPU.");
+  }
+  return threads;
 }
 
 /** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */

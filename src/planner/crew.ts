@@ -23,7 +23,7 @@ export interface OpenCrew extends Crew {
 /** At most as many threads as are of use for so many jobs. The time begins to run. */
 export async function openCrew(asked: number, jobs: number, given: Setting, caller: Caller): Promise<OpenCrew> {
   const wanted = Math.min(asked, jobs);
-  const opened = wanted > 1 ? await openThreads(wanted, caller.signal) : undefined;
+  const opened = wanted > 1 ? await openThreads<LayerTasks>(wanted, caller.signal) : undefined;
   const pool = opened && "run" in opened ? opened : undefined;
   const threads = pool?.count ?? 1;
   const setting = pool ? { ...given, history: shared(given.history) } : given;

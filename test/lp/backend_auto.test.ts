@@ -7,7 +7,8 @@ import { type CpuBackend, cpuBackend } from "../../src/lp/backend_cpu.ts";
 import { webgpuBackend } from "../../src/lp/backend_webgpu.ts";
 import { type Loads, rowsOf } from "../../src/lp/problem.ts";
 import { replicaForm } from "../../src/lp/replica_form.ts";
-import { judge } from "../../src/lp/solution.ts";
+import { Settlement } from "../../src/lp/settle.ts";
+import { judge, noneJudged, type RawSolution } from "../../src/lp/solution.ts";
 import { families, randomPlacement } from "../helpers/instances.ts";
 
 const random = seeded(61);
@@ -46,6 +47,14 @@ async function gpu(): Promise<GpuChoice> {
 
 const inTurn = (work: () => Promise<void>) => work();
 
+/** Solves without settling. */
+async function solve(auto: AutoBackend, loads: Loads, pauses?: Pauses) {
+  const begin = (raw: RawSolution) =>
+    new Settlement(topology, cpuBackend(topology), loads, raw, noneJudged(topology, loads.batch), undefined);
+  const { batch, ...answered } = await auto.solve(loads, begin, pauses);
+  return { ...answered, raw: batch.raw };
+}
+
 function expectOptimal(loads: Awaited<ReturnType<typeof checked>>, raw: Parameters<typeof judge>[2]) {
   const { judgeOne } = judge(topology, loads, raw);
   for (let lp = 0; lp < loads.batch; lp++) expect(judgeOne(lp), `LP ${lp}`).toBe("optimal");
@@ -55,7 +64,7 @@ describe("backend auto", () => {
   test("the CPU answers first; once both are timed, the one that is expected to be faster", async () => {
     const auto = new AutoBackend(topology, slowCpu(20), gpu, undefined, inTurn);
     const first = await checked(2);
-    const answer = await auto.solve(first);
+    const answer = await solve(auto, first);
     expect(answer).toMatchObject({
       backend: "cpu",
       acquired: undefined,
@@ -65,7 +74,7 @@ describe("backend auto", () => {
     await auto.ready;
     expect(auto.plan.kernel).toBe("specialised");
     const next = await checked(40);
-    const { raw, backend, acquired } = await auto.solve(next);
+    const { raw, backend, acquired } = await solve(auto, next);
     expect([backend, acquired?.adapter.software]).toEqual(["webgpu", true]);
     expectOptimal(next, raw);
     auto.destroy();
@@ -83,7 +92,7 @@ describe("backend auto", () => {
     };
     const auto = new AutoBackend(topology, slowCpu(15), prepare, undefined, afterwards);
     const long = await checked(2000); // half a minute of that CPU
-    const answer = auto.solve(long);
+    const answer = solve(auto, long);
     const { raw, backend } = await answer;
     expect(backend).toBe("webgpu");
     expect(prepared).toBe(1);
@@ -105,11 +114,11 @@ describe("backend auto", () => {
 
   test("a device that is lost under way leaves the CPU, for the whole batch", async () => {
     const auto = new AutoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
-    await auto.solve(await checked(2));
+    await solve(auto, await checked(2));
     await auto.ready;
-    const { device } = (await auto.solve(await checked(8))).acquired!;
+    const { device } = (await solve(auto, await checked(8))).acquired!;
     const loads = await checked(64);
-    const answer = auto.solve(loads);
+    const answer = solve(auto, loads);
     device.destroy();
     const { raw, backend, reason } = await answer;
     expect(backend).toBe("cpu");
@@ -130,12 +139,12 @@ describe("backend auto", () => {
       return { ...choice, gpu: Object.create(choice.gpu, { solve: { value: solve } }) };
     };
     const auto = new AutoBackend(topology, slowCpu(5), stalling, undefined, inTurn);
-    await auto.solve(await checked(4));
+    await solve(auto, await checked(4));
     await auto.ready;
     stallMs = 3000;
-    expect((await auto.solve(await checked(50))).backend).toBe("webgpu");
+    expect((await solve(auto, await checked(50))).backend).toBe("webgpu");
     stallMs = 0;
-    expect((await auto.solve(await checked(50))).backend).toBe("webgpu");
+    expect((await solve(auto, await checked(50))).backend).toBe("webgpu");
     auto.destroy();
   });
 
@@ -144,7 +153,7 @@ describe("backend auto", () => {
     const auto = new AutoBackend(topology, cpuBackend(topology), none, undefined, inTurn);
     await auto.ready;
     const loads = await checked(3);
-    const { raw, backend, reason } = await auto.solve(loads);
+    const { raw, backend, reason } = await solve(auto, loads);
     expect([backend, reason]).toEqual(["cpu", "No WebGPU adapter."]);
     expectOptimal(loads, raw);
   });
@@ -160,12 +169,12 @@ describe("backend auto", () => {
       },
     };
     const auto = new AutoBackend(topology, counting, gpu, undefined, inTurn);
-    await auto.solve(await checked(2));
+    await solve(auto, await checked(2));
     expect(auto.plan.kernel).toBe("cpu");
     await auto.ready;
     expect(timed).toBeGreaterThan(1000);
     const loads = await checked(300);
-    const { raw, backend } = await auto.solve(loads); // no software adapter comes near it
+    const { raw, backend } = await solve(auto, loads); // no software adapter comes near it
     expect([backend, raw.iterations.some((sweeps) => sweeps > 0)]).toEqual(["cpu", true]);
     auto.destroy();
   });
@@ -173,7 +182,7 @@ describe("backend auto", () => {
   test("stops when told to, on either side", async () => {
     const auto = new AutoBackend(topology, slowCpu(5), gpu, undefined, inTurn);
     const controller = new AbortController();
-    const stopped = auto.solve(await checked(500), new Pauses(controller.signal));
+    const stopped = solve(auto, await checked(500), new Pauses(controller.signal));
     setTimeout(() => controller.abort("enough"), 50);
     await expect(stopped).rejects.toBe("enough");
     auto.destroy();

@@ -16,8 +16,14 @@ const LPS = 64;
 export interface SimdSolver {
   /** Answers LPs first to end - 1 of whole-token loads. An answer does not depend on the LPs beside it. */
   solve(loads: Loads, first: number, end: number, raw: RawSolution): void;
-  /** Of the program. */
-  readonly steps: number;
+  readonly compiled: Compiled;
+}
+
+/** What a solver is made of: another thread can be sent it, and makes one that answers the same. */
+export interface Compiled extends Omit<Program, "bytes"> {
+  readonly module: WebAssembly.Module;
+  /** Of the living GPUs, as the program numbers them. */
+  readonly speeds: readonly number[];
 }
 
 /** A solver for the topology, or why there is none: WebAssembly or its SIMD is not there or not allowed, or the topology is too large. */
@@ -25,18 +31,22 @@ export async function simdSolver(topology: Topology): Promise<SimdSolver | { rea
   if (typeof WebAssembly !== "object") return { reason: "there is no WebAssembly." };
   try {
     const form = canonicalForm(topology);
-    const program = simdProgram(topology, form, LPS, MAX_STEPS);
+    const { bytes, ...program } = simdProgram(topology, form, LPS, MAX_STEPS);
     const speeds = livingOf(topology, form).map((g) => topology.speed[g]);
-    let memory = new Int32Array(0);
-    const call = () => answerCaps(program.layout.question, speeds, memory);
-    const module = await WebAssembly.compile(program.bytes);
-    const { exports } = await WebAssembly.instantiate(module, { host: { call } });
-    memory = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
-    return new QuadSolver(program, memory, exports.run as (quad: number) => void);
+    return await solverOf({ ...program, speeds, module: await WebAssembly.compile(bytes) });
   } catch (error) {
     if (error instanceof TooManySteps) return { reason: `a solve takes ${error.message}.` };
     return { reason: `WebAssembly does not compile here: ${(error as Error).message}` };
   }
+}
+
+export async function solverOf(compiled: Compiled): Promise<SimdSolver> {
+  const { module, layout, speeds } = compiled;
+  let memory = new Int32Array(0);
+  const call = () => answerCaps(layout.question, speeds, memory);
+  const { exports } = await WebAssembly.instantiate(module, { host: { call } });
+  memory = new Int32Array((exports.memory as WebAssembly.Memory).buffer);
+  return new QuadSolver(compiled, memory, exports.run as (quad: number) => void);
 }
 
 /** What each GPU may hold by the time that a set proves, in lanes that ask. */
@@ -53,19 +63,17 @@ function answerCaps({ asks, inside, set, caps }: Question, speed: readonly numbe
 }
 
 class QuadSolver implements SimdSolver {
-  readonly steps: number;
   private readonly layout: Layout;
   private readonly bytes: Uint8Array;
   /** Whether base loads of another call lie in memory. */
   private based = false;
 
   constructor(
-    { layout, steps }: Program,
+    readonly compiled: Compiled,
     private readonly memory: Int32Array,
     private readonly run: (quad: number) => void,
   ) {
-    this.steps = steps;
-    this.layout = layout;
+    this.layout = compiled.layout;
     this.bytes = new Uint8Array(memory.buffer);
   }
 
