@@ -53,13 +53,16 @@ export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
 /** `solve` from end to end: checks, upload, submit, readback, and every answer judged in f64. */
 export function evenkeelSolve(
   backend: "auto" | "webgpu" | "cpu",
-  { device, kernel, ...options }: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode; level?: boolean },
+  options: { device?: GPUDevice; kernel?: KernelName; tokens?: TokenMode; level?: boolean; threads?: number },
 ): Method {
-  const { tokens = "integer", level = false } = options;
+  const { device, kernel, tokens = "integer", level = false, threads } = options;
   const mode = `${tokens === "integer" ? "" : `, ${tokens}`}${level ? ", level" : ""}`;
-  const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}`;
+  const shared = threads === undefined ? "" : `, threads ${threads}`;
+  const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}${shared}`;
   return solveMethod(name, { tokens, level }, async (work) => {
-    const solvers = await Promise.all(work.layers.map(({ form }) => solverFor(form, { backend, device, kernel })));
+    const solvers = await Promise.all(
+      work.layers.map(({ form }) => solverFor(form, { backend, device, kernel, threads })),
+    );
     if (backend === "auto") {
       for (const [i, solver] of solvers.entries()) {
         await solver.solve(givenLoads(work, i), { tokens, level }); // what it times the backends on
@@ -119,7 +122,7 @@ function solveMethod(
 /** A solver of either form that has reached its best kernel; loads must be of its form. */
 export async function solverFor(
   form: Layer["form"],
-  options: { backend?: "auto" | "webgpu" | "cpu"; device?: GPUDevice; kernel?: KernelName },
+  options: { backend?: "auto" | "webgpu" | "cpu"; device?: GPUDevice; kernel?: KernelName; threads?: number },
 ): Promise<AnySolver> {
   const solver = form instanceof Placement ? await createSolver(form, options) : await createSolver(form, options);
   await solver.ready;

@@ -89,6 +89,7 @@ export function simdLines(rows: readonly Row[]): string[] {
     affine,
     ratio("calls: exact JavaScript over SIMD", exactCall, call),
     ratio("a batch's judge over the call", "judge alone", call),
+    ratio("calls of 4,096 LPs: one thread over two", `${call}, threads 1`, `${call}, threads 2`),
     ratio("one LP's call over a bare round trip of WebGPU", call, "bare round trip, no timestamps", true),
     ...making.map((stage) => line(`${stage}, ms`, ms(stage))),
   ];
