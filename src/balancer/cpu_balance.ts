@@ -35,7 +35,7 @@ export class CpuBalance {
   /** Makes the programs, for those who chose them. */
   async prepare(): Promise<void> {
     this.prepared = true;
-    await Promise.all(this.solvers.map((solver) => solver.ready()));
+    for (const solver of this.solvers) await solver.ready(); // between two others get their turn
   }
 
   /** What solves, or of some layer why there is no program. */

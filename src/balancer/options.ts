@@ -84,6 +84,9 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
     throw new ArgumentError("skipBelow", "0 where late is true", skipBelow, "A late balancer never waits for a solve.");
   }
   const cost = options.cost === undefined ? undefined : checkCost(options.cost);
+  if (cost && options.kernel === "simd") {
+    throw new ArgumentError("kernel", `"auto" with a cost`, options.kernel, "Its program balances tokens.");
+  }
   const { gpus } = placements[0];
   const speeds = checkSpeed(options.speed, gpus);
   const topologies = placements.map((one) => topologyOfPlacement(one, speeds, undefined, cost));

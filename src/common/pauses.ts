@@ -76,3 +76,18 @@ export class Pauses {
 }
 
 const rowsOfPiece = (width: number): number => Math.max(1, Math.floor(PIECE / width));
+
+/** How long calls may follow each other before what goes on in the background gets a turn. */
+const MOST_WITHOUT_MS = 10;
+
+/** Turns for the background: short calls that follow each other at once take no pauses, and what is made meanwhile would never get done. */
+export class Turns {
+  private last = performance.now();
+
+  /** Gives one where it is time for it and `isBusy`. */
+  async give(isBusy: boolean): Promise<void> {
+    if (!isBusy || performance.now() - this.last < MOST_WITHOUT_MS) return;
+    await new Promise((resume) => setTimeout(resume));
+    this.last = performance.now();
+  }
+}

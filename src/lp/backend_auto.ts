@@ -4,6 +4,7 @@ import type { AcquiredDevice } from "../gpu/device.ts";
 import type { CpuBackend } from "./backend_cpu.ts";
 import type { WebgpuBackend } from "./backend_webgpu.ts";
 import type { CpuThreads } from "./cpu_threads.ts";
+import { ASKED_FOR_CPU } from "./device_choice.ts";
 import { ExpectedTime } from "./expected_time.ts";
 import type { KernelPlan } from "./kernels/choices.ts";
 import { type Loads, rowsOf, tiled } from "./problem.ts";
@@ -52,6 +53,8 @@ export class AutoBackend {
   private choice: GpuChoice | undefined;
   private reason: string;
   private preparing: Promise<void> | undefined;
+  /** Whether a GPU is being prepared, which takes the event loop. */
+  isPreparing = false;
   /** Whether the GPU was asked for. */
   private asked: boolean;
   private spentMs = 0;
@@ -90,7 +93,7 @@ export class AutoBackend {
   get plan(): KernelPlan {
     if (this.expected.knowsGpu && this.choice) return this.choice.gpu.kernel.plan;
     const { kernel, reason } = this.cpu.plan();
-    return { kernel, reason: kernel === "cpu" ? this.reason : `${this.reason} ${reason}` };
+    return { kernel, reason: reason === ASKED_FOR_CPU ? this.reason : `${this.reason} ${reason}` };
   }
 
   /** Resolves once both backends have been timed, or there is no GPU; asking starts the preparation. Never rejects. */
@@ -176,8 +179,14 @@ export class AutoBackend {
   }
 
   private start(): Promise<void> {
-    this.preparing ??= this.prepareGpu().catch((error) => this.dropFor(error));
+    this.preparing ??= this.prepareInTurns();
     return this.preparing;
+  }
+
+  private async prepareInTurns(): Promise<void> {
+    this.isPreparing = true;
+    await this.prepareGpu().catch((error) => this.dropFor(error));
+    this.isPreparing = false;
   }
 
   private async prepareGpu(): Promise<void> {

@@ -31,6 +31,8 @@ export interface CpuBackend {
   /** and in another thread: what does in the first. */
   follow(program: Compiled | undefined): Promise<void>;
   plan(): KernelPlan;
+  /** Whether a program is being made, which takes the event loop. */
+  isPreparing(): boolean;
   /** Resolves once no faster program is to come; asking starts its compilation. Never rejects. */
   ready(): Promise<void>;
 }
@@ -109,6 +111,7 @@ export function cpuBackend(topology: Topology): CpuBackend {
     program: () => simd.solver?.compiled,
     follow: (program) => simd.follow(program),
     plan: () => simd.plan,
+    isPreparing: () => simd.isPreparing,
     ready: () => simd.ready(),
   };
 }

@@ -41,6 +41,8 @@ interface Run {
 export class CpuThreads {
   /** Why one thread works alone, if so. */
   why: string | undefined;
+  /** Whether workers are being opened, which takes the event loop. */
+  isOpening = false;
   private pool: Threads<BatchTasks> | undefined;
   private opening: Promise<void> | undefined;
   /** Of the latest batch. */
@@ -66,15 +68,22 @@ export class CpuThreads {
 
   /** Resolves once there are workers, or it is known why there will be none; asking opens them. Never rejects. */
   ready(): Promise<void> {
-    this.opening ??= this.open().catch((error) => this.stayAlone((error as Error).message));
+    this.opening ??= this.open();
     return this.opening;
   }
 
   private async open(): Promise<void> {
-    const opened = await openThreads<BatchTasks>(this.count - 1);
-    if ("reason" in opened) this.stayAlone(opened.reason);
-    else if (this.closed) await opened.close();
-    else this.pool = opened;
+    this.isOpening = true;
+    try {
+      const opened = await openThreads<BatchTasks>(this.count - 1);
+      if ("reason" in opened) this.stayAlone(opened.reason);
+      else if (this.closed) await opened.close();
+      else this.pool = opened;
+    } catch (error) {
+      this.stayAlone((error as Error).message);
+    } finally {
+      this.isOpening = false;
+    }
   }
 
   private stayAlone(why: string): void {

@@ -1,6 +1,6 @@
 import { ArgumentError, DeviceError } from "../common/errors.ts";
 import { requireObject } from "../common/objects.ts";
-import { Pauses } from "../common/pauses.ts";
+import { Pauses, Turns } from "../common/pauses.ts";
 import type { GPUCommandEncoderLike } from "../gpu/types.ts";
 import type { PlacementLike } from "../placement/placement.ts";
 import { type Answered, AutoBackend, type Begin, type GpuChoice } from "./backend_auto.ts";
@@ -171,6 +171,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   private previous: Promise<unknown> = Promise.resolve();
   /** Of the latest call, while it is under way. */
   private latest: Pauses | undefined;
+  private readonly turns = new Turns();
   private destroyed = false;
 
   /** @param threads  where several share large batches.  @param choice  The GPU that answers; none: the CPU; or what "auto" needs. */
@@ -233,6 +234,8 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   }
 
   private async solveNow({ loads, level, pauses }: Call): Promise<Solution & A> {
+    const { auto, threads } = this;
+    await this.turns.give(this.cpu.isPreparing() || auto?.isPreparing === true || threads?.isOpening === true);
     pauses.signal?.throwIfAborted();
     if (level) this.leveller ??= leveller(this.topology);
     const { topology, cpu, form } = this;

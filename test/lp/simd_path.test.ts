@@ -47,6 +47,14 @@ describe("a solver on the CPU", () => {
     solver.destroy();
   });
 
+  test("goes over in a loop of short calls, which gives nothing else a turn", async () => {
+    const solver = await createSolver(placement, exactly);
+    const loads = drawn(100);
+    const begun = performance.now();
+    while (solver.plan.kernel === "cpu" && performance.now() - begun < 20_000) await solver.solve(loads);
+    expect(solver.plan).toEqual(compiled);
+  });
+
   test("goes over within a long batch", async () => {
     const loads = drawn(40_000);
     const { iterations, status } = await solveLoadBalanceLP({ placement, ...loads }, exactly);
@@ -114,8 +122,15 @@ test("the program is no kernel of WebGPU's, and of time", async () => {
   );
 });
 
+const why = (reason: string) => ({ kernel: "cpu", reason: expect.stringMatching(reason) });
+
 describe("without what it needs the exact solver goes on, and says why", () => {
-  const why = (reason: string) => ({ kernel: "cpu", reason: expect.stringMatching(reason) });
+  test("also where the backend is left to us", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    const solver = await createSolver(placement, { kernel: "simd" });
+    expect(solver.plan).toEqual(why("until a GPU has been timed.* No SIMD program: there is no WebAssembly"));
+    solver.destroy();
+  });
 
   test("a page or process that may not compile WebAssembly", async () => {
     const context = createContext({}, { codeGeneration: { strings: true, wasm: false } });
@@ -175,6 +190,10 @@ describe("a balancer", () => {
   });
 
   test("refuses kernels that it does not have", async () => {
+    const cost = { model: "roofline", perExpert: 1, perToken: 0.01 } as const;
+    await expect(createBalancer({ ...options, kernel: "simd", cost })).rejects.toThrow(
+      /^kernel: expected "auto" with a cost/,
+    );
     await expect(createBalancer({ ...options, kernel: "lane" as "simd" })).rejects.toThrow(
       `kernel: expected "auto" or "simd", got "lane".`,
     );

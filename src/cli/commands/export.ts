@@ -50,5 +50,8 @@ async function run(file: string, { gpus, target, out, layers, experts }: Options
   const sizes = `${plural(logicalExperts, "expert")} in ${plural(physicalExperts, "slot")} of ${plural(gpus, "GPU")}`;
   console.log(`${plural(placements.size, "layer")} of ${sizes}:`);
   for (const [name, content] of files) console.log(`${name.padEnd(12)} ${count(content.length).padStart(9)} bytes`);
-  console.log(`\n${paragraph(`\`make -C ${out}\` builds libevenkeel.so; evenkeel.h says what it promises.`)}`);
+  console.log(`\n${paragraph(`\`make -C ${quoted(out)}\` builds libevenkeel.so; evenkeel.h says what it promises.`)}`);
 }
+
+/** As a shell takes it for one word. */
+const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

@@ -89,10 +89,10 @@ function sizesInPython(exported: ExportedLayers): string {
   ].join("\n");
 }
 
-/** Of a call, compiled with optimisation: vectors for the loads, base loads and quotas of four LPs, and up to 7 for each replica. */
+/** Of a call, compiled with optimisation: vectors for the loads, base loads and quotas of four LPs, and up to 17 for each replica. */
 function stackKib({ gpus, experts, slots, forms }: ExportedLayers): number {
   const replicas = Math.max(...forms.map(({ shape }) => shape.experts.flat().length));
-  return Math.ceil((VECTOR_BYTES * (gpus + experts + slots + 7 * replicas)) / 1024) + 1;
+  return Math.ceil((VECTOR_BYTES * (gpus + experts + slots + 17 * replicas)) / 1024) + 1;
 }
 
 const VECTOR_BYTES = 16;

@@ -66,7 +66,9 @@ export async function readNumberedPlacements(
   if (stray.length > 0)
     throw new ArgumentError("--layers", `layers of ${nameOf(file)}: ${ranges(numbers)}`, ranges(stray));
   const layers = wanted ?? numbers;
-  const given = parsed(file, form, { ...shape, gpus, layers: rows, moeLayers: layers });
+  // Who says how many there are knows that some may have no slot.
+  const mayLose = shape.experts !== undefined;
+  const given = parsed(file, form, { ...shape, gpus, layers: rows, moeLayers: layers, mayLose });
   const placements = new Map(layers.map((layer) => [layer, given[numbers.indexOf(layer)]]));
   if (!isSaid) warnOfDuplicates(file, placements);
   return placements;

@@ -61,10 +61,19 @@ interface Group {
 const MOST_ORDERS = 64;
 
 export function canonicalForm(topology: Topology): CanonicalForm {
+  const groups = groupsOf(topology);
+  return formOf(topology, groups, canonicalOrder(groups, [...topology.speed]));
+}
+
+/** The form with GPUs in their own order, for who has no use for the key: the search for the canonical one may take longer than all that follows. */
+export function ownForm(topology: Topology): CanonicalForm {
+  return formOf(topology, groupsOf(topology), [...topology.speed.keys()]);
+}
+
+/** @param order  The GPUs. */
+function formOf(topology: Topology, groups: readonly Group[], order: readonly number[]): CanonicalForm {
   const { gpus, allGpus, label, slots, slotReplica, slotOrdinal, replicaStart, replicaGpu, replicaSlots } = topology;
   const mean = topology.speed.reduce((a, b) => a + b) / gpus;
-  const groups = groupsOf(topology);
-  const order = canonicalOrder(groups, [...topology.speed]);
   const place = new Array<number>(gpus);
   for (const [i, g] of order.entries()) place[g] = i;
 

@@ -1,6 +1,6 @@
 /** Solves whole-token LPs by a WebAssembly program made for their topology, four at a time. A chunk of its own, loaded on use. */
 import { cutBound, wholeTokensBy } from "../cut.ts";
-import { canonicalForm } from "../kernels/canonical.ts";
+import { ownForm } from "../kernels/canonical.ts";
 import type { Loads } from "../problem.ts";
 import type { RawSolution } from "../solution.ts";
 import type { Topology } from "../topology.ts";
@@ -30,7 +30,7 @@ export interface Compiled extends Omit<Program, "bytes"> {
 export async function simdSolver(topology: Topology): Promise<SimdSolver | { readonly reason: string }> {
   if (typeof WebAssembly !== "object") return { reason: "there is no WebAssembly." };
   try {
-    const form = canonicalForm(topology);
+    const form = ownForm(topology);
     const { bytes, ...program } = simdProgram(topology, form, LPS, MAX_STEPS);
     const speeds = livingOf(topology, form).map((g) => topology.speed[g]);
     return await solverOf({ ...program, speeds, module: await WebAssembly.compile(bytes) });

@@ -1,11 +1,11 @@
 import { cutBound, wholeTokensBy } from "../cut.ts";
-import { canonicalForm, type Labels } from "../kernels/canonical.ts";
+import { type CanonicalForm, canonicalForm, type Labels } from "../kernels/canonical.ts";
 import type { Loads } from "../problem.ts";
 import { numbers } from "../text/field.ts";
 import { type LpAnswer, solveLp } from "../text/solve_lp.ts";
 import type { Topology } from "../topology.ts";
 
-/** In the labels of the canonical form, whose experts are the caller's with a choice, merged where they have the same GPUs. */
+/** In the labels of the form, whose experts are the caller's with a choice, merged where they have the same GPUs. */
 export interface SpecialisedSolution extends LpAnswer<number, boolean> {
   /** Whole tokens of each expert of the form. */
   tokens: number[];
@@ -14,10 +14,12 @@ export interface SpecialisedSolution extends LpAnswer<number, boolean> {
 
 /**
  * Twin of shaders/lp/specialised.wgsl on LP `lp` of whole-token loads, in f64: the text of the kernel, run on numbers. Caps follow the speeds
- * themselves.
+ * themselves. In another form it is the twin of what was made of that.
  */
-export function specialised(topology: Topology): (loads: Loads, lp: number) => SpecialisedSolution {
-  const { shape, labels } = canonicalForm(topology);
+export function specialised(
+  topology: Topology,
+  { shape, labels }: CanonicalForm = canonicalForm(topology),
+): (loads: Loads, lp: number) => SpecialisedSolution {
   const speed = labels.gpu.map((g) => topology.speed[g]);
   const capsOf = (inside: number, member: readonly number[]) => {
     const speeds = speed.filter((_, g) => member[g] === 1);

@@ -71,6 +71,13 @@ test("experts without a slot are lost only where --experts says so", async () =>
   expect(refused.stderr).toContain("--experts");
   expect(await run(...args, "--experts", "4")).toMatchObject({ code: 0 });
   expect(read("lost", "evenkeel.h")).toContain("#define EVENKEEL_EXPERTS 4 ");
+  // Without an empty slot to tell of them, too; and never more than were said.
+  writeFileSync(join(folder, "full.json"), JSON.stringify([[0, 1, 1, 3, 1, 0]]));
+  const full = ["full.json", ...args.slice(1)];
+  expect(await run(...full, "--experts", "5")).toMatchObject({ code: 0 });
+  expect(read("lost", "evenkeel.h")).toContain("#define EVENKEEL_EXPERTS 5 ");
+  const few = await run(...full, "--experts", "3");
+  expect(few).toMatchObject({ code: 2, stderr: expect.stringContaining("full.json") });
 });
 
 test("nobody's files are overwritten but its own", async () => {

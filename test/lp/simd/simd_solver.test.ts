@@ -4,6 +4,7 @@ import { seeded } from "../../../src/common/random.ts";
 import { Placement } from "../../../src/index.ts";
 import { exactSolver } from "../../../src/lp/exact.ts";
 import { toTopology } from "../../../src/lp/forms.ts";
+import { ownForm } from "../../../src/lp/kernels/canonical.ts";
 import { type Loads, rowsOf } from "../../../src/lp/problem.ts";
 import { type SimdSolver, simdSolver } from "../../../src/lp/simd/simd_solver.ts";
 import { emptyRaw, judge, type RawSolution } from "../../../src/lp/solution.ts";
@@ -56,7 +57,7 @@ describe.each([false, true])("the simd program, unequal speeds: %s", (unequalSpe
     for (const instance of instances(["cube", "EP8 R8", "disconnected"], ["normal", "zipf"], 195, 25, unequalSpeeds)) {
       const { topology, loads } = await topologyAndLoads(instance);
       const raw = solved(await solverOf(topology), topology, loads);
-      const solve64 = twin.specialised(topology);
+      const solve64 = twin.specialised(topology, ownForm(topology));
       for (let lp = 0; lp < loads.batch; lp++) {
         const { sweeps, moves } = solve64(loads, lp);
         if (raw.iterations[lp] === sweeps && raw.moves[lp] === moves) same++;

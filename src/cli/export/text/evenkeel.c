@@ -24,7 +24,7 @@ static void gather(whole *to, const int32_t *rows, size_t columns, size_t first,
   for (size_t lane = 0; lane < LANES; lane++) row[lane] = rows + (first + (lane < lps ? lane : lps - 1)) * columns;
   const size_t squared = columns - columns % LANES;
   for (size_t i = 0; i < squared; i += LANES) {
-    for (int lane = 0; lane < LANES; lane++) memcpy(&to[i + lane], row[lane] + i, sizeof(whole));
+    for (size_t lane = 0; lane < LANES; lane++) memcpy(&to[i + lane], row[lane] + i, sizeof(whole));
     transpose(to + i);
   }
   for (size_t i = squared; i < columns; i++) to[i] = (whole){row[0][i], row[1][i], row[2][i], row[3][i]};

@@ -75,8 +75,9 @@ static unsigned blocks_of(size_t threads) { return (unsigned)((threads + THREADS
 extern "C" cudaError_t evenkeel_launch(int32_t layer, const int32_t *load, const int32_t *base, int32_t *quota,
                                        uint32_t *proof, int32_t batch, cudaStream_t stream)
 {
-  if (!is_exported(layer) || !load || !quota || !proof || batch < 0) return cudaErrorInvalidValue;
-  if (batch == 0) return cudaSuccess;
+  if (!is_exported(layer) || batch < 0) return cudaErrorInvalidValue;
+  if (batch == 0) return cudaSuccess; /* torch has no address for an empty tensor */
+  if (!load || !quota || !proof) return cudaErrorInvalidValue;
   const struct rows all = {load, base, quota, proof};
   const unsigned blocks = blocks_of((size_t)batch);
 #define LAUNCH(n) \
@@ -88,8 +89,9 @@ extern "C" cudaError_t evenkeel_launch(int32_t layer, const int32_t *load, const
 extern "C" cudaError_t evenkeel_launch_shares(int32_t layer, const int32_t *quota, float *log2phy_prob, int32_t batch,
                                               cudaStream_t stream)
 {
-  if (!is_exported(layer) || !quota || !log2phy_prob || batch < 0) return cudaErrorInvalidValue;
+  if (!is_exported(layer) || batch < 0) return cudaErrorInvalidValue;
   if (batch == 0) return cudaSuccess;
+  if (!quota || !log2phy_prob) return cudaErrorInvalidValue;
   const size_t rows = (size_t)batch * EVENKEEL_EXPERTS;
   if (rows > (size_t)INT32_MAX) return cudaErrorInvalidValue;
   shares_kernel<<<blocks_of(rows), THREADS, 0, stream>>>(layer, quota, log2phy_prob, rows);
