@@ -83,7 +83,7 @@ describe("a device whose compiler refuses our kernels", () => {
     spoilCompiler(common);
     const solver = await createSolver(placement, { adapter: "software" });
     await solver.ready;
-    expect(solver.plan).toEqual({ kernel: "cpu", reason: expect.stringMatching(refusal) });
+    expect(solver.plan).toEqual({ kernel: "simd", reason: expect.stringMatching(refusal) });
     solver.destroy();
     own.destroy();
     await own.lost;
