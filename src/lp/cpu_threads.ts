@@ -217,3 +217,8 @@ export class CpuThreads {
 
 /** By what this thread settled itself. */
 const settlingMs = ({ settleMs, settled, pieces }: Run): number => (settleMs / settled) * pieces.given;
+
+/** Threads that share large batches, where there are to be several: this one and others, which are opened on use. */
+export function openCpuThreads(topology: Topology, cpu: CpuBackend, count: number): CpuThreads | undefined {
+  return count > 1 ? new CpuThreads(topology, cpu, count) : undefined;
+}

@@ -1,4 +1,5 @@
-import { ArgumentError, DeviceError } from "../common/errors.ts";
+import { openCpuThreads } from "#cpu_threads";
+import { DeviceError } from "../common/errors.ts";
 import { requireObject } from "../common/objects.ts";
 import { Pauses, Turns } from "../common/pauses.ts";
 import type { GPUCommandEncoderLike } from "../gpu/types.ts";
@@ -6,12 +7,11 @@ import type { PlacementLike } from "../placement/placement.ts";
 import { type Answered, AutoBackend, type Begin, type GpuChoice } from "./backend_auto.ts";
 import { type CpuBackend, cpuBackend } from "./backend_cpu.ts";
 import { type SolverBuffers, type WebgpuBackend, webgpuBackend } from "./backend_webgpu.ts";
-import { CpuThreads } from "./cpu_threads.ts";
+import type { CpuThreads } from "./cpu_threads.ts";
 import { ASKED_FOR_CPU, findDevice, reasonOrThrow } from "./device_choice.ts";
 import type { Form } from "./form.ts";
 import { formOf } from "./forms.ts";
-import { type KernelPlan, kernelChoices } from "./kernels/choices.ts";
-import { MAX_GPUS_LANE } from "./kernels/lane.ts";
+import type { KernelPlan } from "./kernels/choices.ts";
 import { type Leveller, leveller } from "./level.ts";
 import type { EdgeLoads, Graph, LoadBalanceProblem, Loads, ReplicaLoads, ReplicaProblem, Speed } from "./problem.ts";
 import { Settlement } from "./settle.ts";
@@ -29,6 +29,7 @@ import {
   type Call,
   checkBackend,
   checkCall,
+  checkKernel,
   checkThreads,
   requireOwnTopology,
   type SolveOptions,
@@ -119,25 +120,14 @@ export async function solverOn<L, A extends object>(
   form: Form<L, A>,
   options: SolverOptions,
 ): Promise<TopologySolver<L, A>> {
-  const { kernel = "auto", device } = options;
+  const { device } = options;
   const { topology } = form;
   const backend = checkBackend(options);
-  if (!kernelChoices.includes(kernel)) {
-    throw new ArgumentError("kernel", kernelChoices.map((known) => `"${known}"`).join(" or "), kernel);
-  }
-  if (topology.cost && kernel !== "auto") {
-    throw new ArgumentError("kernel", `"auto" with a cost`, kernel, "One kernel balances time.");
-  }
-  if (kernel === "simd" && backend === "webgpu") {
-    throw new ArgumentError("kernel", `one of WebGPU's, since backend is "webgpu"`, kernel);
-  }
-  if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
-    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
-  }
+  const kernel = checkKernel(options, backend, topology);
   const threads = checkThreads(options);
   const cpu = cpuBackend(topology);
   if (kernel === "simd") await cpu.ready();
-  const crew = threads > 1 ? new CpuThreads(topology, cpu, threads) : undefined;
+  const crew = openCpuThreads(topology, cpu, threads);
   if (backend === "auto") {
     // A device of the caller's may be encoded for at once; others are found in the background.
     const prepare = () => gpuFor(topology, options);

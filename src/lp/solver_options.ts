@@ -11,7 +11,8 @@ import { type Activity, checkActive } from "../placement/active.ts";
 import { isPlacementLike, Placement, requireCount } from "../placement/placement.ts";
 import type { Form } from "./form.ts";
 import { type AnyForm, toTopology } from "./forms.ts";
-import type { KernelChoice } from "./kernels/choices.ts";
+import { type KernelChoice, kernelChoices } from "./kernels/choices.ts";
+import { MAX_GPUS_LANE } from "./kernels/lane.ts";
 import {
   type EdgeProblem,
   type Graph,
@@ -23,6 +24,7 @@ import {
   tokenModes,
 } from "./problem.ts";
 import { type Costed, requireSameCost } from "./time/expert_cost.ts";
+import type { Topology } from "./topology.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
 
@@ -78,6 +80,27 @@ export function checkBackend({
     throw new ArgumentError("device", "a GPUDevice", device);
   }
   return backend;
+}
+
+/** Checks which kernel is asked for, and returns it. @internal */
+export function checkKernel(
+  { kernel = "auto" }: Pick<SolverOptions, "kernel">,
+  backend: (typeof backends)[number],
+  topology: Topology,
+): KernelChoice {
+  if (!kernelChoices.includes(kernel)) {
+    throw new ArgumentError("kernel", kernelChoices.map((known) => `"${known}"`).join(" or "), kernel);
+  }
+  if (topology.cost && kernel !== "auto") {
+    throw new ArgumentError("kernel", `"auto" with a cost`, kernel, "One kernel balances time.");
+  }
+  if (kernel === "simd" && backend === "webgpu") {
+    throw new ArgumentError("kernel", `one of WebGPU's, since backend is "webgpu"`, kernel);
+  }
+  if (kernel === "lane" && topology.gpus > MAX_GPUS_LANE) {
+    throw new ArgumentError("kernel", `"group", since lane takes at most ${MAX_GPUS_LANE} GPUs`, kernel);
+  }
+  return kernel;
 }
 
 /** Checks the option, and returns how many threads share a batch on the CPU. @internal */
