@@ -2,7 +2,21 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { build } from "esbuild";
 import { texts } from "./texts.mjs";
 
-const common = { bundle: true, format: "esm", sourcemap: true, metafile: true, loader: texts };
+/** Comments of shaders are for readers of the sources. Lines stay where they are, so that a compiler's messages name the same ones. */
+const withoutComments = {
+  name: "shaders without comments",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll(/[ \t]*\/\/.*$/gm, ""),
+      loader: "text",
+    }));
+  },
+};
+
+const common = {
+  ...{ bundle: true, format: "esm", sourcemap: true, metafile: true, loader: texts },
+  plugins: [withoutComments],
+};
 const node = { ...common, platform: "node", target: "node20", external: ["webgpu", "@sparticuz/chromium"] };
 // esbuild refuses to bundle an import of a Node module for the browser, so a leak of one fails the build.
 const browser = { ...common, platform: "browser", target: "es2022" };
