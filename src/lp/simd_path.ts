@@ -4,8 +4,8 @@ import type { Compiled, SimdSolver } from "./simd/simd_solver.ts";
 import type { Topology } from "./topology.ts";
 
 /**
- * Making a program takes 5 to 50 ms at up to 32 GPUs, during which nothing else runs, and grows with its steps. As with skis, one rents until the rent would have bought them: it is made
- * after this much time in the exact solver.
+ * Making a program takes 5 to 50 ms at up to 32 GPUs, during which nothing else runs, and grows with its steps. As with skis, one rents until
+ * the rent would have bought them: it is made after this much time in the exact solver.
  */
 const RENT_MS = 50;
 
