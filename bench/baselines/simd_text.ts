@@ -1,5 +1,6 @@
 /** Rivals' methods as WebAssembly with SIMD, by the recorder and the assembler that write ours: rows of loads in, tokens of each replica out. */
 import { type Rows, recording, usedSteps, type Value } from "../../src/lp/simd/recording.ts";
+import { LPS } from "../../src/lp/simd/simd_solver.ts"; // of the same memory as ours
 import { LANES, wasmModule } from "../../src/lp/simd/wasm.ts";
 import type { Code } from "../../src/lp/text/field.ts";
 import type { Lanes } from "../../src/lp/text/masked.ts";
@@ -38,9 +39,6 @@ export const together: Flow = (lanes) => ({
   },
   loop: (condition, body) => lanes.whileAny(condition, body),
 });
-
-/** LPs whose rows the memory holds, as for ours. */
-const LPS = 32;
 
 /** A program per topology, one core. */
 export function simdMethod(

@@ -44,9 +44,9 @@ const CPU_FASTER = "The CPU is expected to be faster for a batch of this size.";
 
 /**
  * Backend "auto": each batch goes where it is expected to take less time. The CPU answers first, and c ms per LP are learnt from what it
- * takes, with its program once there is one; the GPU is prepared in the background and timed on the caller's own loads, as a + b B ms for B LPs; both estimates follow
- * the solves from then on. A long batch changes over to the GPU between two pieces when that becomes ready. A device that is
- * lost leaves the CPU.
+ * takes, with its program once there is one; the GPU is prepared in the background and timed on the caller's own loads, as a + b B ms for B
+ * LPs; both estimates follow the solves from then on. A long batch changes over to the GPU between two pieces when that becomes ready. A device
+ * that is lost leaves the CPU.
  */
 export class AutoBackend {
   private readonly expected = new ExpectedTime();

@@ -10,16 +10,10 @@ import type { Topology } from "./topology.ts";
 
 export interface CpuBackend {
   /**
-   * Solves LPs first, first + 1, ... of a batch into `raw` and returns how many: all of them, unless `enough`, asked after each pause with the
+   * Solves the LPs of a batch into `raw` and returns how many: all of them, unless `enough`, asked after each pause with the
    * number so far, says to stop. What the *simd* program answers is for the caller to judge.
    */
-  solve(
-    loads: Loads,
-    raw: RawSolution,
-    pauses: Pauses,
-    enough?: (solved: number) => Promise<boolean>,
-    first?: number,
-  ): Promise<number>;
+  solve(loads: Loads, raw: RawSolution, pauses: Pauses, enough?: (solved: number) => Promise<boolean>): Promise<number>;
   /** Solves one LP, exactly, and writes it into `raw`. */
   solveOne(loads: Loads, lp: number, raw: RawSolution): void;
   /** LPs first to end - 1 as `solve` would answer them now, without a pause. Returns the ms of the exact solver in whole tokens. */
@@ -79,19 +73,18 @@ export function cpuBackend(topology: Topology): CpuBackend {
     raw: RawSolution,
     pauses: Pauses,
     enough?: (solved: number) => Promise<boolean>,
-    first = 0,
   ): Promise<number> {
-    for (let lp = first; lp < loads.batch; ) {
+    for (let lp = 0; lp < loads.batch; ) {
       lp = isFor(loads) ? solveBySimd(lp) : solveExactly(lp);
       if (lp === loads.batch || !pauses.due) continue;
       await pauses.take();
-      if (await enough?.(lp - first)) return lp - first;
+      if (await enough?.(lp)) return lp;
     }
-    return loads.batch - first;
+    return loads.batch;
 
     function solveBySimd(lp: number): number {
       const end = Math.min(loads.batch, lp + PIECE);
-      simd.solver!.solve(loads, lp, end, raw);
+      answer(loads, lp, end, raw);
       return end;
     }
 

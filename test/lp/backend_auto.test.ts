@@ -28,14 +28,14 @@ function slowCpu(ms: number): CpuBackend {
   return {
     ...cpu,
     ready: () => Promise.resolve(),
-    async solve(loads, raw, { signal }, enough, first = 0) {
-      for (let lp = first; lp < loads.batch; lp++) {
+    async solve(loads, raw, { signal }, enough) {
+      for (let lp = 0; lp < loads.batch; lp++) {
         cpu.solveOne(loads, lp, raw);
         await new Promise((resume) => setTimeout(resume, ms));
         signal?.throwIfAborted();
-        if (await enough?.(lp + 1 - first)) return lp + 1 - first;
+        if (await enough?.(lp + 1)) return lp + 1;
       }
-      return loads.batch - first;
+      return loads.batch;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { proofWords } from "../../lp/kernels/proof.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { MADE_BY } from "../print/made.ts";
 import { ranges } from "../print/words.ts";
@@ -65,7 +66,7 @@ const named = ({ gpus, experts, slots, copies, layers }: ExportedLayers) =>
     ["SLOTS", slots, "physical slots of a layer, empty ones too"],
     ["COPIES", copies, "X, the most slots of any expert"],
     ["LAYERS", layers[layers.length - 1].number + 1, "one more than the last layer exported"],
-    ["PROOF", 3 + Math.ceil(gpus / 32), "words of a proof"],
+    ["PROOF", proofWords(gpus), "words of a proof"],
   ] as const;
 
 function sizesInC(exported: ExportedLayers): string {

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
-import { TooLong } from "../../lp/kernels/wgsl_field.ts";
+import { TooLong } from "../../lp/text/field.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { lanes, thread } from "./control_flow.ts";
 import { type ExportedLayers, exportedLayers } from "./exported_layers.ts";

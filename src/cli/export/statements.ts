@@ -1,5 +1,5 @@
-import { literal, TooLong } from "../../lp/kernels/wgsl_field.ts";
-import { reduced } from "../../lp/text/field.ts";
+import { literal } from "../../lp/kernels/wgsl_field.ts";
+import { reduced, TooLong } from "../../lp/text/field.ts";
 import type { Lanes } from "../../lp/text/masked.ts";
 
 /** A scalar of the text, or four of them in lanes: the types that the preambles in text/ define. */
@@ -71,7 +71,7 @@ export class Statements {
   }
 
   private push(statement: Statement): void {
-    if (this.all.length >= this.most) throw new TooLong();
+    if (this.all.length >= this.most) throw new TooLong(this.most);
     this.all.push({ ...statement, text: this.indent + statement.text });
   }
 }

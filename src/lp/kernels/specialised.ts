@@ -4,12 +4,12 @@ import wgsl from "../../../shaders/lp/specialised.wgsl";
 import tokenTime from "../../../shaders/lp/token_time.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
+import { TooLong } from "../text/field.ts";
 import type { Topology } from "../topology.ts";
 import { type CanonicalForm, canonicalForm, labelLayout } from "./canonical.ts";
 import { type Specialisation, specialise } from "./generate.ts";
 import { lanesPerWorkgroup } from "./lane.ts";
 import type { Variant } from "./variant.ts";
-import { TooLong } from "./wgsl_field.ts";
 
 /** `solve` with the topology as code; bindings of the same names are the same buffers. */
 export const specialisedKernel = {

@@ -1,14 +1,11 @@
-import type { Code } from "../text/field.ts";
-
-/** Thrown by a field whose text grows beyond what was allowed. */
-export class TooLong extends Error {}
+import { type Code, TooLong } from "../text/field.ts";
 
 /**
  * Scalars that are names of values in a shader: every operation appends a `let` to `lines`, up to `most`. Conditions are expressions of WGSL.
  */
 export function wgslField(lines: string[], most = Infinity): Code<string, string> {
   const named = (expression: string): string => {
-    if (lines.length >= most) throw new TooLong();
+    if (lines.length >= most) throw new TooLong(most);
     const name = `v${lines.length}`;
     lines.push(`let ${name} = ${expression};`);
     return name;

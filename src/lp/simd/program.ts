@@ -45,7 +45,7 @@ export interface Program {
 
 type Lane = ReturnType<typeof masked<Value>>;
 
-/** @throws {TooManySteps} It takes more than `most` steps. */
+/** @throws {TooLong} It takes more than `most` steps. */
 export function simdProgram(topology: Topology, form: CanonicalForm, lps: number, most: number): Program {
   const layout = layoutOf(topology, lps);
   const r = recording(most);

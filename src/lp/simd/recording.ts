@@ -2,7 +2,7 @@
  * Lanes whose values are recorded instead of computed: a program, in order, to be written out once it is known which of its values are used,
  * and until when.
  */
-import { reduced } from "../text/field.ts";
+import { summed, TooLong } from "../text/field.ts";
 import type { Lanes } from "../text/masked.ts";
 
 /** f32, i32, or a mask. */
@@ -57,19 +57,12 @@ export interface Recording extends Lanes<Value> {
   call(): void;
 }
 
-/** Thrown by a recording that grows beyond what was allowed. */
-export class TooManySteps extends Error {
-  constructor(most: number) {
-    super(`more than ${most} steps`);
-  }
-}
-
-/** @param most  Steps. */
+/** A recording of so many steps at most, beyond which it throws TooLong. */
 export function recording(most: number): Recording {
   const steps: Step[] = [];
   const zeros = new Set<Value>();
   const record = (step: Step): void => {
-    if (steps.length >= most) throw new TooManySteps(most);
+    if (steps.length >= most) throw new TooLong(most);
     steps.push(step);
   };
   const constant = (kind: Kind, value: number): Value => {
@@ -89,10 +82,7 @@ export function recording(most: number): Recording {
     constant: (value) => constant("real", value),
     whole: (value) => constant("whole", value),
     everywhere: () => constant("mask", -1),
-    sum(terms) {
-      const kept = terms.filter((term) => !zeros.has(term));
-      return kept.length === 0 ? terms[0] : reduced(kept, add);
-    },
+    sum: (terms) => summed(terms, (term) => zeros.has(term), add),
     sub: (a, b) => (zeros.has(a) ? compute("negate", b.kind, b) : compute("sub", a.kind, a, b)),
     mul: (a, b) => compute("mul", a.kind, a, b),
     div: (a, b) => compute("div", a.kind, a, b),

@@ -3,15 +3,16 @@ import { cutBound, wholeTokensBy } from "../cut.ts";
 import { ownForm } from "../kernels/canonical.ts";
 import type { Loads } from "../problem.ts";
 import type { RawSolution } from "../solution.ts";
+import { TooLong } from "../text/field.ts";
 import type { Topology } from "../topology.ts";
 import { LANES_BYTES, type Layout, livingOf, type Program, type Question, simdProgram } from "./program.ts";
-import { type Rows, TooManySteps } from "./recording.ts";
+import type { Rows } from "./recording.ts";
 import { LANES } from "./wasm.ts";
 
-/** Of a program: more than 300 GPUs with a redundant expert each. */
+/** Of a program: EP320 with 64 redundant experts, or a ring of 190 GPUs. */
 export const MAX_STEPS = 32_768;
 /** LPs whose rows the program's memory holds: few enough to stay in a cache, enough that a copy is no call for each. */
-const LPS = 64;
+export const LPS = 64;
 
 export interface SimdSolver {
   /** Answers LPs first to end - 1 of whole-token loads. An answer does not depend on the LPs beside it. */
@@ -35,7 +36,7 @@ export async function simdSolver(topology: Topology): Promise<SimdSolver | { rea
     const speeds = livingOf(topology, form).map((g) => topology.speed[g]);
     return await solverOf({ ...program, speeds, module: await WebAssembly.compile(bytes) });
   } catch (error) {
-    if (error instanceof TooManySteps) return { reason: `a solve takes ${error.message}.` };
+    if (error instanceof TooLong) return { reason: `a solve takes ${error.message}.` };
     return { reason: `WebAssembly does not compile here: ${(error as Error).message}` };
   }
 }

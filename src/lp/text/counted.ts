@@ -2,7 +2,7 @@
  * Scalars that know what they took: a text run on them does the work of one LP and tells how much that was, and how long the longest chain of
  * operations that wait for each other.
  */
-import { type Code, reduced } from "./field.ts";
+import { type Code, summed } from "./field.ts";
 
 /** A number or a condition. */
 export interface Counted<T> {
@@ -69,10 +69,7 @@ export function counter(): Counter {
     },
     constant,
     whole: constant,
-    sum(terms) {
-      const kept = terms.filter((term) => !zeros.has(term));
-      return kept.length === 0 ? terms[0] : reduced(kept, add);
-    },
+    sum: (terms) => summed(terms, (term) => zeros.has(term), add),
     sub: (a, b) => compute("sub", a.value - b.value, a, b),
     mul: (a, b) => compute("mul", a.value * b.value, a, b),
     div: (a, b) => compute("div", a.value / b.value, a, b),

@@ -78,3 +78,34 @@ export function reduced<S>(values: readonly S[], of: (a: S, b: S) => S): S {
   }
   return row[0];
 }
+
+/** The sum of terms, without those that are known to be 0, in as few additions after another as can be. */
+export function summed<S>(terms: readonly S[], isZero: (term: S) => boolean, add: (a: S, b: S) => S): S {
+  const kept = terms.filter((term) => !isZero(term));
+  return kept.length === 0 ? terms[0] : reduced(kept, add);
+}
+
+/** value * factor, where that is not the value. */
+export function timesConstant<S, B>(c: Field<S, B>, value: S, factor: number): S {
+  return factor === 1 ? value : c.mul(value, c.constant(factor));
+}
+
+/**
+ * Moves what is `wanted` from `held[r - 1]` on to `held[r]`, or back where that is below 0, as far as there is any; returns how much.
+ *
+ * @param zero  of the kind of the values, real or whole.
+ */
+export function moveOn<S, B>(c: Field<S, B>, held: S[], r: number, wanted: S, zero: S): S {
+  const moved = c.min(c.max(wanted, c.sub(zero, held[r])), held[r - 1]);
+  held[r - 1] = c.sub(held[r - 1], moved);
+  held[r] = c.sum([held[r], moved]);
+  return moved;
+}
+
+/** Thrown by a field whose text grows beyond what was allowed. */
+export class TooLong extends Error {
+  /** @param most  Steps or statements. */
+  constructor(most: number) {
+    super(`more than ${most} steps`);
+  }
+}

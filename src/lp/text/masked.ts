@@ -2,22 +2,17 @@
  * Control flow over lanes that hold an LP each: a branch is a mask, assignments in it go to the lanes of the mask alone, and a loop ends when
  * no lane is left. So the text of one LP solves several at once, and what a lane answers does not depend on its neighbours.
  */
-import type { Code, Field } from "./field.ts";
+import type { Code, Field, Variable } from "./field.ts";
 
 /** What a machine of lanes can do. A mask is a value, too: all bits of a lane, or none. */
 export interface Lanes<S> extends Field<S, S> {
   /** The mask of all lanes. */
   everywhere(): S;
-  register(initial: S): Register<S>;
+  register(initial: S): Variable<S>;
   /** Does `body` if some lane is in the mask. */
   ifAny(mask: S, body: () => void): void;
   /** Repeats `head` and then `body`, until no lane is in the mask that `head` returns. */
   whileAny(head: () => S, body: () => void): void;
-}
-
-export interface Register<S> {
-  get(): S;
-  set(value: S): void;
 }
 
 /** @returns a Code whose conditions are masks. */

@@ -7,7 +7,7 @@
  * Alone it has no end and no proof. Here it only has to bring x near, and is left once it slows down: the exact finish does the rest.
  * Going farther than even, as successive over-relaxation does, halves the sweeps on tori and hypercubes.    [D. Young, 1954]
  */
-import { type Code, reduced, type Variable } from "./field.ts";
+import { type Code, moveOn, reduced, timesConstant, type Variable } from "./field.ts";
 
 /** Of what evens two GPUs out. Of 1 to 1.7 this costs the least operations over cubes, hypercubes, tori and EPLB's placements. */
 const OVER = 1.4;
@@ -112,7 +112,8 @@ function sweep<S, B>(
       const [i, j] = [gs[r - 1], gs[r]];
       const share = shareOf(speed[i], speed[j]);
       const wanted = c.mul(c.sub(time[i], time[j]), share);
-      const moved = gs.length === 2 ? moveBetween(c, x[e], wanted, tokens[e]) : moveOn(c, x[e], r, wanted);
+      const moved =
+        gs.length === 2 ? moveBetween(c, x[e], wanted, tokens[e]) : moveOn(c, x[e], r, wanted, c.constant(0));
       time[i] = c.sub(time[i], timesConstant(c, moved, 1 / speed[i]));
       time[j] = c.sum([time[j], timesConstant(c, moved, 1 / speed[j])]);
     }
@@ -126,14 +127,6 @@ function moveBetween<S, B>(c: Code<S, B>, held: S[], wanted: S, tokens: S): S {
   const [before] = held;
   held[0] = c.min(c.max(c.sub(before, wanted), c.constant(0)), tokens);
   return c.sub(before, held[0]);
-}
-
-/** From the replica before r to replica r, or back. */
-function moveOn<S, B>(c: Code<S, B>, held: S[], r: number, wanted: S): S {
-  const moved = c.min(c.max(wanted, c.sub(c.constant(0), held[r])), held[r - 1]);
-  held[r - 1] = c.sub(held[r - 1], moved);
-  held[r] = c.sum([held[r], moved]);
-  return moved;
 }
 
 /** The experts in an order in which those that follow each other share no GPU as far as can be, so that a machine may overlap them. */
@@ -153,7 +146,3 @@ function apart(experts: readonly (readonly number[])[]): number[] {
 }
 
 const read = <S>(variables: readonly Variable<S>[]): S[] => variables.map((variable) => variable.get());
-
-function timesConstant<S, B>(c: Code<S, B>, value: S, factor: number): S {
-  return factor === 1 ? value : c.mul(value, c.constant(factor));
-}

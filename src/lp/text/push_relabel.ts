@@ -3,7 +3,7 @@
  * path: levels are the distances to a GPU with room, over experts with tokens there, and tokens move from GPUs that hold too much to any GPU
  * of a lower level (a push-relabel flow with exact labels). GPUs that reach no room are a better cut.
  */
-import { type Code, reduced, type Variable } from "./field.ts";
+import { type Code, moveOn, reduced, type Variable } from "./field.ts";
 
 /** Rounds, each of which moves tokens or raises the bound; beyond, the CPU finishes. Ordinary instances take at most 8. */
 const ROUND_LIMIT = 256;
@@ -121,9 +121,7 @@ function spill<S, B>(
       const excess = c.sub(zero, room[i]);
       // min(excess, room[j]) where that is above 0, from i to j; max(excess, room[j]) where it is below, back.
       const wanted = c.sum([c.max(c.min(excess, room[j]), zero), c.min(c.max(excess, room[j]), zero)]);
-      const amount = c.min(c.max(wanted, c.sub(zero, kept[e][r])), kept[e][r - 1]);
-      kept[e][r - 1] = c.sub(kept[e][r - 1], amount);
-      kept[e][r] = c.sum([kept[e][r], amount]);
+      const amount = moveOn(c, kept[e], r, wanted, zero);
       room[i] = c.sum([room[i], amount]);
       room[j] = c.sub(room[j], amount);
     }

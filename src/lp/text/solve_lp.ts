@@ -4,7 +4,7 @@
  * the f64 twin of them all. Pairwise balancing for each connected component gives x and a cut S; x is rounded to whole tokens, which are moved
  * until max load equals the bound of S exactly.
  */
-import { type Code, reduced } from "./field.ts";
+import { type Code, reduced, timesConstant } from "./field.ts";
 import { balancePairs, type PairwiseShape } from "./pairwise.ts";
 import { type CapsOf, insideOf, pushRelabel, type WholeTokens } from "./push_relabel.ts";
 
@@ -93,7 +93,7 @@ function cutOf<S, B>(
 ): Cut<S> {
   const inS = member.map((m) => c.real(m));
   const inside = insideOf(c, own.experts, b, w, inS);
-  const speeds = own.speed.map((v, g) => (v === 1 ? inS[g] : c.mul(inS[g], c.constant(v))));
+  const speeds = own.speed.map((v, g) => timesConstant(c, inS[g], v));
   return { bound: c.div(inside, c.sum(speeds)), member };
 }
 
