@@ -1,5 +1,5 @@
 /** Making a topology's WebAssembly program, as src/lp/simd/simd_solver.ts does it, with a clock between the stages. */
-import { canonicalForm } from "../src/lp/kernels/canonical.ts";
+import { ownForm } from "../src/lp/kernels/canonical.ts";
 import { simdProgram } from "../src/lp/simd/program.ts";
 import { MAX_STEPS } from "../src/lp/simd/simd_solver.ts";
 import { LANES } from "../src/lp/simd/wasm.ts";
@@ -30,7 +30,7 @@ let made = 0;
 export async function makeProgram({ layers, loads }: Workload): Promise<Making> {
   const { topology } = layers[0];
   const begun = performance.now();
-  const { bytes, layout, steps } = simdProgram(topology, canonicalForm(topology), LANES, MAX_STEPS);
+  const { bytes, layout, steps } = simdProgram(topology, ownForm(topology), LANES, MAX_STEPS);
   const generated = performance.now();
   const module = await WebAssembly.compile(unseen(bytes));
   const { exports } = await WebAssembly.instantiate(module, { host: { call() {} } });
