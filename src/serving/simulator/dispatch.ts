@@ -1,6 +1,6 @@
 import { PolicyError, type Router, type Rule, type WorkerView } from "../policy.ts";
+import { requireCount, requireMethods } from "../policy_answers.ts";
 import type { Settings } from "./options.ts";
-import { requireCount, requireMethods } from "./policy_answers.ts";
 import { place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
 import { StaleWorker } from "./stale_worker.ts";

@@ -4,6 +4,7 @@ import { type FieldsOf, requireKnown, requireObject } from "../../common/objects
 import { type ExpertParallelism, expertTimesOf } from "../experts/expert_parallelism.ts";
 import type { ExpertTimes } from "../experts/expert_times.ts";
 import type { RoutingPolicy, SchedulingPolicy } from "../policy.ts";
+import { requirePolicy } from "../policy_answers.ts";
 import { fcfs } from "../scheduling/fcfs.ts";
 import { type StepTime, stepTimeFields } from "../step_time.ts";
 import type { Prediction } from "./prediction.ts";
@@ -124,8 +125,8 @@ export function settingsOf(options: SimulateOptions): Settings {
   if (eviction !== "restart" && eviction !== "recompute")
     throw new ArgumentError("eviction", '"restart" or "recompute"', eviction);
   const { routing, scheduling = fcfs() } = options;
-  checkPolicy("routing", routing);
-  checkPolicy("scheduling", scheduling);
+  requirePolicy("routing", routing);
+  requirePolicy("scheduling", scheduling);
   const rounds = clock === "rounds";
   checkWorkers("workers", options.workers, rounds);
   if (Array.isArray(slo) && slo.length === 0)
@@ -149,13 +150,6 @@ export function settingsOf(options: SimulateOptions): Settings {
     recompute: eviction === "recompute",
     experts: options.experts === undefined ? undefined : expertTimesOf(options.experts, barrier, rounds),
   };
-}
-
-function checkPolicy(argument: string, policy: unknown): void {
-  const { name, create } = (policy ?? {}) as Partial<RoutingPolicy>;
-  if (typeof create === "function" && typeof name === "string") return;
-  const remedy = typeof policy === "function" ? "Call it: it makes a policy." : undefined;
-  throw new ArgumentError(argument, "a policy, { name, create }", policy, remedy);
 }
 
 function checkWorkers(argument: string, workers: readonly WorkerSpec[], rounds: boolean): void {

@@ -1,9 +1,9 @@
 import { MinHeap } from "../min_heap.ts";
 import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
+import { requireCount, requireMethods } from "../policy_answers.ts";
 import { chunkContext, type StepWork } from "../step_time.ts";
 import type { BarrierStep } from "./barrier_step.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
-import { requireCount, requireMethods } from "./policy_answers.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import { pause, place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";

@@ -1,4 +1,12 @@
-import { ArgumentError } from "../../common/errors.ts";
+import { ArgumentError } from "../common/errors.ts";
+
+/** Throws unless it is a policy, rather than, say, the function that makes one. */
+export function requirePolicy(argument: string, policy: unknown): void {
+  const { name, create } = (policy ?? {}) as { name?: unknown; create?: unknown };
+  if (typeof create === "function" && typeof name === "string") return;
+  const remedy = typeof policy === "function" ? "Call it: it makes a policy." : undefined;
+  throw new ArgumentError(argument, "a policy, { name, create }", policy, remedy);
+}
 
 /** Throws unless a policy has set so many at most. */
 export function requireCount(method: string, count: unknown, most: number): void {
