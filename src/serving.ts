@@ -13,6 +13,12 @@ export { type ImprovedSchedule, type ImproveOptions, improveSchedule } from "./s
 export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";
 export { type LatencyOptimum, latencyOptimum, type OptimumOptions } from "./serving/bound/latency_optimum.ts";
 export type { Schedule } from "./serving/bound/round_requests.ts";
+export type { CacheDecisions, CacheDecisionsOptions, CachePolicy, Key, Model } from "./serving/caching/cache_policy.ts";
+export type { CacheTrace } from "./serving/caching/cache_trace.ts";
+export { caching } from "./serving/caching/caching.ts";
+export { type CacheOptions, createCache, type PolicyCache, type SetOptions } from "./serving/caching/create_cache.ts";
+export type { Confidence, LecOptions } from "./serving/caching/lec.ts";
+export { type SimulateCacheOptions, type SimulatedCache, simulateCache } from "./serving/caching/simulate_cache.ts";
 export {
   type Capacity,
   type CapacityOptions,

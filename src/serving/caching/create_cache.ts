@@ -26,7 +26,7 @@ export interface SetOptions {
 }
 
 /** A cache that a program works with. */
-export interface Cache<V> {
+export interface PolicyCache<V> {
   /** A request: the value, or undefined, and then what is asked for should be made and offered with `set`. */
   get(key: Key): V | undefined;
   /**
@@ -49,7 +49,7 @@ export interface Cache<V> {
  *
  * @throws {ArgumentError} An option, a size or a cost is missing or out of range; a policy of the caller's own breaks a rule, which is named.
  */
-export function createCache<V>(options: CacheOptions<V>): Cache<V> {
+export function createCache<V>(options: CacheOptions<V>): PolicyCache<V> {
   requireObject("options", options, { capacity: true, policy: true, onEvict: true } satisfies FieldsOf<
     CacheOptions<V>
   >);
@@ -66,7 +66,7 @@ export function createCache<V>(options: CacheOptions<V>): Cache<V> {
       return contents.valueAt(place);
     },
     set(key, value, o = {}) {
-      requireKey(key);
+      requireKey("key", key);
       const { size = 1, cost = 1, parent, model } = checked(o);
       const place = contents.placeOf(key);
       if (place >= 0 && contents.isParent(place)) {
@@ -95,9 +95,9 @@ export function createCache<V>(options: CacheOptions<V>): Cache<V> {
 
 const seconds = () => performance.now() / 1e3;
 
-function requireKey(key: Key): void {
+function requireKey(argument: string, key: Key): void {
   if (typeof key === "string" || (typeof key === "number" && !Number.isNaN(key))) return;
-  throw new ArgumentError("key", "a string or a number", key);
+  throw new ArgumentError(argument, "a string or a number", key);
 }
 
 const setFields = { size: true, cost: true, parent: true, model: true } satisfies FieldsOf<SetOptions>;
@@ -107,7 +107,7 @@ function checked(o: SetOptions): SetOptions {
   const { size, cost, parent, model } = o;
   if (size !== undefined) requireRange("o.size", size, "finite and > 0", (x) => Number.isFinite(x) && x > 0);
   if (cost !== undefined) requireRange("o.cost", cost, "finite and >= 0", (x) => Number.isFinite(x) && x >= 0);
-  if (parent !== undefined) requireKey(parent);
+  if (parent !== undefined) requireKey("o.parent", parent);
   if (model !== undefined && model !== "small" && model !== "large")
     throw new ArgumentError("o.model", '"small" or "large"', model);
   return o;
