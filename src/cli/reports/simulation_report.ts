@@ -90,7 +90,7 @@ export function traceOf(recorded: Trace, setting: Setting, seed: number): Trace 
 /** The first requests of a trace. */
 export function firstOf(trace: Trace, requests: number): Trace {
   if (requests >= trace.requests) return trace;
-  const { blocks } = trace;
+  const { blocks, images } = trace;
   return {
     requests,
     arrival: trace.arrival.slice(0, requests),
@@ -103,6 +103,11 @@ export function firstOf(trace: Trace, requests: number): Trace {
       start: blocks.start.slice(0, requests + 1),
       id: blocks.id.slice(0, blocks.start[requests]),
       tokens: blocks.tokens,
+    },
+    images: images && {
+      start: images.start.slice(0, requests + 1),
+      id: images.id.slice(0, images.start[requests]),
+      tokens: images.tokens,
     },
   };
 }

@@ -2,13 +2,14 @@ import { ArgumentError } from "../../common/errors.ts";
 import { fieldAt, place, requireJsonObject, requireLength, requireTime } from "./fields.ts";
 import type { Format, FormatReader } from "./format.ts";
 import { Requests } from "./requests.ts";
+import type { Trace } from "./trace.ts";
 
 /**
  * AIPerf's profile_export.jsonl, a record per request in the order in which they ended; sorted by arrival. Requests of the warm-up are
  * left out, and those that failed or were cancelled, which have no lengths. A session is a value of `x_correlation_id`, which the turns of
  * one user's conversation share. Stamps are ns since 1970, which a double holds to 128 ns.
  */
-export const aiperf: Format = {
+export const aiperf: Format<Trace> = {
   looks: "JSON Lines with metadata.request_start_ns, metrics.input_sequence_length, metrics.output_sequence_length",
   likeness: (first) => {
     if (!first.trimStart().startsWith("{")) return 0;
@@ -23,7 +24,7 @@ export const aiperf: Format = {
   },
 };
 
-class AiperfReader implements FormatReader {
+class AiperfReader implements FormatReader<Trace> {
   private readonly requests = new Requests({ perSecond: 1e9, origin: "first" }, "sorted");
 
   line(text: string, number: number): void {

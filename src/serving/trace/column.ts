@@ -21,6 +21,10 @@ export class Column<A extends Float64Array | Int32Array> {
     return this.length > 0 ? this.values[this.length - 1] : Number.NaN;
   }
 
+  at(i: number): number {
+    return this.values[i];
+  }
+
   setLast(value: number): void {
     this.values[this.length - 1] = value;
   }

@@ -3,6 +3,7 @@ import { cellsOf } from "./csv.ts";
 import { numberOf, place, requireLength, requireTime } from "./fields.ts";
 import type { Format, FormatReader } from "./format.ts";
 import { type Clock, Requests } from "./requests.ts";
+import type { Trace } from "./trace.ts";
 
 export interface CsvColumns {
   /** Without it all requests arrive at 0. */
@@ -23,7 +24,7 @@ export interface CsvFormat {
 }
 
 /** A CSV whose columns have names; others than those that are read may stand among them. */
-export function csvFormat(format: CsvFormat): Format {
+export function csvFormat(format: CsvFormat): Format<Trace> {
   const needed = neededOf(format.columns);
   return {
     looks: `CSV with ${needed.join(", ")}`,
@@ -47,7 +48,7 @@ const neededOf = ({ stamp, input, output }: CsvColumns) => (stamp === undefined 
 export const headerOf = (text: string): string[] =>
   text.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
 
-export class CsvReader implements FormatReader {
+export class CsvReader implements FormatReader<Trace> {
   private readonly requests: Requests;
   private readonly stampAt: number;
   private readonly inputAt: number;

@@ -3,6 +3,7 @@ import { type Numbers, requireNumbers } from "../../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { type Random, seeded } from "../../common/random.ts";
 import { exponentialGaps, gammaGaps, MAX_SHAPE, MIN_GAMMA_SHAPE } from "./gaps.ts";
+import { type ImageCatalogue, requireCatalogue } from "./recurring_images.ts";
 import { servegenTrace } from "./servegen.ts";
 import { type Trace, traceFields } from "./trace.ts";
 
@@ -22,6 +23,8 @@ export interface GenerateOptions {
   /** "poisson" by default. With ServeGen's clients: undefined. */
   arrivals?: "poisson" | "burst" | { cv: number };
   lengths: Lengths;
+  /** With ServeGen's clients: their images recur, and the trace says which is which. Without it none is told from another. */
+  images?: ImageCatalogue;
 }
 
 const optionFields = {
@@ -30,6 +33,7 @@ const optionFields = {
   rate: true,
   arrivals: true,
   lengths: true,
+  images: true,
 } as const satisfies FieldsOf<GenerateOptions>;
 
 /** A trace may be given as it is. */
@@ -51,22 +55,24 @@ const MAX_RATE = 1e9;
  * The same seed gives the same trace on every machine, to what its Math.log and ** may differ in the last bit. Lengths and arrivals have
  * random numbers of their own: with the same seed, another process of arrivals or another rate brings the same requests.
  *
- * @returns {Trace} arrival in s, or rounds; class with ServeGen's clients: a request's client, by its place in the object.
+ * @returns {Trace} arrival in s, or rounds; class with ServeGen's clients: a request's client, by its place in the object; images if asked for.
  * @throws {ArgumentError} Something is out of range; of ServeGen's object the message names client and field.
  * @throws {ShapeError} lengths.input and lengths.output are not equally long.
  */
 export function generateTrace(options: GenerateOptions): Trace {
   requireObject("options", options, optionFields);
-  const { requests, seed, rate: given, lengths, arrivals = "poisson" } = options;
+  const { requests, seed, rate: given, lengths, arrivals = "poisson", images } = options;
   if (!Number.isInteger(requests) || requests < 0 || requests >= 2 ** 31)
     throw new ArgumentError("requests", "an integer from 0 to 2^31 - 1", requests);
   if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
   requireObject("lengths", lengths, lengthFields);
+  if (images !== undefined) requireCatalogue("images", images);
   if ("servegen" in lengths && lengths.servegen !== undefined) {
     checkAlone(options);
     const rate = rateOf(given);
-    return servegenTrace(lengths.servegen, { requests, seed, rate });
+    return servegenTrace(lengths.servegen, { requests, seed, rate, images });
   }
+  if (images !== undefined) throw new ArgumentError("images", "undefined: only ServeGen's clients send images", images);
   const { input, output } = lengths as { input: Numbers; output: Numbers };
   checkLengths(input, output);
   const next = nextArrival(arrivals, arrivals === "burst" ? 1 : rateOf(given));

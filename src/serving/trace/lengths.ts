@@ -2,6 +2,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import { type CsvColumns, CsvReader, headerOf } from "./csv_format.ts";
 import { numberOf, place } from "./fields.ts";
 import type { Format } from "./format.ts";
+import type { Trace } from "./trace.ts";
 
 const pairs: readonly CsvColumns[] = [
   { input: "input_tokens", output: "output_tokens" },
@@ -20,7 +21,7 @@ const clock = { perSecond: 1, origin: "zero" } as const;
  * Lengths alone, in columns of known names or in two without names: all arrive at 0. Told by content only where nothing else is in the
  * file, since another column might be when they arrived.
  */
-export const lengths: Format = {
+export const lengths: Format<Trace> = {
   looks: `CSV with ${pairs.map(({ input, output }) => `${input}, ${output}`).join(" or ")}, or two columns without names`,
   likeness: (first) => {
     const header = headerOf(first);

@@ -3,13 +3,14 @@ import { fieldAt, type JsonObject, place, requireJsonObject, requireLength, requ
 import type { Format, FormatReader } from "./format.ts";
 import { secondsOf } from "./milliseconds.ts";
 import { BLOCK_TOKENS, Requests } from "./requests.ts";
+import type { Trace } from "./trace.ts";
 
 /**
  * Mooncake's traces, one request a line, with the fields that AIPerf adds: `session_id`, and `delay` in ms instead of a timestamp. Such a
  * turn arrives `delay` after the one before it in its session, and a session's first at 0: when the answer before it was done is not in
  * the file, so it is the earliest that it can be. Files with sessions are sorted by arrival, since they list session after session.
  */
-export const mooncake: Format = {
+export const mooncake: Format<Trace> = {
   looks: "JSON Lines with timestamp, input_length, output_length, hash_ids",
   likeness: (first) => {
     // Bailian's traces have the same fields, but seconds and blocks of 16 tokens.
@@ -23,7 +24,7 @@ export const mooncake: Format = {
   },
 };
 
-class MooncakeReader implements FormatReader {
+class MooncakeReader implements FormatReader<Trace> {
   /** In ms, until the end. */
   private readonly requests = new Requests({ perSecond: 1, origin: "zero" }, "kept");
   /** ms at which the last turn of a session arrives. */

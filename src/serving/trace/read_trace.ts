@@ -1,15 +1,10 @@
-import { requireCalls } from "../../common/calls.ts";
-import { ArgumentError } from "../../common/errors.ts";
-import { requireObject } from "../../common/objects.ts";
-import { Pauses } from "../../common/pauses.ts";
 import { aiperf } from "./aiperf.ts";
 import { azureClock } from "./azure_time.ts";
 import { csvFormat } from "./csv_format.ts";
-import type { Format, FormatReader } from "./format.ts";
+import type { Format } from "./format.ts";
 import { lengths } from "./lengths.ts";
-import { linesOf } from "./lines.ts";
 import { mooncake } from "./mooncake.ts";
-import { textsOf } from "./texts.ts";
+import { readInFormat } from "./read_in_format.ts";
 import type { Trace } from "./trace.ts";
 import { vllm } from "./vllm.ts";
 
@@ -36,10 +31,7 @@ const formats = {
     clock: { perSecond: 1e9, origin: "zero" },
   }),
   lengths,
-} as const satisfies Record<string, Format>;
-
-/** A file of which this much shows is of a format, though a field is missing: better an error that names it than none of that format. */
-const ALIKE = 0.6;
+} as const satisfies Record<string, Format<Trace>>;
 
 export interface ReadTraceOptions {
   /** One of azure, mooncake, burstgpt, vidur, vllm, aiperf, llmservingsim, lengths. Told by content by default. */
@@ -68,49 +60,9 @@ export interface ReadTraceOptions {
  * @param source  the content, in UTF-8, as gzip or not; not a path. A stream is read as it comes, and only vllm's is ever held whole.
  * @throws {ArgumentError} No such format or source; a line or field that does not fit, by its name; no requests.  @throws the signal's reason.
  */
-export async function readTrace(
+export function readTrace(
   source: string | Uint8Array | AsyncIterable<Uint8Array>,
   o: ReadTraceOptions = {},
 ): Promise<Trace> {
-  requireObject("o", o, { format: true, signal: true });
-  const forced = o.format === undefined ? undefined : formatOf(o.format);
-  requireCalls(o, "o.");
-  o.signal?.throwIfAborted();
-  const pauses = new Pauses(o.signal);
-  let reader: FormatReader | undefined;
-  let number = 0;
-  for await (const lines of linesOf(textsOf(source, o.signal))) {
-    for (const line of lines) {
-      number++;
-      if (!/\S/.test(line)) continue;
-      if (reader) reader.line(line, number);
-      else reader = (forced ?? toldBy(line)).open(line, number);
-    }
-    if (pauses.due) await pauses.take();
-  }
-  if (!reader) throw unknownFormat("");
-  return reader.end();
-}
-
-function formatOf(name: string): Format {
-  if (typeof name === "string" && Object.hasOwn(formats, name)) return formats[name as keyof typeof formats];
-  throw new ArgumentError("o.format", `one of ${Object.keys(formats).join(", ")}`, name);
-}
-
-function toldBy(first: string): Format {
-  let told: Format | undefined;
-  let most = 0;
-  for (const format of Object.values(formats)) {
-    const likeness = format.likeness(first);
-    if (likeness <= most) continue;
-    told = format;
-    most = likeness;
-  }
-  if (told && most >= ALIKE) return told;
-  throw unknownFormat(first);
-}
-
-function unknownFormat(first: string): ArgumentError {
-  const known = Object.entries(formats).map(([name, { looks }]) => `${name} (${looks})`);
-  return new ArgumentError("trace", `a file of one of these formats: ${known.join("; ")}`, first);
+  return readInFormat(source, formats, o);
 }

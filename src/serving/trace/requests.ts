@@ -1,6 +1,7 @@
 import { ArgumentError, shown } from "../../common/errors.ts";
 import { floats, ints } from "./column.ts";
 import { place } from "./fields.ts";
+import { Numbered } from "./numbered.ts";
 import type { Trace } from "./trace.ts";
 
 export interface Clock {
@@ -89,25 +90,6 @@ export class Requests {
     };
   }
 }
-
-/** Numbers names from 0 by their first appearance. */
-class Numbered {
-  private readonly numbers = new Map<string | number, number>();
-
-  get size(): number {
-    return this.numbers.size;
-  }
-
-  of(name: string | number): number {
-    const known = this.numbers.get(name);
-    if (known !== undefined) return known;
-    this.numbers.set(typeof name === "string" ? copied(name) : name, this.size);
-    return this.size - 1;
-  }
-}
-
-/** A part of a text keeps all of that text in memory, and here would do so for as long as the file is read. */
-const copied = (text: string): string => JSON.parse(JSON.stringify(text));
 
 interface Gathered {
   stamp: Float64Array;

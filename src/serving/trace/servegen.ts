@@ -1,8 +1,16 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { type Random, seeded } from "../../common/random.ts";
 import { MinHeap } from "../min_heap.ts";
+import { type ImageCatalogue, RecurringImages, type Recurs } from "./recurring_images.ts";
 import { type ServegenClient, type ServegenWindow, servegenClients } from "./servegen_clients.ts";
 import type { Trace } from "./trace.ts";
+
+interface ServegenOptions {
+  requests: number;
+  seed: number;
+  rate: number;
+  images: ImageCatalogue | undefined;
+}
 
 /**
  * A trace by ServeGen's clients (Y. Xiang et al., arXiv 2505.09999): each sends requests in windows of time with a rate and gaps of
@@ -16,8 +24,12 @@ import type { Trace } from "./trace.ts";
  * output_tokens, reasoning included. Only their distributions are recorded, not which belong together, and they are drawn
  * independently. (ServeGen's own program draws all of a request's at one quantile, so that the longest prompts of a client have its
  * longest outputs; and it has a fixed number of requests in each window.) A length of 0 counts as 1.
+ *
+ * Which images are the same is not recorded, either: with `images` those of a client come from a catalogue of its own, by a power law, and
+ * each keeps the tokens that were drawn when it first came, so that a client's mean is that of what it sends often. All else stays as it is
+ * without: texts, numbers of images, outputs and arrivals.
  */
-export function servegenTrace(object: object, o: { requests: number; seed: number; rate: number }): Trace {
+export function servegenTrace(object: object, o: ServegenOptions): Trace {
   const { clients, period, meanRate } = servegenClients(object);
   const { requests } = o;
   const trace = {
@@ -29,6 +41,8 @@ export function servegenTrace(object: object, o: { requests: number; seed: numbe
   };
   const streams = seeded(o.seed);
   const events = clients.map((client) => new Events(client, streams, period, o.rate / meanRate));
+  const images = o.images && new RecurringImages(o.images);
+  if (images) for (const client of events) client.image = images.catalogue(streams.below(2 ** 32));
   const heap = new MinHeap(); // at equal times the client that is first in the object
   for (const [k, { now }] of events.entries()) heap.push(now, k);
   for (let i = 0; i < requests; ) {
@@ -37,7 +51,8 @@ export function servegenTrace(object: object, o: { requests: number; seed: numbe
     if (first.arrives) {
       const { input, output } = first.window.lengths;
       trace.arrival[i] = first.now;
-      trace.input[i] = tokens(input(first.lengths), first, "input");
+      trace.input[i] = tokens(input(first.lengths, first.image), first, "input");
+      images?.next();
       trace.output[i] = tokens(output(first.lengths), first, "output");
       trace.class[i] = first.client.index;
       i++;
@@ -45,13 +60,14 @@ export function servegenTrace(object: object, o: { requests: number; seed: numbe
     first.advance();
     heap.push(first.now, k);
   }
-  return trace;
+  return images ? { ...trace, images: images.toImages() } : trace;
 }
 
 /** What a client does, one after the other: a request arrives, or a window opens. */
 class Events {
   readonly client: ServegenClient;
   readonly lengths: Random;
+  image: Recurs | undefined;
   window: ServegenWindow;
   /** When. */
   now: number;

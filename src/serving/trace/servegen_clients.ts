@@ -1,7 +1,9 @@
 /** Reads what ServeGen knows of clients, as parsed from JSON. */
 import { ArgumentError } from "../../common/errors.ts";
 import type { Random } from "../../common/random.ts";
+import { firstAbove } from "./first_above.ts";
 import { type Gaps, gammaGaps, MAX_SHAPE, MIN_GAMMA_SHAPE, MIN_WEIBULL_SHAPE, weibullGaps } from "./gaps.ts";
+import type { Recurs } from "./recurring_images.ts";
 
 /**
  * Clients as in ServeGen's data, its chunk-<client>-trace.csv and -dataset.json brought together. Fields that are not read may be there.
@@ -49,7 +51,8 @@ export interface ServegenWindow {
 }
 
 export interface DrawnLengths {
-  input(random: Random): number;
+  /** @param image  what its images are where they recur. */
+  input(random: Random, image?: Recurs): number;
   output(random: Random): number;
 }
 
@@ -147,15 +150,20 @@ function drawnLengths(at: string, fields: Record<string, unknown>): DrawnLengths
   const attached = ["image", "audio", "video"]
     .filter((kind) => fields[`${kind}_tokens`] !== undefined || fields[`${kind}_count`] !== undefined)
     .map((kind) => ({
+      kind,
       count: distribution(`${at}.${kind}_count`, fields[`${kind}_count`], MAX_COUNT),
       tokens: distribution(`${at}.${kind}_tokens`, fields[`${kind}_tokens`]),
     }));
   if (!text || !output || attached.some(({ count, tokens }) => !count || !tokens)) return undefined;
   return {
     output,
-    input: (random) =>
-      attached.reduce((sum, { count, tokens }) => {
-        for (let left = count!(random); left > 0; left--) sum += tokens!(random);
+    input: (random, image) =>
+      attached.reduce((sum, { kind, count, tokens }) => {
+        const recurs = kind === "image" ? image : undefined;
+        for (let left = count!(random); left > 0; left--) {
+          const drawn = tokens!(random);
+          sum += recurs ? recurs(drawn) : drawn;
+        }
         return sum;
       }, text(random)),
   };
@@ -189,18 +197,6 @@ function distribution(name: string, given: unknown, most = 2 ** 31 - 1): Draw | 
 
 /** What rounding each probability may do to the sum. */
 const ROUNDING = 0.01;
-
-/** The first whose value is above x; the last one's is. */
-function firstAbove(ascending: Float64Array, x: number): number {
-  let low = 0;
-  let high = ascending.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ascending[middle] > x) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
 
 function record(name: string, value: unknown): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;

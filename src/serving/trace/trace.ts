@@ -20,6 +20,8 @@ export interface Trace {
   value?: Float64Array;
   /** Prefix blocks: two prompts with the same id at the same depth agree up to the end of that block. */
   blocks?: PrefixBlocks;
+  /** Those in the prompts, which count among the tokens of these. */
+  images?: PromptImages;
 }
 
 export interface PrefixBlocks {
@@ -31,10 +33,19 @@ export interface PrefixBlocks {
   tokens: number;
 }
 
+export interface PromptImages {
+  /** [n + 1] request i has images id[start[i]] to id[start[i + 1] - 1], in their order. */
+  start: Int32Array;
+  /** Ids, from 0: equal ones are the same image. */
+  id: Int32Array;
+  /** Of each image, by its id, >= 1: what its embedding takes. */
+  tokens: Int32Array;
+}
+
 type Field = "arrival" | "input" | "output" | "session" | "class" | "value";
 export const traceFields = {
   ...{ requests: true, arrival: true, input: true, output: true, session: true, class: true, value: true },
-  blocks: true,
+  ...{ blocks: true, images: true },
 } as const satisfies Record<keyof Trace, true>;
 
 /** Throws where it is no trace: a length, a NaN, a negative length, an arrival before the one before it. */
@@ -49,6 +60,7 @@ export function checkTrace(trace: Trace): void {
   if (trace.class) checkEach(trace, "class", "an integer >= 0", (x) => Number.isInteger(x) && x >= 0);
   if (trace.value) checkEach(trace, "value", "finite and >= 0", (x) => Number.isFinite(x) && x >= 0);
   if (trace.blocks) checkBlocks(trace.blocks, n);
+  if (trace.images) checkImages(trace.images, trace);
 }
 
 const isLength = (x: number) => Number.isInteger(x) && x >= 1 && x < 2 ** 31;
@@ -77,16 +89,40 @@ function checkArrivals(trace: Trace): void {
 function checkBlocks({ start, id, tokens }: PrefixBlocks, n: number): void {
   if (!Number.isInteger(tokens) || tokens < 1)
     throw new ArgumentError("trace.blocks.tokens", "an integer >= 1", tokens);
-  checkLength("trace.blocks.start", start, n + 1);
-  requireNumbers("trace.blocks.id", id);
-  for (let i = 0; i <= n; i++) {
-    const least = i === 0 ? 0 : start[i - 1];
-    if (Number.isInteger(start[i]) && start[i] >= least && start[i] <= id.length) continue;
-    throw new ArgumentError(`trace.blocks.start[${i}]`, `an integer from ${least} to ${id.length}`, start[i]);
-  }
+  checkLists("trace.blocks", start, id, n);
   for (let j = 0; j < id.length; j++) {
     if (!Number.isInteger(id[j]) || id[j] < 0)
       throw new ArgumentError(`trace.blocks.id[${j}]`, "an integer >= 0", id[j]);
+  }
+}
+
+function checkImages({ start, id, tokens }: PromptImages, { requests, input }: Trace): void {
+  checkLists("trace.images", start, id, requests);
+  requireNumbers("trace.images.tokens", tokens);
+  for (let k = 0; k < tokens.length; k++) {
+    if (!isLength(tokens[k]))
+      throw new ArgumentError(`trace.images.tokens[${k}]`, "an integer from 1 to 2^31 - 1", tokens[k]);
+  }
+  for (let j = 0; j < id.length; j++) {
+    if (!Number.isInteger(id[j]) || id[j] < 0 || id[j] >= tokens.length)
+      throw new ArgumentError(`trace.images.id[${j}]`, `an integer from 0 to ${tokens.length - 1}`, id[j]);
+  }
+  for (let i = 0; i < requests; i++) {
+    let sum = 0;
+    for (let j = start[i]; j < start[i + 1]; j++) sum += tokens[id[j]];
+    if (sum <= input[i]) continue;
+    throw new ArgumentError(`trace.images of request ${i}`, `at most the ${input[i]} tokens of its prompt`, sum);
+  }
+}
+
+/** Of each of n requests those from start[i] on. */
+function checkLists(argument: string, start: Int32Array, id: Int32Array, n: number): void {
+  checkLength(`${argument}.start`, start, n + 1);
+  requireNumbers(`${argument}.id`, id);
+  for (let i = 0; i <= n; i++) {
+    const least = i === 0 ? 0 : start[i - 1];
+    if (Number.isInteger(start[i]) && start[i] >= least && start[i] <= id.length) continue;
+    throw new ArgumentError(`${argument}.start[${i}]`, `an integer from ${least} to ${id.length}`, start[i]);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Trace } from "./trace.ts";
  * What vLLM's `bench serve --save-result --save-detailed` writes: one JSON object for a run, which is held whole while it is read.
  * Requests with an error are left out: their output length is written as 0. Sorted by their start.
  */
-export const vllm: Format = {
+export const vllm: Format<Trace> = {
   looks: "JSON with input_lens, output_lens, start_times, errors",
   likeness: (first) => {
     if (!first.trimStart().startsWith("{")) return 0;
@@ -30,7 +30,7 @@ function isWhole(text: string): boolean {
   }
 }
 
-class VllmReader implements FormatReader {
+class VllmReader implements FormatReader<Trace> {
   private readonly lines: string[];
 
   constructor(first: string) {

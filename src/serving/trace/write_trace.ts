@@ -12,7 +12,7 @@ const PIECE = 2 ** 16;
  * Writes a trace in a form that others read, in pieces: no string holds all of it.
  *
  *   mooncake  JSON Lines, which load generators replay: timestamp ms, input_length, output_length; hash_ids and session_id where the
- *             trace has them. Classes and values have no place there and are left out. `readTrace` gives the same trace again where
+ *             trace has them. Classes, values and images have no place there and are left out. `readTrace` gives the same trace again where
  *             sessions and blocks are numbered by first appearance, as it numbers them; arrivals to the last bit if 15 digits say them,
  *             as those of public traces, else to one unit in the last place: a double of ms cannot say every double of s.
  *   vllm      the JSON of `vllm bench serve --save-detailed`, which plot scripts read, of a simulated run: `result` is required. Its

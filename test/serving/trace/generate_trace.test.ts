@@ -107,7 +107,7 @@ describe("what is refused", () => {
   test.each<[string, object | undefined, typeof ArgumentError]>([
     ["options: expected an object, got undefined.", undefined, ArgumentError],
     [
-      'options: expected only requests, seed, rate, arrivals, lengths, got "arrival". Did you mean arrivals?',
+      'options: expected only requests, seed, rate, arrivals, lengths, images, got "arrival". Did you mean arrivals?',
       { arrival: "burst" },
       ArgumentError,
     ],
