@@ -17,8 +17,12 @@ export type { CacheDecisions, CacheDecisionsOptions, CachePolicy, Key, Model } f
 export type { CacheTrace } from "./serving/caching/cache_trace.ts";
 export { caching } from "./serving/caching/caching.ts";
 export { type CacheOptions, createCache, type PolicyCache, type SetOptions } from "./serving/caching/create_cache.ts";
+export type { EncoderTime } from "./serving/caching/encoder_time.ts";
 export type { Confidence, LecOptions } from "./serving/caching/lec.ts";
 export { type SimulateCacheOptions, type SimulatedCache, simulateCache } from "./serving/caching/simulate_cache.ts";
+export { type EmbeddingCacheTraceOptions, embeddingCacheTrace } from "./serving/caching/trace/embedding_cache_trace.ts";
+export { type PrefixCacheTraceOptions, prefixCacheTrace } from "./serving/caching/trace/prefix_cache_trace.ts";
+export { type ReadCacheTraceOptions, readCacheTrace } from "./serving/caching/trace/read_cache_trace.ts";
 export {
   type Capacity,
   type CapacityOptions,
@@ -77,6 +81,7 @@ export type { Series, Simulated, Spread, Summary } from "./serving/simulator/sim
 export type { StepTime } from "./serving/step_time.ts";
 export { type GenerateOptions, generateTrace, type Lengths } from "./serving/trace/generate_trace.ts";
 export { type ReadTraceOptions, readTrace } from "./serving/trace/read_trace.ts";
+export type { ImageCatalogue } from "./serving/trace/recurring_images.ts";
 export type { Distribution, Servegen, TraceRow } from "./serving/trace/servegen_clients.ts";
-export type { PrefixBlocks, Trace } from "./serving/trace/trace.ts";
+export type { PrefixBlocks, PromptImages, Trace } from "./serving/trace/trace.ts";
 export { writeTrace } from "./serving/trace/write_trace.ts";

@@ -14,21 +14,13 @@ import {
   type BoundPrices,
   bidPrices,
   type CacheAwareOptions,
-  type CacheDecisions,
-  type CacheDecisionsOptions,
-  type CacheOptions,
-  type CachePolicy,
-  type CacheTrace,
   type Capacity,
   type CapacityOptions,
   type CertifiedBound,
-  type Confidence,
   type CurveCost,
-  caching,
   capacity,
   certifyBound,
   chunkedTokenSteps,
-  createCache,
   DeviceError,
   type Distribution,
   EvenkeelError,
@@ -46,18 +38,15 @@ import {
   type ImprovedSchedule,
   type ImproveOptions,
   improveSchedule,
-  type Key,
   type LatencyBound,
   type LatencyBoundOptions,
   type LatencyOptimum,
-  type LecOptions,
   type Lengths,
   type LmetricOptions,
   type LoadHistory,
   latencyBound,
   latencyOptimum,
   type McsfOptions,
-  type Model,
   type ModelCost,
   meanOverSeeds,
   type NestedClass,
@@ -70,7 +59,6 @@ import {
   Placement,
   type PlacementFields,
   type PlacementLike,
-  type PolicyCache,
   PolicyError,
   type Prediction,
   type PrefillPool,
@@ -94,11 +82,8 @@ import {
   type SchedulingPolicy,
   type Series,
   type Servegen,
-  type SetOptions,
   ShapeError,
-  type SimulateCacheOptions,
   type Simulated,
-  type SimulatedCache,
   type SimulateOptions,
   type Slo,
   type Split,
@@ -111,7 +96,6 @@ import {
   type Summary,
   scheduling,
   simulate,
-  simulateCache,
   stability,
   type Thresholds,
   type Trace,
@@ -279,36 +263,6 @@ export function fleet(lengths: Lengths, stepTime: StepTime): number[] {
   const apart: SplitOptions = { workers: 8, kvTokens: 100_000, stepTime, bandwidth: 1e6 };
   const split: Split = prefillDecodeSplit(lengths, apart);
   return [each.memory, threshold.mu, waiting.mean, split.prefill, chunkedTokenSteps(1600, 1, 512)];
-}
-
-/** Keeps the first that come. */
-const firstCome: CachePolicy = {
-  name: "first come",
-  create({ capacity }: CacheDecisionsOptions): CacheDecisions {
-    let used = 0;
-    return {
-      hit() {},
-      admit(_key: Key, size) {
-        if (used + size <= capacity) used += size;
-        return used + size <= capacity;
-      },
-      victim: () => undefined,
-      removed() {},
-    };
-  },
-};
-
-export function kept(trace: CacheTrace): number[] {
-  const confidence: Confidence = { requests: 1e4, keys: 20 };
-  const options: LecOptions = { costs: [1, 101], confidence, selection: true };
-  const cacheOptions: CacheOptions<string> = { capacity: 10, policy: caching.lec(options) };
-  const cache: PolicyCache<string> = createCache(cacheOptions);
-  const model: Model = cache.choose("prompt");
-  const made: SetOptions = { size: 2, cost: 30, model };
-  if (cache.get("prompt") === undefined) cache.set("prompt", "answer", made);
-  const simulated: SimulateCacheOptions = { capacity: 10, policy: firstCome };
-  const { hitRatio, latency, regret }: SimulatedCache = simulateCache(trace, simulated);
-  return [cache.size, hitRatio, latency.p99, regret];
 }
 
 export function shared(history: LoadHistory, fields: PlacementFields): ExpertParallelism {
