@@ -10,7 +10,7 @@ export interface Confidence {
   requests: number;
   /** |Q|: keys for which they are; an integer >= 1. */
   keys: number;
-  /** The probability that one of them does not, above 0 and below 1; 0.05 by default. */
+  /** The probability that one of them does not, above 0 and below 1; 0.01 by default. */
   delta?: number;
 }
 
@@ -66,7 +66,7 @@ export function lec(options: LecOptions = {}): CachePolicy {
 /** sqrt(log(6 T |Q| / delta) / 2). */
 function boundWidth(confidence: Confidence): number {
   requireObject("options.confidence", confidence, confidenceFields);
-  const { requests, keys, delta = 0.05 } = confidence;
+  const { requests, keys, delta = 0.01 } = confidence;
   const isCount = (x: number) => Number.isSafeInteger(x) && x >= 1;
   requireRange("options.confidence.requests", requests, "an integer from 1 to 2^53 - 1", isCount);
   requireRange("options.confidence.keys", keys, "an integer from 1 to 2^53 - 1", isCount);

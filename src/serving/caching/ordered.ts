@@ -40,6 +40,7 @@ export class Ordered implements CacheDecisions {
 
   admit(key: Key, size: number, cost: number, _now: number, parent?: Key, _model?: Model): boolean {
     this.settle();
+    if (this.places.of(key) >= 0) throw new ArgumentError("key", "one that is not cached", key);
     const above = parent === undefined ? -1 : this.places.of(parent);
     if (parent !== undefined && above < 0) return false;
     const place = this.places.add(key);
