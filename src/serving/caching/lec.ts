@@ -27,17 +27,21 @@ const fields = { costs: true, confidence: true, selection: true } satisfies Fiel
 const confidenceFields = { requests: true, keys: true, delta: true } satisfies FieldsOf<Confidence>;
 
 /**
- * Least Expected Cost: what is expected to save the most per size is kept. A key q that has been asked for N times in t requests counts
+ * Least Expected Cost: what is expected to save the most per size is kept. A key q counts
  *
- *   P(q) c(q) / size,   P = N / t,   c = max(B1, mean of n observed costs - (B2 - B1) sqrt(log(6 T |Q| / delta) / (2 n)))
+ *   P(q) c(q) / size,   c = max(B1, mean of n observed costs - (B2 - B1) sqrt(log(6 T |Q| / delta) / (2 n)))
  *
  * or, without `confidence`, c = the mean; B1 where nothing has been observed, as it is by misses alone. A newcomer is admitted if there is
- * room, or room can be made by letting go keys that each count less. N is of all requests since the key was first asked for, whether or
- * not it was cached. With `selection` c is the least over the small and the large model, each with its own observations, and misses go where it is.
+ * room, or room can be made by letting go keys that each count less. With `selection` c is the least over the small and the large model,
+ * each with its own observations, and misses go where it is.
+ *
+ * P(q) is the share of all requests, cached or not, that were for q. That is the authors', whose requests are drawn again and again from the same
+ * probabilities. Where others are asked for as time goes on it is not the same keys that are popular, and requests long past count less: by
+ * half after 20 or 2 for each cached key, if one of these estimates has clearly foretold the requests better (by 10 nats; evenkeel's own).
  *
  * Means alone suffice where a key's cost is always the same. Where it varies they may keep a key for good that was dear by chance,
- * while with `confidence` the regret grows like sqrt(T), the best possible rate. O(log n). It remembers the keys that it has seen, cached or not: 2^23 of them,
- * then those that have not been asked for in a while are forgotten.
+ * while with `confidence` the regret grows like sqrt(T), the best possible rate. O(log n), amortised. It remembers the keys that it has seen, cached or
+ * not: 2^23 of them, then those that have not been asked for in a while are forgotten.
  *
  * @throws {ArgumentError} An option is unknown or out of its range.
  * @see B. Zhu et al., On Optimal Caching and Model Multiplexing for Large Model Inference, arXiv 2306.02003.

@@ -10,6 +10,7 @@ export class Lec extends Ordered {
   /** By place: the key's number. */
   private readonly numbers: number[];
   private used = 0;
+  private cached = 0;
 
   constructor(
     private readonly worth: Worth,
@@ -24,24 +25,29 @@ export class Lec extends Ordered {
         return rank(place);
       },
       hit: rank,
+      now: rank,
     });
     super(ranked, new Places());
+    worth.changed = () => ranked.rankAnew();
     this.ranked = ranked;
     this.numbers = numbers;
   }
 
   override hit(key: Key, now: number): void {
-    this.worth.ask(key);
+    this.settle();
+    this.worth.ask(key, this.cached);
     super.hit(key, now);
   }
 
   override admit(key: Key, size: number, cost: number, now: number, parent?: Key, model?: Model): boolean {
-    const i = this.worth.ask(key);
+    this.settle();
+    const i = this.worth.ask(key, this.cached);
     this.worth.observe(i, cost, model);
     if (!super.admit(key, size, cost, now, parent)) return false;
     this.numbers[this.places.of(key)] = i;
     this.worth.keep(i, true);
     this.used += size;
+    this.cached++;
     if (this.makesRoomFor(this.worth.of(i, size))) return true;
     this.removed(key);
     this.settle();
@@ -52,6 +58,7 @@ export class Lec extends Ordered {
     const place = this.places.of(key);
     super.removed(key);
     this.used -= this.sizeAt(place);
+    this.cached--;
     this.worth.keep(this.numbers[place], false);
   }
 

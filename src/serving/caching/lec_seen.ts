@@ -10,7 +10,6 @@ const MOST = 2 ** 23;
  */
 export class SeenKeys {
   private readonly places = new Places();
-  private readonly requests: number[] = [];
   /** By number: asked for since the hand passed it. */
   private readonly recent: boolean[] = [];
   private readonly cached: boolean[] = [];
@@ -23,22 +22,20 @@ export class SeenKeys {
     return this.places.of(key);
   }
 
-  /** N: how often it has been asked for. */
-  count(i: number): number {
-    return this.requests[i];
+  /** How many are known, or have been. */
+  get length(): number {
+    return this.places.length;
   }
 
   /** A key that is not known. */
   add(key: Key): number {
-    if (this.requests.length >= this.most) this.forgetOne();
+    if (this.length >= this.most) this.forgetOne();
     const i = this.places.add(key);
-    this.requests[i] = 0;
     this.cached[i] = false;
     return i;
   }
 
   ask(i: number): void {
-    this.requests[i]++;
     this.recent[i] = true;
   }
 
@@ -47,9 +44,9 @@ export class SeenKeys {
   }
 
   private forgetOne(): void {
-    for (let passed = 0; passed < 2 * this.requests.length; passed++) {
+    for (let passed = 0; passed < 2 * this.length; passed++) {
       const i = this.hand;
-      this.hand = (i + 1) % this.requests.length;
+      this.hand = (i + 1) % this.length;
       if (this.cached[i]) continue;
       if (!this.recent[i]) {
         this.places.remove(i);

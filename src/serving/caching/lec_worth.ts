@@ -1,10 +1,12 @@
 import type { Key, Model } from "./cache_policy.ts";
 import { ObservedCosts } from "./lec_costs.ts";
+import { Popularity } from "./lec_popularity.ts";
 import { SeenKeys } from "./lec_seen.ts";
 
 /** What keys are expected to save, by what has been seen of them: each known key has a number. */
 export class Worth {
   private readonly seen = new SeenKeys();
+  private readonly popularity = new Popularity();
   private readonly large: ObservedCosts;
   private readonly small: ObservedCosts | undefined;
 
@@ -13,15 +15,20 @@ export class Worth {
     this.small = selection ? new ObservedCosts(least, width) : undefined;
   }
 
-  /** The key is asked for once more. @returns its number. */
-  ask(key: Key): number {
+  /** Called where what is known of all keys has changed. */
+  changed = () => {};
+
+  /** The key is asked for once more. @param cached  how many keys are there. @returns its number. */
+  ask(key: Key, cached: number): number {
     let i = this.seen.of(key);
     if (i < 0) {
       i = this.seen.add(key);
+      this.popularity.clear(i);
       this.large.clear(i);
       this.small?.clear(i);
     }
     this.seen.ask(i);
+    if (this.popularity.ask(i, this.seen.length, cached)) this.changed();
     return i;
   }
 
@@ -41,9 +48,9 @@ export class Worth {
     return i < 0 || this.small!.expected(i) <= this.large.expected(i) ? "small" : "large";
   }
 
-  /** N c / size. */
+  /** P c / size, in a unit that is the same for all keys until they change. */
   of(i: number, size: number): number {
     const large = this.large.expected(i);
-    return (this.seen.count(i) * (this.small ? Math.min(large, this.small.expected(i)) : large)) / size;
+    return (this.popularity.of(i) * (this.small ? Math.min(large, this.small.expected(i)) : large)) / size;
   }
 }

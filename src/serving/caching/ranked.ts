@@ -5,6 +5,8 @@ export interface Ranks {
   entered(place: number, size: number, cost: number): number;
   hit(place: number): number;
   gone?(place: number, evicted: boolean, rank: number): void;
+  /** What it counts for now, of ranks that change by themselves. */
+  now?(place: number): number;
 }
 
 /** The least rank goes first, of equals the one that has had it the longest: a binary heap that knows where each place stands. */
@@ -47,12 +49,19 @@ export class Ranked implements Order {
   }
 
   putBack(place: number): void {
+    if (this.ranks.now) this.rank[place] = this.ranks.now(place);
     this.heap.push(place);
     this.up(this.heap.length - 1);
   }
 
   gone(place: number, evicted: boolean): void {
     this.ranks.gone?.(place, evicted, this.rank[place]);
+  }
+
+  /** All ranks have changed. */
+  rankAnew(): void {
+    for (const place of this.heap) this.rank[place] = this.ranks.now!(place);
+    for (let at = (this.heap.length >> 1) - 1; at >= 0; at--) this.down(at);
   }
 
   private goesBefore(a: number, b: number): boolean {
