@@ -73,6 +73,7 @@ export type { PricesOptions } from "./serving/scheduling/prices.ts";
 export { scheduling } from "./serving/scheduling/scheduling.ts";
 export type { TrailOptions } from "./serving/scheduling/trail.ts";
 export type { WaitOptions } from "./serving/scheduling/wait.ts";
+export type { EmbeddingOptions } from "./serving/simulator/embedding_options.ts";
 export { meanOverSeeds } from "./serving/simulator/mean_over_seeds.ts";
 export type { PrefillPool, SimulateOptions, Slo, WorkerSpec } from "./serving/simulator/options.ts";
 export type { Prediction } from "./serving/simulator/prediction.ts";

@@ -33,17 +33,22 @@ export interface StepWork {
   held: number;
   prefill: number;
   context: number;
+  /** s that encoding images takes besides; 0 by default. */
+  encoding?: number;
 }
 
-/** c0 + c_seq n + c_kv K + c_pre p + c_ctx a. */
-export function stepSeconds(c: StepTime, { running, held, prefill, context }: StepWork): number {
+/** c0 + c_seq n + c_kv K + c_pre p + c_ctx a, and what is encoded. */
+export function stepSeconds(c: StepTime, { running, held, prefill, context, encoding = 0 }: StepWork): number {
   const { base, perSequence, perKvToken, perPrefillToken, perContext } = c;
-  return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context;
+  return base + perSequence * running + perKvToken * held + perPrefillToken * prefill + perContext * context + encoding;
 }
 
 /** s by which a whole prompt makes steps longer, in as many chunks as may be: c_pre s + c_ctx s^2 / 2. */
-export const prefillSeconds = ({ perPrefillToken, perContext }: StepTime, tokens: number): number =>
-  perPrefillToken * tokens + perContext * chunkContext(0, tokens);
+export const prefillSeconds = (c: StepTime, tokens: number): number => chunkSeconds(c, 0, tokens);
+
+/** s by which a chunk of `tokens` after `before` tokens of the same prompt makes a step longer. */
+export const chunkSeconds = ({ perPrefillToken, perContext }: StepTime, before: number, tokens: number): number =>
+  perPrefillToken * tokens + perContext * chunkContext(before, tokens);
 
 /** Query-key pairs of a chunk of `tokens` after `before` tokens of the same prompt. */
 export function chunkContext(before: number, tokens: number): number {

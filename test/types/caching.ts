@@ -9,6 +9,7 @@ import {
   caching,
   createCache,
   type EmbeddingCacheTraceOptions,
+  type EmbeddingOptions,
   type EncoderTime,
   embeddingCacheTrace,
   generateTrace,
@@ -22,10 +23,12 @@ import {
   prefixCacheTrace,
   type ReadCacheTraceOptions,
   readCacheTrace,
+  routing,
   type SetOptions,
   type SimulateCacheOptions,
   type SimulatedCache,
   type StepTime,
+  simulate,
   simulateCache,
   type Trace,
 } from "evenkeel/serving";
@@ -74,4 +77,16 @@ export function kept(trace: CacheTrace): number[] {
   const simulated: SimulateCacheOptions = { capacity: 10, policy: firstCome };
   const { hitRatio, latency, regret }: SimulatedCache = simulateCache(trace, simulated);
   return [cache.size, hitRatio, latency.p99, regret];
+}
+
+export async function served(trace: Trace, stepTime: StepTime): Promise<number> {
+  const embeddings: EmbeddingOptions = {
+    capacity: 1e5,
+    policy: caching.gdsf(),
+    encoder: { base: 0.01, perToken: 1e-5 },
+  };
+  const workers = [{ slots: 8, kvTokens: 1e5, stepTime }];
+  const options = { workers, clock: "seconds", routing: routing.leastKv(), caching: firstCome, embeddings } as const;
+  const { summary } = await simulate(trace, options);
+  return (summary.embeddingHit ?? 0) + (summary.prefixHit ?? 0);
 }

@@ -41,9 +41,9 @@ export function checkCacheTrace(trace: CacheTrace): void {
 }
 
 /** @throws {ArgumentError} It is none: not finite, or not above 0. */
-export function requireCapacity(capacity: number): void {
+export function requireCapacity(capacity: number, argument = "capacity"): void {
   if (!(typeof capacity === "number" && Number.isFinite(capacity) && capacity > 0))
-    throw new ArgumentError("capacity", "a finite number > 0", capacity);
+    throw new ArgumentError(argument, "a finite number > 0", capacity);
 }
 
 function checkEach(

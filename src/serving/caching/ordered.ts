@@ -68,7 +68,8 @@ export class Ordered implements CacheDecisions {
       this.newest = -1;
       this.leaveParent(place);
     } else if (evicted) {
-      this.named.splice(this.named.indexOf(place), 1);
+      if (this.named[this.named.length - 1] === place) this.named.pop();
+      else this.named.splice(this.named.indexOf(place), 1);
       this.order.gone?.(place, true);
     } else {
       this.order.take(place);

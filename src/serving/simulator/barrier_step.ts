@@ -60,10 +60,9 @@ export class BarrierStep {
     this.largest = perSequence + perKvToken * this.mostHeld(steps);
   }
 
-  /** A request holds so many tokens, and so many of its prompt are prefilled in this step. */
-  prefills(held: number, prefill: number, context: number): void {
-    const { perSequence, perKvToken, perPrefillToken, perContext } = this.cost;
-    const adds = perSequence + perKvToken * held + perPrefillToken * prefill + perContext * context;
+  /** A request of which a part is prefilled in this step, by itself. */
+  prefills(one: StepWork): void {
+    const adds = stepSeconds(this.cost, one);
     if (adds > this.largest) this.largest = adds;
   }
 

@@ -1,4 +1,5 @@
 import type { BarrierStep } from "./barrier_step.ts";
+import type { Embeddings } from "./embeddings.ts";
 import { GapHistogram } from "./gap_histogram.ts";
 import type { Jump } from "./jump.ts";
 import type { Worker } from "./worker.ts";
@@ -14,6 +15,9 @@ export interface Totals {
   /** Tokens of all starts, and those of them that were in prefix caches. */
   prompts: number;
   hits: number;
+  /** Tokens of the images of all prefills, and those of them that were in caches of embeddings. */
+  images: number;
+  imageHits: number;
   /** Requests x time. */
   queue: number;
   running: number;
@@ -71,7 +75,10 @@ export class Meter {
   private slots = 0;
   private kvTokens = 0;
 
-  constructor(private readonly barrier: boolean) {}
+  constructor(
+    private readonly barrier: boolean,
+    private readonly embeddings: Embeddings | undefined,
+  ) {}
 
   /** Before the first step. */
   install(workers: readonly Worker[]): void {
@@ -171,6 +178,8 @@ export class Meter {
     totals.wasted = wasted;
     totals.prompts = prompts;
     totals.hits = hits;
+    totals.images = this.embeddings?.asked ?? 0;
+    totals.imageHits = this.embeddings?.found ?? 0;
     totals.queue = this.queue;
     totals.running = this.running;
     totals.held = held;

@@ -1,12 +1,15 @@
 import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireKnown, requireObject } from "../../common/objects.ts";
+import type { CachePolicy } from "../caching/cache_policy.ts";
+import { lru } from "../caching/lru.ts";
 import { type ExpertParallelism, expertTimesOf } from "../experts/expert_parallelism.ts";
 import type { ExpertTimes } from "../experts/expert_times.ts";
 import type { RoutingPolicy, SchedulingPolicy } from "../policy.ts";
 import { requirePolicy } from "../policy_answers.ts";
 import { fcfs } from "../scheduling/fcfs.ts";
 import { type StepTime, stepTimeFields } from "../step_time.ts";
+import { type EmbeddingOptions, type EmbeddingSettings, embeddingSettings } from "./embedding_options.ts";
 import type { Prediction } from "./prediction.ts";
 
 export interface WorkerSpec {
@@ -40,6 +43,13 @@ export interface SimulateOptions {
   routing: RoutingPolicy;
   /** First come first served by default. */
   scheduling?: SchedulingPolicy;
+  /**
+   * What each worker's prefix cache keeps in the memory that no running request holds: by default the least recently used blocks go first. Its capacity
+   * is the worker's whole memory, keys are ids of blocks, sizes their tokens, and a cost what prefilling the block takes: s, with rounds tokens.
+   */
+  caching?: CachePolicy;
+  /** Caches of embeddings, of a trace with images; with clock "seconds" alone. Without them images take no time of their own. */
+  embeddings?: EmbeddingOptions;
   /** All workers step together and wait for the longest, as with DP attention and expert parallelism. Default false. */
   barrier?: boolean;
   /**
@@ -82,6 +92,8 @@ const fields: FieldsOf<SimulateOptions> = {
     clock: true,
     routing: true,
     scheduling: true,
+    caching: true,
+    embeddings: true,
     barrier: true,
     prefill: true,
     arrivals: true,
@@ -98,6 +110,8 @@ export interface Settings {
   rounds: boolean;
   routing: RoutingPolicy;
   scheduling: SchedulingPolicy;
+  caching: CachePolicy;
+  embeddings: EmbeddingSettings | undefined;
   barrier: boolean;
   /** Most prompt tokens that a step of a worker prefills. */
   chunk: number;
@@ -124,9 +138,10 @@ export function settingsOf(options: SimulateOptions): Settings {
     throw new ArgumentError("tooLarge", '"error" or "reject"', tooLarge);
   if (eviction !== "restart" && eviction !== "recompute")
     throw new ArgumentError("eviction", '"restart" or "recompute"', eviction);
-  const { routing, scheduling = fcfs() } = options;
+  const { routing, scheduling = fcfs(), caching = lru(), embeddings } = options;
   requirePolicy("routing", routing);
   requirePolicy("scheduling", scheduling);
+  requirePolicy("caching", caching);
   const rounds = clock === "rounds";
   checkWorkers("workers", options.workers, rounds);
   if (Array.isArray(slo) && slo.length === 0)
@@ -143,8 +158,9 @@ export function settingsOf(options: SimulateOptions): Settings {
     throw new ArgumentError("staleness", "0 with a closed pool, which is refilled as slots become free", staleness);
   }
   return {
-    ...{ workers: options.workers, rounds, routing, scheduling, barrier, slo, staleness, warmUp, seed },
+    ...{ workers: options.workers, rounds, routing, scheduling, caching, barrier, slo, staleness, warmUp, seed },
     ...{ chunk: chunkOf(prefill), prefill: poolOf(prefill, rounds), pool },
+    embeddings: embeddings && embeddingSettings(embeddings, rounds),
     prediction: options.prediction === undefined ? "none" : options.prediction,
     reject: tooLarge === "reject",
     recompute: eviction === "recompute",

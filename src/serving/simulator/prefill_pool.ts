@@ -1,5 +1,6 @@
 import { MinHeap } from "../min_heap.ts";
 import { chunkContext, stepSeconds } from "../step_time.ts";
+import type { Embeddings, Encode } from "./embeddings.ts";
 import type { PrefillPool, WorkerSpec } from "./options.ts";
 import { place, type Requests } from "./requests.ts";
 
@@ -9,6 +10,7 @@ export class PrefillWorkers {
   private head = 0;
   private readonly batches: (number[] | undefined)[];
   private readonly ends: Float64Array;
+  private readonly encode: readonly (Encode | undefined)[];
   private readonly transfers = new MinHeap();
   /** With rounds: when what has come between two can begin. */
   private wakes = Number.POSITIVE_INFINITY;
@@ -19,7 +21,9 @@ export class PrefillWorkers {
     private readonly rounds: boolean,
     /** The number of its first worker. */
     private readonly firstIndex: number,
+    embeddings: Embeddings | undefined,
   ) {
+    this.encode = pool.pool.map((_, g) => embeddings?.of(firstIndex + g));
     this.batches = pool.pool.map(() => undefined);
     this.ends = new Float64Array(pool.pool.length).fill(Number.POSITIVE_INFINITY);
   }
@@ -82,7 +86,7 @@ export class PrefillWorkers {
         this.requests.worker[id] = this.firstIndex + g; // until it is sent to another
       }
       this.batches[g] = batch;
-      this.ends[g] = now + this.secondsOf(spec, batch);
+      this.ends[g] = now + this.secondsOf(spec, batch, now, this.encode[g]);
     }
     if (this.head > this.waiting.length / 2) {
       this.waiting.splice(0, this.head);
@@ -104,14 +108,20 @@ export class PrefillWorkers {
     return batch;
   }
 
-  private secondsOf({ stepTime }: WorkerSpec, batch: readonly number[]): number {
+  private secondsOf(
+    { stepTime }: WorkerSpec,
+    batch: readonly number[],
+    now: number,
+    encode: Encode | undefined,
+  ): number {
     if (this.rounds) return 1;
-    const work = { running: batch.length, held: 0, prefill: 0, context: 0 };
+    const work = { running: batch.length, held: 0, prefill: 0, context: 0, encoding: 0 };
     for (const id of batch) {
       const tokens = this.requests.input[id];
       work.held += tokens;
       work.prefill += tokens;
       work.context += chunkContext(0, tokens);
+      if (encode) work.encoding += encode(id, now);
     }
     return stepSeconds(stepTime!, work);
   }

@@ -40,7 +40,7 @@ export class SeenWorker extends Signals {
     this.waiting = worker.waiting;
     this.batch = worker.running;
     this.load = worker.held + made + worker.waitingTokens;
-    this.prefill = worker.prefillLeft + worker.waitingTokens;
+    this.prefill = worker.prefills.tokens + worker.waitingTokens;
     this.steps = worker.steps + done;
     return this;
   }

@@ -26,6 +26,9 @@ export async function simulate(trace: Trace, options: SimulateOptions): Promise<
   if (Array.isArray(settings.slo) && !trace.class) {
     throw new ArgumentError("slo", "limits of all requests, as the trace has no classes", settings.slo);
   }
+  if (settings.embeddings && !trace.images) {
+    throw new ArgumentError("trace.images", "the images of its prompts, as there are caches for them", undefined);
+  }
   const simulation = new Simulation(trace, settings);
   await simulation.run(options.signal, options.onProgress);
   const { arrival, start, firstToken, finish, worker, evictions } = simulation.requests;

@@ -71,6 +71,8 @@ export interface Summary {
   energy: number;
   /** Share of prompt tokens of the span's starts that were found in prefix caches; undefined without prefix blocks. */
   prefixHit?: number;
+  /** Share of image tokens of the span's prefills that were found in caches of embeddings; undefined without such caches. */
+  embeddingHit?: number;
   /** Jain's index over the classes' mean latency per output token: 1 where all are served alike; undefined without classes. */
   fairness?: number;
 }

@@ -4,6 +4,7 @@ import { PolicyError } from "../policy.ts";
 import type { Trace } from "../trace/trace.ts";
 import { BarrierStep } from "./barrier_step.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Embeddings } from "./embeddings.ts";
 import { Meter, type Totals } from "./meter.ts";
 import type { Settings } from "./options.ts";
 import { predictorOf } from "./prediction.ts";
@@ -53,16 +54,17 @@ export class Simulation implements Events {
   ) {
     const { workers, rounds, barrier, prefill } = settings;
     this.requests = new Requests(trace, predictorOf(settings.prediction, settings.seed));
-    this.meter = new Meter(barrier);
+    const embeddings = settings.embeddings && new Embeddings(trace.images!, settings.embeddings, settings.seed);
+    this.meter = new Meter(barrier, embeddings);
     const { requests, meter } = this;
-    this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this));
+    this.workers = workers.map((spec, g) => new Worker(g, spec, requests, settings, this, embeddings));
     meter.install(this.workers);
     const members = barrier ? [this.workers] : this.workers.map((worker) => [worker]);
     this.barrier = barrier ? new BarrierStep(workers, rounds, requests) : undefined;
     this.groups = members.map((some) => new StepGroup(some, rounds, meter, settings.experts, this.barrier));
     const groupOf = (worker: number) => this.groups[barrier ? 0 : worker];
     this.dispatch = new Dispatch(settings, requests, this.workers, groupOf, (id) => this.reject(id));
-    this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length);
+    this.prefill = prefill && new PrefillWorkers(prefill, requests, rounds, workers.length, embeddings);
     this.series = new SeriesRecorder(this.groups, workers.length, rounds);
     this.end = meter.totals(0, this.groups);
     this.room = Math.max(...workers.map(({ kvTokens }) => kvTokens));

@@ -14,7 +14,7 @@ export class StepGroup {
   steps = 0;
   /** s of the step under way that its MoE layers take. */
   private expertTime = 0;
-  private readonly work: StepWork = { running: 0, held: 0, prefill: 0, context: 0 };
+  private readonly work: StepWork = { running: 0, held: 0, prefill: 0, context: 0, encoding: 0 };
 
   constructor(
     readonly workers: readonly Worker[],

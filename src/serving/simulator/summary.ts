@@ -39,6 +39,7 @@ export function summaryOf(simulation: Simulation, settings: Settings): Summary {
     wastedTokens: span.wasted,
     energy: span.energy + IDLE_WATTS * settings.workers.length * span.time,
     ...(requests.trace.blocks && { prefixHit: span.hits / span.prompts }),
+    ...(settings.embeddings && { embeddingHit: span.imageHits / span.images }),
     ...(requests.trace.class && { fairness: fairnessOf(requests, served) }),
   };
 }

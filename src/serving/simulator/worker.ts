@@ -1,9 +1,11 @@
 import { MinHeap } from "../min_heap.ts";
 import { PolicyError, type Rule, type Scheduler } from "../policy.ts";
 import { requireCount, requireMethods } from "../policy_answers.ts";
-import { chunkContext, type StepWork } from "../step_time.ts";
+import type { StepWork } from "../step_time.ts";
 import type { BarrierStep } from "./barrier_step.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { Settings, WorkerSpec } from "./options.ts";
+import { Prefills } from "./prefills.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import { pause, place, type Requests, SeenRequest } from "./requests.ts";
 import { SeenWorker } from "./seen_worker.ts";
@@ -28,8 +30,6 @@ export class Worker extends WorkerState {
   private readonly cache: PrefixCache | undefined;
   /** The running ones by the step at which they end, once their prompts are prefilled. */
   private readonly ends = new MinHeap();
-  /** How many of the first that are prefilled the next step completes. */
-  private completing = 0;
   private readonly admitted: Int32Array;
   private readonly removed: Int32Array;
 
@@ -39,15 +39,19 @@ export class Worker extends WorkerState {
     requests: Requests,
     private readonly settings: Settings,
     private readonly events: Events,
+    embeddings: Embeddings | undefined,
   ) {
-    super(index, spec, requests);
+    super(index, spec, requests, new Prefills(requests, settings.chunk, embeddings?.of(index)));
     const { slots, kvTokens } = spec;
     this.scheduler = settings.scheduling.create({ slots, kvTokens, seed: settings.seed + index });
     requireMethods("scheduling.create()", this.scheduler, ["arrived", "admit", "evict"]);
     this.seen = new SeenRequest(requests);
     this.view = new SeenWorker(this, requests);
     const { blocks } = requests.trace;
-    this.cache = blocks && new PrefixCache(blocks.tokens);
+    const { caching: policy, rounds } = settings;
+    const stepTime = rounds ? undefined : spec.stepTime;
+    const seed = settings.seed + index;
+    this.cache = blocks && new PrefixCache({ policy, blockTokens: blocks.tokens, kvTokens, stepTime, seed });
     const most = Math.min(spec.slots, requests.count);
     this.admitted = new Int32Array(most + 1);
     this.removed = new Int32Array(most);
@@ -149,12 +153,9 @@ export class Worker extends WorkerState {
     } else {
       // The last token is always computed, and the next follows from it.
       const hit = blocks ? Math.min(cache!.held(blocks), requests.input[id], tokens - 1) : 0;
-      requests.left[id] = tokens - hit;
-      requests.base[id] = Number.POSITIVE_INFINITY;
-      this.prefillLeft += tokens - hit;
       this.prompts += tokens;
       this.hits += hit;
-      this.prefilling.push(id);
+      this.prefills.add(id, tokens - hit);
     }
     if (blocks) cache!.use(blocks);
     cache?.trim(this.freeKv);
@@ -201,11 +202,10 @@ export class Worker extends WorkerState {
       this.fail("not waiting", id, "it is evicted, and does not run here");
     }
     const generated = requests.generated(id, this.steps);
-    this.leave(id, generated);
+    this.leave(id, generated, this.now);
     this.resting.evict(id, requests.input[id] + generated);
     if (requests.left[id] > 0) {
-      this.prefilling.splice(this.prefilling.indexOf(id), 1);
-      this.prefillLeft -= requests.left[id];
+      this.prefills.remove(id);
     } else {
       this.ends.remove(id);
     }
@@ -223,29 +223,14 @@ export class Worker extends WorkerState {
 
   /** What the next step takes, with the part of the prompts that it prefills: from now on they count as done. */
   plan(work: StepWork, barrier: BarrierStep | undefined): void {
-    const { left } = this.requests;
     work.running = this.stepping;
     work.held = this.held - this.resting.held;
-    work.prefill = 0;
-    work.context = 0;
-    this.completing = 0;
-    for (const id of this.prefilling) {
-      const tokens = Math.min(left[id], this.settings.chunk - work.prefill);
-      if (tokens === 0) break;
-      const held = this.requests.tokensAtStart(id);
-      const context = chunkContext(held - left[id], tokens);
-      work.prefill += tokens;
-      work.context += context;
-      barrier?.prefills(held, tokens, context);
-      left[id] -= tokens;
-      if (left[id] === 0) this.completing++;
-    }
-    this.prefillLeft -= work.prefill;
+    this.prefills.plan(work, barrier, this.now);
   }
 
   /** Steps that can be done before anything has to be decided: nobody begins, ends, or runs out of memory. */
   get undisturbed(): number {
-    if (this.asks || this.scheduler.rest || this.prefilling.length > 0 || this.resting.returning > 0) return 1;
+    if (this.asks || this.scheduler.rest || this.prefills.count > 0 || this.resting.returning > 0) return 1;
     return Math.min(this.ends.leastKey - this.steps, Math.floor((this.kvTokens - this.held) / this.running));
   }
 
@@ -271,19 +256,18 @@ export class Worker extends WorkerState {
   }
 
   private makeFirstTokens(now: number): void {
-    if (this.completing === 0) return;
+    if (this.prefills.count === 0) return;
     const { firstToken, made } = this.requests;
-    for (const id of this.prefilling.splice(0, this.completing)) {
+    for (const id of this.prefills.completed()) {
       if (firstToken[id] < 0) firstToken[id] = now;
       this.held++;
       this.tokens++;
       this.decode(id, made[id] + 1);
     }
-    this.completing = 0;
   }
 
   private finish(id: number, now: number): void {
-    this.leave(id, this.requests.output[id]);
+    this.leave(id, this.requests.output[id], now);
     this.requests.place[id] = place.served;
     this.requests.finish[id] = now;
     this.scheduler.finished?.(id);
@@ -291,9 +275,10 @@ export class Worker extends WorkerState {
   }
 
   /** Gives back its slot and its memory. */
-  private leave(id: number, generated: number): void {
-    this.remove(id, this.requests.input[id] + generated);
-    this.cache?.release(this.requests.blocksOf(id));
+  private leave(id: number, generated: number, now: number): void {
+    const { input } = this.requests;
+    this.remove(id, input[id] + generated);
+    this.cache?.release(this.requests.blocksOf(id), input[id], now);
     this.ask = true;
   }
 }

@@ -1,4 +1,5 @@
 import type { WorkerSpec } from "./options.ts";
+import type { Prefills } from "./prefills.ts";
 import type { Requests } from "./requests.ts";
 import { Resting } from "./resting.ts";
 
@@ -14,19 +15,16 @@ export class WorkerState {
   waiting = 0;
   /** KV tokens that the waiting ones begin with. */
   waitingTokens = 0;
-  /** Prompt tokens of the running ones that are still to be prefilled. */
-  prefillLeft = 0;
   /** The running ones, in the order in which they began: the ends of the list that `requests` links. */
   first = -1;
   last = -1;
-  /** Running ones with a prompt that is not prefilled yet, in the order in which they began. */
-  protected prefilling: number[] = [];
   protected readonly resting: Resting;
 
   constructor(
     readonly index: number,
     spec: WorkerSpec,
     protected readonly requests: Requests,
+    readonly prefills: Prefills,
   ) {
     this.slots = spec.slots;
     this.kvTokens = spec.kvTokens;
@@ -45,12 +43,12 @@ export class WorkerState {
 
   /** Running ones that make a token in each of the next steps, and had one in the step before. */
   get decoding(): number {
-    return this.stepping - this.prefilling.length - this.resting.returning;
+    return this.stepping - this.prefills.count - this.resting.returning;
   }
 
   /** Running ones that make a token in the next step, but for those that the prefill of their prompts gives their first. */
   get generating(): number {
-    return this.stepping - this.prefilling.length;
+    return this.stepping - this.prefills.count;
   }
 
   protected append(id: number, tokens: number): void {

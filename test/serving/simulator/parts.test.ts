@@ -1,6 +1,7 @@
 /** The simulator's parts, each against the plain way. */
 import { expect, test } from "vitest";
 import { seeded } from "../../../src/common/random.ts";
+import { lru } from "../../../src/serving/caching/lru.ts";
 import { MinHeap } from "../../../src/serving/min_heap.ts";
 import { GapHistogram } from "../../../src/serving/simulator/gap_histogram.ts";
 import { Jump } from "../../../src/serving/simulator/jump.ts";
@@ -92,21 +93,21 @@ test("quantiles as numpy has them, and the interval of independent values", () =
 });
 
 test("a prefix cache lets the least recently used leaf go, and nothing that is in use", () => {
-  const cache = new PrefixCache(10);
+  const cache = new PrefixCache({ policy: lru(), blockTokens: 10, kvTokens: 100, stepTime: undefined, seed: 0 });
   const [a, b] = [Int32Array.of(1, 2, 3), Int32Array.of(1, 4)];
   cache.use(a);
   expect(cache.held(b)).toBe(10);
   cache.use(b);
   cache.trim(0);
   expect([cache.held(a), cache.held(b)]).toEqual([30, 20]);
-  cache.release(a);
-  cache.release(b);
+  cache.release(a, 30, 0);
+  cache.release(b, 20, 0);
   cache.trim(39);
   expect([cache.held(a), cache.held(b)]).toEqual([20, 20]); // 3 is the leaf that was used longest ago
   cache.trim(20);
   expect([cache.held(a), cache.held(b)]).toEqual([10, 20]);
   cache.use(a); // 2 and 3 come again
-  cache.release(a);
+  cache.release(a, 30, 0);
   cache.trim(30);
   expect([cache.held(a), cache.held(b)]).toEqual([30, 10]);
   cache.trim(-5);

@@ -83,6 +83,8 @@ function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
     stepTime,
   }));
   const chunk = random.pick([Number.POSITIVE_INFINITY, 8, 1]);
+  const embeddings = rounds || seed % 3 === 0 ? undefined : randomEmbeddings(seed);
+  if (embeddings) trace.images = randomImages(input, seed);
   return {
     trace,
     options: {
@@ -93,6 +95,7 @@ function randomCase(seed: number): { trace: Trace; options: PlainOptions } {
       rests: seed % 2 === 0,
       chunk,
       by: random.pick(["turn", "load"]),
+      ...(embeddings && { embeddings }),
     },
   };
 }
@@ -114,6 +117,37 @@ function randomBlocks(input: Int32Array, tokens: number, below: (n: number) => n
   return { start: Int32Array.from(start), id: Int32Array.from(id), tokens };
 }
 
+const randomEmbeddings = (seed: number) => ({
+  capacity: 1 + (seed % 20),
+  encoder: { base: (seed % 5) / 10, perToken: (seed % 7) / 100 },
+});
+
+/** Up to three a prompt, of eight that have from 1 to 8 tokens, and once or more the same. */
+function randomImages(input: Int32Array, seed: number): Trace["images"] {
+  const random = seeded(seed + 1e6);
+  const tokens = Int32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const id: number[] = [];
+  const start = [0];
+  for (let left of input) {
+    for (let k = random.below(4); k > 0; k--) {
+      const image = random.below(8);
+      if (tokens[image] > left) continue;
+      left -= tokens[image];
+      id.push(image);
+    }
+    start.push(id.length);
+  }
+  return { start: Int32Array.from(start), id: Int32Array.from(id), tokens };
+}
+
+/** Tokens of images, and those that were found, until the last start. */
+function lookedUp({ to, makespan }: Summary, { images }: Plain): { asked: number; found: number } {
+  // Times are rounded; a step takes 0.01 or more.
+  const some = images.filter(({ at }) => at < to + 0.001 || to === makespan);
+  const sum = (what: "asked" | "found") => some.reduce((total, one) => total + one[what], 0);
+  return { asked: sum("asked"), found: sum("found") };
+}
+
 /** What behind a barrier the steps of the span took, must have taken, and would have with even loads. */
 function expectBarrier({ from, to, ...summary }: Summary, { barrier }: Plain, name: string): void {
   // Times are rounded; a step takes 0.01 or more.
@@ -127,15 +161,25 @@ function expectBarrier({ from, to, ...summary }: Summary, { barrier }: Plain, na
 }
 
 test("300 random simulations: every start, token, finish, eviction and hit is that of the rules", async () => {
-  const met = { evictions: 0, recomputed: 0, rested: 0, hits: 0, chunked: 0, barrier: 0, single: 0, rounds: 0 };
+  const met = {
+    evictions: 0,
+    recomputed: 0,
+    rested: 0,
+    hits: 0,
+    embeddings: 0,
+    chunked: 0,
+    barrier: 0,
+    single: 0,
+    rounds: 0,
+  };
   for (let seed = 0; seed < 300; seed++) {
     const { trace, options } = randomCase(seed);
-    const { workers, rounds, barrier, recompute, rests, chunk, by } = options;
+    const { workers, rounds, barrier, recompute, rests, chunk, by, embeddings } = options;
     const plain = plainSimulation(trace, options);
     const simulated = await simulate(trace, {
       ...(rests && { scheduling: resting }),
       eviction: recompute ? "recompute" : "restart",
-      ...{ workers, barrier, routing: router(by), clock: rounds ? "rounds" : "seconds" },
+      ...{ workers, barrier, routing: router(by), clock: rounds ? "rounds" : "seconds", embeddings },
       prefill: chunk === Number.POSITIVE_INFINITY ? "whole" : { chunk },
     });
     const { summary } = simulated;
@@ -160,12 +204,15 @@ test("300 random simulations: every start, token, finish, eviction and hit is th
     if (trace.blocks) {
       expect(summary.prefixHit, `seed ${seed}`).toBeCloseTo(plain.hits / plain.prompts, 12);
     }
+    const { asked, found } = lookedUp(summary, plain);
+    if (asked > 0) expect(summary.embeddingHit, `seed ${seed}`).toBe(found / asked);
     if (barrier) expectBarrier(summary, plain, `seed ${seed}`);
     else expect(summary.stepTime, `seed ${seed}`).toBeUndefined();
     met.evictions += plain.wasted > 0 ? 1 : 0;
     met.recomputed += plain.made.some((made) => made > 0) ? 1 : 0;
     met.rested += rests && plain.evictions.some((count) => count > 0) ? 1 : 0;
     met.hits += plain.hits > 0 ? 1 : 0;
+    met.embeddings += found > 0 && found < asked && chunk < 40 ? 1 : 0;
     met.chunked += chunk < 40 ? 1 : 0;
     met.barrier += barrier ? 1 : 0;
     met.single += barrier && workers.length > 1 && plain.barrier.some(({ bound, even }) => bound > even) ? 1 : 0;

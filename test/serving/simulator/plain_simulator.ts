@@ -1,6 +1,7 @@
 /** The rules of the simulation once more, a step at a time and a worker after the other, with plain arrays: what the simulator is compared with. */
 import type { StepTime } from "../../../src/serving/step_time.ts";
 import type { Trace } from "../../../src/serving/trace/trace.ts";
+import { encode, type PlainEmbeddings } from "./plain_embeddings.ts";
 
 export interface PlainOptions {
   workers: { slots: number; kvTokens: number; stepTime?: StepTime }[];
@@ -13,9 +14,10 @@ export interface PlainOptions {
   rests: boolean;
   /** By round robin, or by the least KV load. */
   by: "turn" | "load";
+  embeddings?: PlainEmbeddings;
 }
 
-interface Running {
+export interface Running {
   id: number;
   /** To be prefilled at its start, and now. */
   tokens: number;
@@ -24,6 +26,8 @@ interface Running {
   rests: boolean;
   /** When it made its last token since it began. */
   last?: number;
+  /** s of the next step that its images take: of the one in which its prefill begins. */
+  encoding?: number;
 }
 
 /** By chance, as it were, but the first that runs never rests. */
@@ -38,6 +42,8 @@ interface PlainWorker {
   steps: number;
   /** Blocks from the least recently used on, of nobody and of running requests. */
   cache: number[];
+  /** Images with embeddings, from the least recently used on. */
+  images: number[];
 }
 
 export interface Plain {
@@ -58,6 +64,8 @@ export interface Plain {
   /** Sum and number of the gaps between tokens. */
   gaps: number;
   gapCount: number;
+  /** Tokens of images that were looked up and found, and when. */
+  images: { at: number; asked: number; found: number }[];
 }
 
 export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
@@ -75,6 +83,7 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
       barrier: [],
       gaps: 0,
       gapCount: 0,
+      images: [],
     },
   };
   const workers: PlainWorker[] = options.workers.map(() => ({
@@ -83,6 +92,7 @@ export function plainSimulation(trace: Trace, options: PlainOptions): Plain {
     end: undefined,
     steps: 0,
     cache: [],
+    images: [],
   }));
   let come = 0;
   let now = 0;
@@ -124,6 +134,7 @@ function beginSteps(trace: Trace, options: PlainOptions, plain: Plain, workers: 
   const durations = workers.map((worker, g) => {
     if (worker.end !== undefined) return 0;
     letIn(trace, options, plain, worker, g, now);
+    plain.images.push({ at: now, ...encode(trace, options.embeddings, worker, prefilled(options, worker)) });
     return worker.running.length === 0 ? 0 : durationOf(trace, options, worker, g);
   });
   for (const [g, worker] of workers.entries()) {
@@ -217,7 +228,7 @@ function durationOf(trace: Trace, options: PlainOptions, worker: PlainWorker, g:
   let seconds = base + perSequence * running.length + perKvToken * heldBy(trace, { ...worker, running });
   for (const [i, tokens] of prefilled(options, worker).entries()) {
     const before = worker.running[i].tokens - worker.running[i].left;
-    seconds += perPrefillToken * tokens;
+    seconds += perPrefillToken * tokens + (worker.running[i].encoding ?? 0);
     for (let t = 0; t < tokens; t++) seconds += perContext * (before + t + 0.5);
   }
   return seconds;
@@ -233,7 +244,7 @@ function additions(trace: Trace, options: PlainOptions, worker: PlainWorker, g: 
     const { perSequence, perKvToken, perPrefillToken, perContext } = options.workers[g].stepTime!;
     const before = one.tokens - one.left;
     const context = prefill[i] * (before + prefill[i] / 2);
-    return perSequence + perKvToken * held + perPrefillToken * prefill[i] + perContext * context;
+    return perSequence + perKvToken * held + perPrefillToken * prefill[i] + perContext * context + (one.encoding ?? 0);
   });
 }
 

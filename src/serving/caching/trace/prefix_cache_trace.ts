@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../../common/errors.ts";
 import { requireObject } from "../../../common/objects.ts";
 import { checkStepTime } from "../../simulator/options.ts";
-import { chunkContext, type StepTime } from "../../step_time.ts";
+import { chunkSeconds, type StepTime } from "../../step_time.ts";
 import { checkTrace, type Trace } from "../../trace/trace.ts";
 import type { CacheTrace } from "../cache_trace.ts";
 
@@ -39,13 +39,9 @@ export function prefixCacheTrace(trace: Trace, o: PrefixCacheTraceOptions = {}):
       const before = (j - start[i]) * tokens;
       time[j - first] = trace.arrival[i];
       parent[j - first] = j === start[i] ? -1 : id[j - 1];
-      if (stepTime) cost[j - first] = blockSeconds(stepTime, before, Math.min(tokens, trace.input[i] - before));
+      const own = Math.max(0, Math.min(tokens, trace.input[i] - before));
+      if (stepTime) cost[j - first] = chunkSeconds(stepTime, before, own);
     }
   }
   return { key: id.slice(first, first + n), size: new Float64Array(n).fill(tokens), cost, time, parent };
-}
-
-/** @param tokens  that a prompt has in the block: none where it ends before. */
-function blockSeconds({ perPrefillToken, perContext }: StepTime, before: number, tokens: number): number {
-  return tokens > 0 ? perPrefillToken * tokens + perContext * chunkContext(before, tokens) : 0;
 }
