@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ArgumentError } from "../common/errors.ts";
+import { caching } from "../serving/caching/caching.ts";
 import type { Prediction } from "../serving/simulator/prediction.ts";
 import { integer, numberAbove } from "./options.ts";
 import { defaultRoutes, REFERENCE, type Route, routeNames } from "./reports/routes.ts";
 import { defaultSchedules, goesByPredictions, type Schedule, STRONG, scheduleNames } from "./reports/schedules.ts";
+import type { CachingName } from "./reports/simulation_setting.ts";
 
 /** What the options of `simulate` are called once they are parsed. */
 export interface SimulateOptions {
@@ -13,6 +15,7 @@ export interface SimulateOptions {
   route: readonly Route[];
   schedule: readonly Schedule[];
   eviction: "restart" | "recompute";
+  caching: CachingName;
   horizon?: number;
   clock: "seconds" | "rounds";
   stepTime?: string;
@@ -133,6 +136,11 @@ export function routeOptions(command: Command): Command {
       new Option("--eviction <kind>", "what an evicted request begins again with: its prompt alone, or its tokens, too")
         .choices(["restart", "recompute"])
         .default("restart"),
+    )
+    .addOption(
+      new Option("--caching <policy>", "what workers' prefix caches keep, where the trace has prefix blocks")
+        .choices(Object.keys(caching))
+        .default("lru"),
     )
     .addOption(option("--horizon <n>", "steps that bfio looks ahead; by default its own", integer(0, 10_000)))
     .addOption(

@@ -87,7 +87,13 @@ async function settingOf(file: string, options: BoundCommandOptions, recorded: T
       stepTimeFrom: from === undefined ? "default" : nameOf(from),
     }),
     rate: rate === Number.POSITIVE_INFINITY ? "inf" : rate,
-    ...{ eviction: preemption === "resume" ? "recompute" : "restart", warmUp: 0, tooLarge: "error", seeds: [seed] },
+    ...{
+      eviction: preemption === "resume" ? "recompute" : "restart",
+      caching: "lru",
+      warmUp: 0,
+      tooLarge: "error",
+      seeds: [seed],
+    },
   };
 }
 

@@ -114,7 +114,7 @@ function settingOf(
     staleness: short(staleness)!,
     rate: rate === Number.POSITIVE_INFINITY ? "inf" : rate,
     slo: sloOf(sloTtft, sloTpot, inSeconds ? 1e-3 : 1),
-    eviction: options.eviction,
+    ...{ eviction: options.eviction, caching: options.caching },
     classes: options.classes && [...options.classes],
     tooLarge: reject ? "reject" : "error",
     seeds: Array.from({ length: seeds }, (_, i) => seed + i),

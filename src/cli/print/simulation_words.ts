@@ -169,7 +169,7 @@ function goodputInWords(slo: Slo | readonly Slo[], clock: SimulationReport["cloc
 
 /** What a reader should know of single policies. */
 function remarks(report: SimulationReport): string[] {
-  const { policies, prediction, sessions, blocks, tooLarge } = report;
+  const { policies, prediction, sessions, blocks, caching, tooLarge } = report;
   const has = (...names: string[]) =>
     [...new Set(policies.map(({ route }) => route as string))].filter((name) => names.includes(name));
   const sentences: string[] = [];
@@ -192,6 +192,13 @@ function remarks(report: SimulationReport): string[] {
   const byPrefix = has("cache-aware", "lmetric");
   if (!blocks && byPrefix.length > 0) {
     sentences.push(`The trace has no prefix blocks, for ${byPrefix.join(" and ")} to go by.`);
+  }
+  if (caching !== "lru") {
+    sentences.push(
+      blocks
+        ? `Prefix caches keep what ${caching} says.`
+        : `The trace has no prefix blocks, for caches to keep by ${caching}.`,
+    );
   }
   const { rejected } = policies[0].summaries[0];
   if (tooLarge === "reject") {

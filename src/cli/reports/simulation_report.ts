@@ -1,3 +1,4 @@
+import { caching } from "../../serving/caching/caching.ts";
 import type { SimulateOptions } from "../../serving/simulator/options.ts";
 import { simulate } from "../../serving/simulator/simulate.ts";
 import type { Series, Simulated, Summary } from "../../serving/simulator/simulated.ts";
@@ -142,6 +143,7 @@ function optionsOf(
     ...{ workers: some(workers), clock, barrier, prediction, staleness, tooLarge, slo, warmUp, seed },
     ...{ signal, onProgress, eviction },
     routing: policyOf(route, horizon),
+    caching: caching[setting.caching](),
     scheduling: schedulingOf(schedule, { trace, workers, stepTime }),
     prefill:
       typeof prefill === "object" && "workers" in prefill

@@ -1,6 +1,9 @@
+import type { caching } from "../../serving/caching/caching.ts";
 import type { Slo } from "../../serving/simulator/options.ts";
 import type { Prediction } from "../../serving/simulator/prediction.ts";
 import type { StepTime } from "../../serving/step_time.ts";
+
+export type CachingName = keyof typeof caching;
 
 /** What is simulated. Times are seconds, or rounds. */
 export interface Setting {
@@ -34,6 +37,8 @@ export interface Setting {
   /** Of all requests, or of each class. */
   slo?: Slo | Slo[];
   eviction: "restart" | "recompute";
+  /** What prefix caches keep. */
+  caching: CachingName;
   /** Tokens of the longest prompt of each class but the last, where there are classes. */
   classes?: number[];
   warmUp: number;

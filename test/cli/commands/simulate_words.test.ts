@@ -92,4 +92,31 @@ describe("in words", () => {
     const share = (100 * (1024 + 1023)) / (1024 + 1536 + 1024);
     expect(text).toMatch(new RegExp(`^cache-aware.* ${share.toFixed(1)} %$`, "m"));
   });
+
+  test("what prefix caches keep, and that it matters", async () => {
+    // Two blocks fit beside the prompt that runs: of 0 0 1 2 3 0 LRU has lost the first by the end, LFU has not.
+    const lines = [0, 0, 1, 2, 3, 0].map((id, i) =>
+      JSON.stringify({ timestamp: 5000 * i, input_length: 512, output_length: 1, hash_ids: [id] }),
+    );
+    const args = [
+      file(lines.join("\n")),
+      "--workers",
+      "1",
+      "--slots",
+      "1",
+      "--kv-tokens",
+      "1600",
+      "--route",
+      "least-kv",
+    ];
+    const found = async (...caching: string[]) =>
+      (await report([...args, ...caching])).policies[0].figures.prefixHit!.mean;
+    expect(await found()).toBeCloseTo(511 / 512 / 6, 12);
+    expect(await found("--caching", "lru")).toBe(await found());
+    expect(await found("--caching", "lfu")).toBeCloseTo((2 * 511) / 512 / 6, 12);
+    expect(await words([...args, "--caching", "lfu"])).toContain("Prefix caches keep what lfu says.");
+    expect(await words([...args, "--caching", "lru"])).not.toContain("lru");
+    const bare = await words([file(three), "--workers", "1", ...small, "--caching", "gdsf"]);
+    expect(bare.replaceAll("\n", " ")).toContain("The trace has no prefix blocks, for caches to keep by gdsf.");
+  });
 });

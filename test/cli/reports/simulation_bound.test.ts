@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 const plain: Setting = {
   ...{ source: "made", requests: 0, recorded: 0, drawn: false, sessions: false, blocks: false },
   ...{ workers: 1, slots: 8, kvTokens: 100, clock: "rounds", barrier: false, prefill: "whole", staleness: 0 },
-  ...{ prediction: "exact", eviction: "restart", warmUp: 0, tooLarge: "reject", seeds: [1] },
+  ...{ prediction: "exact", eviction: "restart", caching: "lru", warmUp: 0, tooLarge: "reject", seeds: [1] },
 };
 
 async function bounded(
