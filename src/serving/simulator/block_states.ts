@@ -1,5 +1,5 @@
 /** Ids of a page. */
-const PAGE = 64;
+const PAGE = 512;
 const SHIFT = Math.log2(PAGE);
 
 /** A number for each block, 0 at first: in pages, since a worker sees some of a trace's ids, those of a prompt's blocks mostly side by side. */
@@ -11,12 +11,14 @@ export class BlockStates {
     return page === undefined ? 0 : page[block & (PAGE - 1)];
   }
 
-  set(block: number, state: number): void {
+  /** @returns what it is then. */
+  add(block: number, difference: number): number {
     let page = this.pages[block >> SHIFT];
     if (page === undefined) {
       page = new Int32Array(PAGE);
       this.pages[block >> SHIFT] = page;
     }
-    page[block & (PAGE - 1)] = state;
+    page[block & (PAGE - 1)] += difference;
+    return page[block & (PAGE - 1)];
   }
 }

@@ -50,9 +50,7 @@ export class PrefixCache {
   use(blocks: Int32Array): void {
     const { states } = this;
     for (let i = 0; i < blocks.length; i++) {
-      const before = states.of(blocks[i]);
-      if (before === KEPT) this.unused--;
-      states.set(blocks[i], before + USED);
+      if (states.add(blocks[i], USED) === KEPT + USED) this.unused--;
     }
   }
 
@@ -61,11 +59,10 @@ export class PrefixCache {
     const { states, decisions } = this;
     let kept = true;
     for (let i = 0; i < blocks.length; i++) {
-      let left = states.of(blocks[i]) - USED;
+      let left = states.add(blocks[i], -USED);
       if (left & KEPT) decisions.hit(blocks[i], now);
-      else if (kept && this.admit(blocks, i, input, now)) left += KEPT;
+      else if (kept && this.admit(blocks, i, input, now)) left = states.add(blocks[i], KEPT);
       kept = (left & KEPT) > 0;
-      states.set(blocks[i], left);
       if (left === KEPT) this.unused++;
     }
   }
@@ -95,7 +92,7 @@ export class PrefixCache {
       throw new ArgumentError(method, "a block that is kept, as there are some", block);
     }
     this.decisions.removed(block);
-    this.states.set(block as number, state - KEPT);
+    this.states.add(block as number, -KEPT);
     if (state === KEPT) this.unused--; // else somebody uses it
   }
 }
