@@ -13,6 +13,12 @@ export { type ImprovedSchedule, type ImproveOptions, improveSchedule } from "./s
 export { type LatencyBound, type LatencyBoundOptions, latencyBound } from "./serving/bound/latency_bound.ts";
 export { type LatencyOptimum, latencyOptimum, type OptimumOptions } from "./serving/bound/latency_optimum.ts";
 export type { Schedule } from "./serving/bound/round_requests.ts";
+export { type CacheBound, type CacheBoundOptions, cacheBound } from "./serving/caching/bound/cache_bound.ts";
+export {
+  type CertifiedCacheBound,
+  type CertifyCacheBoundOptions,
+  certifyCacheBound,
+} from "./serving/caching/bound/certify_cache_bound.ts";
 export type { CacheDecisions, CacheDecisionsOptions, CachePolicy, Key, Model } from "./serving/caching/cache_policy.ts";
 export type { CacheTrace } from "./serving/caching/cache_trace.ts";
 export { caching } from "./serving/caching/caching.ts";

@@ -1,3 +1,4 @@
+import { howMany } from "./bound/room.ts";
 import type { CacheTrace } from "./cache_trace.ts";
 import { Places } from "./places.ts";
 
@@ -22,7 +23,7 @@ export function fixedCost(trace: CacheTrace, capacity: number): number {
   const all = saved.reduce((sum, one) => sum + one, 0);
   const fits = size.map((one) => (one <= capacity ? 1 : 0));
   const equal = size.every((one) => one === size[0]);
-  const room = equal && size.length > 0 ? Math.floor(capacity / size[0]) * size[0] : capacity;
+  const room = equal && size.length > 0 ? howMany(capacity, size[0]) * size[0] : capacity;
   const worth = saved.map((one, q) => one / size[q]);
   const excess = (price: number) => {
     let taken = 0;

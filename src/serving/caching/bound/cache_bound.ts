@@ -1,0 +1,98 @@
+import { requireObject } from "../../../common/objects.ts";
+import { requireRange } from "../../policy_options.ts";
+import { type CacheTrace, checkCacheTrace, requireCapacity } from "../cache_trace.ts";
+import { belady } from "./belady.ts";
+import { provenCost } from "./certify_cache_bound.ts";
+import { type GapPrices, gapPrices } from "./gap_prices.ts";
+import { planCost } from "./plan_cost.ts";
+import { missCosts, type Reuses, reusesOf } from "./reuses.ts";
+import { howMany } from "./room.ts";
+import { pricedInWindows } from "./windows.ts";
+
+export interface CacheBoundOptions {
+  /** In the unit of the sizes; finite and > 0. */
+  capacity: number;
+  /** Requests that are solved together; an integer >= 2. Without it all of them, up to 2^20. */
+  window?: number;
+}
+
+export interface CacheBound {
+  /** Of all misses: what `prices` prove, as `certifyCacheBound` has it. */
+  cost: number;
+  /** [n] mu: of a unit of room between a request and the next. */
+  prices: Float64Array;
+  /** Whether there is a way to keep objects at just this cost: then it is the optimum. */
+  exact: boolean;
+}
+
+export const cacheBoundFields = { capacity: true, window: true } as const;
+
+/** Requests that are solved together where nothing else is asked for. */
+const WINDOW = 2 ** 20;
+
+/**
+ * What the misses of a trace cost at the least, whatever is kept, all requests being known: the offline optimum of caches that need not keep what they
+ * are asked for, or a bound of it, with prices as its proof.
+ *
+ * Keeping an object from one request for it to the next takes up its size in between and saves the cost of a miss. What is best to keep, each object
+ * whole or in part, is a flow, and its dual are prices of room (`certifyCacheBound`). Of equal sizes the flow keeps objects whole: the bound is
+ * the optimum. Of equal costs as well it is Belady's. Of other sizes it is the optimum where `exact` says so, else a little below it.
+ *
+ * With `window` as many requests are solved at a time, twice, the second time with windows that begin in the middle of the first ones; the prices
+ * are then proven on the whole. That is a bound that is a little lower, in less time where the trace is long and room scarce.
+ *
+ * @param trace  Read, not kept. Costs of two models count as the better one's. Parents are left aside: a bound of caches that keep to them, too.
+ * @throws {ArgumentError} The trace or an option is out of range.
+ * @see D. Berger, N. Beckmann, M. Harchol-Balter, Practical Bounds on Optimal Caching with Variable Object Sizes, POMACS 2(2), 2018.
+ */
+export function cacheBound(trace: CacheTrace, options: CacheBoundOptions): CacheBound {
+  const steps = cacheBoundSteps(trace, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same step by step: yields the share that is done. */
+export function* cacheBoundSteps(trace: CacheTrace, options: CacheBoundOptions): Generator<number, CacheBound> {
+  requireObject("options", options, cacheBoundFields);
+  const { capacity, window = WINDOW } = options;
+  checkCacheTrace(trace);
+  requireCapacity(capacity);
+  requireRange("window", window, "an integer >= 2", (x) => Number.isInteger(x) && x >= 2);
+  const n = trace.key.length;
+  const costs = missCosts(trace);
+  const reuses = reusesOf(trace, costs, capacity);
+  if (reuses.cost.length === 0) {
+    const prices = new Float64Array(n);
+    return { cost: provenCost(costs, reuses, capacity, prices), prices, exact: true };
+  }
+  const equal = alike(reuses.size) && alike(reuses.cost);
+  const [size, worth] = [reuses.size[0], reuses.cost[0]];
+  const whole = equal ? belady(reuses, n, howMany(capacity, size), worth / size) : undefined;
+  const { prices, kept } = whole ?? (yield* pricesOf(reuses, n, capacity, window));
+  const cost = provenCost(costs, reuses, capacity, prices);
+  return { cost, prices, exact: kept !== undefined && planCost(costs, reuses, capacity, kept) === cost };
+}
+
+type Priced = Pick<GapPrices, "prices"> & Partial<GapPrices>;
+
+function* pricesOf(reuses: Reuses, requests: number, capacity: number, window: number): Generator<number, Priced> {
+  if (requests <= window) return yield* gapPrices(reuses, requests, capacity);
+  let prices: Float64Array = new Float64Array(requests);
+  const passes = [0, Math.floor(window / 2)];
+  for (const [pass, offset] of passes.entries()) {
+    const steps = pricedInWindows(reuses, prices, capacity, window, offset);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) {
+        prices = value;
+        break;
+      }
+      yield (pass + value) / passes.length;
+    }
+  }
+  return { prices };
+}
+
+const alike = (values: Float64Array) => values.every((x) => x === values[0]);

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import { seeded } from "../../../../src/common/random.ts";
+import { cacheBound } from "../../../../src/serving/caching/bound/cache_bound.ts";
+import { certifyCacheBound } from "../../../../src/serving/caching/bound/certify_cache_bound.ts";
+import type { CachePolicy } from "../../../../src/serving/caching/cache_policy.ts";
+import type { CacheTrace } from "../../../../src/serving/caching/cache_trace.ts";
+import { caching } from "../../../../src/serving/caching/caching.ts";
+import { simulateCache } from "../../../../src/serving/caching/simulate_cache.ts";
+import { leastCost, provenBy } from "./optimum.ts";
+
+type Kind =
+  | "unit sizes and costs"
+  | "unit sizes"
+  | "equal sizes, fractional costs"
+  | "general"
+  | "fractional"
+  | "changing sizes";
+const kinds: Kind[] = [
+  "unit sizes and costs",
+  "unit sizes",
+  "equal sizes, fractional costs",
+  "general",
+  "fractional",
+  "changing sizes",
+];
+
+function small(kind: Kind, seed: number): { trace: CacheTrace; capacity: number } {
+  const random = seeded(1000 * kinds.indexOf(kind) + seed);
+  const keys = 2 + random.below(4);
+  const n = 1 + random.below(11);
+  const sizes = Array.from({ length: keys }, () => 1 + random.below(5));
+  const fraction = Array.from({ length: keys }, () => random.next() + 0.1);
+  const key = Int32Array.from({ length: n }, () => random.below(keys));
+  const sizeOf = (q: number) => {
+    if (kind === "general") return sizes[q];
+    if (kind === "fractional") return fraction[q];
+    if (kind === "changing sizes") return 1 + random.below(2);
+    return kind === "equal sizes, fractional costs" ? 0.3 : 1;
+  };
+  const costOf = () => {
+    if (kind === "unit sizes and costs") return 1;
+    return kind === "fractional" || kind === "equal sizes, fractional costs" ? random.next() : random.below(12);
+  };
+  const trace = { key, size: Float64Array.from(key, sizeOf), cost: Float64Array.from(key, costOf) };
+  const scale = kind === "fractional" ? 0.5 : kind === "equal sizes, fractional costs" ? 0.3 : 1;
+  return { trace, capacity: scale * (1 + random.below(kind === "general" ? 8 : 3) + (random.below(2) ? 0.4 : 0)) };
+}
+
+const policies = Object.values(caching).map((make) => (make as () => CachePolicy)());
+
+describe.each(kinds)("%s, 400 traces against all ways to keep objects", (kind) => {
+  test("bounds, certificates, windows and policies", () => {
+    let exact = 0;
+    for (let seed = 1; seed <= 400; seed++) {
+      const { trace, capacity } = small(kind, seed);
+      const least = leastCost(trace, capacity);
+      const rounding = 1e-12 * (1 + least);
+      const found = cacheBound(trace, { capacity });
+      expect(found.cost, `seed ${seed}`).toBeLessThanOrEqual(least + rounding);
+      if (found.exact) {
+        exact++;
+        expect(Math.abs(found.cost - least), `seed ${seed}`).toBeLessThanOrEqual(rounding);
+      }
+      expect(certifyCacheBound(trace, { capacity }, found.prices)).toEqual({ cost: found.cost, valid: true });
+      // The plain formula has no unit of sizes or costs, and is no better for it.
+      expect(provenBy(trace, capacity, found.prices)).toBeLessThanOrEqual(found.cost + rounding);
+      for (const window of [2, 5]) {
+        const windows = cacheBound(trace, { capacity, window });
+        expect(windows.cost, `seed ${seed}`).toBeLessThanOrEqual(least + rounding);
+        if (windows.exact) expect(Math.abs(windows.cost - least)).toBeLessThanOrEqual(rounding);
+      }
+      for (const policy of policies)
+        expect(simulateCache(trace, { capacity, policy }).cost).toBeGreaterThanOrEqual(found.cost - rounding);
+    }
+    expect(exact).toBeGreaterThan({ general: 300, fractional: 200, "changing sizes": 350 }[kind as string] ?? 399);
+  });
+});
+
+test("any prices prove a bound, and other numbers none", () => {
+  const random = seeded(3);
+  for (let seed = 1; seed <= 200; seed++) {
+    const { trace, capacity } = small("general", seed);
+    const least = leastCost(trace, capacity);
+    const prices = Float64Array.from(trace.key, () => random.next() * 3 * random.below(2));
+    const { cost, valid } = certifyCacheBound(trace, { capacity }, prices);
+    expect(valid).toBe(true);
+    expect(cost).toBeLessThanOrEqual(least);
+    expect(provenBy(trace, capacity, prices)).toBeLessThanOrEqual(cost + 1e-9);
+    for (const wrong of [-1e-9, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(certifyCacheBound(trace, { capacity }, prices.with(0, wrong))).toEqual({ cost: 0, valid: false });
+    }
+  }
+});
+
+test("degenerate traces", () => {
+  const of = (key: number[], size: number[], cost: number[]): CacheTrace => ({
+    key: Int32Array.from(key),
+    size: Float64Array.from(size),
+    cost: Float64Array.from(cost),
+  });
+  const bound = (trace: CacheTrace, capacity = 1) => {
+    const { cost, exact, prices } = cacheBound(trace, { capacity });
+    expect(prices.length).toBe(trace.key.length);
+    return { cost, exact };
+  };
+  expect(bound(of([], [], []))).toEqual({ cost: 0, exact: true });
+  expect(bound(of([5], [1], [3]))).toEqual({ cost: 3, exact: true });
+  expect(bound(of([5, 5], [2, 2], [3, 3]))).toEqual({ cost: 6, exact: true }); // larger than the cache
+  expect(bound(of([5, 5], [1, 1], [0, 0]))).toEqual({ cost: 0, exact: true });
+  expect(bound(of([1, 2, 1, 2], [1, 1, 1, 1], [3, 4, 3, 4]), 100)).toEqual({ cost: 7, exact: true });
+  expect(bound(of([1, 2, 1, 2], [1, 1, 1, 1], [3, 4, 3, 4]))).toEqual({ cost: 10, exact: true });
+});
+
+test("the better of two models counts", () => {
+  const ones = Float64Array.of(1, 1);
+  const trace = { key: Int32Array.of(1, 2), size: ones, cost: Float64Array.of(5, 5), smallCost: Float64Array.of(9, 2) };
+  expect(cacheBound(trace, { capacity: 1 }).cost).toBe(7);
+});
+
+describe("errors", () => {
+  const { trace } = small("general", 1);
+  test.each([
+    [{ capacity: 0 }, "capacity: expected a finite number > 0, got 0."],
+    [{ capacity: 1, window: 1 }, "window: expected an integer >= 2, got 1."],
+    [{ capacity: 1, windows: 9 }, 'options: expected only capacity, window, got "windows".'],
+  ])("%j", (options, message) => expect(() => cacheBound(trace, options)).toThrow(message));
+  test("prices of another trace", () =>
+    expect(() => certifyCacheBound(trace, { capacity: 1 }, new Float64Array(1 + trace.key.length))).toThrow(
+      "prices: expected",
+    ));
+});
