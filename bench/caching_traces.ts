@@ -1,7 +1,7 @@
 /**
  * Which policy is how far from the best on recorded traces?
  *
- *   node scripts/run.mjs bench/caching_traces.ts FOLDER [--shares 0.01,0.05,0.2] [--json FILE]
+ *   node scripts/run.mjs bench/caching_traces.ts FOLDER [--shares 0.001,0.01,0.05] [--json FILE]
  *
  * FOLDER has the recorded traces: cache/adaptsize_request_trace.txt.gz, cache/gcc_penalties_trace.txt.gz, cache/webcachesim_test.tr and
  * requests/mooncake_fast25_conversation.jsonl.gz, whose prefix blocks of 512 tokens are kept. At each share of the footprint: hit ratios, and the cost
@@ -26,7 +26,7 @@ import {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { shares: { type: "string", default: "0.01,0.05,0.2" }, json: { type: "string" } },
+  options: { shares: { type: "string", default: "0.001,0.01,0.05" }, json: { type: "string" } },
 });
 const [folder] = positionals;
 const files = {

@@ -1,12 +1,18 @@
 /** All that evenkeel/serving has for caches as a user writes it. Never run: test/types.test.ts and tools/compat/types compile it. */
 import {
+  type CacheBound,
+  type CacheBoundOptions,
   type CacheDecisions,
   type CacheDecisionsOptions,
   type CacheOptions,
   type CachePolicy,
   type CacheTrace,
+  type CertifiedCacheBound,
+  type CertifyCacheBoundOptions,
   type Confidence,
+  cacheBound,
   caching,
+  certifyCacheBound,
   createCache,
   type EmbeddingCacheTraceOptions,
   type EmbeddingOptions,
@@ -89,4 +95,12 @@ export async function served(trace: Trace, stepTime: StepTime): Promise<number> 
   const options = { workers, clock: "seconds", routing: routing.leastKv(), caching: firstCome, embeddings } as const;
   const { summary } = await simulate(trace, options);
   return (summary.embeddingHit ?? 0) + (summary.prefixHit ?? 0);
+}
+
+export function bounded(trace: CacheTrace): boolean {
+  const options: CacheBoundOptions = { capacity: 10, window: 1000 };
+  const { cost, prices, exact }: CacheBound = cacheBound(trace, options);
+  const plain: CertifyCacheBoundOptions = { capacity: 10 };
+  const certified: CertifiedCacheBound = certifyCacheBound(trace, plain, prices);
+  return certified.valid && certified.cost === cost && exact;
 }
