@@ -35,7 +35,7 @@ const slow = [
   "test/cli/print/plan_page.test.ts",
   "test/cli/reports/{empty_steps,large_totals}.test.ts",
   "test/oracles/*.test.ts",
-  "test/serving/caching/{lec,ten_million}.test.ts",
+  "test/serving/caching/{bound/larger,lec,ten_million}.test.ts",
   "test/serving/bound/{certify_bound,improve_schedule,latency_bound,latency_optimum}.test.ts",
   "test/planner/{optimize,optimize_large,optimize_recorded,optimize_shared,threads}.test.ts",
 ];
