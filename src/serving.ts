@@ -20,12 +20,13 @@ export {
   certifyCacheBound,
 } from "./serving/caching/bound/certify_cache_bound.ts";
 export type { CacheDecisions, CacheDecisionsOptions, CachePolicy, Key, Model } from "./serving/caching/cache_policy.ts";
+export type { SimulatedCache } from "./serving/caching/cache_run.ts";
 export type { CacheTrace } from "./serving/caching/cache_trace.ts";
 export { caching } from "./serving/caching/caching.ts";
 export { type CacheOptions, createCache, type PolicyCache, type SetOptions } from "./serving/caching/create_cache.ts";
 export type { EncoderTime } from "./serving/caching/encoder_time.ts";
 export type { Confidence, LecOptions } from "./serving/caching/lec.ts";
-export { type SimulateCacheOptions, type SimulatedCache, simulateCache } from "./serving/caching/simulate_cache.ts";
+export { type SimulateCacheOptions, simulateCache } from "./serving/caching/simulate_cache.ts";
 export { type EmbeddingCacheTraceOptions, embeddingCacheTrace } from "./serving/caching/trace/embedding_cache_trace.ts";
 export { type PrefixCacheTraceOptions, prefixCacheTrace } from "./serving/caching/trace/prefix_cache_trace.ts";
 export { type ReadCacheTraceOptions, readCacheTrace } from "./serving/caching/trace/read_cache_trace.ts";

@@ -101,7 +101,7 @@ describe("what the documents say of it", () => {
   test("operators.md shows what these print", () => {
     expect(shown.map(({ args }) => args[0])).toEqual([
       ...["analyze", "analyze", "plan", "replay", "simulate"],
-      ...["bound", "bound", "capacity", "solve", "certify"],
+      ...["bound", "bound", "capacity", "cache", "solve", "certify"],
     ]);
   });
 
@@ -167,6 +167,16 @@ describe("what the documents say of it", () => {
     expect(text).toContain(`with round robin at ${over("round-robin")}, ${left("round-robin")}.`);
   });
 
+  test("cache", () => {
+    const over = (policy: string) =>
+      linesOf("cache")
+        .find((line) => line.startsWith(policy))!
+        .match(/\d\.\d{3}/)![0];
+    const text = documentAt(operators).text.replaceAll("\n", " ");
+    expect(text).toContain(`pays 900 ms to make it again, time after time: ${over("lru")} times the bound in all.`);
+    expect(text).toContain(`most per token, pays ${over("lec")} times.`);
+  });
+
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
     const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
     const shape = "tokens=292,steps=511,layers=24,k=4";
@@ -181,7 +191,7 @@ describe("what the documents say of it", () => {
     const { text } = documentAt(operators);
     const help = async (...args: string[]) => (await evenkeel([...args, "--help"], withoutSoftware)).stdout;
     const commands = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
-    expect(commands.length).toBe(11);
+    expect(commands.length).toBe(12);
     for (const command of commands) {
       expect(text).toContain(`| \`evenkeel ${command}`);
       const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;

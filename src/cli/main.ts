@@ -4,6 +4,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { ArgumentError, EvenkeelError } from "../common/errors.ts";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { boundCommand } from "./commands/bound.ts";
+import { cacheCommand } from "./commands/cache.ts";
 import { capacityCommand } from "./commands/capacity.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -35,7 +36,7 @@ const program = new Command("evenkeel")
   .exitOverride();
 const commands = [
   ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand(), exportCommand()],
-  ...[simulateCommand(), boundCommand(), capacityCommand(), demoCommand(), doctorCommand()],
+  ...[simulateCommand(), boundCommand(), capacityCommand(), cacheCommand(), demoCommand(), doctorCommand()],
 ];
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 

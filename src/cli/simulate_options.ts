@@ -201,7 +201,7 @@ export function option<T>(flags: string, help: string, parse: (text: string) => 
 }
 
 /** Names, each once. */
-function namesOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
+export function namesOf<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
   return (text) => {
     const names = text.split(",").map((name) => name.trim());
     if (names.every((name): name is Name => (known as readonly string[]).includes(name))) return [...new Set(names)];

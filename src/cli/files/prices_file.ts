@@ -31,7 +31,7 @@ export async function* pricesFile(
   yield "]}\n";
 }
 
-function* numbers(values: Float64Array): Generator<string> {
+export function* numbers(values: Float64Array): Generator<string> {
   for (let at = 0; at < values.length; at += PART)
     yield `${at === 0 ? "" : ",\n"}${values.subarray(at, at + PART).join()}`;
 }
@@ -64,10 +64,15 @@ function stepPricesOf(name: string, given: unknown): StepPrices {
   };
 }
 
-function pricesOf(name: string, given: unknown, length?: number): Float64Array {
+export function pricesOf(
+  name: string,
+  given: unknown,
+  length?: number,
+  as = "as there are of the first kind",
+): Float64Array {
   if (!Array.isArray(given)) throw new ArgumentError(name, "an array of prices", given);
   if (length !== undefined && given.length !== length)
-    throw new ArgumentError(name, `${length} prices, as there are of the first kind`, given.length);
+    throw new ArgumentError(name, `${length} prices, ${as}`, given.length);
   const stray = given.findIndex((one) => typeof one !== "number");
   if (stray >= 0) throw new ArgumentError(`${name}[${stray}]`, "a number", given[stray]);
   return Float64Array.from(given as number[]);

@@ -1,5 +1,10 @@
 import { createReadStream } from "node:fs";
 import { ArgumentError } from "../../common/errors.ts";
+import type { CacheTrace } from "../../serving/caching/cache_trace.ts";
+import { cacheFormats } from "../../serving/caching/trace/read_cache_trace.ts";
+import type { Format } from "../../serving/trace/format.ts";
+import { mooncake } from "../../serving/trace/mooncake.ts";
+import { readInFormat } from "../../serving/trace/read_in_format.ts";
 import { readTrace } from "../../serving/trace/read_trace.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { nameOf, reasonOf } from "./json_file.ts";
@@ -9,9 +14,19 @@ import { nameOf, reasonOf } from "./json_file.ts";
  *
  * @throws {ArgumentError} The file cannot be read, or is no trace; line and field are named.  @throws the signal's reason.
  */
-export async function readTraceFile(file: string, signal: AbortSignal): Promise<Trace> {
+export function readTraceFile(file: string, signal: AbortSignal): Promise<Trace> {
+  return readBy(file, (chunks) => readTrace(chunks, { signal }));
+}
+
+/** The same of requests to a cache, in any format that `readCacheTrace` knows, or of prompts with prefix blocks. */
+export function readCacheTraceFile(file: string, signal: AbortSignal): Promise<CacheTrace | Trace> {
+  const formats: Record<string, Format<CacheTrace | Trace>> = { ...cacheFormats, mooncake };
+  return readBy(file, (chunks) => readInFormat(chunks, formats, { signal }));
+}
+
+async function readBy<T>(file: string, read: (chunks: AsyncGenerator<Uint8Array>) => Promise<T>): Promise<T> {
   try {
-    return await readTrace(chunksOf(file), { signal });
+    return await read(chunksOf(file));
   } catch (error) {
     if (error instanceof ArgumentError) error.message = inWordsOfCli(file, error.message);
     throw error;
