@@ -1,4 +1,5 @@
 /** Measures methods on workloads and collects rows. */
+import { isSoftware } from "../src/gpu/adapters.ts";
 import { judge, type Method, type Prepared, type Quality } from "./method.ts";
 import { firstOf, type Workload } from "./workloads.ts";
 
@@ -149,6 +150,11 @@ export class Bench {
 
   get effort(): Effort {
     return this.quick ? efforts.quick : efforts.full;
+  }
+
+  /** Whether the GPU is a program on the CPU's cores. */
+  get software(): boolean {
+    return isSoftware(this.device.adapterInfo);
   }
 
   /** Measures each method on the same LPs: checks its answers before it is timed. */

@@ -11,17 +11,20 @@ import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { firstOf, graphWorkload, modelWorkload } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
+/** What fills a GPU, where there is one. */
+const FULL = 65_536;
 const MOST_ONE_BY_ONE = 64;
 
 export async function scalingBatch(bench: Bench): Promise<void> {
   const { device } = bench;
-  const most = BATCHES[BATCHES.length - 1];
+  const batches = bench.software ? BATCHES : [...BATCHES, FULL];
+  const most = batches[batches.length - 1];
   const cube = graphWorkload("cube 8x2", topologies.cube8(), 8, most);
   const works = [cube];
   works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
   if (!bench.quick) works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
   for (const work of works) {
-    for (const batch of BATCHES) {
+    for (const batch of batches) {
       if (work === cube) {
         // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
         const methods = [evenkeel(device, "specialised"), evenkeel(device, "lane"), affineLane(device, "edge")];
