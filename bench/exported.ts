@@ -79,6 +79,6 @@ function build(folder: string, work: Workload, target: Target): number {
   const { status, stderr } = spawnSync(compiler, all, { cwd: folder, encoding: "utf8" });
   if (status !== 0) throw new Error(`${compiler} ${all.join(" ")}: ${stderr}`);
   const loads = work.layers.map((_, layer) => loadsOf(work, layer));
-  writeFileSync(join(folder, "loads"), Int32Array.from(loads.flatMap(({ expertLoad }) => [...expertLoad])));
+  writeFileSync(join(folder, "loads"), Buffer.concat(loads.map(({ expertLoad }) => Buffer.from(expertLoad.buffer))));
   return loads[0].batch;
 }

@@ -136,8 +136,11 @@ export async function solverFor(
 export function loadsOf({ layers, loads, gpus }: Workload, layer: number) {
   const { experts } = layers[layer].topology;
   const own = Array.from({ length: loads.batch }, (_, lp) => lp).filter((lp) => lp % layers.length === layer);
-  const rows = (values: Int32Array | Float64Array, width: number) =>
-    Int32Array.from(own.flatMap((lp) => Array.from(values.subarray(lp * width, (lp + 1) * width))));
+  const rows = (values: Int32Array | Float64Array, width: number) => {
+    const copied = new Int32Array(own.length * width);
+    for (const [row, lp] of own.entries()) copied.set(values.subarray(lp * width, (lp + 1) * width), row * width);
+    return copied;
+  };
   const { expertLoad, baseLoad } = loads;
   return { batch: own.length, expertLoad: rows(expertLoad, experts), baseLoad: baseLoad && rows(baseLoad, gpus) };
 }
