@@ -75,7 +75,8 @@ describe("backend auto", () => {
     expect(auto.plan.kernel).toBe("specialised");
     const next = await checked(40);
     const { raw, backend, acquired } = await solve(auto, next);
-    expect([backend, acquired?.adapter.software]).toEqual(["webgpu", true]);
+    expect(backend).toBe("webgpu");
+    expect(acquired).toBeDefined();
     expectOptimal(next, raw);
     auto.destroy();
   });
