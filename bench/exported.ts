@@ -29,12 +29,17 @@ export const exportedC = exported("exported C, gcc -O2", "c");
 /** From resident loads to resident quotas: wall time of launches and one wait for them, and GPU time between two events. */
 export const exportedCuda = exported("exported CUDA", "cuda");
 
+/** Folders of programs by the layers that they solve: batches of the same layers share one, since compiling takes seconds. */
+const built: Record<Target, WeakMap<Workload["layers"], string>> = { c: new WeakMap(), cuda: new WeakMap() };
+
 /** Timed by the program's own clocks: nothing goes to and fro but a byte and a line. For workloads in replica form. */
 function exported(name: string, target: Target): Method {
   async function prepare(work: Workload) {
-    const folder = mkdtempSync(join(tmpdir(), `evenkeel-${target}-`));
-    const perLayer = build(folder, work, target);
-    const program = spawn("./solve", ["loads", "quotas", String(perLayer)], { cwd: folder });
+    const folder = temporaryFolder(target);
+    const loads = work.layers.map((_, layer) => loadsOf(work, layer));
+    const perLayer = loads[0].batch;
+    writeFileSync(join(folder, "loads"), Buffer.concat(loads.map(({ expertLoad }) => Buffer.from(expertLoad.buffer))));
+    const program = spawn(join(build(work, target), "solve"), ["loads", "quotas", String(perLayer)], { cwd: folder });
     const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
     let ms = 0;
     let gpuUs = Number.NaN;
@@ -63,8 +68,14 @@ function exported(name: string, target: Target): Method {
   return { name, tokens: "integer", exact: true, prepare };
 }
 
-/** Returns the LPs of each layer. */
-function build(folder: string, work: Workload, target: Target): number {
+const temporaryFolder = (target: Target) => mkdtempSync(join(tmpdir(), `evenkeel-${target}-`));
+
+/** Returns the folder of the program. */
+function build(work: Workload, target: Target): string {
+  const known = built[target].get(work.layers);
+  if (known !== undefined) return known;
+  const folder = temporaryFolder(target);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const placements = work.layers.map(({ form }, layer): [number, Placement] => {
     if (!(form instanceof Placement))
       throw new Error(`${work.name} is not in replica form, which is what is exported.`);
@@ -78,7 +89,6 @@ function build(folder: string, work: Workload, target: Target): number {
   const all = [...options, "-o", "solve", `evenkeel.${ending}`, `main.${ending}`];
   const { status, stderr } = spawnSync(compiler, all, { cwd: folder, encoding: "utf8" });
   if (status !== 0) throw new Error(`${compiler} ${all.join(" ")}: ${stderr}`);
-  const loads = work.layers.map((_, layer) => loadsOf(work, layer));
-  writeFileSync(join(folder, "loads"), Buffer.concat(loads.map(({ expertLoad }) => Buffer.from(expertLoad.buffer))));
-  return loads[0].batch;
+  built[target].set(work.layers, folder);
+  return folder;
 }

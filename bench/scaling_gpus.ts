@@ -8,7 +8,7 @@ const BATCH = 64;
 const SHAPES = [8, 16, 32, 64]
   .map((gpus) => ({ gpus, experts: 4 * gpus, redundant: gpus }))
   .concat({ gpus: 144, experts: 256, redundant: 32 }, { gpus: 320, experts: 256, redundant: 64 });
-/** Largest G for each: affine scaling's dense matrix takes seconds a batch beyond, and so does compiling in a quick run. */
+/** Largest G for each: affine scaling's dense matrix takes seconds a batch beyond, and so does compiling in a quick run. On a GPU the matrix has no room. */
 const MOST = {
   quick: { affine: 16, specialised: 16 },
   full: { affine: 32, specialised: 144 },
@@ -25,7 +25,7 @@ export async function scalingGpus(bench: Bench): Promise<void> {
     const methods = [evenkeel(device, "group"), evenkeelSolve("cpu", {})];
     if (gpus <= MOST_LANE) methods.push(evenkeel(device, "lane"));
     if (gpus <= most.specialised) methods.push(evenkeel(device, "specialised"));
-    if (gpus <= most.affine) methods.push(affineLane(device, "replica"));
+    if (gpus <= (bench.software ? most.affine : MOST.quick.affine)) methods.push(affineLane(device, "replica"));
     const own = await bench.compare("scaling-gpus", work, methods);
     rows.push(...own);
     const lane = own.find(({ solver }) => solver === "evenkeel lane");
