@@ -50,8 +50,11 @@ export const laneKernel = {
 /** The largest G: the kernel's G x G / 2 matrix lives in private memory, one copy per LP. */
 export const MAX_GPUS_LANE = 64;
 
-/** Of private memory for an LP. NVIDIA's driver makes no pipeline that takes more: it sets as much aside for every lane that a card can hold at once. */
-const MOST_PRIVATE_BYTES = 16_384;
+/**
+ * Of private memory for an LP. NVIDIA's driver makes no pipeline for which it would have to set 4 GiB aside, as much for every lane that a card can
+ * hold at once: from 15,872 bytes on, an H100 (270,336 lanes) refuses one, and by that rule from 14,170 on a B200 (303,104).
+ */
+const MOST_PRIVATE_BYTES = 13_824;
 
 /** Private memory in bytes, as the header of lane.wgsl has it. */
 export function laneBytes({ maxGpus, maxReplicas }: Pick<TopologyTable, "maxGpus" | "maxReplicas">): number {
