@@ -7,7 +7,7 @@ import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
-import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { firstOf, graphWorkload, modelWorkload, repeated } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
@@ -29,7 +29,7 @@ export async function scalingBatch(bench: Bench): Promise<void> {
       const { batch } = sized;
       if (work === cube) {
         // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
-        const methods = [evenkeel(device, "specialised"), evenkeel(device, "lane"), affineLane(device, "edge")];
+        const methods = [...evenkeelKernels(bench), affineLane(device, "edge")];
         methods.push(simdAlone, edgeBalanceSimd, thresholdSimd, evenkeelSolveExact);
         methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? [yalps, highs] : []));
         await bench.compare("scaling-batch", sized, methods);

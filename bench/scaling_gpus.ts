@@ -1,4 +1,5 @@
 /** How does the time per LP grow with the number of GPUs? Placed by EPLB: a redundant expert per GPU, and DeepSeek's wide deployments. */
+import { tooWideForLane } from "../src/lp/kernels/lane.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
 import { evenkeel, evenkeelSolve } from "./ours.ts";
@@ -23,7 +24,8 @@ export async function scalingGpus(bench: Bench): Promise<void> {
     const { gpus, redundant } = shape;
     const work = modelWorkload(`EP${gpus} R${redundant}`, { ...shape, layers: 1 }, BATCH);
     const methods = [evenkeel(device, "group"), evenkeelSolve("cpu", {})];
-    if (gpus <= MOST_LANE) methods.push(evenkeel(device, "lane"));
+    if (gpus <= MOST_LANE && (bench.software || !tooWideForLane([work.layers[0].topology])))
+      methods.push(evenkeel(device, "lane"));
     if (gpus <= most.specialised) methods.push(evenkeel(device, "specialised"));
     if (gpus <= (bench.software ? most.affine : MOST.quick.affine)) methods.push(affineLane(device, "replica"));
     const own = await bench.compare("scaling-gpus", work, methods);

@@ -9,7 +9,7 @@ import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
 import type { Method } from "./method.ts";
-import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-batch";
@@ -27,7 +27,7 @@ export async function solveBatch(bench: Bench): Promise<void> {
 
 async function against(bench: Bench, work: Workload, form: FormName): Promise<void> {
   const { device } = bench;
-  const kernels = [evenkeel(device, "specialised"), evenkeel(device, "lane"), simdAlone];
+  const kernels = [...evenkeelKernels(bench), simdAlone];
   const ours = await bench.compare(QUESTION, work, kernels);
   const cpu = [evenkeelSolve("cpu", {}), evenkeelSolveExact, interiorPointTwin, yalps, highs];
   const lanes = [
