@@ -47,7 +47,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000, // what a file prepares once may be a whole program's run, too
-    env: { EVENKEEL_ADAPTER: "software" }, // the same adapter on every machine
+    // The same adapter on every machine, unless another is asked for.
+    env: { EVENKEEL_ADAPTER: process.env.EVENKEEL_ADAPTER || "software" },
     // Without isolation the files of a process share its device, so that they compile a pipeline once.
     projects: [
       {

@@ -27,6 +27,7 @@ export async function balancerStages(bench: Bench): Promise<void> {
   const topology = toTopology(placement, undefined);
   const work = { name: "EP8 R16", layers: [{ form: placement, topology }], batch: 1 };
 
+  await bench.wake();
   const copied = await copyTime(device, ids.length, bench.effort);
   bench.row(QUESTION, "copy of a word per assignment", work, copied);
   const balancer = await createBalancer({ placement, topK: TOP_K, maxTokens: TOKENS, device, timestamps: true });

@@ -1,16 +1,7 @@
-import { compile, type Kernel } from "../src/gpu/pipeline.ts";
-import copyWgsl from "./copy.wgsl";
+import { compile } from "../src/gpu/pipeline.ts";
+import { copyKernel, WG } from "./copy_kernel.ts";
 import { runningKernel } from "./gpu_job.ts";
 import { type Effort, quantiles, type Timing } from "./harness.ts";
-
-const copyKernel = {
-  name: "copy",
-  wgsl: copyWgsl,
-  includes: [],
-  bindings: { source: "read-only-storage", target: "storage" },
-} satisfies Kernel;
-
-const WG = 256;
 
 /** GPU time of reading `words` words and writing as many: the floor for kernels of the same traffic. Needs timestamps. */
 export async function copyTime(device: GPUDevice, words: number, effort: Effort): Promise<Timing> {

@@ -1,5 +1,7 @@
 /** Measures methods on workloads and collects rows. */
+import { isSoftware } from "../src/gpu/adapters.ts";
 import { judge, type Method, type Prepared, type Quality } from "./method.ts";
+import { Waker } from "./wake.ts";
 import { firstOf, type Workload } from "./workloads.ts";
 
 /** One figure of the report. Times are wall times of whole calls: encode, submit, and the answer read back; of `balancer-stages`, GPU times. */
@@ -92,7 +94,7 @@ const WARM_UPS = 5;
 /** Short calls need more than a few: the engine compiles what it sees often. */
 const WARM_UP_MS = 100;
 
-export type Timed = Pick<Prepared, "run" | "gpuUs" | "clock">;
+export type Timed = Pick<Prepared, "run" | "gpuUs" | "onGpu" | "clock">;
 
 /** Warms up, then times each call alone. The caller has checked the output of a first call already. */
 export async function time(prepared: Timed, effort: Effort): Promise<Timing> {
@@ -140,15 +142,23 @@ export class Bench {
   readonly rows: Row[] = [];
   /** What rows say together, in words. */
   readonly notes: string[] = [];
+  private readonly waker: Waker;
 
   constructor(
     readonly device: GPUDevice,
     readonly quick: boolean,
     readonly onProgress: (text: string) => void = () => {},
-  ) {}
+  ) {
+    this.waker = new Waker(device);
+  }
 
   get effort(): Effort {
     return this.quick ? efforts.quick : efforts.full;
+  }
+
+  /** Whether the GPU is a program on the CPU's cores. */
+  get software(): boolean {
+    return isSoftware(this.device.adapterInfo);
   }
 
   /** Measures each method on the same LPs: checks its answers before it is timed. */
@@ -183,7 +193,11 @@ export class Bench {
         requireExact(method, own, quality);
         found.push({ name: method.name, own, quality });
       }
-      const timings = await timeInTurn([...Object.values(baselines), ...prepared], this.effort);
+      const all = [...Object.values(baselines), ...prepared];
+      const onGpu = all.some(({ gpuUs, onGpu }) => gpuUs !== undefined || onGpu === true);
+      if (onGpu) await this.wake();
+      const timings = await timeInTurn(all, this.effort);
+      if (onGpu) this.waker.wasBusy();
       const bare = Object.keys(baselines).map((name) => this.row(question, name, work, timings.shift()!));
       return [
         ...bare,
@@ -192,6 +206,11 @@ export class Bench {
     } finally {
       for (const one of prepared) one.destroy();
     }
+  }
+
+  /** Before a GPU is timed: unless it just was, it may be at a fraction of its clock. */
+  async wake(): Promise<void> {
+    if (!this.software) await this.waker.wake();
   }
 
   /** Adds a row. */

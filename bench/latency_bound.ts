@@ -30,6 +30,7 @@ import {
   simulate,
   type Trace,
 } from "../src/serving.ts";
+import { Waker } from "./wake.ts";
 
 const RUNS = 5;
 const { values, positionals } = parseArgs({
@@ -133,7 +134,8 @@ async function stepTimes(requests: number, rate: number) {
   const timed = timedRequests(trace, 0, requests, 0);
   const [prices] = firstPrices(timed, Int32Array.from(await firstStarts(trace, pool, undefined)), pool);
   const rounds = prices.kv.length - 1;
-  const { device } = await sharedDevice();
+  const { device, adapter } = await sharedDevice();
+  if (!adapter.software) await new Waker(device).wake();
   const values: number[] = [];
   const ms: number[] = [];
   for (const pricing of [cpuPricing(timed, new Pauses()), await webgpuPricing(device, timed, rounds)]) {

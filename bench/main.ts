@@ -5,6 +5,7 @@ import { plainTable } from "../src/cli/print/plain_table.ts";
 import { requestDevice } from "../src/index.ts";
 import { balancerStages } from "./balancer_stages.ts";
 import { coldStart } from "./cold_start.ts";
+import { cudaQuestion } from "./cuda.ts";
 import { depthOfSolves } from "./depth.ts";
 import { Bench, type Row } from "./harness.ts";
 import { levelling } from "./level.ts";
@@ -26,6 +27,7 @@ const questions: Record<string, (bench: Bench) => Promise<void>> = {
   "solve-stages": solveStages,
   "solve-batch": solveBatch,
   simd: simdQuestion,
+  cuda: cudaQuestion,
   depth: depthOfSolves,
   "tokens-modes": tokensModes,
   level: levelling,

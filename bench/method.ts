@@ -24,6 +24,8 @@ export interface Prepared {
   answer(): Answer;
   /** GPU time of the last run, where the device has timestamps. */
   gpuUs?(): number;
+  /** Whether it works on the GPU without telling GPU time. */
+  onGpu?: boolean;
   /** What it is timed by, in ms, if not by the wall clock. */
   clock?(): number;
   destroy(): void;

@@ -50,6 +50,12 @@ export function evenkeel(device: GPUDevice, kernel: KernelName): Method {
   return { name: `evenkeel ${kernel}`, tokens: "integer", exact: true, prepare };
 }
 
+/** The kernels that take small topologies; not *group* on a software adapter, whose barriers take most of its time. */
+export function evenkeelKernels({ device, software }: { device: GPUDevice; software: boolean }): Method[] {
+  const names: KernelName[] = software ? ["specialised", "lane"] : ["specialised", "lane", "group"];
+  return names.map((name) => evenkeel(device, name));
+}
+
 /** `solve` from end to end: checks, upload, submit, readback, and every answer judged in f64. */
 export function evenkeelSolve(
   backend: "auto" | "webgpu" | "cpu",
@@ -59,7 +65,7 @@ export function evenkeelSolve(
   const mode = `${tokens === "integer" ? "" : `, ${tokens}`}${level ? ", level" : ""}`;
   const shared = threads === undefined ? "" : `, threads ${threads}`;
   const name = `evenkeel solve(), ${backend}${kernel ? ` ${kernel}` : ""}${mode}${shared}`;
-  return solveMethod(name, { tokens, level }, async (work) => {
+  return solveMethod(name, { tokens, level, onGpu: backend !== "cpu" }, async (work) => {
     const solvers = await Promise.all(
       work.layers.map(({ form }) => solverFor(form, { backend, device, kernel, threads })),
     );
@@ -76,7 +82,7 @@ export function evenkeelSolve(
 /** The same call where there is no WebAssembly, and so the exact solver answers: what it took before there was a program. */
 export const evenkeelSolveExact: Method = solveMethod(
   "evenkeel solve(), exact JavaScript",
-  { tokens: "integer", level: false },
+  { tokens: "integer", level: false, onGpu: false },
   async (work) => {
     const there = Object.getOwnPropertyDescriptor(globalThis, "WebAssembly")!;
     Reflect.deleteProperty(globalThis, "WebAssembly");
@@ -94,7 +100,7 @@ type AnySolver = Solver<EdgeLoads | ReplicaLoads, EdgeSolution | ReplicaSolution
 
 function solveMethod(
   name: string,
-  options: { tokens: TokenMode; level: boolean },
+  { onGpu, ...options }: { tokens: TokenMode; level: boolean; onGpu: boolean },
   solversFor: (work: Workload) => Promise<AnySolver[]>,
 ): Method {
   async function prepare(work: Workload): Promise<Prepared> {
@@ -102,6 +108,7 @@ function solveMethod(
     const given = work.layers.map((_, layer) => givenLoads(work, layer));
     const solutions: (EdgeSolution | ReplicaSolution)[] = [];
     return {
+      onGpu,
       async run() {
         for (const [i, solver] of solvers.entries()) solutions[i] = await solver.solve(given[i], options);
       },
@@ -136,8 +143,11 @@ export async function solverFor(
 export function loadsOf({ layers, loads, gpus }: Workload, layer: number) {
   const { experts } = layers[layer].topology;
   const own = Array.from({ length: loads.batch }, (_, lp) => lp).filter((lp) => lp % layers.length === layer);
-  const rows = (values: Int32Array | Float64Array, width: number) =>
-    Int32Array.from(own.flatMap((lp) => Array.from(values.subarray(lp * width, (lp + 1) * width))));
+  const rows = (values: Int32Array | Float64Array, width: number) => {
+    const copied = new Int32Array(own.length * width);
+    for (const [row, lp] of own.entries()) copied.set(values.subarray(lp * width, (lp + 1) * width), row * width);
+    return copied;
+  };
   const { expertLoad, baseLoad } = loads;
   return { batch: own.length, expertLoad: rows(expertLoad, experts), baseLoad: baseLoad && rows(baseLoad, gpus) };
 }

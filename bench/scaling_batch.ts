@@ -7,10 +7,12 @@ import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
-import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
-import { firstOf, graphWorkload, modelWorkload } from "./workloads.ts";
+import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { firstOf, graphWorkload, modelWorkload, repeated } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
+/** What fills a GPU, where there is one: the largest of these so many times. */
+const FILLS = 16;
 const MOST_ONE_BY_ONE = 64;
 
 export async function scalingBatch(bench: Bench): Promise<void> {
@@ -21,15 +23,18 @@ export async function scalingBatch(bench: Bench): Promise<void> {
   works.push(modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, most));
   if (!bench.quick) works.push(graphWorkload("torus 8x4", topologies.torus2d(8, 4), 8, most));
   for (const work of works) {
-    for (const batch of BATCHES) {
+    const sizes = BATCHES.map((batch) => firstOf(work, batch));
+    if (!bench.software) sizes.push(repeated(work, FILLS));
+    for (const sized of sizes) {
+      const { batch } = sized;
       if (work === cube) {
         // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
-        const methods = [evenkeel(device, "specialised"), evenkeel(device, "lane"), affineLane(device, "edge")];
+        const methods = [...evenkeelKernels(bench), affineLane(device, "edge")];
         methods.push(simdAlone, edgeBalanceSimd, thresholdSimd, evenkeelSolveExact);
         methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? [yalps, highs] : []));
-        await bench.compare("scaling-batch", firstOf(work, batch), methods);
+        await bench.compare("scaling-batch", sized, methods);
       }
-      const [webgpu, cpu, auto] = await bench.compare("scaling-batch", firstOf(work, batch), [
+      const [webgpu, cpu, auto] = await bench.compare("scaling-batch", sized, [
         evenkeelSolve("webgpu", { device, kernel: "specialised" }),
         evenkeelSolve("cpu", {}),
         evenkeelSolve("auto", {}), // finds its own device, as a user's does

@@ -1,4 +1,5 @@
 /** How does the time per LP grow with the number of GPUs? Placed by EPLB: a redundant expert per GPU, and DeepSeek's wide deployments. */
+import { tooWideForLane } from "../src/lp/kernels/lane.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
 import { evenkeel, evenkeelSolve } from "./ours.ts";
@@ -8,7 +9,7 @@ const BATCH = 64;
 const SHAPES = [8, 16, 32, 64]
   .map((gpus) => ({ gpus, experts: 4 * gpus, redundant: gpus }))
   .concat({ gpus: 144, experts: 256, redundant: 32 }, { gpus: 320, experts: 256, redundant: 64 });
-/** Largest G for each: affine scaling's dense matrix takes seconds a batch beyond, and so does compiling in a quick run. */
+/** Largest G for each: affine scaling's dense matrix takes seconds a batch beyond, and so does compiling in a quick run. On a GPU the matrix has no room. */
 const MOST = {
   quick: { affine: 16, specialised: 16 },
   full: { affine: 32, specialised: 144 },
@@ -23,9 +24,10 @@ export async function scalingGpus(bench: Bench): Promise<void> {
     const { gpus, redundant } = shape;
     const work = modelWorkload(`EP${gpus} R${redundant}`, { ...shape, layers: 1 }, BATCH);
     const methods = [evenkeel(device, "group"), evenkeelSolve("cpu", {})];
-    if (gpus <= MOST_LANE) methods.push(evenkeel(device, "lane"));
+    if (gpus <= MOST_LANE && (bench.software || !tooWideForLane([work.layers[0].topology])))
+      methods.push(evenkeel(device, "lane"));
     if (gpus <= most.specialised) methods.push(evenkeel(device, "specialised"));
-    if (gpus <= most.affine) methods.push(affineLane(device, "replica"));
+    if (gpus <= (bench.software ? most.affine : MOST.quick.affine)) methods.push(affineLane(device, "replica"));
     const own = await bench.compare("scaling-gpus", work, methods);
     rows.push(...own);
     const lane = own.find(({ solver }) => solver === "evenkeel lane");

@@ -4,7 +4,7 @@ import { emptyRaw, judge } from "../src/lp/solution.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import type { FormName } from "./baselines/affine_scaling.ts";
 import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
-import { exportedC, gccIsHere } from "./exported_c.ts";
+import { exportedC, gccIsHere } from "./exported.ts";
 import { type Bench, factor, quantiles, type Row, type Timed, type Timing } from "./harness.ts";
 import { exactAlone, simdAlone } from "./kernels_alone.ts";
 import { perCore } from "./method.ts";
@@ -47,7 +47,7 @@ export async function simdQuestion(bench: Bench): Promise<void> {
   for (const { work, affine } of cases) {
     const ours = await kernels(bench, work);
     await calls(bench, work);
-    if (affine) await affineScaling(bench, work, affine, ours);
+    if (affine && bench.software) await affineScaling(bench, work, affine, ours);
   }
   for (const work of [
     graphWorkload("cube 8x2", topologies.cube8(), 8, SHARED_BATCH),

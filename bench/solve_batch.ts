@@ -9,12 +9,12 @@ import { thresholdSearch } from "./baselines/threshold.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
 import type { Method } from "./method.ts";
-import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-batch";
-const WORKGROUPS = { quick: [16, 32], full: [16, 32, 64, 128] };
-/** LPs that the one-per-workgroup form is given in a quick run: seconds a call otherwise. */
+const WORKGROUPS = { few: [16, 32], all: [16, 32, 64, 128] };
+/** LPs that the one-per-workgroup form is given in a quick run on a software adapter: seconds a call otherwise. */
 const MOST_IN_GROUPS = 32;
 
 export async function solveBatch(bench: Bench): Promise<void> {
@@ -27,7 +27,7 @@ export async function solveBatch(bench: Bench): Promise<void> {
 
 async function against(bench: Bench, work: Workload, form: FormName): Promise<void> {
   const { device } = bench;
-  const kernels = [evenkeel(device, "specialised"), evenkeel(device, "lane"), simdAlone];
+  const kernels = [...evenkeelKernels(bench), simdAlone];
   const ours = await bench.compare(QUESTION, work, kernels);
   const cpu = [evenkeelSolve("cpu", {}), evenkeelSolveExact, interiorPointTwin, yalps, highs];
   const lanes = [
@@ -46,8 +46,9 @@ async function against(bench: Bench, work: Workload, form: FormName): Promise<vo
 
 /** Affine scaling in its own form, in the workgroup size that suits this adapter: the others' rows are dropped. */
 async function bestGroup(bench: Bench, work: Workload, form: FormName): Promise<Row> {
-  const methods = WORKGROUPS[bench.quick ? "quick" : "full"].map(
-    (size): Method => ({ ...affineGroup(bench.device, form, size), most: bench.quick ? MOST_IN_GROUPS : undefined }),
+  const slow = bench.quick && bench.software;
+  const methods = WORKGROUPS[slow ? "few" : "all"].map(
+    (size): Method => ({ ...affineGroup(bench.device, form, size), most: slow ? MOST_IN_GROUPS : undefined }),
   );
   const rows = await bench.compare(QUESTION, work, methods);
   const best = rows.reduce((a, b) => (b.usPerLp < a.usPerLp ? b : a));

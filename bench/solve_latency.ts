@@ -5,7 +5,7 @@ import { topologies } from "../src/index.ts";
 import emptyWgsl from "./empty.wgsl";
 import { benchJob, RUN, type RunningJob, runningJob } from "./gpu_job.ts";
 import { type Bench, factor, type Row } from "./harness.ts";
-import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
 import { graphWorkload, modelWorkload } from "./workloads.ts";
 
 export const QUESTION = "solve-latency";
@@ -21,11 +21,7 @@ export async function solveLatency(bench: Bench): Promise<void> {
     graphWorkload("hypercube 16x2", topologies.hypercube16(), 16, 1),
     modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, 1),
   ]) {
-    const gpu = [
-      evenkeel(device, "specialised"),
-      evenkeel(device, "lane"),
-      evenkeelSolve("webgpu", { device, kernel: "specialised" }),
-    ];
+    const gpu = [...evenkeelKernels(bench), evenkeelSolve("webgpu", { device, kernel: "specialised" })];
     const [bare, untimed, ...rows] = await bench.compareInTurn(QUESTION, work, gpu, bares);
     rows.push(...(await bench.compare(QUESTION, work, [evenkeelSolve("cpu", { kernel: "simd" }), evenkeelSolveExact])));
     for (const row of rows) {

@@ -30,6 +30,7 @@ async function stagesOf(bench: Bench, work: Workload): Promise<void> {
     const { kernel } = await call.run(true);
     samples.push({ ...(await call.run(false)), kernel });
   };
+  await bench.wake();
   await warmUp({ run }, bench.effort);
   samples = [];
   while (samples.length < bench.effort.samples) await run();

@@ -98,8 +98,9 @@ export function modelWorkload(
 }
 
 /** The first `batch` LPs. */
-export function firstOf({ name, layers, loads }: Workload, batch: number): Workload {
-  if (batch >= loads.batch) batch = loads.batch;
+export function firstOf(work: Workload, batch: number): Workload {
+  const { name, layers, loads } = work;
+  if (batch >= loads.batch) return work;
   const { expertLoad, baseLoad, tokens } = loads;
   const rows = <T extends Int32Array | Float64Array>(values: T) =>
     values.slice(0, (values.length / loads.batch) * batch) as T;
@@ -109,6 +110,25 @@ export function firstOf({ name, layers, loads }: Workload, batch: number): Workl
     expertLoad: rows(expertLoad),
     baseLoad: baseLoad && rows(baseLoad),
   });
+}
+
+/** All LPs again and again. */
+export function repeated(work: Workload, times: number): Workload {
+  const tiled = <T extends Int32Array | Float64Array>(values: T): T => {
+    const all = new (values.constructor as new (length: number) => T)(values.length * times);
+    for (let i = 0; i < times; i++) all.set(values, i * values.length);
+    return all;
+  };
+  const { layers, loads, optimum } = work;
+  if (loads.batch % layers.length !== 0) throw new Error(`${work.name}: the layers of repeated LPs would change.`);
+  const batch = loads.batch * times;
+  const { expertLoad, baseLoad } = loads;
+  return {
+    ...work,
+    batch,
+    loads: { ...loads, batch, expertLoad: tiled(expertLoad), baseLoad: baseLoad && tiled(baseLoad) },
+    optimum: { integer: tiled(optimum.integer), fractional: tiled(optimum.fractional) },
+  };
 }
 
 function workload(name: string, layers: readonly Layer[], loads: Loads): Workload {

@@ -37,7 +37,7 @@ const expertLoads = (batch: number) => ({
 const few = expertLoads(10);
 const many = expertLoads(5_000);
 
-const software = async () => (await requestDevice({ adapter: "software" })).device;
+const ownDevice = async () => (await requestDevice()).device;
 
 /** One solver that must use the device, and one that need not. */
 async function solversOn(device: GPUDevice) {
@@ -74,7 +74,7 @@ async function expectFromCpu(answer: Promise<ReplicaSolution>, loads: ReplicaLoa
 
 describe('a device that is lost: "webgpu" says so with the remedy, "auto" answers from the CPU', () => {
   test("before the solver is made", async () => {
-    const device = await software();
+    const device = await ownDevice();
     device.destroy();
     const { webgpu, auto } = await solversOn(device);
     await expectLost(webgpu.solve(few));
@@ -84,7 +84,7 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
   });
 
   test("while the kernel compiles", async () => {
-    const device = await software();
+    const device = await ownDevice();
     const asked = countCalls(device);
     const webgpu = solveLoadBalanceLP({ placement, ...few }, { backend: "webgpu", device });
     const auto = solveLoadBalanceLP({ placement, ...few }, { backend: "auto", device });
@@ -96,7 +96,7 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
   });
 
   test("between two solves, for every solve from then on", async () => {
-    const device = await software();
+    const device = await ownDevice();
     const { webgpu, auto } = await solversOn(device);
     expect((await webgpu.solve(few)).maxLoad).toEqual((await auto.solve(few)).maxLoad);
     await auto.ready;
@@ -116,7 +116,7 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
   });
 
   test("in the middle of a solve, with more waiting", async () => {
-    const device = await software();
+    const device = await ownDevice();
     const { webgpu, auto } = await solversOn(device);
     await Promise.all([webgpu.solve(few), auto.solve(few)]); // compiled: the next one is on the GPU at once
     const lost = [webgpu.solve(many), webgpu.solve(few)];
@@ -138,7 +138,7 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
       load: [90, 10, 20, 30],
       capacity: [30, 30, 30, 30],
     };
-    const device = await software();
+    const device = await ownDevice();
     device.destroy();
     await expectLost(solveLoadBalanceLP(problem, { backend: "webgpu", device }));
     const { flow, maxLoad, backend, reason } = await solveLoadBalanceLP(problem, { device });
@@ -149,7 +149,7 @@ describe('a device that is lost: "webgpu" says so with the remedy, "auto" answer
 });
 
 test("measureImbalance on a device that is lost", async () => {
-  const device = await software();
+  const device = await ownDevice();
   device.destroy();
   const input = { placement, counts: [4, 3, 2, 1] };
   await expect(measureImbalance(input, { backend: "webgpu", device })).rejects.toThrow(
@@ -160,12 +160,12 @@ test("measureImbalance on a device that is lost", async () => {
 
 test("the shared device, once lost, is replaced for those who come after", async () => {
   const problem = { placement, ...few };
-  const before = await solveLoadBalanceLP(problem, { backend: "webgpu", adapter: "software" });
-  const solver = await createSolver(placement, { backend: "webgpu", adapter: "software" });
-  const { device } = await sharedDevice("software");
+  const before = await solveLoadBalanceLP(problem, { backend: "webgpu" });
+  const solver = await createSolver(placement, { backend: "webgpu" });
+  const { device } = await sharedDevice();
   device.destroy();
   await device.lost;
-  expect(await solveLoadBalanceLP(problem, { backend: "webgpu", adapter: "software" })).toEqual(before);
+  expect(await solveLoadBalanceLP(problem, { backend: "webgpu" })).toEqual(before);
   await expectLost(solver.solve(few));
 });
 

@@ -114,9 +114,7 @@ describe("every stage looks at the clock and at the signal", () => {
     },
     "a balancer's layers": async (pauses: Pauses) => new CpuBalance(layers, 0).balance({ ids }, pauses),
     "fractions on WebGPU": async (pauses: Pauses) => {
-      gpu ??= requestDevice({ adapter: "software" }).then(({ device }) =>
-        webgpuBackend(device, replicas.topology, "lane"),
-      );
+      gpu ??= requestDevice().then(({ device }) => webgpuBackend(device, replicas.topology, "lane"));
       return (await gpu).solve(await replicas.check({ expertLoad }, undefined, new Pauses()), pauses);
     },
   };

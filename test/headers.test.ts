@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { topologies } from "../src/index.ts";
 import { toTopology } from "../src/lp/forms.ts";
 import { groupBarriers, groupBytes, groupKernel, subgroupKernel } from "../src/lp/kernels/group.ts";
-import { laneKernel } from "../src/lp/kernels/lane.ts";
+import { laneBytes, laneKernel } from "../src/lp/kernels/lane.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
 import { topologyTable } from "../src/lp/kernels/topology_table.ts";
 import { defined, everything, programs, rooms, stems } from "./helpers/programs.ts";
@@ -222,6 +222,7 @@ test("lane's private memory is what its header and internals.md state", () => {
     const values = { MAX_GPUS: G, MAX_REPLICAS: R, MAX_EXPERTS: R / 2, TRIANGLE: (G * (G - 1)) / 2 };
     const bytes = variables.reduce((sum, [, type]) => sum + bytesOf(type, values), 0);
     expect(figure(formula, values)).toBe(bytes);
+    expect(laneBytes({ maxGpus: G, maxReplicas: R })).toBe(bytes);
     expect(figure(row[1], { G, R })).toBe(bytes);
   }
   const { maxGpus, maxReplicas } = topologyTable([cube]);

@@ -10,6 +10,7 @@ import {
   requestDevice,
   solveLoadBalanceLP,
 } from "../src/index.ts";
+import { withLimit } from "./helpers/devices.ts";
 import { randomPlacement } from "./helpers/instances.ts";
 
 const backends = ["webgpu", "cpu"] as const;
@@ -58,6 +59,27 @@ describe("many GPUs", () => {
     await expect(createSolver(problem.placement, { backend: "webgpu", kernel: "lane" })).rejects.toThrow(
       'kernel: expected "group", since lane takes at most 64 GPUs, got "lane".',
     );
+  });
+
+  test("what would take a lane much private memory is left to group, unless lane is asked for or group has no room", async () => {
+    const problem = problemOf(48);
+    const kernelOf = async (kernel: "auto" | "lane") => {
+      const solver = await createSolver(problem.placement, { backend: "webgpu", device, kernel });
+      if (kernel === "auto") expect(certify(problem, await solver.solve(problem))[0].verdict).toBe("optimal");
+      const { plan } = solver;
+      solver.destroy();
+      return plan;
+    };
+    const { device } = await requestDevice();
+    const reason = expect.stringMatching(/and a lane would take 18352 bytes of private memory\.$/);
+    expect(await kernelOf("auto")).toMatchObject({ kernel: "group", reason });
+    if (device.adapterInfo.vendor !== "nvidia") {
+      // whose driver takes no more than 16,384
+      expect((await kernelOf("lane")).kernel).toBe("lane");
+      const plan = await withLimit(device, "maxComputeWorkgroupStorageSize", 4096, () => kernelOf("auto"));
+      expect(plan.kernel).toBe("lane");
+    }
+    device.destroy();
   });
 
   test("more than workgroup memory holds are refused, and left to the CPU by auto, which says why", async () => {

@@ -24,7 +24,7 @@ const problem = { placement, expertLoad: [3, 4, 5] };
 const graph = { gpus: 2, edges: [[0, 1] as const] };
 const edges = { ...graph, load: [9, 1], capacity: [4] };
 const cpu = { backend: "cpu" } as const;
-const software = { backend: "webgpu", adapter: "software" } as const;
+const webgpu = { backend: "webgpu" } as const;
 
 const maps = { physical_to_logical_map: [[0, 1, 1, 2]] };
 const history = { loads: [1, 2, 3], steps: 1, layers: 1, experts: 3 };
@@ -32,8 +32,8 @@ const ids = Int32Array.of(0, 1);
 const solution = await solveLoadBalanceLP(problem, cpu);
 const solver = await createSolver(placement, cpu);
 const balancer = await createBalancer({ placement, topK: 1, maxTokens: 2, ...cpu });
-const onGpu = await createSolver(placement, software);
-const balancerOnGpu = await createBalancer({ placement, topK: 1, maxTokens: 2, ...software });
+const onGpu = await createSolver(placement, webgpu);
+const balancerOnGpu = await createBalancer({ placement, topK: 1, maxTokens: 2, ...webgpu });
 const encoder = balancerOnGpu.device!.createCommandEncoder();
 const buffer = balancerOnGpu.device!.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
 

@@ -9,7 +9,7 @@ import { expectReport, recomputed } from "../helpers/imbalance.ts";
 import { randomSpeeds } from "../helpers/instances.ts";
 import { all, base, E, expectRight, G, L, other, P, rows } from "./base_loads.ts";
 
-const { device } = await requestDevice({ adapter: "software" });
+const { device } = await requestDevice();
 const most = 2 ** 31 - 1;
 const ids = sharedIds(615);
 
@@ -237,8 +237,8 @@ describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
 });
 
 test("a balancer that recovers keeps the option's", async () => {
-  const own = (await requestDevice({ adapter: "software" })).device;
-  const options = { ...shared, device: own, recover: true, adapter: "software", baseLoad: base } as const;
+  const own = (await requestDevice()).device;
+  const options = { ...shared, device: own, recover: true, baseLoad: base } as const;
   const balancer = await createBalancer({ ...options, backend: "webgpu" });
   await balancer.setActive(all.map((_, g) => g !== 1));
   await balancer.setActive(all);

@@ -7,7 +7,7 @@ import { randomIds, shared, sharedFaults, sharedIds, unevenPlacements } from "..
 import { type AskedOfSome, livingFaults } from "../helpers/crew.ts";
 import { randomSpeeds } from "../helpers/instances.ts";
 
-const { device } = await requestDevice({ adapter: "software" });
+const { device } = await requestDevice();
 const [L, E, P, G] = [3, 32, shared.placement[0].physicalExperts, 8];
 const all = new Array<boolean>(G).fill(true);
 const without = (...dead: number[]) => all.map((_, g) => !dead.includes(g));
@@ -225,14 +225,8 @@ test("encode: the caller's buffers get what balance answers, from the next encod
 });
 
 test("recover keeps who is alive", async () => {
-  const own = (await requestDevice({ adapter: "software" })).device;
-  const balancer = await createBalancer({
-    ...shared,
-    backend: "webgpu",
-    device: own,
-    recover: true,
-    adapter: "software",
-  });
+  const own = (await requestDevice()).device;
+  const balancer = await createBalancer({ ...shared, backend: "webgpu", device: own, recover: true });
   const asked = { placements: shared.placement, layers: L, active: without(1, 7) };
   await balancer.setActive(asked.active);
   own.destroy();

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { sharedDevice } from "../../src/gpu/device.ts";
 import { createBalancer, DeviceError, requestDevice } from "../../src/index.ts";
 import { shared, sharedFaults, sharedIds } from "../helpers/batches.ts";
+import { withLimit } from "../helpers/devices.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -87,13 +88,11 @@ describe("with recover", () => {
     balancer.device!.destroy();
     await balancer.device!.lost;
     const small = (await sharedDevice()).device;
-    const { maxBufferSize, maxStorageBufferBindingSize } = small.limits;
-    const limits = { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension: 2 };
-    Object.defineProperty(small, "limits", { value: limits });
-    expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]);
+    await withLimit(small, "maxComputeWorkgroupsPerDimension", 2, async () =>
+      expect(sharedFaults(ids, await balancer.balance(ids))).toEqual([]),
+    );
     const reason = `layers: expected at most 2 on this device, got 3. Use backend "cpu".`;
     expect(balancer).toMatchObject({ backend: "cpu", reason, plan: { kernel: "cpu", reason } });
-    Reflect.deleteProperty(small, "limits");
     balancer.destroy();
   });
 

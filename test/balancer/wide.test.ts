@@ -10,7 +10,7 @@ import { livingFaults } from "../helpers/crew.ts";
 import { plainDevice } from "../helpers/devices.ts";
 import { randomPlacement } from "../helpers/instances.ts";
 
-const { device } = await requestDevice({ adapter: "software" });
+const { device } = await requestDevice();
 const E = 256;
 
 /** As EPLB places DeepSeek-V3's experts, differently in each layer. */

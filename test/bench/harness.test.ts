@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { highs, interiorPointTwin, yalps } from "../../bench/baselines/general.ts";
-import { exportedC, gccIsHere } from "../../bench/exported_c.ts";
+import { exportedC, gccIsHere } from "../../bench/exported.ts";
 import { Bench, efforts, quantiles, type Row, time } from "../../bench/harness.ts";
 import { exactAlone, simdAlone } from "../../bench/kernels_alone.ts";
 import { judge, type Method, perCore } from "../../bench/method.ts";

@@ -12,6 +12,9 @@ export interface Run {
 /** For commands whose backend does not matter: they start sooner without the software adapter. */
 export const withoutSoftware = { EVENKEEL_ADAPTER: "auto" };
 
+/** For what is said of software adapters. */
+export const onSoftware = { EVENKEEL_ADAPTER: "software" };
+
 /** Runs the built command line as a user would, in a process of its own and in folder `cwd`; `input` goes to its standard input. */
 export function evenkeel(
   args: string[],

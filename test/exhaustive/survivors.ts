@@ -70,7 +70,7 @@ export async function sweepSurvivors(
     }
     const highs = Array.from({ length: BATCH }, (_, lp) => highsOf(left, lp) ?? optima[lp]);
     for (const backend of ["cpu", "webgpu"] as const) {
-      const fractions = await solveLoadBalanceLP(problem, { backend, adapter: "software", tokens: "fractional" });
+      const fractions = await solveLoadBalanceLP(problem, { backend, tokens: "fractional" });
       fail(seed, faultsOf(problem, left, highs, fractions));
     }
     for (const kernel of kernels) {

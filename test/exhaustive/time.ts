@@ -51,7 +51,7 @@ export async function sweepTimes(
     const optima = Array.from({ length: BATCH }, (_, lp) => (small ? leastTime : leastTimeByBounds)(problem, lp));
     const positive = !problem.baseLoad?.some((base) => base < 0);
     for (const backend of ["cpu", "webgpu"] as const) {
-      const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
+      const solution = (await solveLoadBalanceLP(problem, { backend })) as TimedSolution;
       const found = timeFaults(problem, solution, optima, exactKinds.includes(kind));
       summary.failures.push(...found.map((fault) => `seed ${seed}, ${kind}, ${backend}: ${fault}`));
       tally(summary.kinds[kind], solution, optima, positive);

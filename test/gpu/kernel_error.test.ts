@@ -77,11 +77,11 @@ describe("a device whose compiler refuses our kernels", () => {
   });
 
   test("leaves the CPU to who finds it in the background, and to who recovers from a loss", async () => {
-    const { device: own } = await requestDevice({ adapter: "software" });
+    const { device: own } = await requestDevice();
     const balancer = await createBalancer({ ...shared, device: own, recover: true });
-    const common = (await sharedDevice("software")).device;
+    const common = (await sharedDevice()).device;
     spoilCompiler(common);
-    const solver = await createSolver(placement, { adapter: "software" });
+    const solver = await createSolver(placement);
     await solver.ready;
     expect(solver.plan).toEqual({ kernel: "simd", reason: expect.stringMatching(refusal) });
     solver.destroy();

@@ -11,6 +11,8 @@ const runs = (command: string, ...args: string[]) => spawnSync(command, args).st
 export const gccIsHere = runs("gcc", "--version") && runs("g++", "--version");
 export const numpyIsHere = runs("python3", "-c", "import numpy");
 export const nvccIsHere = runs("nvcc", "--version");
+/** And a GPU to run on, reached by torch. */
+export const cudaIsHere = nvccIsHere && runs("python3", "-c", "import torch; assert torch.cuda.is_available()");
 
 /** As strict as compilers are asked to be of exported code. */
 export const strict = ["-Wall", "-Wextra", "-Werror"];
@@ -55,7 +57,7 @@ static void launch(unsigned blocks, unsigned threads, cudaStream_t, Kernel kerne
 }
 `;
 
-/** What of torch evenkeel.py asks for, over numpy. */
+/** What of torch evenkeel.py and its caller ask for, over numpy. */
 const torch = `
 import contextlib, types
 
@@ -64,6 +66,14 @@ class Tensor:
 
     def __init__(self, array):
         self.array, self.shape, self.dtype = array, array.shape, f"torch.{array.dtype}"
+        self.cuda = self.cpu = lambda: self
+        self.numpy = lambda: array
+
+    def __getitem__(self, part):
+        return Tensor(self.array[part])
+
+    def view(self, shape):
+        return Tensor(self.array.reshape(shape))
 
     def is_contiguous(self):
         return self.array.flags.c_contiguous
@@ -71,10 +81,16 @@ class Tensor:
     def data_ptr(self):
         return self.array.ctypes.data
 
+from_numpy = Tensor
 cuda = types.SimpleNamespace(
     device=lambda device: contextlib.nullcontext(), current_stream=lambda: types.SimpleNamespace(cuda_stream=0)
 )
 `;
+
+/** As the Makefile does, for this machine's GPU. */
+export function compileCuda(folder: string): void {
+  compile("make", ["ARCH=native"], folder);
+}
 
 /** evenkeel.cu as C++ without a GPU, and a stand-in for torch. */
 export function compileCudaAsCpp(folder: string): void {
@@ -125,16 +141,19 @@ def intact(whole):
     edges = np.concatenate([whole[:GUARD], whole[-GUARD:]])
     return bool((edges == edges[0]).all()) and edges[0] == guarded((1,), whole.dtype.type)[0][0]
 
-def call(layer, load, base, quota, proof, shares):
+def call(layer, load, base, wholes, quota, proof, shares):
     if os.path.exists("evenkeel.c"):
         left = solver.solve(layer, load, base, quota, proof)[2]
         solver.shares(layer, quota, shares)
         return left
     import torch
-    on_device = lambda array: None if array is None else torch.Tensor(array)
-    load, base, quota, words, shares = map(on_device, (load, base, quota, proof.view(np.int32), shares))
-    solver.solve(layer, load, quota, words, base)
-    solver.shares(layer, quota, shares)
+    on_device = lambda array: None if array is None else torch.from_numpy(array).cuda()
+    there = [on_device(whole.view(np.float32 if whole.dtype == np.float32 else np.int32)) for whole in wholes]
+    inner = [whole[GUARD:-GUARD].view(part.shape) for whole, part in zip(there, (quota, proof, shares))]
+    solver.solve(layer, on_device(load), inner[0], inner[1], on_device(base))
+    solver.shares(layer, inner[0], inner[2])
+    for whole, written in zip(wholes, there):
+        whole[:] = written.cpu().numpy().view(whole.dtype)
     return int((proof[:, 0] != 0).sum())
 
 def solve(job):
@@ -145,7 +164,7 @@ def solve(job):
     all_quota, quota = guarded((batch, evenkeel.SLOTS), np.int32)
     all_proof, proof = guarded((batch, evenkeel.PROOF), np.uint32)
     all_shares, shares = guarded((batch, evenkeel.EXPERTS, evenkeel.COPIES), np.float32)
-    left = call(job["layer"], load, base, quota, proof, shares)
+    left = call(job["layer"], load, base, (all_quota, all_proof, all_shares), quota, proof, shares)
     if not (intact(all_quota) and intact(all_proof) and intact(all_shares)):
         sys.exit("written outside of the arrays")
     return quota, proof, shares, left
@@ -195,3 +214,45 @@ export function callFromPython(
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array) => Buffer.from(buffer, byteOffset, byteLength);
+
+/** Captures a solve and its shares, and replays them on other loads. */
+const capturing = `
+import sys
+import torch
+from evenkeel import COPIES, EXPERTS, PROOF, SLOTS, Evenkeel
+
+layer, batch = int(sys.argv[1]), 300
+solver = Evenkeel()
+on = {"device": "cuda", "dtype": torch.int32}
+load = torch.randint(0, 5000, (batch, EXPERTS), **on)
+
+def buffers():
+    made = [torch.full((batch, columns), -7, **on) for columns in (SLOTS, PROOF)]
+    return made + [torch.full((batch, EXPERTS, COPIES), -7.0, device="cuda")]
+
+def call(quota, proof, shares):
+    solver.solve(layer, load, quota, proof)
+    solver.shares(layer, quota, shares)
+
+captured, plain = buffers(), buffers()
+call(*captured)  # loads the module
+torch.cuda.synchronize()
+graph = torch.cuda.CUDAGraph()
+with torch.cuda.graph(graph):
+    call(*captured)
+for _ in range(3):
+    load.copy_(torch.randint(0, 5000, (batch, EXPERTS), **on))
+    for one in captured:
+        one.fill_(-7)
+    graph.replay()
+    call(*plain)
+    torch.cuda.synchronize()
+    assert all(torch.equal(a, b) for a, b in zip(captured, plain)), "other answers in a graph"
+    assert (captured[1][:, 0] == 0).all(), "a gap"
+print("as without a graph")
+`;
+
+export function replayGraph(folder: string, layer: number): string {
+  writeFileSync(join(folder, "capture.py"), capturing);
+  return execFileSync("python3", ["capture.py", String(layer)], { cwd: folder, encoding: "utf8" });
+}

@@ -21,7 +21,7 @@ import { ordinary } from "./instances.ts";
 import { runKernel, UNWRITTEN, unwritten } from "./kernel.ts";
 import { maxLoadUnder } from "./max_load.ts";
 
-export const { device } = await sharedDevice("software");
+export const { device } = await sharedDevice();
 
 /** Changes the text of a kernel and its fragments. */
 export type Edit = (text: string) => string;

@@ -156,7 +156,7 @@ export function* spoiledCopies(whole: SurvivorProblem, left: Left, solution: Rep
   yield { ...solution, quota: moved(quota, physicalExperts, left.slots[0], () => -1) };
 }
 
-const { device } = await requestDevice({ adapter: "software" });
+const { device } = await requestDevice();
 
 /** Buffers full of what nobody would write, and what a kernel leaves in them: quotas, status and bottleneck set of each LP. */
 export async function encoded(whole: SurvivorProblem, kernel: KernelChoice) {

@@ -5,7 +5,7 @@ import { edgeForm, pairs, placement, replicaForm } from "./small_problems.ts";
 
 let device: GPUDevice;
 beforeAll(async () => {
-  device = (await requestDevice({ adapter: "software" })).device;
+  device = (await requestDevice()).device;
 });
 
 describe("what is large, small or empty but good is solved", () => {

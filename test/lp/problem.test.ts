@@ -148,7 +148,7 @@ const create = createSolver as Untyped<{ solve: typeof solve; destroy(): void }>
 let device: GPUDevice;
 let asked: ReturnType<typeof countCalls>;
 beforeAll(async () => {
-  device = (await requestDevice({ adapter: "software" })).device;
+  device = (await requestDevice()).device;
   asked = countCalls(device);
 });
 

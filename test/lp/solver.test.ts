@@ -18,7 +18,7 @@ let device: GPUDevice;
 let asked: ReturnType<typeof countCalls>;
 const uncaptured: string[] = [];
 beforeAll(async () => {
-  device = (await requestDevice({ adapter: "software" })).device;
+  device = (await requestDevice()).device;
   device.addEventListener("uncapturederror", ({ error }) => uncaptured.push(error.message));
   asked = countCalls(device);
 });

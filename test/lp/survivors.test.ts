@@ -16,7 +16,7 @@ import { levelled } from "../helpers/level.ts";
 import { survivorsOf, tinySurvivors } from "../helpers/survivors.ts";
 
 const cpu = { backend: "cpu" } as const;
-const software = { backend: "webgpu", adapter: "software" } as const;
+const webgpu = { backend: "webgpu" } as const;
 
 test("a slice of the random problems: every kernel and the CPU, raw and certified", { timeout: 120_000 }, async () => {
   const summary = await sweepSurvivors(25, 4);
@@ -29,7 +29,7 @@ test("a slice of the random problems: every kernel and the CPU, raw and certifie
 const placement = Placement.fromPhysicalToLogical([0, 1, 1, 2, 2, -1], { gpus: 3, logicalExperts: 4 });
 const expertLoad = [10, 20, 6, 5];
 
-describe.each([cpu, software])("planted, %j", (options) => {
+describe.each([cpu, webgpu])("planted, %j", (options) => {
   test("all alive: experts 0 and 1 are 30 on two GPUs, and expert 3 is lost", async () => {
     const problem = { placement, expertLoad };
     const solution = await solveLoadBalanceLP(problem, options);
@@ -94,7 +94,7 @@ test("levelled: brute force over the living, on both backends", async () => {
     const { problem, alive } = survivorsOf(whole);
     if (!problem || alive.length < 2) continue;
     const expected = levelled(problem);
-    for (const options of [cpu, software]) {
+    for (const options of [cpu, webgpu]) {
       const solution = await solveLoadBalanceLP(whole, { ...options, level: true });
       expect(
         alive.map((g) => solution.gpuLoad[g]),

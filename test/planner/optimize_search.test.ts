@@ -152,7 +152,7 @@ describe("on the GPU", () => {
   });
 
   test("so does one for more GPUs than lane takes", async () => {
-    const { device } = await requestDevice({ adapter: "software" });
+    const { device } = await requestDevice();
     const placements = [1, 2, 3].map((seed) => rowsOf(randomPlacement(seeded(seed), 80, 2, 40, 3)));
     const machine = machineOf(80, 120, new Int32Array(80).fill(2));
     const random = seeded(7);

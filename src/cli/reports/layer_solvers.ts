@@ -1,7 +1,8 @@
-import { MAX_GPUS_LANE } from "../../lp/kernels/lane.ts";
+import { tooWideForLane } from "../../lp/kernels/lane.ts";
 import type { ReplicaLoads, TokenMode } from "../../lp/problem.ts";
 import type { BackendName, ReplicaSolution } from "../../lp/solution.ts";
 import { createSolver, type Solver } from "../../lp/solver.ts";
+import { topologyOfPlacement } from "../../lp/topology.ts";
 import type { Placement } from "../../placement/placement.ts";
 
 /** A layer's placement, its loads [B, E] in B steps with tokens, and which GPUs are alive: all, if undefined. */
@@ -31,8 +32,10 @@ export async function solveLayers(
   const solutions: ReplicaSolution[] = [];
   for (const layer of layers) {
     // Every layer has a placement of its own: a kernel that they share, since compiling each would take longer than the demo.
-    const kernel = layer.placement.gpus <= MAX_GPUS_LANE ? "lane" : "group";
-    const solver = await createSolver(layer.placement, { backend, kernel });
+    const { placement } = layer;
+    const topology = topologyOfPlacement(placement, new Float64Array(placement.gpus).fill(1));
+    const kernel = tooWideForLane([topology]) ? "group" : "lane";
+    const solver = await createSolver(placement, { backend, kernel });
     solvers.push(solver);
     solutions.push(await solver.solve(layer, { tokens }));
     onLayer();

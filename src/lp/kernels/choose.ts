@@ -2,7 +2,7 @@ import { ArgumentError, DeviceError } from "../../common/errors.ts";
 import type { Topology } from "../topology.ts";
 import type { KernelChoice, KernelPlan } from "./choices.ts";
 import { group } from "./group.ts";
-import { lane, MAX_GPUS_LANE } from "./lane.ts";
+import { lane, tooWideForLane } from "./lane.ts";
 import { specialised } from "./specialised.ts";
 import { time } from "./time.ts";
 import type { LpKernel, Variant } from "./variant.ts";
@@ -27,7 +27,8 @@ const SOLVES_BEFORE = 8;
 type Upload = (label: string, data: Uint32Array<ArrayBuffer>) => GPUBuffer;
 
 /**
- * The variant for topologies as data, which may come and go: *lane*, and beyond what it takes *group*; *time* where there is a cost.
+ * The variant for topologies as data, which may come and go: *lane*, and *group* for what is too wide for it or had better be left to group, which may have
+ * no room for it; *time* where there is a cost.
  *
  * @throws {DeviceError} None takes them on this device.
  *
@@ -40,13 +41,20 @@ export function variantFor(device: GPUDevice, topologies: readonly Topology[]): 
       throw new DeviceError(`The topology is too large for the kernel of time: ${excess}. Use backend "cpu".`);
     return time;
   }
-  return lane.refuses(device, topologies) === undefined ? lane : groupFor(device, topologies);
+  if (!tooWideForLane(topologies)) return lane;
+  const laneTakesIt = lane.refuses(device, topologies) === undefined;
+  return laneTakesIt && group.refuses(device, topologies) ? lane : groupFor(device, topologies);
 }
 
 function groupFor(device: GPUDevice, topologies: readonly Topology[]): Variant {
   const excess = group.refuses(device, topologies);
   if (excess) throw new DeviceError(`The topology is too large for the group kernel: ${excess}. Use backend "cpu".`);
   return group;
+}
+
+function firstFor(device: GPUDevice, topologies: readonly Topology[], choice: KernelChoice): Variant {
+  if (choice === "lane") return lane;
+  return choice === "group" ? groupFor(device, topologies) : variantFor(device, topologies);
 }
 
 /**
@@ -64,7 +72,7 @@ export async function chooseKernel(
   upload: Upload,
 ): Promise<ChosenKernel> {
   const topologies = [topology];
-  const first = choice === "group" ? groupFor(device, topologies) : variantFor(device, topologies);
+  const first = firstFor(device, topologies, choice);
   if (choice === "specialised") {
     const refused = specialised.refuses(device, topologies);
     if (refused) throw new ArgumentError("kernel", `"${first.name}", since ${refused}`, choice);
@@ -95,8 +103,8 @@ class Chosen implements ChosenKernel {
     private readonly bind: (variant: Variant) => Promise<BoundKernel>,
     public current: BoundKernel,
   ) {
-    const wide = first === "group" ? ` It has more than ${MAX_GPUS_LANE} GPUs.` : "";
-    const notYet = first === "time" ? "There is a cost." : `This topology has not come back yet.${wide}`;
+    const wide = first === "group" ? `, and ${tooWideForLane(topologies)}` : "";
+    const notYet = first === "time" ? "There is a cost." : `This topology has not come back yet${wide}.`;
     this.plan = { kernel: first, reason: choice === "auto" ? notYet : "The caller asked for it." };
   }
 

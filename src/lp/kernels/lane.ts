@@ -13,7 +13,8 @@ import record from "../../../shaders/lp/topology_record.wgsl";
 import wholeTime from "../../../shaders/lp/whole_time.wgsl";
 import writeProof from "../../../shaders/lp/write_proof.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
-import { type TopologyTable, topologyTable } from "./topology_table.ts";
+import type { Topology } from "../topology.ts";
+import { arraySizes, type TopologyTable, topologyTable } from "./topology_table.ts";
 import type { Variant } from "./variant.ts";
 
 /** @internal */
@@ -48,6 +49,25 @@ export const laneKernel = {
 
 /** The largest G: the kernel's G x G / 2 matrix lives in private memory, one copy per LP. */
 export const MAX_GPUS_LANE = 64;
+
+/**
+ * Of private memory for an LP. NVIDIA's driver makes no pipeline for which it would have to set 4 GiB aside, as much for every lane that a card can
+ * hold at once: from 15,872 bytes on, an H100 (270,336 lanes) refuses one, and by that rule from 14,170 on a B200 (303,104).
+ */
+const MOST_PRIVATE_BYTES = 13_824;
+
+/** Private memory in bytes, as the header of lane.wgsl has it. */
+export function laneBytes({ maxGpus, maxReplicas }: Pick<TopologyTable, "maxGpus" | "maxReplicas">): number {
+  return 2 * maxGpus ** 2 + 86 * maxGpus + 36 * maxReplicas + 48;
+}
+
+/** Why topologies of equal G are better left to *group*; undefined where they are not. */
+export function tooWideForLane(topologies: readonly Topology[]): string | undefined {
+  const { gpus } = topologies[0];
+  if (gpus > MAX_GPUS_LANE) return `it has more than ${MAX_GPUS_LANE} GPUs`;
+  const bytes = laneBytes(arraySizes(topologies));
+  return bytes > MOST_PRIVATE_BYTES ? `a lane would take ${bytes} bytes of private memory` : undefined;
+}
 
 /** A warp's worth. */
 const MOST_LANES = 32;

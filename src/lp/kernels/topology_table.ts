@@ -56,6 +56,14 @@ function choices({ experts, replicaStart }: Topology): number {
   return count;
 }
 
+/** Sizes of the kernels' arrays for topologies of equal G. */
+export function arraySizes(topologies: readonly Topology[]): Pick<TopologyTable, "maxGpus" | "maxReplicas"> {
+  return {
+    maxGpus: roundUp(topologies[0].gpus, 8),
+    maxReplicas: roundUp(Math.max(1, ...topologies.map(choices)), 32),
+  };
+}
+
 /**
  * Packs topologies of equal G, E and P, one record each.
  *
@@ -65,11 +73,8 @@ export function topologyTable(
   topologies: readonly Topology[],
   sizes?: Pick<TopologyTable, "maxGpus" | "maxReplicas">,
 ): TopologyTable {
-  const { gpus, allGpus, experts, slots } = topologies[0];
-  const { maxGpus, maxReplicas } = sizes ?? {
-    maxGpus: roundUp(gpus, 8),
-    maxReplicas: roundUp(Math.max(1, ...topologies.map(choices)), 32),
-  };
+  const { allGpus, experts, slots } = topologies[0];
+  const { maxGpus, maxReplicas } = sizes ?? arraySizes(topologies);
   const at = {} as Record<Part, number>;
   let stride = 0;
   for (const [part, length] of Object.entries(parts(topologies[0], maxGpus, maxReplicas))) {

@@ -10,7 +10,7 @@ import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { rebalanceExperts } from "../../../src/index.ts";
 import { maxLoads } from "../by_hand.ts";
-import { cli, evenkeel } from "../evenkeel.ts";
+import { cli, evenkeel, onSoftware } from "../evenkeel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-demo-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -31,7 +31,8 @@ writeFileSync(file, JSON.stringify({ loads }));
 async function report(args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<BalanceReport> {
   const shape = ["--gpus", `${gpus}`, "--redundant", `${gpus}`];
   const { code, stdout, stderr } = await evenkeel(["demo", "--json", "--loads", file, ...shape, ...args], env);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const ours = stderr.replaceAll(/^(Warning: vk| +at |$).*\n/gm, ""); // a Vulkan loader that finds no driver says so
+  expect({ code, ours }).toEqual({ code: 0, ours: "" });
   expect(stdout.trimEnd().split("\n")).toHaveLength(1);
   return JSON.parse(stdout);
 }
@@ -60,7 +61,7 @@ test("without --redundant there are as many replicas as fill the GPUs", async ()
 });
 
 test("reports the imbalances that the loads and placements say, and the optimum for every LP", async () => {
-  const result = await report();
+  const result = await report([], onSoftware);
   expect(result).toMatchObject({ source: file, layers: 5, experts, gpus, redundant: gpus, tokens: "integer", lps: 74 });
   expect(result.fittedSteps).toBe(5);
   expect(result.measuredSteps).toEqual(Array.from({ length: 15 }, (_, i) => 5 + i)); // not those of the fit
@@ -118,7 +119,7 @@ test("goes on without WebGPU, says so, and finds the same", async () => {
 
 test("prints a table for people, plain in a pipe", async () => {
   const saved = join(folder, "saved.json");
-  const { code, stdout, stderr } = await evenkeel(["demo", "--steps", "3", "--seed", "2", "--save", saved]);
+  const { code, stdout, stderr } = await evenkeel(["demo", "--steps", "3", "--seed", "2", "--save", saved], onSoftware);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^[\n -~]+$/);
   for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { version } from "../../../package.json";
-import { evenkeel } from "../evenkeel.ts";
+import { evenkeel, onSoftware } from "../evenkeel.ts";
 
 test("doctor --json describes the adapters, the one that is taken and the kernels that work on it", async () => {
-  const { code, stdout } = await evenkeel(["doctor", "--json"]); // a Vulkan loader may say anything on stderr
+  const { code, stdout } = await evenkeel(["doctor", "--json"], onSoftware); // a Vulkan loader may say anything on stderr
   expect(code).toBe(0);
   const { runtime, taken, adapters, kernels } = JSON.parse(stdout);
   expect(runtime).toBe(`Node ${process.versions.node}`);
@@ -16,7 +16,7 @@ test("doctor --json describes the adapters, the one that is taken and the kernel
 });
 
 test("doctor prints the same in words", async () => {
-  const { code, stdout } = await evenkeel(["doctor"]);
+  const { code, stdout } = await evenkeel(["doctor"], onSoftware);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^SwiftShader, software +\S/m);
   expect(stdout).toMatch(/^timestamp-query +(yes|no)/m);

@@ -10,9 +10,12 @@ import {
   type Batch,
   callFromPython,
   compileC,
+  compileCuda,
   compileCudaAsCpp,
+  cudaIsHere,
   gccIsHere,
   numpyIsHere,
+  replayGraph,
   writeExported,
 } from "../../helpers/exported.ts";
 import { families, randomPlacement, shapes } from "../../helpers/instances.ts";
@@ -183,5 +186,24 @@ describe.skipIf(missing)(`compiled by gcc, called by ctypes${missing}`, () => {
     );
     compileC(good);
     expect(judgeAll(good, placement).faults.join()).toMatch(/not served/);
+  });
+});
+
+const noGpu = cudaIsHere ? "" : " (skipped: no nvcc here, or no torch that reaches a GPU)";
+
+describe.skipIf(noGpu)(`compiled by nvcc, called through torch on a GPU${noGpu}`, () => {
+  test.each(placements)("%s", (name, placement) => {
+    const where = writeExported(join(folder, `gpu ${name}`), layersOf(placement), "cuda");
+    compileCuda(where);
+    const { solved, faults } = judgeAll(where, placement);
+    expect(faults).toEqual([]);
+    expect(solved).toBeGreaterThan(8000);
+  });
+
+  test("a CUDA graph may capture both calls", () => {
+    const [, placement] = placements[2];
+    const where = writeExported(join(folder, "graph"), layersOf(placement), "cuda");
+    compileCuda(where);
+    expect(replayGraph(where, 3)).toBe("as without a graph\n");
   });
 });

@@ -3,7 +3,7 @@ import { checkKernels } from "../../../src/cli/reports/kernel_check.ts";
 import { requestDevice } from "../../../src/index.ts";
 
 test("what does not compile fails with the compiler's words, what is not optimal although the CPU mends it; the rest is ok", async () => {
-  const { device } = await requestDevice({ adapter: "software" });
+  const { device } = await requestDevice();
   const create = device.createShaderModule.bind(device);
   const head = "fn move_tokens(start: u32, end: u32) {";
   device.createShaderModule = ({ code, label }) => {

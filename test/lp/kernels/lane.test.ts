@@ -18,6 +18,7 @@ import { maxLoadUnder } from "../../helpers/max_load.ts";
 import {
   checkNegative,
   checkRaw,
+  device,
   expectFewLeft,
   expectOrdinary,
   expectSame,
@@ -43,12 +44,14 @@ describe("the shader and its twin", () => {
     }
   });
 
+  // NVIDIA's driver refuses what takes too much private memory, and group is taken; other devices' compilers may be asked for it.
+  const compiled = Object.keys(shapes).filter((name) => name !== "EP64 R64" || device.adapterInfo.vendor !== "nvidia");
   test.each([false, true])(
     "agree on every optimum, raw, and on iterations up to f32; unequal speeds: %s",
     async (unequalSpeeds) => {
       const differences: number[] = [];
       let left = 0;
-      for (const instance of instances(Object.keys(shapes), Object.keys(families), 11, 2, unequalSpeeds)) {
+      for (const instance of instances(compiled, Object.keys(families), 11, 2, unequalSpeeds)) {
         const { topology, loads } = await topologyAndLoads(instance);
         const answer = await solveLane([topology], loads);
         const checked = checkRaw([topology], loads, answer, instance.name);

@@ -140,17 +140,17 @@ describe("the specialised kernel", () => {
     solver.destroy();
   });
 
-  test("keeps to its size limit: auto stays with lane, and asking for it is an error", async () => {
+  test("keeps to its size limit: auto stays with group, and asking for it is an error", async () => {
     const placement = randomPlacement(seeded(72), 64, 6, 128, 4);
     expect(specialise(canonicalForm(toTopology(placement, undefined))).statements).toBeGreaterThan(MAX_STATEMENTS);
     const solver = await createSolver(placement, { backend: "webgpu" });
     await solver.ready;
     expect(solver.plan).toMatchObject({
-      kernel: "lane",
+      kernel: "group",
       reason: expect.stringContaining(`more than ${MAX_STATEMENTS}`),
     });
     const asked = createSolver(placement, { backend: "webgpu", kernel: "specialised" });
-    await expect(asked).rejects.toThrow(/^kernel: expected "lane"/);
+    await expect(asked).rejects.toThrow(/^kernel: expected "group"/);
     solver.destroy();
   });
 

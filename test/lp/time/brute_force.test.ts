@@ -26,7 +26,7 @@ test("nothing to do is done at once, and proven", async () => {
   for (const kind of Object.keys(costs)) {
     const problem = { placement, cost: costs[kind](seeded(3)), expertLoad: [0, 0, 0] };
     for (const backend of ["cpu", "webgpu"] as const) {
-      const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
+      const solution = (await solveLoadBalanceLP(problem, { backend })) as TimedSolution;
       expect(timeFaults(problem, solution, [0], true), `${kind}, ${backend}`).toEqual([]);
     }
   }
@@ -62,7 +62,7 @@ test.each([
   const problem = { placement, cost: { model, perExpert, perToken }, expertLoad: [...loads] };
   const optimum = leastTime(problem, 0);
   for (const backend of ["cpu", "webgpu"] as const) {
-    const solution = (await solveLoadBalanceLP(problem, { backend, adapter: "software" })) as TimedSolution;
+    const solution = (await solveLoadBalanceLP(problem, { backend })) as TimedSolution;
     expect(timeFaults(problem, solution, [optimum], false)).toEqual([]);
     expect(solution.maxTime[0], backend).toBeCloseTo(optimum, 9);
   }
