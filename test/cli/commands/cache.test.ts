@@ -177,6 +177,19 @@ describe("the proof", () => {
     expect(said.replaceAll("\n", " ")).toContain("The prices prove that no policy costs less than claimed");
   });
 
+  test("of windows proves a little less, and no wrong", async () => {
+    const prices = path(".json");
+    const [whole] = (await report(args)).capacities;
+    const found = await report([...args, "--window", "200", "--prices", prices]);
+    const [{ bound }] = found.capacities;
+    expect(found.window).toBe(200);
+    expect(bound!.cost).toBeLessThanOrEqual(whole.bound!.cost);
+    expect(bound!.cost).toBeGreaterThan(0.9 * whole.bound!.cost);
+    expect(JSON.parse(await words([many, "--certify", prices, "--json"])).valid).toBe(true);
+    const said = await words([...args, "--window", "200"]);
+    expect(said.replaceAll("\n", " ")).toContain("proven by prices of capacity over time, 200 requests at a time.");
+  });
+
   test("with a claim that is too high, or prices that are none, proves less, with exit code 1", async () => {
     const prices = path(".json");
     await report([...args, "--prices", prices]);
