@@ -27,7 +27,7 @@ export interface CacheDecisions {
    */
   admit(key: Key, size: number, cost: number, now: number, parent?: Key, model?: Model): boolean;
   /**
-   * What is to go next: nothing that is the parent of another, and not what has just been admitted. Until `removed` the answer may be the same.
+   * What is to go next: nothing that is the parent of another. Of what has just been admitted it says that it is not kept after all. Until `removed` the answer may be the same.
    *
    * @returns undefined where nothing may go; then what has just been admitted is removed instead.
    */

@@ -6,7 +6,7 @@ import { requireKnown } from "../../common/objects.ts";
 export interface CacheTrace {
   /** [n] an integer >= 0. */
   key: Int32Array;
-  /** [n] finite and > 0, in the unit of the capacity. Where a key's size changes it is another object: a miss. */
+  /** [n] finite and > 0, in the unit of the capacity. Where a key's size changes what was there is out of date and gone: a miss. With parents no size may change. */
   size: Float64Array;
   /** [n] of a miss, finite and >= 0: s, tokens to prefill, or 1. */
   cost: Float64Array;
@@ -34,10 +34,12 @@ export function checkCacheTrace(trace: CacheTrace): void {
   checkEach(trace, "key", "an integer from 0 to 2^31 - 1", isKey);
   checkEach(trace, "size", "finite and > 0", (x) => Number.isFinite(x) && x > 0);
   checkEach(trace, "cost", "finite and >= 0", isCost);
-  if (trace.time) checkTimes(trace, trace.time);
-  if (trace.hitCost) checkEach(trace, "hitCost", "finite and >= 0", isCost);
-  if (trace.smallCost) checkEach(trace, "smallCost", "finite and >= 0", isCost);
-  if (trace.parent) checkEach(trace, "parent", "-1, or an integer from 0 to 2^31 - 1", (x) => x === -1 || isKey(x));
+  if (trace.time !== undefined) checkTimes(trace, trace.time);
+  if (trace.hitCost !== undefined) checkEach(trace, "hitCost", "finite and >= 0", isCost);
+  if (trace.smallCost !== undefined) checkEach(trace, "smallCost", "finite and >= 0", isCost);
+  if (trace.parent === undefined) return;
+  checkEach(trace, "parent", "-1, or an integer from 0 to 2^31 - 1", (x) => x === -1 || isKey(x));
+  checkSizes(trace);
 }
 
 /** @throws {ArgumentError} It is none: not finite, or not above 0. */
@@ -58,6 +60,20 @@ function checkEach(
     throw new ShapeError(`trace.${name}`, `${trace.key.length} values, as trace.key`, values.length);
   for (let i = 0; i < values.length; i++) {
     if (!good(values[i])) throw new ArgumentError(`trace.${name}[${i}]`, expected, values[i]);
+  }
+}
+
+function checkSizes({ key, size }: CacheTrace): void {
+  const sizes = new Map<number, number>();
+  for (let i = 0; i < key.length; i++) {
+    const before = sizes.get(key[i]) ?? size[i];
+    if (size[i] !== before)
+      throw new ArgumentError(
+        `trace.size[${i}]`,
+        `${before}, as key ${key[i]} had before, as there are parents`,
+        size[i],
+      );
+    sizes.set(key[i], before);
   }
 }
 

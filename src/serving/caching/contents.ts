@@ -86,10 +86,10 @@ export class Contents<V> {
     if (size > this.capacity || !this.decisions.admit(key, size, cost, now, parent, model)) return false;
     const above = parent === undefined ? -1 : this.places.of(parent);
     if (parent !== undefined && above < 0) this.fail("admit", "false where the parent is not there", true);
-    if (above >= 0) this.children[above]++;
     const evicted: [key: Key, value: V][] = [];
-    const fits = this.makeRoom(size, evicted);
+    const fits = this.makeRoom(key, size, above, evicted);
     if (fits) {
+      if (above >= 0) this.children[above]++;
       const place = this.places.add(key);
       this.used.add(size);
       this.values[place] = value;
@@ -98,9 +98,8 @@ export class Contents<V> {
       this.children[place] = 0;
     } else {
       this.decisions.removed(key);
-      if (above >= 0) this.children[above]--;
     }
-    for (const [gone, old] of evicted) this.onEvict!(gone, old);
+    this.tell(evicted);
     return fits;
   }
 
@@ -114,13 +113,28 @@ export class Contents<V> {
     this.places.remove(place);
   }
 
-  private makeRoom(size: number, evicted: [key: Key, value: V][]): boolean {
+  /** All are told of, whatever the caller does then. */
+  private tell(evicted: readonly [key: Key, value: V][]): void {
+    const errors: unknown[] = [];
+    for (const [key, value] of evicted) {
+      try {
+        this.onEvict!(key, value);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** For a key whose parent is at `above`, if it has one. */
+  private makeRoom(key: Key, size: number, above: number, evicted: [key: Key, value: V][]): boolean {
     while (this.used.plus(size) > this.capacity) {
       const victim = this.decisions.victim();
-      if (victim === undefined) return false;
+      if (victim === undefined || victim === key) return false;
       const place = this.places.of(victim);
       if (place < 0) this.fail("victim", "a key that is kept", victim);
-      if (this.children[place] > 0) this.fail("victim", "a key that is no longer the parent of another", victim);
+      if (place === above || this.children[place] > 0)
+        this.fail("victim", "a key that is no longer the parent of another", victim);
       if (this.onEvict) evicted.push([victim, this.values[place] as V]);
       this.remove(place);
     }

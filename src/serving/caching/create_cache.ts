@@ -30,7 +30,7 @@ export interface PolicyCache<V> {
   /** A request: the value, or undefined, and then what is asked for should be made and offered with `set`. */
   get(key: Key): V | undefined;
   /**
-   * Offers a value. One that is there for the key already is replaced.
+   * Offers a value. One that is there for the key already is replaced: with the same size and parent as a use of it, else as another object.
    *
    * @returns whether it is kept: not what is larger than the capacity, what the policy refuses, or what has a parent that is not there.
    */
@@ -60,6 +60,7 @@ export function createCache<V>(options: CacheOptions<V>): PolicyCache<V> {
   const contents = new Contents(policy, { capacity, seed: 0 }, onEvict);
   return {
     get(key) {
+      requireKey("key", key);
       const place = contents.placeOf(key);
       if (place < 0) return undefined;
       contents.hit(place, seconds());
@@ -69,24 +70,28 @@ export function createCache<V>(options: CacheOptions<V>): PolicyCache<V> {
       requireKey("key", key);
       const { size = 1, cost = 1, parent, model } = checked(o);
       const place = contents.placeOf(key);
-      if (place >= 0 && contents.isParent(place)) {
-        if (size !== contents.sizeAt(place) || parent !== contents.parentAt(place))
-          throw new ArgumentError("key", "size and parent as before, since it is the parent of others", key);
+      if (place >= 0 && size === contents.sizeAt(place) && parent === contents.parentAt(place)) {
         contents.hit(place, seconds());
         contents.replace(place, value);
         return true;
       }
+      if (place >= 0 && contents.isParent(place))
+        throw new ArgumentError("key", "size and parent as before, since it is the parent of others", key);
       if (place >= 0) contents.remove(place);
       return contents.offer(key, { size, cost, now: seconds(), parent, model }, value);
     },
     delete(key) {
+      requireKey("key", key);
       const place = contents.placeOf(key);
       if (place < 0) return false;
       if (contents.isParent(place)) throw new ArgumentError("key", "one that is not the parent of another", key);
       contents.remove(place);
       return true;
     },
-    choose: (key) => contents.choose(key),
+    choose(key) {
+      requireKey("key", key);
+      return contents.choose(key);
+    },
     get size() {
       return contents.size;
     },

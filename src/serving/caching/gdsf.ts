@@ -8,7 +8,7 @@ import { Ranked, type Ranks } from "./ranked.ts";
  *
  *   H = L + uses x cost / size
  *
- * goes first, of equals the least recently used. L is the largest H that has gone, so that what is no longer used falls behind what comes;
+ * goes first, of equals the least recently used. L is the largest H that has gone, for a newcomer what has gone for it included, so that what is no longer used falls behind what comes;
  * uses are counted from the admission on. O(log n).
  *
  * @see L. Cherkasova, Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching Policy, HP Laboratories, 1998.

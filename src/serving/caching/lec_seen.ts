@@ -3,10 +3,11 @@ import { Places } from "./places.ts";
 
 /** More would be forgotten than is of use, and memory has an end. */
 const MOST = 2 ** 23;
+const STEPS = 8;
 
 /**
  * The keys that have been asked for, each by a number. Where `most` are known a newcomer takes the number of one that is not cached and has not
- * been asked for since a hand last passed it (the algorithm CLOCK); where there is none more become known.
+ * been asked for since a hand last passed it (the algorithm CLOCK); where the hand finds none in a few steps one more becomes known.
  */
 export class SeenKeys {
   private readonly places = new Places();
@@ -29,7 +30,7 @@ export class SeenKeys {
 
   /** A key that is not known. */
   add(key: Key): number {
-    if (this.length >= this.most) this.forgetOne();
+    if (this.places.length - this.places.unused >= this.most) this.forgetOne();
     const i = this.places.add(key);
     this.cached[i] = false;
     return i;
@@ -44,7 +45,7 @@ export class SeenKeys {
   }
 
   private forgetOne(): void {
-    for (let passed = 0; passed < 2 * this.length; passed++) {
+    for (let passed = 0; passed < STEPS; passed++) {
       const i = this.hand;
       this.hand = (i + 1) % this.length;
       if (this.cached[i]) continue;

@@ -16,7 +16,8 @@ const MOST_USES = 3;
  * stands last again, with a use less.
  *
  * Sizes count in the lines' shares: the small one gives way from a tenth of the capacity on, and keys of so much are remembered as the main line may
- * hold. Costs do not count. O(1), amortised.
+ * hold. After a move to the main line it is looked anew which line gives way, where the paper goes on with the small one. Costs do not count.
+ * O(1), amortised.
  *
  * @see J. Yang et al., FIFO Queues Are All You Need for Cache Eviction, SOSP 2023, algorithm 1.
  */

@@ -85,6 +85,53 @@ test("a callback may use the cache", () => {
   expect(gone).toEqual([1, 2, 3]); // 3 makes way for what took the place of 2
 });
 
+test("what is set again is used", () => {
+  const lfu = createCache<string>({ capacity: 2, policy: caching.lfu() });
+  lfu.set("hot", "1");
+  for (let i = 0; i < 5; i++) lfu.get("hot");
+  lfu.set("warm", "2");
+  lfu.get("warm");
+  lfu.set("hot", "3");
+  lfu.set("new", "4");
+  expect([lfu.get("hot"), lfu.get("warm")]).toEqual(["3", undefined]);
+});
+
+test("a callback that throws does not keep it from being told of the others", () => {
+  const told: Key[] = [];
+  const onEvict = (key: Key) => {
+    told.push(key);
+    throw new Error(`of ${key}`);
+  };
+  const cache = createCache<number>({ capacity: 3, policy: caching.lru(), onEvict });
+  for (const key of ["a", "b", "c"]) cache.set(key, 1);
+  expect(() => cache.set("d", 1, { size: 3 })).toThrow("of a");
+  expect(told).toEqual(["a", "b", "c"]);
+  expect([cache.size, cache.get("d")]).toEqual([3, 1]);
+});
+
+test("a policy of one's own may say that what it has admitted goes", () => {
+  const lifo: CachePolicy = {
+    name: "last in, first out",
+    create() {
+      const there: Key[] = [];
+      return {
+        hit() {},
+        admit: (key) => there.push(key) > 0,
+        victim: () => there[there.length - 1],
+        removed: (key) => void there.splice(there.indexOf(key), 1),
+      };
+    },
+  };
+  const cache = createCache<number>({ capacity: 2, policy: lifo });
+  expect(["a", "b", "c"].map((key) => cache.set(key, 1))).toEqual([true, true, false]);
+});
+
+test.each([undefined, Number.NaN, {}, null])("%o is no key", (key) => {
+  const cache = createCache<number>({ capacity: 2, policy: caching.lru() });
+  for (const call of [cache.get, cache.delete, cache.choose])
+    expect(() => call(key as never)).toThrow("key: expected a string or a number");
+});
+
 test("keys are told apart by type, and 0 is -0", () => {
   const cache = createCache<string>({ capacity: 9, policy: caching.s3fifo() });
   for (const key of [1, "1", 1.5, 2 ** 40, -0]) cache.set(key, `${typeof key} ${key}`);

@@ -56,7 +56,7 @@ test("an object whose size has changed is not there, and the old one no longer i
     parent: Int32Array.of(-1, 1, -1),
   };
   expect(() => simulateCache(parents, o)).toThrow(
-    "trace.size[2]: expected as before, since key 1 is the parent of others, got 2.",
+    "trace.size[2]: expected 1, as key 1 had before, as there are parents, got 2.",
   );
 });
 

@@ -21,12 +21,14 @@ export interface CacheBound {
   cost: number;
   /** [n] mu: of a unit of room between a request and the next. */
   prices: Float64Array;
-  /** Whether there is a way to keep objects at just this cost: then it is the optimum. */
+  /** Whether there is a way to keep objects at this cost, to within 2^-40 of it where costs are fractions: then it is the optimum. */
   exact: boolean;
 }
 
 export const cacheBoundFields = { capacity: true, window: true } as const;
 
+/** Prices of fractions are rounded. */
+const ROUNDING = 2 ** -40;
 /** Requests that are solved together where nothing else is asked for. */
 const WINDOW = 2 ** 20;
 
@@ -72,7 +74,8 @@ export function* cacheBoundSteps(trace: CacheTrace, options: CacheBoundOptions):
   const whole = equal ? belady(reuses, n, howMany(capacity, size), worth / size) : undefined;
   const { prices, kept } = whole ?? (yield* pricesOf(reuses, n, capacity, window));
   const cost = provenCost(costs, reuses, capacity, prices);
-  return { cost, prices, exact: kept !== undefined && planCost(costs, reuses, capacity, kept) === cost };
+  const planned = kept && planCost(costs, reuses, capacity, kept);
+  return { cost, prices, exact: planned !== undefined && planned - cost <= ROUNDING * planned };
 }
 
 type Priced = Pick<GapPrices, "prices"> & Partial<GapPrices>;

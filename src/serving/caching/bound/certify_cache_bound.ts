@@ -4,7 +4,7 @@ import { type FieldsOf, requireObject } from "../../../common/objects.ts";
 import { type CacheTrace, checkCacheTrace, requireCapacity } from "../cache_trace.ts";
 import { commonUnit, doubleBelow, mostPlaces, multiple } from "./exact_sums.ts";
 import { missCosts, type Reuses, reusesOf } from "./reuses.ts";
-import { howMany } from "./room.ts";
+import { howMany, nextAbove } from "./room.ts";
 
 export interface CertifyCacheBoundOptions {
   /** In the unit of the sizes. */
@@ -29,7 +29,7 @@ const fields: FieldsOf<CertifyCacheBoundOptions> = { capacity: true };
  *
  * since what a cache keeps at a time has room for C, and each hit it makes is worth no more than the room it took, at its price, and what is left of c_j.
  * It holds for any mu >= 0, and for caches that need not keep what they are asked for. Two facts of the trace sharpen it: where all sizes s_j are whole
- * multiples of a unit, C counts rounded down to one, but for what doubles may be off by; and where all costs c_j are, so does what is saved.
+ * multiples of a unit, C counts rounded down to one, else what is rounded to C fits, as in caches that add up doubles; and where all costs c_j are, so does what is saved.
  *
  * Where there are two models a miss costs what the better one does. Parents are not regarded: it holds for caches that keep to them, too.
  *
@@ -60,7 +60,8 @@ export function certifyCacheBound(
 /** The right side. Units of money are 2^-places, of which a unit of size at a unit of price is one. */
 export function provenCost(costs: Float64Array, reuses: Reuses, capacity: number, prices: Float64Array): number {
   const { first, last, size, cost } = reuses;
-  const sizePlaces = Math.max(mostPlaces(size), mostPlaces(Float64Array.of(capacity)));
+  const above = nextAbove(capacity);
+  const sizePlaces = 1 + Math.max(mostPlaces(size), mostPlaces(Float64Array.of(capacity, above)));
   const places = Math.max(mostPlaces(costs), sizePlaces + mostPlaces(prices));
   const before = [0n]; // of the gaps before a request
   for (const price of prices) {
@@ -70,7 +71,7 @@ export function provenCost(costs: Float64Array, reuses: Reuses, capacity: number
   const unit = commonUnit(size);
   const units = unit > 0 ? howMany(capacity, unit) : Number.POSITIVE_INFINITY;
   const counted = units <= Number.MAX_SAFE_INTEGER;
-  const room = counted ? BigInt(units) * multiple(unit, sizePlaces) : multiple(capacity, sizePlaces);
+  const room = counted ? BigInt(units) * multiple(unit, sizePlaces) : halfWay(capacity, above, sizePlaces);
   let saved = room * before[prices.length];
   for (let j = 0; j < size.length; j++) {
     const price = before[last[j]] - before[first[j]];
@@ -81,3 +82,7 @@ export function provenCost(costs: Float64Array, reuses: Reuses, capacity: number
   if (costUnit > 0) saved -= saved % multiple(costUnit, places);
   return doubleBelow(costs.reduce((sum, c) => sum + multiple(c, places), 0n) - saved, places);
 }
+
+/** Whatever adds up to no more is rounded to `capacity` at the most. */
+const halfWay = (capacity: number, above: number, places: number): bigint =>
+  (multiple(capacity, places) + multiple(above, places)) / 2n;

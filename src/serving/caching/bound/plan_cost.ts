@@ -1,12 +1,10 @@
 import { commonUnit, doubleBelow, mostPlaces, multiple } from "./exact_sums.ts";
 import type { Reuses } from "./reuses.ts";
-import { howMany } from "./room.ts";
 
 /** What misses cost if these reuses are kept, in exact arithmetic, rounded down to a double; undefined where they do not fit. */
 export function planCost(costs: Float64Array, reuses: Reuses, capacity: number, kept: Uint8Array): number | undefined {
   const { first, last, size, cost } = reuses;
   const unit = commonUnit(size);
-  const room = howMany(capacity, unit);
   const change = new Float64Array(costs.length + 1); // whole units: exact below 2^53
   let total = 0;
   for (let j = 0; j < size.length; j++) {
@@ -19,7 +17,7 @@ export function planCost(costs: Float64Array, reuses: Reuses, capacity: number, 
   let used = 0;
   for (const one of change) {
     used += one;
-    if (used > room) return undefined;
+    if (used * unit > capacity) return undefined; // rounded once, as the sum is
   }
   const places = mostPlaces(costs);
   let sum = costs.reduce((all, c) => all + multiple(c, places), 0n);

@@ -76,6 +76,63 @@ describe.each(kinds)("%s, 400 traces against all ways to keep objects", (kind) =
   });
 });
 
+describe("sizes and costs in decimals, which no double is", () => {
+  const trace = (size: number[]): CacheTrace => ({
+    key: Int32Array.from([...size.keys(), ...size.keys()]),
+    size: Float64Array.from([...size, ...size]),
+    cost: new Float64Array(2 * size.length).fill(1),
+  });
+  const lru = (given: CacheTrace, capacity: number) => simulateCache(given, { capacity, policy: caching.lru() }).cost;
+
+  test("what is rounded to the capacity fits", () => {
+    const three = trace([0.7, 0.6, 0.1]); // 2.8e-17 more than 1.4
+    expect(lru(three, 1.4)).toBe(3);
+    for (const price of [1 / 0.7, 1, 1.25, 1.3, 1.4, 1.42]) {
+      const { cost } = certifyCacheBound(three, { capacity: 1.4 }, Float64Array.of(0, 0, price, 0, 0, 0));
+      expect(cost).toBeLessThanOrEqual(3);
+    }
+    expect(cacheBound(three, { capacity: 1.4 }).cost).toBe(3);
+  });
+
+  test("what is not does not", () => {
+    const equal = trace([0.1, 0.1, 0.1]); // 0.30000000000000004
+    expect(lru(equal, 0.3)).toBe(6);
+    expect(cacheBound(equal, { capacity: 0.3 })).toMatchObject({ cost: 4, exact: true });
+    expect(cacheBound(equal, { capacity: 0.30000000000000004 })).toMatchObject({ cost: 3, exact: true });
+  });
+
+  test("a sum of costs is no less than what is proven", () => {
+    const key = Int32Array.from({ length: 10 }, (_, i) => i);
+    const once = { key, size: new Float64Array(10).fill(1), cost: new Float64Array(10).fill(0.1) };
+    expect(lru(once, 1)).toBeGreaterThanOrEqual(cacheBound(once, { capacity: 1 }).cost);
+  });
+
+  test("500 random traces against all ways to keep objects", () => {
+    const random = seeded(9);
+    for (let seed = 1; seed <= 500; seed++) {
+      const n = 2 + random.below(9);
+      const tenths = Array.from({ length: 5 }, () => (1 + random.below(9)) / 10);
+      const key = Int32Array.from({ length: n }, () => random.below(5));
+      const given = {
+        key,
+        size: Float64Array.from(key, (q) => tenths[q]),
+        cost: Float64Array.from(key, () => (seed % 2 ? 1 + random.below(9) : random.below(9) / 10)),
+      };
+      const capacity = (1 + random.below(20)) / 10;
+      const least = leastCost(given, capacity);
+      const rounding = 1e-12 * (1 + least);
+      for (const window of [2, 4, 100]) {
+        const { cost, exact } = cacheBound(given, { capacity, window });
+        expect(cost, `seed ${seed}`).toBeLessThanOrEqual(least + rounding);
+        if (exact) expect(cost, `seed ${seed}`).toBeGreaterThanOrEqual(least - rounding);
+      }
+      const { cost } = cacheBound(given, { capacity });
+      for (const policy of policies)
+        expect(simulateCache(given, { capacity, policy }).cost).toBeGreaterThanOrEqual(cost);
+    }
+  });
+});
+
 test("any prices prove a bound, and other numbers none", () => {
   const random = seeded(3);
   for (let seed = 1; seed <= 200; seed++) {

@@ -19,7 +19,7 @@ export function leastCost({ key, size, cost }: CacheTrace, capacity: number): nu
       const others = there.filter((one) => !one.startsWith(`${key[i]}:`));
       for (let set = 0; set < 2 ** (others.length + 1); set++) {
         const kept = [...others, own].filter((_, b) => (set >> b) & 1);
-        if (kept.reduce((sum, one) => sum + Number(one.split(":")[1]), 0) > capacity) continue;
+        if (roundedSum(kept.map((one) => Number(one.split(":")[1]))) > capacity) continue;
         better(
           kept.sort((a, b) => keys.indexOf(Number.parseInt(a, 10)) - keys.indexOf(Number.parseInt(b, 10))).join(","),
           after,
@@ -29,6 +29,11 @@ export function leastCost({ key, size, cost }: CacheTrace, capacity: number): nu
     states = next;
   }
   return Math.min(...states.values());
+}
+
+/** As caches add up sizes: exactly, here in multiples of 2^-100, and rounded once. */
+function roundedSum(sizes: readonly number[]): number {
+  return Number(sizes.reduce((sum, size) => sum + BigInt(size * 2 ** 100), 0n)) / 2 ** 100;
 }
 
 /** What prices prove, by the plain formula. */
