@@ -1,28 +1,20 @@
-/** What the documents show is what their programs and commands print; figures are those of a command, or of a committed benchmark. */
+/** What the documents show is what their programs and commands print; figures are those of a command. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { efforts, type Row } from "../bench/harness.ts";
 import { evenkeel, withoutSoftware } from "./cli/evenkeel.ts";
-import { batchLines, batchTopologies, depthLines, finder, simdLines, us } from "./helpers/benchmark_tables.ts";
-import { commandsOf, documentAt, documents, expectShown, filesOf, programs } from "./helpers/documents.ts";
+import { commandsOf, documentAt, documents, expectIn, expectShown, filesOf, programs } from "./helpers/documents.ts";
 import { needsRecordedData, recordedDataPresent } from "./helpers/recorded.ts";
 import { complaints, makeProject } from "./types/compile.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-documents-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** Says what is missing, rather than the whole of a document. */
-function expectIn(path: string, passage: string): void {
-  const { text } = documentAt(path);
-  expect(text.includes(passage) || text.replaceAll("\n", " ").includes(passage) ? "" : passage, path).toBe("");
-}
 
 describe("the programs", () => {
   const fileOf = (i: number) => `program_${i}`;
@@ -197,78 +189,5 @@ describe("what the documents say of it", () => {
       const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;
       for (const option of options) expect(text, command).toContain(option);
     }
-  });
-});
-
-describe("the committed benchmark", () => {
-  const page = "docs/benchmarks.md";
-  const name = "bench/results/swiftshader_quick.json";
-  const { rows }: { rows: Row[] } = JSON.parse(readFileSync(join(root, name), "utf8"));
-  const find = finder(rows);
-
-  test("the tables, row by row", () => {
-    for (const line of [...batchLines(rows), ...simdLines(rows), ...depthLines(rows)]) expectIn(page, line);
-  });
-
-  test("the figures in the text", () => {
-    const wide = (topology: string, solver: string) => us(find("scaling-gpus", topology, solver).usPerLp);
-    const [ep144, ep320] = ["EP144 R32", "EP320 R64"];
-    expectIn(
-      page,
-      `EP144 with 32 redundant experts takes ${wide(ep144, "evenkeel group")} us per LP on the group kernel`,
-    );
-    expectIn(page, `EP320 with 64 takes ${wide(ep320, "evenkeel group")}, batch 64`);
-    const cpu = "evenkeel solve(), cpu";
-    expectIn(page, `the CPU takes ${wide(ep144, cpu)} and ${wide(ep320, cpu)}.`);
-    const ratios = batchTopologies.slice(0, 2).map((topology) => {
-      const [theirs, ours] = ["LPLB, workgroup", "evenkeel specialised"].map((one) =>
-        find("solve-batch", topology, one),
-      );
-      return Number((theirs.usPerLp / ours.usPerLp).toPrecision(2));
-    });
-    expectIn(page, `LPLB's method takes ${ratios.join(" and ")} times as long as ours in its own form`);
-    const [bare, single] = ["bare round trip", "evenkeel specialised"].map((one) =>
-      find("solve-latency", "cube 8x2", one),
-    );
-    expectIn(page, `One cube LP alone takes ${(single.usPerLp / bare.usPerLp).toPrecision(2)} bare round trips`);
-    const levels = [...batchTopologies, "EP64 R64"].map((topology) => {
-      const [levelled, plain] = ["evenkeel solve(), cpu, level", "evenkeel solve(), cpu"].map(
-        (solver) => rows.find((row) => row.question === "level" && row.topology === topology && row.solver === solver)!,
-      );
-      return levelled.usPerLp / plain.usPerLp;
-    });
-    const [least, most] = [Math.min(...levels), Math.max(...levels)].map((factor) => factor.toFixed(1));
-    expectIn(page, `\`level\` takes ${least} to ${most} times as long as a call without it`);
-    const ofTokens = (backend: string, kinds: RegExp) => {
-      const timed = rows.filter(({ question, solver }) => question === "time" && solver.startsWith(`${backend}, by `));
-      const factors = timed
-        .filter(({ solver }) => kinds.test(solver))
-        .map(({ topology, usPerLp }) => usPerLp / find("time", topology, `${backend}, by tokens`).usPerLp);
-      return `${Math.min(...factors).toFixed(1)} to ${Math.max(...factors).toFixed(1)} times`;
-    };
-    const [units, general] = [/by (linear|activated|tiles)$/, /by (roofline|affine)/];
-    expectIn(
-      page,
-      `takes ${ofTokens("cpu", units)} as long as tokens on the CPU and ${ofTokens("webgpu", units)} as long`,
-    );
-    const [onCpu, onGpu] = ["cpu", "webgpu"].map((backend) => ofTokens(backend, general).replace(" times", ""));
-    expectIn(page, `in the general case ${onCpu} and ${onGpu} times.`);
-  });
-
-  test("how it was taken", () => {
-    const { text } = documentAt(page);
-    const { quick, full } = efforts;
-    expectIn(
-      page,
-      `\`--quick\` takes ${quick.samples} samples in ${quick.budgetMs / 1e3} s, a full run ${full.samples} in ${full.budgetMs / 1e3} s`,
-    );
-    expectIn(page, `at least ${quick.leastSamples} and ${full.leastSamples}, where calls are longer`);
-    const [, questions] = /const questions[^{]*\{([^}]*)\}/.exec(readFileSync(join(root, "bench/main.ts"), "utf8"))!;
-    const asked = [...questions.matchAll(/^ +"?([\w-]+)"?:/gm)].map(([, question]) => question);
-    const table = text.slice(text.indexOf("| `--only` | asks |"));
-    const explained = [...table.matchAll(/^\| `([a-z][\w-]+)` \|/gm)].map(([, question]) => question);
-    expect(asked.length).toBeGreaterThan(5);
-    expect(explained).toEqual(asked);
-    expectIn(page, `\`${name}\``);
   });
 });

@@ -49,7 +49,7 @@ export interface Balancer {
   checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void>;
   /**
    * Says which GPUs are alive, for what is submitted after it resolves: nothing is sent to the others, and the rest is balanced over what is left, with
-   * the same buffers and pipelines, so at once; beyond 64 GPUs another pipeline may have to be compiled, if the first has no room. Calls under way are answered for the GPUs before. A device of the caller's that was lost is not
+   * the same buffers and pipelines, so at once; beyond 32 GPUs another pipeline may have to be compiled, if the first has no room. Calls under way are answered for the GPUs before. A device of the caller's that was lost is not
    * meant: that is `recover`'s. Several ranks say it before the same batch.
    *
    * @param active  [gpus] true or 1: alive; false or 0: gets nothing. Read, never kept.

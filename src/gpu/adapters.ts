@@ -30,11 +30,11 @@ export function isAdapterChoice(value: unknown): value is AdapterChoice {
   return adapterChoices.includes(value as AdapterChoice);
 }
 
-/** Browsers leave most of these fields empty. @internal */
-export function nameOf(info: GPUAdapterInfo): string {
-  return (
-    info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || "unnamed adapter"
-  );
+/** Browsers leave most of these fields empty; a description may be the driver's alone, and then the device stands before it. @internal */
+export function nameOf({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  if (!description) return [vendor, architecture, device].filter(Boolean).join(" ") || "unnamed adapter";
+  const model = device?.split("-").find((word) => word !== "" && word !== vendor);
+  return model === undefined || description.toLowerCase().includes(model) ? description : `${device}, ${description}`;
 }
 
 /** The name counts as well as the flag: a host may offer a rasteriser on the CPU as if it were a GPU. @internal */

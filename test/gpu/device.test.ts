@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ArgumentError, DeviceError } from "../../src/common/errors.ts";
+import { nameOf } from "../../src/gpu/adapters.ts";
 import { describeAdapters, requestDevice, sharedDevice } from "../../src/gpu/device.ts";
 import { platform } from "../../src/gpu/platform_node.ts";
 
@@ -54,6 +55,18 @@ test("a bad EVENKEEL_ADAPTER is a DeviceError that names the values", async () =
 
 test("a bad adapter argument is an ArgumentError", () =>
   expect(requestDevice({ adapter: "gpu" as "auto" })).rejects.toThrow(ArgumentError));
+
+test("an adapter's name has the device, whatever its fields are filled with", () => {
+  const named = (info: Partial<GPUAdapterInfo>) => nameOf(info as GPUAdapterInfo);
+  const nvidia = { vendor: "nvidia", architecture: "", device: "nvidia-h100-80gb-hbm3" };
+  const driver = "NVIDIA: 580.159.04 580.159.4.0"; // what Dawn describes an H100 by
+  expect(named({ ...nvidia, description: driver })).toBe(`nvidia-h100-80gb-hbm3, ${driver}`);
+  const google = { vendor: "google", architecture: "swiftshader", device: "swiftshader-device-subzero-" };
+  expect(named({ ...google, description: "SwiftShader driver 5.0.0" })).toBe("SwiftShader driver 5.0.0");
+  expect(named({ vendor: "apple", architecture: "metal-3", device: "", description: "" })).toBe("apple metal-3");
+  expect(named({ vendor: "", description: "Some GPU" })).toBe("Some GPU");
+  expect(named({})).toBe("unnamed adapter");
+});
 
 test("a hardware request takes a GPU or says what to install", async () => {
   const outcome = await requestDevice({ adapter: "hardware" }).catch((error) => error);

@@ -124,3 +124,69 @@ export function depthLines(rows: readonly Row[]): string[] {
 }
 
 const both = (mean: number, most: number) => `${Math.round(mean).toLocaleString("en")}, ${most.toLocaleString("en")}`;
+
+const header = (columns: readonly string[]) => [line("", columns), `|${"---|".repeat(columns.length + 1)}`];
+
+/** Of `cuda`: whole calls. */
+export function cudaLines(rows: readonly Row[]): string[] {
+  const find = finder(rows);
+  const own = rows.filter(({ question }) => question === "cuda");
+  const topologies = [...new Set(own.map(({ topology }) => topology))];
+  const batches = [...new Set(own.map(({ batch }) => batch))];
+  const cells = (label: string, solver: string, batch: number, of: (row: Row) => number) =>
+    line(
+      `${label}, ${batch.toLocaleString("en")}`,
+      topologies.map((topology) => us(of(find("cuda", topology, solver, batch)))),
+    );
+  const each = (label: string, solver: string, of: (row: Row) => number) =>
+    batches.map((batch) => cells(label, solver, batch, of));
+  return [
+    ...header(topologies),
+    ...each("CUDA, launch to done", "exported CUDA", ({ medianUs }) => medianUs),
+    ...each("CUDA, GPU time", "exported CUDA", ({ timestampUs }) => timestampUs!),
+    ...each("WebGPU, GPU time", "evenkeel specialised", ({ timestampUs }) => timestampUs!),
+    ...each("SIMD program, one core", "evenkeel simd", ({ medianUs }) => medianUs),
+  ];
+}
+
+/** Of `solve-batch`: GPU time alone. */
+export function gpuTimeLines(rows: readonly Row[]): string[] {
+  const find = finder(rows);
+  const solvers: Record<string, string[]> = {
+    "evenkeel, specialised kernel": ["evenkeel specialised"],
+    "evenkeel, group kernel": ["evenkeel group"],
+    "evenkeel, lane kernel": ["evenkeel lane"],
+    "LPLB's or SGLang's method in its own form": ["LPLB, workgroup", "SGLang lp, workgroup"],
+    "the same, one LP per invocation": ["LPLB, lane", "SGLang lp, lane"],
+    "edge balancing, no proof": ["edge balancing"],
+    "threshold search": ["threshold search"],
+  };
+  return Object.entries(solvers).map(([label, names]) => {
+    const cells = batchTopologies.map((topology, i) => {
+      const { timestampUs, gapMean } = find("solve-batch", topology, names[i < 2 ? 0 : names.length - 1]);
+      const gap = (100 * gapMean!).toPrecision(2);
+      return gapMean! > 1e-5 ? `${us(timestampUs!)} (${gap} %)` : us(timestampUs!);
+    });
+    return line(label, cells);
+  });
+}
+
+/** Of `scaling-batch`: where a GPU is worth it. */
+export function breakEvenLines(rows: readonly Row[]): string[] {
+  const find = finder(rows);
+  const batches = [...new Set(rows.filter(({ question }) => question === "scaling-batch").map(({ batch }) => batch))];
+  const cells = (label: string, topology: string, solver: string) =>
+    line(
+      label,
+      batches.map((batch) => us(find("scaling-batch", topology, solver, batch).usPerLp)),
+    );
+  return [
+    ...header(batches.map((batch) => batch.toLocaleString("en"))),
+    cells("cube 8x2, specialised, from resident loads to quotas read back", "cube 8x2", "evenkeel specialised"),
+    cells("cube 8x2, SIMD program, one core", "cube 8x2", "evenkeel simd"),
+    ...["cube 8x2", "EP16 R32"].flatMap((topology) => [
+      cells(`${topology}, \`solve()\`, WebGPU`, topology, "evenkeel solve(), webgpu specialised"),
+      cells(`${topology}, \`solve()\`, one core`, topology, "evenkeel solve(), cpu"),
+    ]),
+  ];
+}

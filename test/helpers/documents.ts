@@ -120,3 +120,9 @@ export function expectShown(lines: readonly string[], stdout: string): void {
   expect(lines.length).toBeGreaterThan(2);
   expect(lines.filter((line) => line !== "..." && !printed.has(line))).toEqual([]);
 }
+
+/** Says what is missing, rather than the whole of a document. */
+export function expectIn(path: string, passage: string): void {
+  const { text } = documentAt(path);
+  expect(text.includes(passage) || text.replaceAll("\n", " ").includes(passage) ? "" : passage, path).toBe("");
+}

@@ -5,8 +5,6 @@
     solver.shares(layer, quota, log2phy_prob)  # [B, EXPERTS, COPIES] float32: written
 
 on torch's current stream. Nothing is allocated and nothing waits, so that a CUDA graph may capture it.
-
-Not run on a GPU where it was made: compiled there, and its solve was run as plain C++.
 """
 
 import ctypes
