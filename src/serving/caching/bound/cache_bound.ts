@@ -7,7 +7,7 @@ import { type GapPrices, gapPrices } from "./gap_prices.ts";
 import { planCost } from "./plan_cost.ts";
 import { missCosts, type Reuses, reusesOf } from "./reuses.ts";
 import { howMany } from "./room.ts";
-import { pricedInWindows } from "./windows.ts";
+import { windowedPrices } from "./windows.ts";
 
 export interface CacheBoundOptions {
   /** In the unit of the sizes; finite and > 0. */
@@ -40,8 +40,8 @@ const WINDOW = 2 ** 20;
  * whole or in part, is a flow, and its dual are prices of room (`certifyCacheBound`). Of equal sizes the flow keeps objects whole: the bound is
  * the optimum. Of equal costs as well it is Belady's. Of other sizes it is the optimum where `exact` says so, else a little below it.
  *
- * With `window` as many requests are solved at a time, twice, the second time with windows that begin in the middle of the first ones; the prices
- * are then proven on the whole. That is a bound that is a little lower, in less time where the trace is long and room scarce.
+ * With `window` as many requests are solved at a time, and what lies around the borders anew; the prices are then proven on the whole. That is a bound
+ * that is a little lower, in less time where the trace is long and room scarce.
  *
  * @param trace  Read, not kept. Costs of two models count as the better one's. Parents are left aside: a bound of caches that keep to them, too.
  * @throws {ArgumentError} The trace or an option is out of range.
@@ -69,33 +69,34 @@ export function* cacheBoundSteps(trace: CacheTrace, options: CacheBoundOptions):
     const prices = new Float64Array(n);
     return { cost: provenCost(costs, reuses, capacity, prices), prices, exact: true };
   }
-  const equal = alike(reuses.size) && alike(reuses.cost);
-  const [size, worth] = [reuses.size[0], reuses.cost[0]];
-  const whole = equal ? belady(reuses, n, howMany(capacity, size), worth / size) : undefined;
-  const { prices, kept } = whole ?? (yield* pricesOf(reuses, n, capacity, window));
-  const cost = provenCost(costs, reuses, capacity, prices);
+  yield 0;
+  const { prices, kept } = yield* solved(costs, reuses, capacity, window);
+  yield 1;
   const planned = kept && planCost(costs, reuses, capacity, kept);
-  return { cost, prices, exact: planned !== undefined && planned - cost <= ROUNDING * planned };
+  const proven = better(costs, reuses, capacity, prices);
+  return { ...proven, exact: planned !== undefined && planned - proven.cost <= ROUNDING * planned };
 }
 
-type Priced = Pick<GapPrices, "prices"> & Partial<GapPrices>;
+function* solved(
+  costs: Float64Array,
+  reuses: Reuses,
+  capacity: number,
+  window: number,
+): Generator<number, Pick<GapPrices, "prices"> & Partial<GapPrices>> {
+  const { size, cost } = reuses;
+  const n = costs.length;
+  if (alike(size) && alike(cost))
+    return belady(reuses, n, howMany(capacity, size[0]), Math.min(Number.MAX_VALUE, cost[0] / size[0]));
+  if (n <= window) return yield* gapPrices(reuses, n, capacity);
+  return { prices: yield* windowedPrices(costs, reuses, capacity, window) };
+}
 
-function* pricesOf(reuses: Reuses, requests: number, capacity: number, window: number): Generator<number, Priced> {
-  if (requests <= window) return yield* gapPrices(reuses, requests, capacity);
-  let prices: Float64Array = new Float64Array(requests);
-  const passes = [0, Math.floor(window / 2)];
-  for (const [pass, offset] of passes.entries()) {
-    const steps = pricedInWindows(reuses, prices, capacity, window, offset);
-    for (;;) {
-      const { done, value } = steps.next();
-      if (done) {
-        prices = value;
-        break;
-      }
-      yield (pass + value) / passes.length;
-    }
-  }
-  return { prices };
+/** No prices prove more than some at the end of all numbers, where sizes are so much smaller than costs. */
+function better(costs: Float64Array, reuses: Reuses, capacity: number, prices: Float64Array) {
+  const none = new Float64Array(prices.length);
+  const cost = provenCost(costs, reuses, capacity, prices);
+  const least = provenCost(costs, reuses, capacity, none);
+  return cost >= least ? { cost, prices } : { cost: least, prices: none };
 }
 
 const alike = (values: Float64Array) => values.every((x) => x === values[0]);

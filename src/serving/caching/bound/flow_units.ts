@@ -32,5 +32,5 @@ export function flowUnits({ size, cost }: Reuses, capacity: number): FlowUnits {
   const exponent = Math.ceil(Math.log2(dearest) + Math.log2(all / room)) - 52;
   const step = 2 ** Math.min(900, Math.max(-1000, exponent));
   const worth = cost.map((c, j) => Math.min(MOST, Math.round(c / amount[j] / step)));
-  return { room, amount, worth, price: step / unit };
+  return { room, amount, worth, price: Math.min(Number.MAX_VALUE, step / unit) };
 }

@@ -18,8 +18,8 @@ interface Gaps {
 
 /** Blocks of gaps to begin with. */
 const BLOCKS = 16;
-/** Nodes that are looked at between two reports. */
-const PIECE = 2 ** 18;
+/** Work between two reports. */
+const PIECE = 2 ** 20;
 
 /**
  * The prices that prove most, of the flow
@@ -46,10 +46,11 @@ export function* gapPrices(reuses: Reuses, requests: number, capacity: number): 
     if (tooFull.length === 0) break;
     gaps = joined(gaps, tooFull);
     const from = Math.min(round, rounds) / (rounds + 1);
+    yield from;
     for (const share of relieved(state, gaps, used, room)) yield from + share / (rounds + 1);
   }
   const prices = new Float64Array(requests);
-  for (const [k, t] of gaps.at.entries()) prices[t] = gaps.price[k] * price;
+  for (const [k, t] of gaps.at.entries()) prices[t] = Math.min(Number.MAX_VALUE, gaps.price[k] * price);
   return { prices, kept: Uint8Array.from(amount, (all, j) => (state.kept[j] === all ? 1 : 0)) };
 }
 
@@ -104,8 +105,8 @@ function* relieved(state: FlowState, gaps: Gaps, used: Float64Array, room: numbe
   let reported = 0;
   for (let k = 0; k < count; k++) {
     residual.relieve(k);
-    if (residual.visited - reported < PIECE) continue;
-    reported = residual.visited;
+    if (residual.work - reported < PIECE) continue;
+    reported = residual.work;
     yield k / count;
   }
   for (let k = 0; k < count; k++) gaps.price[k] = potential[k] - potential[k + 1];

@@ -1,38 +1,36 @@
-import { MinHeap } from "../../min_heap.ts";
 import type { Bundles } from "./bundles.ts";
+import { Frontier } from "./frontier.ts";
 
-/** How a node was reached: from its right, from its left, or by bundle b, against it (2 b + 1) or along it (2 b). */
-const FROM_RIGHT = -1;
-const FROM_LEFT = -2;
+/** Kinds of steps, which are 4 b + kind or 4 k + kind: bundle b is taken up (from its first node to its last) or given up (back), room of gap k is taken
+ * (from its right to its left) or freed. */
+const TAKE_UP = 0;
+const GIVE_UP = 1;
+const TAKE_ROOM = 2;
+const FREE_ROOM = 3;
 
 /**
  * The residual network of a flow of reuses through some gaps, and its potentials. Node k is the stretch of requests between gaps k - 1 and k. A unit of
- * room that no reuse has in gap k flows from node k to k + 1 free of charge; a unit of a reuse from its first node to its last one, for its worth. With
+ * room that no reuse has in gap k flows from node k to k + 1 for nothing; a unit of a reuse from its first node to its last for its worth. With
  * potentials pi, mu_k = pi_k - pi_{k+1} >= 0 is the price of gap k, and
  *
- *   a unit kept is worth mu at least, one given up is worth mu at most, and where room is left mu_k = 0
+ *   what is kept is worth its prices at least, what is not at most, and where room is left mu_k = 0
  *
- * so that no change of what is kept costs less than nothing. `relieve` finds room in a gap that is too full by successive shortest paths: from its right
- * side to its left one, each step the giving up or taking up of a reuse or of room, cheapest first, which keeps the three.
+ * so that no step costs less than nothing. `relieve` makes room in a gap that is too full by successive shortest paths from its right side to its left, by
+ * Dijkstra's algorithm from both ends, which keeps all that.
  *
  * @see R. Ahuja, T. Magnanti, J. Orlin, Network Flows, 1993, section 9.7.
  */
 export class Residual {
-  /** Nodes looked at. */
-  visited = 0;
+  /** Bundles and nodes looked at. */
+  work = 0;
   private readonly nodes: number;
-  /** [nodes] of a search: what it costs to get there, Infinity before it is seen, and how. */
-  private readonly distance: Float64Array;
-  private readonly by: Int32Array;
-  private readonly seen: Int32Array;
-  private seenCount = 0;
-  /** Nodes as near as the one looked at, of which most are: a heap is for those beyond. */
-  private readonly near: Int32Array;
-  private nearCount = 0;
-  private readonly beyond = new MinHeap();
-  /** Of a search: where it goes, and the least that a way there is known to cost. */
-  private target = 0;
-  private limit = 0;
+  /** From where a search begins, and back from where it is to end; the work of each. */
+  private readonly ahead: Frontier;
+  private readonly back: Frontier;
+  private readonly spent = { ahead: 0, back: 0 };
+  /** The least that a way is known to cost, and where its halves meet. */
+  private least = 0;
+  private meeting = 0;
 
   /**
    * @param potential  pi [nodes]; written.
@@ -44,107 +42,135 @@ export class Residual {
     private readonly left: Float64Array,
   ) {
     this.nodes = potential.length;
-    this.distance = new Float64Array(this.nodes).fill(Number.POSITIVE_INFINITY);
-    this.by = new Int32Array(this.nodes);
-    this.seen = new Int32Array(this.nodes);
-    this.near = new Int32Array(this.nodes);
+    this.ahead = new Frontier(this.nodes);
+    this.back = new Frontier(this.nodes);
   }
 
   /** Until gap k is full at the most. */
   relieve(k: number): void {
     while (this.left[k] < 0) {
       this.search(k + 1, k);
-      const amount = this.most(k, k + 1, -this.left[k]);
-      this.move(k, k + 1, amount);
+      const way = this.way(k + 1, k);
+      const amount = way.reduce((most, step) => Math.min(most, this.limit(step)), -this.left[k]);
+      for (const step of way) this.move(step, amount);
       this.left[k] += amount;
-      this.raise();
+      this.reprice();
     }
   }
 
-  /** Dijkstra's algorithm. A way there is always known: what is too much in a gap can be given up. */
+  /** There always is a way: what is too much in a gap can be given up. */
   private search(source: number, target: number): void {
-    this.target = target;
-    this.limit = Number.POSITIVE_INFINITY;
-    this.reach(source, 0, 0, FROM_LEFT);
-    let distance = 0;
-    for (;;) {
-      while (this.nearCount > 0) {
-        this.look(this.near[--this.nearCount], distance);
-        if (this.limit === distance) return;
-      }
-      do {
-        if (this.beyond.leastKey >= this.limit) return;
-        distance = this.beyond.leastKey;
-        this.near[0] = this.beyond.pop();
-      } while (this.distance[this.near[0]] !== distance);
-      this.nearCount = 1;
+    const { ahead, back, spent } = this;
+    this.least = Number.POSITIVE_INFINITY;
+    spent.ahead = 0;
+    spent.back = 0;
+    ahead.reach(source, 0, 0);
+    back.reach(target, 0, 0);
+    while (ahead.now + back.now < this.least) {
+      // The cheaper side goes on: one may be small where the other is everything.
+      if (spent.ahead <= spent.back) spent.ahead += this.lookAhead(ahead.next());
+      else spent.back += this.lookBack(back.next());
     }
+    this.work += spent.ahead + spent.back;
   }
 
-  /** Reaches what lies next to a node: last to its left, where most ways go, so that it is looked at next. */
-  private look(y: number, distance: number): void {
-    const { bundles, potential } = this;
+  /** Where steps lead from a node; to its left last, where most ways go.  @returns its work. */
+  private lookAhead(y: number): number {
+    if (y < 0) return 0;
+    const { potential, ahead, back, bundles } = this;
     const { leaving, enteringAt, entering, from, to, givesUp, takesUp } = bundles;
-    const here = distance + potential[y];
-    this.visited++;
-    if (y + 1 < this.nodes) this.reach(y + 1, here - potential[y + 1], distance, FROM_LEFT);
-    for (let b = leaving[y]; b < leaving[y + 1]; b++)
-      this.reach(to[b], here - potential[to[b]] - takesUp[b], distance, 2 * b);
+    const here = ahead.now + potential[y];
+    if (y + 1 < this.nodes) this.reach(ahead, back, y + 1, here - potential[y + 1], 4 * y + FREE_ROOM);
+    for (let b = leaving[y]; b < leaving[y + 1]; b++) {
+      const z = to[b];
+      this.reach(ahead, back, z, here - potential[z] - takesUp[b], 4 * b + TAKE_UP);
+    }
     for (let i = enteringAt[y]; i < enteringAt[y + 1]; i++) {
       const b = entering[i];
-      this.reach(from[b], here - potential[from[b]] + givesUp[b], distance, 2 * b + 1);
+      const z = from[b];
+      this.reach(ahead, back, z, here - potential[z] + givesUp[b], 4 * b + GIVE_UP);
     }
-    if (y > 0 && this.left[y - 1] > 0) this.reach(y - 1, distance, distance, FROM_RIGHT);
+    if (y > 0 && this.left[y - 1] > 0) this.reach(ahead, back, y - 1, ahead.now, 4 * (y - 1) + TAKE_ROOM);
+    return 1 + leaving[y + 1] - leaving[y] + enteringAt[y + 1] - enteringAt[y];
   }
 
-  private reach(z: number, distance: number, here: number, by: number): void {
-    const before = this.distance[z];
-    if (distance >= before || distance >= this.limit) return;
-    if (before === Number.POSITIVE_INFINITY) this.seen[this.seenCount++] = z;
-    this.distance[z] = distance;
-    this.by[z] = by;
-    if (z === this.target) this.limit = distance;
-    else if (distance === here) this.near[this.nearCount++] = z;
-    else this.beyond.push(distance, z);
-  }
-
-  /** Units that fit through the way back from the target. */
-  private most(target: number, source: number, wanted: number): number {
-    let most = wanted;
-    for (let y = target; y !== source; y = this.previous(y)) {
-      const by = this.by[y];
-      if (by === FROM_RIGHT) most = Math.min(most, this.left[y]);
-      else if (by >= 0) most = Math.min(most, by & 1 ? this.bundles.given(by >> 1) : this.bundles.taken(by >> 1));
+  /** From where steps lead to a node. */
+  private lookBack(y: number): number {
+    if (y < 0) return 0;
+    const { potential, ahead, back, bundles } = this;
+    const { leaving, enteringAt, entering, from, to, givesUp, takesUp } = bundles;
+    const here = back.now - potential[y];
+    if (y > 0) this.reach(back, ahead, y - 1, here + potential[y - 1], 4 * (y - 1) + FREE_ROOM);
+    for (let b = leaving[y]; b < leaving[y + 1]; b++) {
+      const z = to[b];
+      this.reach(back, ahead, z, here + potential[z] + givesUp[b], 4 * b + GIVE_UP);
     }
-    return most;
-  }
-
-  private move(target: number, source: number, amount: number): void {
-    for (let y = target; y !== source; y = this.previous(y)) {
-      const by = this.by[y];
-      if (by === FROM_RIGHT) this.left[y] -= amount;
-      else if (by === FROM_LEFT) this.left[y - 1] += amount;
-      else if (by & 1) this.bundles.giveUp(by >> 1, amount);
-      else this.bundles.takeUp(by >> 1, amount);
+    for (let i = enteringAt[y]; i < enteringAt[y + 1]; i++) {
+      const b = entering[i];
+      const z = from[b];
+      this.reach(back, ahead, z, here + potential[z] - takesUp[b], 4 * b + TAKE_UP);
     }
+    if (y + 1 < this.nodes && this.left[y] > 0) this.reach(back, ahead, y + 1, back.now, 4 * y + TAKE_ROOM);
+    return 1 + leaving[y + 1] - leaving[y] + enteringAt[y + 1] - enteringAt[y];
   }
 
-  private previous(y: number): number {
-    const by = this.by[y];
-    if (by === FROM_RIGHT) return y + 1;
-    if (by === FROM_LEFT) return y - 1;
-    return by & 1 ? this.bundles.to[by >> 1] : this.bundles.from[by >> 1];
+  private reach(side: Frontier, other: Frontier, z: number, distance: number, step: number): void {
+    if (distance >= this.least || !side.reach(z, distance, step)) return;
+    if (distance + other.distance[z] >= this.least) return;
+    this.least = distance + other.distance[z];
+    this.meeting = z;
   }
 
-  /** Nodes nearer than the target rise to its distance, all others stay, and the search is forgotten. */
-  private raise(): void {
-    for (let i = 0; i < this.seenCount; i++) {
-      const y = this.seen[i];
-      if (this.distance[y] < this.limit) this.potential[y] += this.distance[y] - this.limit;
-      this.distance[y] = Number.POSITIVE_INFINITY;
-    }
-    this.seenCount = 0;
-    this.nearCount = 0;
-    this.beyond.clear();
+  /** The steps of the way that was found, in no order. */
+  private way(source: number, target: number): number[] {
+    const steps: number[] = [];
+    for (let y = this.meeting; y !== source; y = this.tail(this.ahead.by[y])) steps.push(this.ahead.by[y]);
+    for (let y = this.meeting; y !== target; y = this.head(this.back.by[y])) steps.push(this.back.by[y]);
+    return steps;
+  }
+
+  private tail(step: number): number {
+    const at = step >> 2;
+    const kind = step & 3;
+    if (kind === TAKE_UP) return this.bundles.from[at];
+    if (kind === GIVE_UP) return this.bundles.to[at];
+    return kind === TAKE_ROOM ? at + 1 : at;
+  }
+
+  private head(step: number): number {
+    const at = step >> 2;
+    const kind = step & 3;
+    if (kind === TAKE_UP) return this.bundles.to[at];
+    if (kind === GIVE_UP) return this.bundles.from[at];
+    return kind === TAKE_ROOM ? at : at + 1;
+  }
+
+  /** Units that a step has room for. */
+  private limit(step: number): number {
+    const at = step >> 2;
+    const kind = step & 3;
+    if (kind === TAKE_UP) return this.bundles.taken(at);
+    if (kind === GIVE_UP) return this.bundles.given(at);
+    return kind === TAKE_ROOM ? this.left[at] : Number.POSITIVE_INFINITY;
+  }
+
+  private move(step: number, amount: number): void {
+    const at = step >> 2;
+    const kind = step & 3;
+    if (kind === TAKE_UP) this.bundles.takeUp(at, amount);
+    else if (kind === GIVE_UP) this.bundles.giveUp(at, amount);
+    else this.left[at] += kind === TAKE_ROOM ? -amount : amount;
+  }
+
+  /** Makes what the way cost its price: each end's potentials move by what it lies nearer than its part of the way, which has been searched. */
+  private reprice(): void {
+    const { ahead, back, potential, least } = this;
+    const part = Math.min(ahead.now, least);
+    ahead.clear(part, (y, nearer) => {
+      potential[y] -= nearer;
+    });
+    back.clear(least - part, (y, nearer) => {
+      potential[y] += nearer;
+    });
   }
 }

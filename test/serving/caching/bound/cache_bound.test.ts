@@ -133,6 +133,28 @@ describe("sizes and costs in decimals, which no double is", () => {
   });
 });
 
+test("numbers at the ends of the doubles", () => {
+  const key = Int32Array.of(0, 1, 2, 1, 0, 2, 1, 1, 0);
+  const ends = [5e-324, 1e-310, 1e-300, 1, 1e300, 2 ** 1022];
+  for (const size of ends) {
+    for (const cost of ends) {
+      for (const slope of [0, 1 / 4]) {
+        const trace = {
+          key,
+          size: Float64Array.from(key, (q) => size * (1 + slope * q)),
+          cost: Float64Array.from(key, (q) => cost * (1 - slope * q)),
+        };
+        const capacity = 1.5 * size;
+        const found = cacheBound(trace, { capacity });
+        // Of three first requests, at the least, and of all at the most.
+        expect(found.cost).toBeGreaterThanOrEqual(3 * cost * (1 - slope) * (1 - 2 ** -50));
+        expect(found.cost).toBeLessThanOrEqual(Math.min(Number.MAX_VALUE, 9 * cost));
+        expect(certifyCacheBound(trace, { capacity }, found.prices)).toEqual({ cost: found.cost, valid: true });
+      }
+    }
+  }
+});
+
 test("any prices prove a bound, and other numbers none", () => {
   const random = seeded(3);
   for (let seed = 1; seed <= 200; seed++) {

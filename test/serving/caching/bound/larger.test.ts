@@ -2,7 +2,7 @@
 import loadHighs from "highs";
 import { describe, expect, test } from "vitest";
 import { belady } from "../../../../src/serving/caching/bound/belady.ts";
-import { cacheBound } from "../../../../src/serving/caching/bound/cache_bound.ts";
+import { cacheBound, cacheBoundSteps } from "../../../../src/serving/caching/bound/cache_bound.ts";
 import { certifyCacheBound, provenCost } from "../../../../src/serving/caching/bound/certify_cache_bound.ts";
 import { gapPrices } from "../../../../src/serving/caching/bound/gap_prices.ts";
 import { planCost } from "../../../../src/serving/caching/bound/plan_cost.ts";
@@ -63,6 +63,47 @@ const last = <T>(steps: Generator<number, T>): T => {
     if (done) return value;
   }
 };
+
+describe("windows", () => {
+  const trace = randomTrace(31, { requests: 10_000, keys: 2000, sizes: 300, costs: 10 });
+  const capacity = 3000;
+  const whole = cacheBound(trace, { capacity }).cost;
+  const none = certifyCacheBound(trace, { capacity }, new Float64Array(10_000)).cost;
+
+  test.each([
+    [200, 0.95],
+    [1000, 0.99],
+    [4000, 0.999],
+  ])("of %i requests prove %f of what the whole proves, and no more than it", (window, share) => {
+    const { cost, prices } = cacheBound(trace, { capacity, window });
+    expect(certifyCacheBound(trace, { capacity }, prices)).toEqual({ cost, valid: true });
+    expect(cost).toBeLessThanOrEqual(whole);
+    expect(cost - none).toBeGreaterThan(share * (whole - none));
+  });
+
+  test("that know nothing of each other prove less", () => {
+    const apart = new Float64Array(10_000);
+    for (let from = 0; from < 10_000; from += 500) {
+      const part = (values: Float64Array) => values.slice(from, from + 500);
+      const own = { key: trace.key.slice(from, from + 500), size: part(trace.size), cost: part(trace.cost) };
+      apart.set(cacheBound(own, { capacity }).prices, from);
+    }
+    const { cost, valid } = certifyCacheBound(trace, { capacity }, apart);
+    expect(valid).toBe(true);
+    expect(cacheBound(trace, { capacity, window: 500 }).cost).toBeGreaterThan(cost);
+  });
+
+  test.each([undefined, 500])("tell the share that is done, in order; window %s", (window) => {
+    const shares: number[] = [];
+    const steps = cacheBoundSteps(trace, { capacity, window });
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) shares.push(step.value);
+    expect(step.value).toEqual(cacheBound(trace, { capacity, window }));
+    expect(shares.length).toBeGreaterThan(5);
+    expect(shares).toEqual(shares.toSorted((x, y) => x - y));
+    expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
+  });
+});
 
 describe("Belady's rule and its prices", () => {
   const unitTrace = (seed: number, requests: number) => randomTrace(seed, { requests, keys: 60, sizes: 1, costs: 1 });
