@@ -12,11 +12,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { plainTable } from "../src/cli/print/plain_table.ts";
+import { cachePolicyNames, cachePolicyOf } from "../src/cli/reports/cache_policies.ts";
+import { cacheFiguresOf } from "../src/cli/reports/cache_report.ts";
 import {
-  type CachePolicy,
   type CacheTrace,
   cacheBound,
-  caching,
   certifyCacheBound,
   prefixCacheTrace,
   readCacheTrace,
@@ -53,21 +53,20 @@ async function traceOf(path: string): Promise<CacheTrace> {
 }
 
 function compare(name: string, trace: CacheTrace, share: number): void {
-  const sizes = new Map(Array.from(trace.key, (key, i) => [key, trace.size[i]]));
-  const footprint = [...sizes.values()].reduce((a, b) => a + b, 0);
-  const capacity = Math.floor(share * footprint);
+  const figures = cacheFiguresOf(trace);
+  const capacity = Math.floor(share * figures.footprint);
   const begun = performance.now();
   const bound = cacheBound(trace, { capacity });
   const seconds = (performance.now() - begun) / 1e3;
   const certified = certifyCacheBound(trace, { capacity }, bound.prices);
   if (!certified.valid || certified.cost !== bound.cost) throw new Error(`${name}: the prices prove ${certified.cost}`);
-  const all = policiesOf(trace, sizes.size).map((policy) => ({
-    policy,
-    ...simulateCache(trace, { capacity, policy }),
-  }));
+  const all = cachePolicyNames.map((name) => {
+    const policy = cachePolicyOf(name, figures);
+    return { policy, ...simulateCache(trace, { capacity, policy }) };
+  });
   for (const { policy, cost } of all) if (cost < bound.cost) throw new Error(`${policy.name} is below the bound`);
   console.log(
-    `\n${name}: ${trace.key.length} requests, ${sizes.size} keys; capacity ${capacity}, ${100 * share} % of all; ` +
+    `\n${name}: ${figures.requests} requests, ${figures.objects} keys; capacity ${capacity}, ${100 * share} % of all; ` +
       `${bound.exact ? "optimum" : "bound"} ${bound.cost} in ${seconds.toFixed(1)} s\n`,
   );
   console.log(
@@ -86,15 +85,6 @@ function compare(name: string, trace: CacheTrace, share: number): void {
   const order = [...ORDERED].sort((a, b) => ratio.get(a)! - ratio.get(b)!);
   console.log(`\nhit ratio: ${order.join(" < ")}; reported: ${REPORTED}`);
   const { prices: _, ...proven } = bound;
-  const figures = all.map(({ policy, latency: __, ...one }) => ({ policy: policy.name, ...one }));
-  rows.push({ trace: name, capacity, share, ...proven, seconds, policies: figures });
-}
-
-function policiesOf({ key, cost }: CacheTrace, keys: number): CachePolicy[] {
-  const [least, most] = [Math.min, Math.max].map((of) => cost.reduce((a, b) => of(a, b)));
-  const confidence = { requests: key.length, keys };
-  return [
-    ...[caching.fifo(), caching.lru(), caching.lfu(), caching.s3fifo(), caching.gdsf(), caching.lec()],
-    caching.lec({ costs: [least, most], confidence }),
-  ];
+  const policies = all.map(({ policy, latency: __, ...one }) => ({ policy: policy.name, ...one }));
+  rows.push({ trace: name, capacity, share, ...proven, seconds, policies });
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { ArgumentError } from "../common/errors.ts";
+import { requireOneStandardInput } from "./files/one_standard_input.ts";
 import { integer } from "./options.ts";
 import { type CachePolicyName, cachePolicyNames } from "./reports/cache_policies.ts";
 import { namesOf, option } from "./simulate_options.ts";
@@ -63,9 +63,7 @@ export function refuseCacheConflicts(file: string, options: CacheCommandOptions,
   const { stepTime, certify, bound, window, prices } = options;
   for (const [name, value] of Object.entries({ window, prices }))
     if (!bound && value !== undefined) command.error(`error: --${name} needs the bound: leave --no-bound out`);
-  const taken = Object.entries({ "the trace": file, "--step-time": stepTime, "--certify": certify });
-  const [first, second] = taken.filter(([, from]) => from === "-");
-  if (second !== undefined) throw new ArgumentError(second[0], `a file, where ${first[0]} is standard input`, "-");
+  requireOneStandardInput({ "the trace": file, "--step-time": stepTime, "--certify": certify });
 }
 
 function capacities(text: string): AskedCapacity[] {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { ArgumentError } from "../common/errors.ts";
 import { caching } from "../serving/caching/caching.ts";
 import type { Prediction } from "../serving/simulator/prediction.ts";
+import { requireOneStandardInput } from "./files/one_standard_input.ts";
 import { integer, numberAbove } from "./options.ts";
 import { defaultRoutes, REFERENCE, type Route, routeNames } from "./reports/routes.ts";
 import { defaultSchedules, goesByPredictions, type Schedule, STRONG, scheduleNames } from "./reports/schedules.ts";
@@ -255,9 +255,7 @@ export function refuseConflicts(options: SimulateOptions, trace: string, command
   if (vllm !== undefined && (route.length !== 1 || schedule.length !== 1 || seeds > 1))
     refuse("--vllm needs one policy in --route, one in --schedule and one seed");
   if (vllm !== undefined && clock === "rounds") refuse("--vllm needs --clock seconds");
-  if (stepTime === "-" && trace === "-") {
-    throw new ArgumentError("--step-time", "a file, where the trace is standard input", stepTime);
-  }
+  requireOneStandardInput({ "the trace": trace, "--step-time": stepTime });
 }
 
 /** Seeds that are all alike would pass for certainty.  @param drawn  whether requests are drawn from the trace. */

@@ -6,6 +6,7 @@ import type { Trace } from "../../serving/trace/trace.ts";
 import { requireArrivals } from "../arrivals.ts";
 import { type BoundCommandOptions, boundOptions } from "../bound_options.ts";
 import { nameOf } from "../files/json_file.ts";
+import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { pricesFile, readPrices } from "../files/prices_file.ts";
 import { readStepTime } from "../files/step_time_file.ts";
 import { readTraceFile } from "../files/trace_file.ts";
@@ -64,14 +65,7 @@ async function run(file: string, options: BoundCommandOptions, command: Command)
 function refuseConflicts(file: string, options: BoundCommandOptions, command: Command): void {
   const { stepTime, clock, certify } = options;
   if (stepTime !== undefined && clock === "rounds") command.error("error: --step-time needs --clock seconds");
-  const taken = Object.entries({ trace: file, "--step-time": stepTime, "--certify": certify });
-  const [first, second] = taken.filter(([, from]) => from === "-");
-  if (second !== undefined)
-    throw new ArgumentError(
-      second[0],
-      `a file, where ${first[0] === "trace" ? "the trace" : first[0]} is standard input`,
-      "-",
-    );
+  requireOneStandardInput({ "the trace": file, "--step-time": stepTime, "--certify": certify });
 }
 
 async function settingOf(file: string, options: BoundCommandOptions, recorded: Trace): Promise<BoundSetting> {

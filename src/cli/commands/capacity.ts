@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { ArgumentError } from "../../common/errors.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { nameOf } from "../files/json_file.ts";
+import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { readStepTime } from "../files/step_time_file.ts";
 import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
 import { interrupted } from "../interruption.ts";
@@ -65,8 +66,7 @@ export function capacityCommand(): Command {
 }
 
 async function run(file: string, options: CapacityCommandOptions): Promise<void> {
-  if (options.stepTime === "-" && file === "-")
-    throw new ArgumentError("--step-time", "a file, where the trace is standard input", options.stepTime);
+  requireOneStandardInput({ "the trace": file, "--step-time": options.stepTime });
   const stepTime = options.stepTime === undefined ? defaultStepTime : await readStepTime(options.stepTime);
   const trace = await readTraceFile(file, interrupted);
   const { kvTokens, slots, chunk, sloTtft, sloTpot, percentile, bandwidth } = options;

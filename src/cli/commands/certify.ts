@@ -6,6 +6,7 @@ import type { EdgeSolution, ReplicaSolution } from "../../lp/solution.ts";
 import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
 import { nameOf, readJson } from "../files/json_file.ts";
 import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
+import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { problemArgument, readProblem } from "../files/problem_file.ts";
 import { deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
@@ -35,9 +36,7 @@ export function certifyCommand(): Command {
       "\nExit code: 0 if every LP is valid, 1 if one is not, 2 for what is no solution of the problem.",
     )
     .action(async (problemFile: string, solutionFile: string, { dead, json, ...cost }: Options) => {
-      if (problemFile === "-" && solutionFile === "-") {
-        throw new ArgumentError("solution", "a file, where the problem is standard input", solutionFile);
-      }
+      requireOneStandardInput({ "the problem": problemFile, solution: solutionFile });
       const problem = await readProblem(problemFile, dead, await costOf(cost, problemFile, solutionFile));
       const { certificates, timeGap } = check(problem, solutionFile, await readJson(solutionFile));
       if (certificates.some(({ valid }) => !valid)) process.exitCode = 1;

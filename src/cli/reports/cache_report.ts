@@ -1,6 +1,7 @@
 import { Pauses } from "../../common/pauses.ts";
 import { CacheRun, type SimulatedCache } from "../../serving/caching/cache_run.ts";
 import type { CacheTrace } from "../../serving/caching/cache_trace.ts";
+import { fixedCost } from "../../serving/caching/fixed_cost.ts";
 import { type CachePolicyName, type CacheTraceFigures, cachePolicyOf } from "./cache_policies.ts";
 
 /** What is asked for. */
@@ -91,6 +92,7 @@ export async function simulateCaches(
   let before = 0;
   for (const { capacity, share } of capacities) {
     const simulated: SimulatedPolicy[] = [];
+    const fixed = fixedCost(trace, capacity); // the same for all policies
     for (const policy of policies) {
       const run = new CacheRun(trace, cachePolicyOf(policy, figures), { capacity, seed: 0 }); // none of them draws by chance
       for (let made = PIECE; run.advance(PIECE); made += PIECE) {
@@ -99,7 +101,7 @@ export async function simulateCaches(
         await pauses.take();
       }
       before += figures.requests;
-      simulated.push({ policy, ...run.end() });
+      simulated.push({ policy, ...run.end(fixed) });
     }
     found.push({ capacity, share, policies: simulated });
   }

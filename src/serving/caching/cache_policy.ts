@@ -1,3 +1,5 @@
+import { requireMethods } from "../policy_answers.ts";
+
 /** What a cache knows its contents by. */
 export type Key = string | number;
 
@@ -48,4 +50,11 @@ export interface CacheDecisionsOptions {
   /** In the unit of the sizes. */
   capacity: number;
   seed: number;
+}
+
+/** What a policy makes.  @param made  how a message calls it.  @throws {ArgumentError} It lacks a method. */
+export function decisionsOf(policy: CachePolicy, o: CacheDecisionsOptions, made: string): CacheDecisions {
+  const decisions = policy.create(o);
+  requireMethods(made, decisions, ["hit", "admit", "victim", "removed"]);
+  return decisions;
 }

@@ -4,7 +4,6 @@ import type { CacheDecisionsOptions, CachePolicy } from "./cache_policy.ts";
 import type { CacheTrace } from "./cache_trace.ts";
 import { Contents } from "./contents.ts";
 import { ExactSum } from "./exact_sum.ts";
-import { fixedCost } from "./fixed_cost.ts";
 
 export interface SimulatedCache {
   /** Share of the requests that were found. */
@@ -40,7 +39,7 @@ export class CacheRun {
   constructor(
     private readonly trace: CacheTrace,
     policy: CachePolicy,
-    private readonly o: CacheDecisionsOptions,
+    o: CacheDecisionsOptions,
   ) {
     this.contents = new Contents(policy, o);
     this.latency = new Float64Array(trace.key.length);
@@ -53,15 +52,19 @@ export class CacheRun {
     return end < this.trace.key.length;
   }
 
-  /** When all requests have been made. */
-  end(): SimulatedCache {
+  /**
+   * When all requests have been made.
+   *
+   * @param fixed  what `fixedCost` is of this trace and this capacity.
+   */
+  end(fixed: number): SimulatedCache {
     const { trace, hits } = this;
     const cost = this.cost.value;
     const n = trace.key.length;
     return {
       ...{ hitRatio: share(hits, n), byteHitRatio: share(this.found, this.asked), cost },
       latency: spreadOf(this.latency),
-      regret: cost - fixedCost(trace, this.o.capacity),
+      regret: cost - fixed,
       ...(trace.smallCost && { smallShare: share(this.small, n - hits) }),
     };
   }

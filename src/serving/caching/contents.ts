@@ -1,6 +1,12 @@
 import { ArgumentError } from "../../common/errors.ts";
-import { requireMethods } from "../policy_answers.ts";
-import type { CacheDecisions, CacheDecisionsOptions, CachePolicy, Key, Model } from "./cache_policy.ts";
+import {
+  type CacheDecisions,
+  type CacheDecisionsOptions,
+  type CachePolicy,
+  decisionsOf,
+  type Key,
+  type Model,
+} from "./cache_policy.ts";
 import { ExactSum } from "./exact_sum.ts";
 import { Places } from "./places.ts";
 
@@ -35,8 +41,7 @@ export class Contents<V> {
     private readonly onEvict?: (key: Key, value: V) => void,
   ) {
     this.capacity = o.capacity;
-    this.decisions = policy.create(o);
-    requireMethods("policy.create()", this.decisions, ["hit", "admit", "victim", "removed"]);
+    this.decisions = decisionsOf(policy, o, "policy.create()");
   }
 
   /** Of all that is kept. */

@@ -23,14 +23,14 @@ export class SeenKeys {
     return this.places.of(key);
   }
 
-  /** How many are known, or have been. */
+  /** How many are known: who is forgotten makes way for the next. */
   get length(): number {
     return this.places.length;
   }
 
   /** A key that is not known. */
   add(key: Key): number {
-    if (this.places.length - this.places.unused >= this.most) this.forgetOne();
+    if (this.length >= this.most) this.forgetOne();
     const i = this.places.add(key);
     this.cached[i] = false;
     return i;

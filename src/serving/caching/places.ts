@@ -13,11 +13,6 @@ export class Places {
     return this.keys.length;
   }
 
-  /** Of these, places that no key has. */
-  get unused(): number {
-    return this.free.length;
-  }
-
   /** -1 where it has none. */
   of(key: Key): number {
     return isInteger(key) ? this.integers.get(key) : (this.others.get(key) ?? -1);

@@ -4,6 +4,7 @@ import { requirePolicy } from "../policy_answers.ts";
 import type { CachePolicy } from "./cache_policy.ts";
 import { CacheRun, type SimulatedCache } from "./cache_run.ts";
 import { type CacheTrace, checkCacheTrace, requireCapacity } from "./cache_trace.ts";
+import { fixedCost } from "./fixed_cost.ts";
 
 export interface SimulateCacheOptions {
   /** In the unit of the sizes; finite and > 0. */
@@ -32,5 +33,5 @@ export function simulateCache(trace: CacheTrace, options: SimulateCacheOptions):
   if (!Number.isInteger(seed)) throw new ArgumentError("seed", "an integer", seed);
   const run = new CacheRun(trace, policy, { capacity, seed });
   run.advance(trace.key.length);
-  return run.end();
+  return run.end(fixedCost(trace, capacity));
 }

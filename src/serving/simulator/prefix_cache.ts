@@ -1,6 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
-import type { CacheDecisions, CachePolicy } from "../caching/cache_policy.ts";
-import { requireMethods } from "../policy_answers.ts";
+import { type CacheDecisions, type CachePolicy, decisionsOf } from "../caching/cache_policy.ts";
 import { chunkSeconds, type StepTime } from "../step_time.ts";
 import { BlockStates } from "./block_states.ts";
 
@@ -35,8 +34,7 @@ export class PrefixCache {
 
   constructor(private readonly o: PrefixCacheOptions) {
     this.tokens = o.blockTokens;
-    this.decisions = o.policy.create({ capacity: o.kvTokens, seed: o.seed });
-    requireMethods("caching.create()", this.decisions, ["hit", "admit", "victim", "removed"]);
+    this.decisions = decisionsOf(o.policy, { capacity: o.kvTokens, seed: o.seed }, "caching.create()");
   }
 
   /** Tokens from the prompt's beginning on that need no prefill. */

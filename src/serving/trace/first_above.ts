@@ -1,5 +1,5 @@
 /** The first whose value is above x; the last one's is. */
-export function firstAbove(ascending: Float64Array, x: number): number {
+export function firstAbove(ascending: Float64Array | Int32Array, x: number): number {
   let low = 0;
   let high = ascending.length - 1;
   while (low < high) {

@@ -1,3 +1,5 @@
+import { firstAbove } from "./first_above.ts";
+
 /** Values, each of which counts once, or so many times. */
 export interface Repeated {
   values: Float64Array;
@@ -45,16 +47,4 @@ function percentile(values: Float64Array, until: Float64Array, rank: number): nu
   const below = Math.floor(rank);
   const low = values[firstAbove(until, below)];
   return rank === below ? low : low + (rank - below) * (values[firstAbove(until, below + 1)] - low);
-}
-
-/** The first index whose count is above a rank. */
-function firstAbove(until: Float64Array, rank: number): number {
-  let low = 0;
-  let high = until.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (until[middle] > rank) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

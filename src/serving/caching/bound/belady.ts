@@ -1,4 +1,5 @@
 import { MinHeap } from "../../min_heap.ts";
+import { firstAbove } from "../../trace/first_above.ts";
 import type { GapPrices } from "./gap_prices.ts";
 import type { Reuses } from "./reuses.ts";
 
@@ -52,27 +53,14 @@ function fullGaps({ first, last }: Reuses, room: number): Int32Array {
   const rising = new Rising(m + 1);
   rising.append(0); // no gap yet
   const best = new Int32Array(m + 1);
-  const gapBefore = (t: number) => firstAbove(last, t) - 1;
   for (let j = 0; j < m; j++) {
     best[j + 1] = rising.first;
     rising.append(room + rising.least);
-    rising.raiseUpTo(gapBefore(first[j]) + 1);
+    rising.raiseUpTo(firstAbove(last, first[j])); // the gaps of T, from 1 on, that end before it begins
   }
   const found: number[] = [];
   for (let i = rising.first; i > 0; i = best[i]) found.push(last[i - 1] - 1);
   return Int32Array.from(found).reverse();
-}
-
-/** The first j with last[j] - 1 >= t. */
-function firstAbove(last: Int32Array, t: number): number {
-  let low = 0;
-  let high = last.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (last[middle] - 1 >= t) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** Numbers 0, 1, ... with values, of which those are kept that have less than all behind them. */

@@ -1,4 +1,4 @@
-import { requireObject } from "../../../common/objects.ts";
+import { type FieldsOf, requireObject } from "../../../common/objects.ts";
 import { requireRange } from "../../policy_options.ts";
 import { type CacheTrace, checkCacheTrace, requireCapacity } from "../cache_trace.ts";
 import { belady } from "./belady.ts";
@@ -7,7 +7,7 @@ import { type GapPrices, gapPrices } from "./gap_prices.ts";
 import { planCost } from "./plan_cost.ts";
 import { missCosts, type Reuses, reusesOf } from "./reuses.ts";
 import { howMany } from "./room.ts";
-import { windowedPrices } from "./windows.ts";
+import { type ProvenPrices, windowedPrices } from "./windows.ts";
 
 export interface CacheBoundOptions {
   /** In the unit of the sizes; finite and > 0. */
@@ -25,7 +25,7 @@ export interface CacheBound {
   exact: boolean;
 }
 
-export const cacheBoundFields = { capacity: true, window: true } as const;
+const fields: FieldsOf<CacheBoundOptions> = { capacity: true, window: true };
 
 /** Prices of fractions are rounded. */
 const ROUNDING = 2 ** -40;
@@ -57,7 +57,7 @@ export function cacheBound(trace: CacheTrace, options: CacheBoundOptions): Cache
 
 /** The same step by step: yields the share that is done. */
 export function* cacheBoundSteps(trace: CacheTrace, options: CacheBoundOptions): Generator<number, CacheBound> {
-  requireObject("options", options, cacheBoundFields);
+  requireObject("options", options, fields);
   const { capacity, window = WINDOW } = options;
   checkCacheTrace(trace);
   requireCapacity(capacity);
@@ -70,29 +70,26 @@ export function* cacheBoundSteps(trace: CacheTrace, options: CacheBoundOptions):
     return { cost: provenCost(costs, reuses, capacity, prices), prices, exact: true };
   }
   yield 0;
-  const { prices, kept } = yield* solved(costs, reuses, capacity, window);
+  const isBelady = alike(reuses.size) && alike(reuses.cost);
+  if (!isBelady && n > window) {
+    const proven = yield* windowedPrices(costs, reuses, capacity, window);
+    yield 1;
+    return { ...proven, exact: false };
+  }
+  const { prices, kept } = isBelady ? allAlike(reuses, n, capacity) : yield* gapPrices(reuses, n, capacity);
   yield 1;
-  const planned = kept && planCost(costs, reuses, capacity, kept);
+  const planned = planCost(costs, reuses, capacity, kept);
   const proven = better(costs, reuses, capacity, prices);
   return { ...proven, exact: planned !== undefined && planned - proven.cost <= ROUNDING * planned };
 }
 
-function* solved(
-  costs: Float64Array,
-  reuses: Reuses,
-  capacity: number,
-  window: number,
-): Generator<number, Pick<GapPrices, "prices"> & Partial<GapPrices>> {
-  const { size, cost } = reuses;
-  const n = costs.length;
-  if (alike(size) && alike(cost))
-    return belady(reuses, n, howMany(capacity, size[0]), Math.min(Number.MAX_VALUE, cost[0] / size[0]));
-  if (n <= window) return yield* gapPrices(reuses, n, capacity);
-  return { prices: yield* windowedPrices(costs, reuses, capacity, window) };
+function allAlike(reuses: Reuses, requests: number, capacity: number): GapPrices {
+  const [size, cost] = [reuses.size[0], reuses.cost[0]];
+  return belady(reuses, requests, howMany(capacity, size), Math.min(Number.MAX_VALUE, cost / size));
 }
 
 /** No prices prove more than some at the end of all numbers, where sizes are so much smaller than costs. */
-function better(costs: Float64Array, reuses: Reuses, capacity: number, prices: Float64Array) {
+function better(costs: Float64Array, reuses: Reuses, capacity: number, prices: Float64Array): ProvenPrices {
   const none = new Float64Array(prices.length);
   const cost = provenCost(costs, reuses, capacity, prices);
   const least = provenCost(costs, reuses, capacity, none);

@@ -8,6 +8,12 @@ interface Window {
   end: number;
 }
 
+/** Prices with what they prove. */
+export interface ProvenPrices {
+  cost: number;
+  prices: Float64Array;
+}
+
 /** A pass that gains less of the cost is the last. */
 const LEAST_GAIN = 2 ** -10;
 
@@ -18,14 +24,14 @@ const LEAST_GAIN = 2 ** -10;
  * No pass makes the bound worse.
  *
  * @param costs  [n] of misses.
- * @returns prices [n], after yielding the share that is done.
+ * @returns prices [n] and what they prove, after yielding the share that is done.
  */
 export function* windowedPrices(
   costs: Float64Array,
   reuses: Reuses,
   capacity: number,
   window: number,
-): Generator<number, Float64Array> {
+): Generator<number, ProvenPrices> {
   const n = costs.length;
   let prices: Float64Array = new Float64Array(n);
   let cost = provenCost(costs, reuses, capacity, prices);
@@ -35,11 +41,11 @@ export function* windowedPrices(
     let step = steps.next();
     for (; !step.done; step = steps.next()) yield 1 - 2 ** -pass * (1 - step.value / 2);
     const proven = provenCost(costs, reuses, capacity, step.value);
-    if (proven <= cost) return prices;
+    if (proven <= cost) return { cost, prices };
     const gain = proven - cost;
     prices = step.value;
     cost = proven;
-    if (pass > 0 && gain < LEAST_GAIN * cost) return prices;
+    if (pass > 0 && gain < LEAST_GAIN * cost) return { cost, prices };
   }
 }
 
