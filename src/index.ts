@@ -46,10 +46,12 @@ export { expertPrice } from "./lp/prices.ts";
 export type {
   EdgeLoads,
   EdgeProblem,
+  ExpertLoads,
   Graph,
   LoadBalanceProblem,
   ReplicaLoads,
   ReplicaProblem,
+  SourceLoads,
   Speed,
   TokenMode,
 } from "./lp/problem.ts";
@@ -68,8 +70,10 @@ export type { Costed, CurveCost, ExpertCost, ModelCost } from "./lp/time/expert_
 export { type CostTableOptions, expertCostRows } from "./lp/time/expert_cost_rows.ts";
 export { type CostRow, type FittedCost, fitExpertCost } from "./lp/time/fit_expert_cost.ts";
 export type { TimeAnswer, TimeProof } from "./lp/time/judge_time.ts";
+export type { TrafficAnswer } from "./lp/traffic/traffic_answer.ts";
 export type { Active, Activity } from "./placement/active.ts";
 export type { PlacementFiles, PlacementFormat, PlacementMaps } from "./placement/conventions.ts";
+export type { Distanced } from "./placement/distance.ts";
 export { Placement, type PlacementFields, type PlacementLike } from "./placement/placement.ts";
 export { placementsFromJSON, sharesFromJSON } from "./placement/placements_from_json.ts";
 export { placementMaps, placementsToJSON } from "./placement/placements_to_json.ts";

@@ -10,7 +10,7 @@ const typescript = join(root, "node_modules/typescript");
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-types-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const consumers = ["consumer.ts", "serving.ts", "caching.ts", "native.ts"].map((file) =>
+const consumers = ["consumer.ts", "serving.ts", "caching.ts", "traffic.ts", "native.ts"].map((file) =>
   join(root, "test/types", file),
 );
 const linked = ["@webgpu/types", "@types/node"].map((name) => [name, join(root, "node_modules", name)]);

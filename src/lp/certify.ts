@@ -5,7 +5,8 @@
 import type { Active } from "../placement/active.ts";
 import { Placement } from "../placement/placement.ts";
 import { certifyTime, type TimedClaims } from "./certify_time.ts";
-import { reader, requireSolution } from "./check_solution.ts";
+import { certifyTraffic, type TrafficClaims } from "./certify_traffic.ts";
+import { reader, requireSolution, tokensOf } from "./check_solution.ts";
 import { type EdgeProblem, isEdgeForm, type LoadBalanceProblem, type ReplicaProblem } from "./problem.ts";
 import type { EdgeSolution, ReplicaSolution } from "./solution.ts";
 
@@ -25,6 +26,10 @@ export interface Certificate {
   timeTrue?: boolean;
   /** With a cost: the bottleneck set proves timeBound, as timeProof says. */
   timeBoundValid?: boolean;
+  /** With sourceLoad: traffic is what sourceQuota gives, which is of the sources' own tokens and adds up to quota. */
+  trafficTrue?: boolean;
+  /** With sourceLoad: the potentials prove trafficBound, of all splits within loadLimit, and this is one. */
+  trafficBoundValid?: boolean;
   /** (maxLoad - lowerBound) / maxLoad, recomputed. */
   gap: number;
   /** "optimal" and "gap" as in solution.status, which with a cost speaks of time; "invalid" where a claim does not hold, be it the status. */
@@ -45,6 +50,8 @@ interface Claims {
   inside(member: readonly boolean[]): number;
   /** Where there is a cost, what its times are to be checked against. */
   timed?: (member: readonly boolean[]) => TimedClaims;
+  /** Where sources were told, what the traffic is to be checked against. */
+  sent?: TrafficClaims;
 }
 
 /** Fractions: sums of f64 carry rounding errors of this order, relative to the loads involved. */
@@ -83,7 +90,7 @@ function certificateOf(
   solution: ReplicaSolution | EdgeSolution,
   lp: number,
 ): Certificate {
-  const { conserved, withinCapacity, load, alive, inside, timed } = claims;
+  const { conserved, withinCapacity, load, alive, inside, timed, sent } = claims;
   const gpus = speed.length;
   const whole = solution.tokens === "integer";
   const maxLoad = solution.maxLoad[lp];
@@ -123,9 +130,12 @@ function certificateOf(
   const closed = time?.closed ?? (gap <= (whole ? 0 : FRACTIONAL_OPTIMAL) ? "optimal" : "gap");
   const claimed = gap >= 0 && solution.gap[lp] === gap && solution.status[lp] === closed && (time?.claimed ?? true);
   const timeProven = !time || (time.timeTrue && time.timeBoundValid);
-  const valid = conserved && withinCapacity && loadsTrue && boundValid && timeProven && claimed;
+  const traffic = sent && certifyTraffic(sent, solution as ReplicaSolution, lp);
+  const trafficProven = !traffic || (traffic.trafficTrue && traffic.trafficBoundValid);
+  const valid = conserved && withinCapacity && loadsTrue && boundValid && timeProven && trafficProven && claimed;
   return {
     ...{ conserved, withinCapacity, loadsTrue, boundValid },
+    ...traffic,
     ...(time && { timeTrue: time.timeTrue, timeBoundValid: time.timeBoundValid }),
     ...{ gap, verdict: valid ? closed : "invalid", valid },
   };
@@ -141,15 +151,16 @@ function wholeTokensBefore(t: number, v: number): number {
 }
 
 function replicaClaims(
-  { placement, expertLoad, baseLoad, active, speed, cost }: ReplicaProblem & { placement: Placement },
+  problem: ReplicaProblem & { placement: Placement },
   solution: ReplicaSolution,
   lp: number,
 ): Claims {
+  const { placement, baseLoad, active, speed, cost } = problem;
   const { gpus, logicalExperts, physicalExperts, physicalToLogical, gpuOf } = placement;
   const alive = Array.from({ length: gpus }, (_, g) => Boolean((active as Active | undefined)?.[g] ?? true));
-  const loadOf = reader(expertLoad, logicalExperts);
+  const tokens = tokensOf(problem, logicalExperts);
   const baseOf = baseLoad === undefined ? () => 0 : reader(baseLoad, gpus);
-  const w = Array.from({ length: logicalExperts }, (_, e) => loadOf(lp, e));
+  const w = Array.from({ length: logicalExperts }, (_, e) => tokens.of(lp, e));
   const given = Array.from({ length: gpus }, (_, g) => (alive[g] ? baseOf(lp, g) : 0));
   const b = cost ? new Array<number>(gpus).fill(0) : given; // with a cost base loads are times
   const load = Float64Array.from(b);
@@ -157,16 +168,16 @@ function replicaClaims(
   const served = new Float64Array(logicalExperts);
   let withinCapacity = true;
   for (let p = 0; p < physicalExperts; p++) {
-    const tokens = solution.quota[lp * physicalExperts + p];
+    const amount = solution.quota[lp * physicalExperts + p];
     const e = physicalToLogical[p];
     if (e < 0 || !alive[gpuOf[p]]) {
-      withinCapacity &&= tokens === 0;
+      withinCapacity &&= amount === 0;
       continue;
     }
-    withinCapacity &&= tokens >= 0 && isAllowed(tokens, solution.tokens);
+    withinCapacity &&= amount >= 0 && isAllowed(amount, solution.tokens);
     lives[e] = true;
-    served[e] += tokens;
-    load[gpuOf[p]] += tokens;
+    served[e] += amount;
+    load[gpuOf[p]] += amount;
   }
   const slack = solution.tokens === "integer" ? 0 : ROUNDING;
   const lost = [...lives.keys()].filter((e) => !lives[e]);
@@ -188,14 +199,21 @@ function replicaClaims(
     for (const e of confinedTo(member)) sum += w[e];
     return sum;
   };
-  if (!cost) return { conserved, withinCapacity, load, alive, inside };
+  const distance = tokens.distance;
+  const sent = distance && {
+    ...{ gpus, alive, load, gpuOf, sources: distance.sources, experts: logicalExperts, slotExpert: physicalToLogical },
+    ...{ base: given, speed: given.map((_, g) => speed?.[g] ?? 1) },
+    distance: (s: number, g: number) => distance.values[s * gpus + g],
+    tokens: (s: number, e: number) => tokens.from(lp, s, e),
+  };
+  if (!cost) return { conserved, withinCapacity, load, alive, inside, sent };
   const timed = (member: readonly boolean[]): TimedClaims => ({
     ...{ cost, alive, member, base: given, tokens: w, inside: confinedTo(member) },
     speed: given.map((_, g) => speed?.[g] ?? 1),
     copies: w.map((_, e) => living.filter((p) => physicalToLogical[p] === e).length),
     slots: living.map((p) => ({ gpu: gpuOf[p], tokens: solution.quota[lp * physicalExperts + p] })),
   });
-  return { conserved, withinCapacity, load, alive, inside, timed };
+  return { conserved, withinCapacity, load, alive, inside, timed, sent };
 }
 
 function edgeClaims({ gpus, edges, load: given, capacity }: EdgeProblem, solution: EdgeSolution, lp: number): Claims {

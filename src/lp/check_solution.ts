@@ -1,7 +1,8 @@
 import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
-import type { Numbers, Rows } from "../common/numbers.ts";
+import { flat, type Numbers, type Rows } from "../common/numbers.ts";
 import { requireObject } from "../common/objects.ts";
 import { checkActive } from "../placement/active.ts";
+import { checkDistance } from "../placement/distance.ts";
 import { isPlacementLike, Placement } from "../placement/placement.ts";
 import {
   isEdgeForm,
@@ -20,6 +21,9 @@ interface Sizes {
   gpus: number;
   /** Values per LP of quota (P), or flow (edges). */
   served: number;
+  /** Of a problem that tells whose tokens are whose. */
+  sources?: number;
+  experts?: number;
 }
 
 /**
@@ -28,7 +32,7 @@ interface Sizes {
  */
 export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSolution | EdgeSolution): Sizes {
   const sizes = sizesOf(problem);
-  const { batch, gpus, served } = sizes;
+  const { batch, gpus, served, sources, experts } = sizes;
   if (typeof (solution as { then?: unknown } | undefined)?.then === "function") {
     throw new ArgumentError("solution", "what solve resolves to", solution, "Did you forget await?");
   }
@@ -49,6 +53,11 @@ export function requireSolution(problem: LoadBalanceProblem, solution: ReplicaSo
   else if (answer.time !== undefined) {
     const remedy = "A cost that was an option belongs to the problem, too.";
     throw new ArgumentError("problem.cost", "the cost that the solution's times are of", undefined, remedy);
+  }
+  if (sources !== undefined) requireTraffic(answer, batch, { gpus, sources, slots: served, experts: experts! });
+  else if (answer.traffic !== undefined) {
+    const remedy = "What was given to solve belongs to the problem, too.";
+    throw new ArgumentError("problem.sourceLoad", "what the solution's traffic is of", undefined, remedy);
   }
   if (name === "quota") {
     requireList("solution.lost", answer.lost, "experts");
@@ -73,6 +82,26 @@ function requireTimes(answer: Partial<ReplicaSolution>, batch: number, gpus: num
   }
 }
 
+function requireTraffic(
+  answer: Partial<ReplicaSolution>,
+  batch: number,
+  { gpus, sources, slots, experts }: Record<"gpus" | "sources" | "slots" | "experts", number>,
+): void {
+  const { traffic, potential, sourceQuota } = answer;
+  if (traffic === undefined) {
+    const remedy = "Was it solved with the sourceLoad?";
+    throw new ArgumentError("solution.traffic", "traffic, since the problem has a sourceLoad", undefined, remedy);
+  }
+  for (const one of ["traffic", "trafficBound", "loadLimit"] as const) {
+    requireLength(`solution.${one}`, answer[one], "B", batch);
+  }
+  const [ofSlots, ofExperts] = [slots, experts].map((width) => sources * width);
+  requireLength("solution.sourceQuota", sourceQuota, `B * S * P = ${batch} * ${sources} * ${slots}`, batch * ofSlots);
+  requireLength("solution.potential.gpu", potential?.gpu, `B * gpus = ${batch} * ${gpus}`, batch * gpus);
+  const formula = `B * S * E = ${batch} * ${sources} * ${experts}`;
+  requireLength("solution.potential.source", potential?.source, formula, batch * ofExperts);
+}
+
 function sizesOf(problem: LoadBalanceProblem): Sizes {
   if (isEdgeForm<unknown, { edges: unknown }>(problem)) {
     refuseInEdges(problem);
@@ -90,19 +119,45 @@ function sizesOf(problem: LoadBalanceProblem): Sizes {
     return { batch, gpus, served: edges.length };
   }
   requireObject("problem", problem, problemFields.replica);
-  const { placement, expertLoad, baseLoad, speed, active, cost } = problem;
+  const { placement, baseLoad, speed, active, cost } = problem;
   if (!isPlacementLike(placement)) {
     throw new ArgumentError("problem.placement", "a Placement, or the fields of a graph instead", placement);
   }
   const { gpus, logicalExperts, physicalExperts } = Placement.of("problem.placement", placement);
   const alive = checkActive(active, gpus, "problem.active");
-  const batch = batchOf("problem.expertLoad", expertLoad, logicalExperts, "E");
+  const sources = sourcesOf(problem, gpus, logicalExperts);
+  const batch = sources?.batch ?? batchOf("problem.expertLoad", problem.expertLoad!, logicalExperts, "E");
   if (baseLoad !== undefined) {
     requireRows("problem.baseLoad", baseLoad, "gpus", gpus, batch, alive);
   }
   requireSpeed(speed, gpus);
   if (cost !== undefined) checkCost(cost, "problem.cost");
-  return { batch, gpus, served: physicalExperts };
+  return { batch, gpus, served: physicalExperts, sources: sources?.count, experts: logicalExperts };
+}
+
+/** Of a problem that tells whose tokens are whose: how many sources there are, and how many LPs. */
+function sourcesOf(problem: ReplicaProblem, gpus: number, experts: number) {
+  const distance = checkDistance(problem, gpus, "problem.");
+  if (problem.sourceLoad === undefined) return undefined;
+  if (!distance) throw new ArgumentError("problem.distance", "distances, since it has a sourceLoad", undefined);
+  const { values } = flat("problem.sourceLoad", problem.sourceLoad, { S: distance.sources, E: experts });
+  const batch = batchOf("problem.sourceLoad", values, distance.sources * experts, "S * E");
+  if (problem.expertLoad !== undefined) requireRows("problem.expertLoad", problem.expertLoad, "E", experts, batch);
+  return { batch, count: distance.sources };
+}
+
+/** The tokens of each expert, and where it was told, of each source. */
+export function tokensOf({ placement, expertLoad, sourceLoad, distance, nodes }: ReplicaProblem, experts: number) {
+  if (sourceLoad === undefined) return { of: reader(expertLoad!, experts), from: () => 0 };
+  const far = checkDistance({ distance, nodes }, placement.gpus)!;
+  const { values } = flat("problem.sourceLoad", sourceLoad, { S: far.sources, E: experts });
+  const from = (lp: number, s: number, e: number) => values[(lp * far.sources + s) * experts + e];
+  const sum = (lp: number, e: number) => {
+    let tokens = 0;
+    for (let s = 0; s < far.sources; s++) tokens += from(lp, s, e);
+    return tokens;
+  };
+  return { of: expertLoad === undefined ? sum : reader(expertLoad, experts), from, distance: far };
 }
 
 const isList = (values: unknown): values is ArrayLike<unknown> =>

@@ -1,4 +1,5 @@
 import type { Pauses } from "../common/pauses.ts";
+import type { Distance } from "../placement/distance.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Graph, Loads, TokenMode } from "./problem.ts";
 import type { RawSolution } from "./solution.ts";
@@ -10,6 +11,8 @@ export interface Form<L, A> {
   /** What it was made of. */
   readonly of: Placement | Graph;
   readonly topology: Topology;
+  /** From the sources to all GPUs, if it was told. */
+  readonly distance?: Distance;
   /** What a problem of this form may have: loads may come as part of one. */
   readonly fields: Readonly<Record<string, true>>;
   /**

@@ -2,6 +2,7 @@ import { ArgumentError, ShapeError } from "../common/errors.ts";
 import { type Numbers, type Rows, requireNumbers } from "../common/numbers.ts";
 import type { FieldsOf } from "../common/objects.ts";
 import { type Activity, refuseActive } from "../placement/active.ts";
+import { type Distanced, refuseDistance } from "../placement/distance.ts";
 import type { PlacementLike } from "../placement/placement.ts";
 import { type Costed, refuseCost } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
@@ -21,13 +22,27 @@ export interface EdgeLoads {
   capacity: Rows;
 }
 
-/** Loads of the replica form, for B batches; each flat or in B rows. */
-export interface ReplicaLoads {
+/** Tokens of the replica form, for B batches; each flat or in B rows. */
+export interface ExpertLoads {
   /** [B, E] tokens per logical expert, finite and >= 0. */
   expertLoad: Rows;
+  /** [B, S, E] whose they are, where there are distances: whole tokens per source, which over the sources add up to expertLoad. */
+  sourceLoad?: Rows;
+}
+
+/** The same from the sources alone. */
+export interface SourceLoads {
+  /** [B, E] the sums of sourceLoad over the sources, which need not be given. */
+  expertLoad?: Rows;
+  /** [B, S, E] whole tokens per source and logical expert; S is that of the distances. */
+  sourceLoad: Rows;
+}
+
+/** Loads of the replica form, for B batches; each flat or in B rows. */
+export type ReplicaLoads = (ExpertLoads | SourceLoads) & {
   /** [B, gpus] what each GPU does besides, finite, of any sign; 0 by default. A fixed time a_g is the base load v_g a_g. With a cost in its time. */
   baseLoad?: Rows;
-}
+};
 
 export interface Speed {
   /** [gpus] tokens per unit of time, finite and > 0; 1 by default. */
@@ -35,7 +50,7 @@ export interface Speed {
 }
 
 export type EdgeProblem = Graph & EdgeLoads & Speed;
-export type ReplicaProblem = { placement: PlacementLike } & ReplicaLoads & Speed & Activity & Costed;
+export type ReplicaProblem = { placement: PlacementLike } & ReplicaLoads & Speed & Activity & Costed & Distanced;
 
 /** B load-balancing LPs on one topology, in either form. */
 export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
@@ -44,7 +59,8 @@ export type LoadBalanceProblem = EdgeProblem | ReplicaProblem;
 export const problemFields = {
   edge: { gpus: true, edges: true, load: true, capacity: true, speed: true } satisfies FieldsOf<EdgeProblem>,
   replica: {
-    ...{ placement: true, expertLoad: true, baseLoad: true, speed: true, active: true, cost: true },
+    ...{ placement: true, expertLoad: true, sourceLoad: true, baseLoad: true, speed: true, active: true, cost: true },
+    ...{ distance: true, nodes: true },
   } satisfies FieldsOf<ReplicaProblem>,
 };
 
@@ -56,6 +72,7 @@ export type TokenMode = (typeof tokenModes)[number];
 export function refuseInEdges(graph: object): void {
   refuseActive(graph);
   refuseCost(graph);
+  refuseDistance(graph);
 }
 
 /** Checked loads in replica form. Int32Array for whole tokens, Float64Array for fractions and times. */
@@ -66,6 +83,8 @@ export interface Loads {
   readonly expertLoad: Int32Array | Float64Array;
   /** [B, A] of the living GPUs, or none where every base load is 0. */
   readonly baseLoad: Int32Array | Float64Array | undefined;
+  /** [B, S, E] whose tokens they are, if that was told. */
+  readonly sourceLoad?: Int32Array;
 }
 
 export function isEdgeForm<R, E extends { edges: unknown }>(form: R | E): form is E {

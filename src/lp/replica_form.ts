@@ -1,35 +1,75 @@
-import { ShapeError } from "../common/errors.ts";
-import { flat, type Numbers } from "../common/numbers.ts";
+import { ArgumentError, ShapeError } from "../common/errors.ts";
+import { flat, type Numbers, type Rows } from "../common/numbers.ts";
 import type { Pauses } from "../common/pauses.ts";
 import { type Active, checkActive } from "../placement/active.ts";
+import type { Distance } from "../placement/distance.ts";
 import type { Placement } from "../placement/placement.ts";
 import { checkValues, copyOf, FINITE, ofMode, whyWhole } from "./check_loads.ts";
 import type { Form } from "./form.ts";
-import { checkSpeed, type Loads, problemFields, type ReplicaLoads, type TokenMode } from "./problem.ts";
+import {
+  checkSpeed,
+  type ExpertLoads,
+  type Loads,
+  problemFields,
+  type ReplicaLoads,
+  type TokenMode,
+} from "./problem.ts";
 import { type ReplicaAnswer, survivorsOf } from "./solution.ts";
 import { checkCost, type ExpertCost } from "./time/expert_cost.ts";
 import { ofLiving, type Topology, topologyOfPlacement } from "./topology.ts";
+import { checkSourceLoad, requireSums } from "./traffic/source_loads.ts";
 
 export type ReplicaForm = Form<ReplicaLoads, ReplicaAnswer> & { readonly name: "replica" };
 
 /** Experts with slots on GPUs.  @throws {ArgumentError | ShapeError} A speed, `active` or a cost is not as it should be. */
-export function replicaForm(placement: Placement, speed?: Numbers, active?: Active, cost?: ExpertCost): ReplicaForm {
+export function replicaForm(
+  placement: Placement,
+  speed?: Numbers,
+  active?: Active,
+  cost?: ExpertCost,
+  distance?: Distance,
+): ReplicaForm {
   const { gpus } = placement;
   const curve = cost === undefined ? undefined : checkCost(cost);
+  if (curve && distance) throw new ArgumentError("cost", "none with distances", cost, LOADS_ALONE);
   const topology = topologyOfPlacement(placement, checkSpeed(speed, gpus), checkActive(active, gpus), curve);
   return {
     name: "replica",
     of: placement,
-    topology,
+    ...{ topology, distance },
     fields: problemFields.replica,
-    check: (given, tokens, pauses) => checkReplicaLoads(topology, given, tokens, pauses),
+    check: (given, tokens, pauses) =>
+      given.sourceLoad === undefined
+        ? checkReplicaLoads(topology, given as ExpertLoads, tokens, pauses)
+        : checkSources(topology, distance, given, tokens, pauses),
     answer: async ({ quota }, { expertLoad }) => ({ quota, ...survivorsOf(topology, expertLoad) }),
   };
 }
 
+const LOADS_ALONE = "The least traffic is of splits with the least load, not of those with the least time.";
+
+/** Loads with their sources. */
+async function checkSources(
+  topology: Topology,
+  distance: Distance | undefined,
+  given: ReplicaLoads & { sourceLoad?: Rows },
+  mode: TokenMode | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
+  if (mode === "fractional") {
+    throw new ArgumentError("tokens", `"integer" with sourceLoad`, mode, "Traffic is of whole tokens.");
+  }
+  const sources = await checkSourceLoad(topology, distance, given.sourceLoad!, pauses);
+  const loads = await checkReplicaLoads(topology, { ...given, expertLoad: sources.expertLoad }, "integer", pauses);
+  if (given.expertLoad === undefined) return { ...loads, sourceLoad: sources.sourceLoad };
+  const own = await checkReplicaLoads(topology, { expertLoad: given.expertLoad }, "integer", pauses);
+  requireSums(own, loads);
+  return { ...loads, sourceLoad: sources.sourceLoad };
+}
+
 async function checkReplicaLoads(
   topology: Topology,
-  given: ReplicaLoads,
+  given: Pick<ReplicaLoads, "baseLoad"> & { expertLoad: Rows },
   mode: TokenMode | undefined,
   pauses: Pauses,
 ): Promise<Loads> {

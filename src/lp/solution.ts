@@ -5,6 +5,7 @@ import { ledgerOf } from "./ledger.ts";
 import type { Loads, TokenMode } from "./problem.ts";
 import { noTimes, TIME_OPTIMAL, type TimeAnswer, TimeJudge } from "./time/judge_time.ts";
 import { NO_REPLICA, type Topology } from "./topology.ts";
+import type { TrafficAnswer } from "./traffic/traffic_answer.ts";
 import { MAX_TIME } from "./units.ts";
 
 export type BackendName = "webgpu" | "cpu";
@@ -68,7 +69,7 @@ export interface ReplicaAnswer extends Survivors {
 
 export interface EdgeSolution extends Solution, EdgeAnswer {}
 
-export interface ReplicaSolution extends Solution, ReplicaAnswer, Partial<TimeAnswer> {}
+export interface ReplicaSolution extends Solution, ReplicaAnswer, Partial<TimeAnswer>, Partial<TrafficAnswer> {}
 
 /** The answer where there is a cost. */
 export type TimedSolution = ReplicaSolution & TimeAnswer;

@@ -39,6 +39,7 @@ import {
 } from "./solver_options.ts";
 import type { Costed } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
+import { TrafficSolver } from "./traffic/traffic_solver.ts";
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
 
@@ -157,6 +158,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   private readonly auto: AutoBackend | undefined;
   private readonly fixed: GpuChoice | undefined;
   private leveller: Leveller | undefined;
+  private traffic: TrafficSolver | undefined;
   private last: BackendName;
   private previous: Promise<unknown> = Promise.resolve();
   /** Of the latest call, while it is under way. */
@@ -223,7 +225,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     return done;
   }
 
-  private async solveNow({ loads, level, pauses }: Call): Promise<Solution & A> {
+  private async solveNow({ loads, level, slack, pauses }: Call): Promise<Solution & A> {
     const { auto, threads } = this;
     await this.turns.give(this.cpu.isPreparing() || auto?.isPreparing === true || threads?.isOpening === true);
     pauses.signal?.throwIfAborted();
@@ -236,11 +238,14 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     this.last = backend;
     await batch.settleRest(backend, pauses);
     const { raw, judged, finishedOnCpu } = batch;
+    if (loads.sourceLoad) this.traffic ??= new TrafficSolver(topology, form.distance!);
+    const traffic = loads.sourceLoad && (await this.traffic!.solve(batch, slack, pauses));
     return {
       batch: loads.batch,
       tokens: loads.tokens,
       ...judged,
       ...(await form.answer(raw, loads, pauses)),
+      ...traffic,
       iterations: raw.iterations,
       moves: raw.moves,
       finishedOnCpu,

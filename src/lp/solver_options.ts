@@ -8,6 +8,7 @@ import type { Pauses } from "../common/pauses.ts";
 import { type AdapterChoice, resolveChoice } from "../gpu/device.ts";
 import type { GPUDeviceLike } from "../gpu/types.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
+import { checkDistance, type Distanced, requireSameDistance } from "../placement/distance.ts";
 import { isPlacementLike, Placement, requireCount } from "../placement/placement.ts";
 import type { Form } from "./form.ts";
 import { type AnyForm, toTopology } from "./forms.ts";
@@ -28,7 +29,7 @@ import type { Topology } from "./topology.ts";
 
 export const backends = ["auto", "webgpu", "cpu"] as const;
 
-export interface SolverOptions extends Speed, Activity, Costed {
+export interface SolverOptions extends Speed, Activity, Costed, Distanced {
   /**
    * "webgpu": the kernel, or a DeviceError or KernelError. "cpu": the exact solver and, for a topology that comes back, simd. "auto" (default): each batch goes where it is expected to take less
    * time. The CPU answers at once; a GPU, hardware first, is prepared in the background after a second's solving or when `ready` is asked
@@ -51,6 +52,7 @@ export interface SolverOptions extends Speed, Activity, Costed {
 
 export const solverFields = {
   ...{ speed: true, active: true, cost: true, backend: true, device: true, adapter: true, kernel: true, threads: true },
+  ...{ distance: true, nodes: true },
 } satisfies FieldsOf<SolverOptions>;
 
 export interface SolveOptions {
@@ -62,11 +64,16 @@ export interface SolveOptions {
    * default. For whole tokens and equal speeds.
    */
   level?: boolean;
+  /**
+   * With sourceLoad: GPUs may be loaded up to (1 + slack) times the least possible, for less traffic; 0 by default. The status still speaks of the load:
+   * "gap" where it is above the least.
+   */
+  slack?: number;
   /** Stops a long solve between pieces of the batch; the call rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
-export const solveFields = { tokens: true, level: true, signal: true } satisfies FieldsOf<SolveOptions>;
+export const solveFields = { tokens: true, level: true, slack: true, signal: true } satisfies FieldsOf<SolveOptions>;
 
 /** Checks the options that say who answers, whoever it will be, and returns the backend. @internal */
 export function checkBackend({
@@ -116,9 +123,9 @@ export function checkThreads({ threads = 1, backend }: Pick<SolverOptions, "thre
 /** Loads may come as part of a problem; then it must be of the solver's topology, which is the one that is solved. */
 export function requireOwnTopology(
   given: Partial<LoadBalanceProblem>,
-  { of: form, topology: own }: Pick<AnyForm, "of" | "topology">,
+  { of: form, topology: own, distance }: Pick<AnyForm, "of" | "topology" | "distance">,
 ): void {
-  const { placement, gpus, edges, speed, active, cost } = given as Partial<ReplicaProblem & EdgeProblem>;
+  const { placement, gpus, edges, speed, active, cost, ...rest } = given as Partial<ReplicaProblem & EdgeProblem>;
   const other = placement ?? (gpus === undefined && edges === undefined ? undefined : ({ gpus, edges } as Graph));
   if (other !== undefined && other !== form) {
     const given = isPlacementLike(other) ? Placement.of("loads.placement", other) : other;
@@ -136,6 +143,8 @@ export function requireOwnTopology(
     throw new ArgumentError("loads.active", "none, or the GPUs that are active in the solver", "others");
   }
   if (cost !== undefined) requireSameCost(cost, own.cost, "loads.cost", "the solver's");
+  const far = checkDistance(rest, own.allGpus, "loads.");
+  if (far) requireSameDistance(far, distance, "loads", "the solver's");
   if (speed === undefined) return;
   // A dead GPU's is not known any more, and does not matter.
   if (speed.length !== own.allGpus || own.label.some((g, i) => speed[g] !== own.speed[i])) {
@@ -147,19 +156,23 @@ export function requireOwnTopology(
 export interface Call {
   loads: Loads;
   level: boolean;
+  slack: number;
   pauses: Pauses;
 }
 
 /** Checks what one solve is called with. Its loads are copied by the time that this returns. @internal */
 export async function checkCall<L, A>(
-  { topology, check }: Form<L, A>,
+  { topology, check, distance }: Form<L, A>,
   given: L,
   options: SolveOptions,
   pauses: Pauses,
 ): Promise<Call> {
-  const { tokens, level = false, signal } = options;
+  const { tokens, level = false, slack = 0, signal } = options;
   if (typeof level !== "boolean") throw new ArgumentError("level", "true or false", level);
   requireCalls({ signal });
+  if (typeof slack !== "number" || !(slack >= 0 && slack < Infinity)) {
+    throw new ArgumentError("slack", "a finite number >= 0", slack);
+  }
   if (tokens !== undefined && !tokenModes.includes(tokens)) {
     throw new ArgumentError("tokens", `"integer" or "fractional"`, tokens);
   }
@@ -169,12 +182,23 @@ export async function checkCall<L, A>(
   if (topology.cost && level) {
     throw new ArgumentError("level", "false with a cost", level, "Levelling moves tokens, whatever the time.");
   }
+  if (level && distance) {
+    throw new ArgumentError(
+      "level",
+      "false with distances",
+      level,
+      "Of equal loads, the one of least traffic is answered.",
+    );
+  }
   const loads = await check(given, tokens, pauses);
+  if (slack > 0 && !loads.sourceLoad) {
+    throw new ArgumentError("slack", "0 without sourceLoad", slack, "More load buys less traffic, and nothing else.");
+  }
   if (level && loads.tokens !== "integer") {
     throw new ArgumentError("level", "false with fractions", level, "Levelling moves whole tokens.");
   }
   if (level && !topology.equalSpeeds) {
     throw new ArgumentError("level", "false with unequal speeds", level, "Levelling is for equal speeds.");
   }
-  return { loads, level, pauses };
+  return { loads, level, slack, pauses };
 }

@@ -5,11 +5,10 @@ import {
   certify,
   createSolver,
   Placement,
-  type ReplicaProblem,
   type ReplicaSolution,
   solveLoadBalanceLP,
 } from "../../src/index.ts";
-import { families, instances, shapes } from "../helpers/instances.ts";
+import { type FlatReplicas, families, instances, shapes } from "../helpers/instances.ts";
 import { isLevel, levelled, tinyProblem } from "../helpers/level.ts";
 import { certifyInstance, solveInstance } from "../helpers/solve.ts";
 
@@ -65,7 +64,7 @@ describe("every shape and family", () => {
 
   test("group and specialised: the same loads as the CPU", async () => {
     for (const instance of instances(["EP8 R8"], Object.keys(families), 51, 8, false)) {
-      const { placement, expertLoad } = instance.problem as ReplicaProblem;
+      const { placement, expertLoad } = instance.problem as FlatReplicas;
       const { gpuLoad } = await solveInstance(instance, { backend: "cpu", level: true });
       for (const kernel of ["group", "specialised"] as const) {
         const solver = await createSolver(placement, { backend: "webgpu", kernel });

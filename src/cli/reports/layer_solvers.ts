@@ -6,7 +6,7 @@ import { topologyOfPlacement } from "../../lp/topology.ts";
 import type { Placement } from "../../placement/placement.ts";
 
 /** A layer's placement, its loads [B, E] in B steps with tokens, and which GPUs are alive: all, if undefined. */
-export interface Layer extends ReplicaLoads {
+export interface Layer {
   placement: Placement;
   expertLoad: Float64Array;
   active?: Uint8Array;

@@ -15,7 +15,7 @@ export interface Confidence {
 }
 
 export interface LecOptions {
-  /** [B1, B2]: what a miss costs at the least and at the most, B2 with `confidence` alone. 0 is the least by default. */
+  /** What a miss costs at the least (B1, 0 by default) and at the most (B2, with `confidence` alone). */
   costs?: readonly [least: number, most?: number];
   /** Costs by their lower confidence bounds instead of their means, for misses of a key that cost now more, now less. */
   confidence?: Confidence;

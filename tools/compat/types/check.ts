@@ -28,7 +28,9 @@ execFileSync("tar", ["-xzf", join(folder, filename), "-C", folder]); // into fol
 const project = join(folder, "project");
 mkdirSync(project);
 const installed = resolve("tools/compat/types/node_modules");
-const consumers = ["consumer.ts", "serving.ts", "caching.ts", "native.ts"].map((file) => resolve("test/types", file));
+const consumers = ["consumer.ts", "serving.ts", "caching.ts", "traffic.ts", "native.ts"].map((file) =>
+  resolve("test/types", file),
+);
 const gpuTypes = "@webgpu/types";
 makeProject(project, consumers, { evenkeel: join(folder, "package"), [gpuTypes]: join(installed, gpuTypes) });
 

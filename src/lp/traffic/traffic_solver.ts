@@ -1,0 +1,95 @@
+import type { Pauses } from "../../common/pauses.ts";
+import { type Distance, isUniform } from "../../placement/distance.ts";
+import { wholeTokensBy } from "../cut.ts";
+import type { Loads } from "../problem.ts";
+import { type Judged, judge, type RawSolution } from "../solution.ts";
+import { NO_REPLICA, type Topology } from "../topology.ts";
+import { LeastTraffic } from "./least_traffic.ts";
+import { matchInOrder } from "./match.ts";
+import { judgeTraffic, noTraffic, type TrafficAnswer } from "./traffic_answer.ts";
+
+/** A batch that is answered but for its traffic. */
+interface Settled {
+  loads: Loads;
+  raw: RawSolution;
+  judged: Judged;
+}
+
+/** Where the tokens of each source go, once it is known how much load there must be. Scratch for one topology. */
+export class TrafficSolver {
+  private readonly least: LeastTraffic;
+  private readonly uniform: boolean;
+  private readonly cap: Float64Array;
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly distance: Distance,
+  ) {
+    this.least = new LeastTraffic(topology, distance);
+    this.uniform = isUniform(distance, topology.label);
+    this.cap = new Float64Array(topology.gpus);
+  }
+
+  /**
+   * Of all splits of each LP that are as good as the one that was found, or up to `slack` more loaded, one of least traffic; into the batch, whose
+   * quotas are then judged anew.
+   */
+  async solve({ loads, raw, judged }: Settled, slack: number, pauses: Pauses): Promise<TrafficAnswer> {
+    const { topology, distance } = this;
+    const answer = noTraffic(loads, distance, topology);
+    const { judgeOne } = judge(topology, loads, raw, judged);
+    await pauses.inPieces(loads.batch, distance.sources * topology.experts, (first, end) => {
+      for (let lp = first; lp < end; lp++) {
+        const limit = judged.maxLoad[lp] + slack * Math.abs(judged.maxLoad[lp]);
+        this.solveOne(loads, lp, limit, raw.quota as Int32Array, answer);
+        judgeOne(lp);
+      }
+    });
+    return answer;
+  }
+
+  /**
+   * Answers LP `lp`, whose quotas make GPUs no later than `limit`, with the least traffic of all splits that do; into `quota` [B, P], too. Where all
+   * distances are equal there is nothing to choose by, and the quotas stay.
+   */
+  solveOne(loads: Loads, lp: number, limit: number, quota: Int32Array, answer: TrafficAnswer): void {
+    const { topology, distance, least, cap } = this;
+    const { slots, gpus, allGpus, label, speed, experts } = topology;
+    const { sources } = distance;
+    const sourceLoad = loads.sourceLoad!;
+    const own = sourceLoad.subarray(lp * sources * experts, (lp + 1) * sources * experts);
+    const given = quota.subarray(lp * slots, (lp + 1) * slots);
+    const sourceQuota = answer.sourceQuota.subarray(lp * sources * slots, (lp + 1) * sources * slots);
+    for (let g = 0; g < gpus; g++) {
+      cap[g] = wholeTokensBy(limit, speed[g]) - (loads.baseLoad ? loads.baseLoad[lp * gpus + g] : 0);
+    }
+    answer.loadLimit[lp] = limit;
+    if (this.uniform) matchInOrder(topology, own, given, sourceQuota);
+    else {
+      least.solve(own, cap);
+      for (let g = 0; g < gpus; g++) answer.potential.gpu[lp * allGpus + label[g]] = least.potential[g];
+      this.writeQuotas(given, sourceQuota);
+    }
+    judgeTraffic(topology, distance, sourceLoad, cap, answer, lp);
+  }
+
+  /** Tokens on replicas to their slots: of several on one GPU each gets its share of every source's. */
+  private writeQuotas(quota: Int32Array, sourceQuota: Int32Array): void {
+    const { slots, slotReplica, slotOrdinal, replicaSlots } = this.topology;
+    const { sources } = this.distance;
+    const { flow } = this.least;
+    quota.fill(0);
+    for (let p = 0; p < slots; p++) {
+      const r = slotReplica[p];
+      if (r === NO_REPLICA) continue;
+      const count = replicaSlots[r];
+      for (let s = 0; s < sources; s++) {
+        const tokens = flow[r * sources + s];
+        const whole = Math.floor(tokens / count);
+        const share = whole + (slotOrdinal[p] < tokens - whole * count ? 1 : 0);
+        sourceQuota[s * slots + p] = share;
+        quota[p] += share;
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** Traffic as a user writes it. Never run, as consumer.ts beside it. */
+import {
+  type Certificate,
+  certify,
+  createSolver,
+  type Distanced,
+  type ExpertLoads,
+  type Placement,
+  type ReplicaLoads,
+  type ReplicaProblem,
+  type ReplicaSolution,
+  type Solver,
+  type SourceLoads,
+  solveLoadBalanceLP,
+  type TrafficAnswer,
+} from "evenkeel";
+
+export async function withSources(placement: Placement, loads: SourceLoads): Promise<TrafficAnswer> {
+  const apart: Distanced = { nodes: 2 };
+  const both: ExpertLoads = { expertLoad: [[60, 200, 20, 10]], sourceLoad: loads.sourceLoad };
+  const solver: Solver<ReplicaLoads, ReplicaSolution> = await createSolver(placement, apart);
+  await solver.solve(both, { slack: 0.05 });
+  const problem: ReplicaProblem = { placement, ...loads, distance: [[0, 1, 9, 9]] };
+  const solution = await solveLoadBalanceLP(problem);
+  const certificates: Certificate[] = certify(problem, solution);
+  console.log(certificates[0].trafficTrue, certificates[0].trafficBoundValid);
+  const { sourceQuota, traffic, trafficBound, loadLimit, potential } = solution;
+  if (!sourceQuota || !traffic || !trafficBound || !loadLimit || !potential) throw new Error("No traffic.");
+  return { sourceQuota, traffic, trafficBound, loadLimit, potential };
+}
