@@ -5,6 +5,7 @@ import {
   createSolver,
   type Distanced,
   type ExpertLoads,
+  type ImbalanceReport,
   type Placement,
   type ReplicaLoads,
   type ReplicaProblem,
@@ -13,6 +14,7 @@ import {
   type SourceLoads,
   solveLoadBalanceLP,
   type TrafficAnswer,
+  type TrafficReport,
 } from "evenkeel";
 
 export async function withSources(placement: Placement, loads: SourceLoads): Promise<TrafficAnswer> {
@@ -27,4 +29,10 @@ export async function withSources(placement: Placement, loads: SourceLoads): Pro
   const { sourceQuota, traffic, trafficBound, loadLimit, potential } = solution;
   if (!sourceQuota || !traffic || !trafficBound || !loadLimit || !potential) throw new Error("No traffic.");
   return { sourceQuota, traffic, trafficBound, loadLimit, potential };
+}
+
+export function awayFromHome({ traffic }: ImbalanceReport): Int32Array | undefined {
+  const report: TrafficReport | undefined = traffic;
+  console.log(report?.ownGpu, report?.ownNode, report?.tokenNodePairs, report?.otherNodePairs);
+  return report?.otherNodes;
 }

@@ -2,6 +2,7 @@ import balance from "../../../shaders/balancer/balance.wgsl";
 import wgsl from "../../../shaders/balancer/imbalance.wgsl";
 import u64 from "../../../shaders/common/u64.wgsl";
 import { type CompiledKernel, compile, type Kernel } from "../../gpu/pipeline.ts";
+import type { TrafficReport } from "../traffic_report.ts";
 import type { TimeReport } from "./time_imbalance.ts";
 
 export const imbalanceKernel = {
@@ -55,6 +56,8 @@ export interface ImbalanceReport extends Partial<TimeReport> {
   activeExperts: Int32Array;
   /** [L] */
   maxActiveExperts: Int32Array;
+  /** Where distances are known: where assignments went from their sources. */
+  traffic?: TrafficReport;
 }
 
 /**

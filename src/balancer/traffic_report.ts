@@ -1,0 +1,57 @@
+import { type Distance, OTHER_NODE } from "../placement/distance.ts";
+import type { Slots } from "../placement/living_slots.ts";
+import { ofLayer } from "../placement/per_layer.ts";
+
+/** Where the assignments of a batch went from their sources. All [L]. */
+export interface TrafficReport {
+  /** Assignments that stayed on their token's own GPU, */
+  ownGpu: Int32Array;
+  /** went to another of its node, */
+  ownNode: Int32Array;
+  /** or to another node. */
+  otherNodes: Int32Array;
+  /** Different (token, node) pairs: what is sent where a token goes to each node once, however many of its experts are there (DeepEP). */
+  tokenNodePairs: Int32Array;
+  /** Of these, the pairs with another node than the token's own. */
+  otherNodePairs: Int32Array;
+}
+
+/** Of T tokens dealt to the sources in order, token t is of this one. */
+export const dealtTo = (t: number, tokens: number, sources: number): number => Math.floor((t * sources) / tokens);
+
+/**
+ * Counts where physical ids [L, T, k] went; those that are -1 went nowhere.
+ *
+ * @param sourceOf  of token t.
+ */
+export function trafficOf(
+  { gpus, place, nodeOf }: Distance,
+  slots: readonly Slots[],
+  layers: number,
+  topK: number,
+  physicalIds: Int32Array,
+  sourceOf: (t: number) => number,
+): TrafficReport {
+  const zeros = () => new Int32Array(layers);
+  const at = [zeros(), zeros(), zeros()];
+  const [tokenNodePairs, otherNodePairs] = [zeros(), zeros()];
+  const tokens = physicalIds.length / (layers * topK);
+  const seen = new Int32Array(nodeOf.reduce((most, node) => Math.max(most, node + 1), 1)).fill(-1); // by the token
+  for (let l = 0, i = 0; l < layers; l++) {
+    const { gpuOf } = ofLayer(slots, l);
+    for (let t = 0; t < tokens; t++) {
+      const row = sourceOf(t) * gpus;
+      for (const end = i + topK; i < end; i++) {
+        if (physicalIds[i] < 0) continue;
+        const g = gpuOf[physicalIds[i]];
+        at[place[row + g]][l]++;
+        if (seen[nodeOf[g]] === l * tokens + t) continue;
+        seen[nodeOf[g]] = l * tokens + t;
+        tokenNodePairs[l]++;
+        if (place[row + g] === OTHER_NODE) otherNodePairs[l]++;
+      }
+    }
+  }
+  const [ownGpu, ownNode, otherNodes] = at;
+  return { ownGpu, ownNode, otherNodes, tokenNodePairs, otherNodePairs };
+}
