@@ -5,10 +5,11 @@ import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { Living } from "./living.ts";
 import { reportOf } from "./report.ts";
-import type { BalanceResult, BalanceShape, CheckedBatch } from "./result.ts";
+import { type BalanceResult, type BalanceShape, type CheckedBatch, handOut } from "./result.ts";
+import { SourceSplitter } from "./source_split.ts";
+import { countBySource } from "./sources.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
-import { remap } from "./twins/remap.ts";
 
 /** The same stages in plain TypeScript, with the exact solver or, once prepared, programs made for the layers. Calls must not overlap. */
 export class CpuBalance {
@@ -18,6 +19,7 @@ export class CpuBalance {
   private readonly previous: Int32Array;
   private readonly experts: number;
   private readonly slots: number;
+  private splitter: SourceSplitter | undefined;
   private prepared = false;
 
   constructor(
@@ -29,6 +31,7 @@ export class CpuBalance {
     this.slots = placements[0].physicalExperts;
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
+    this.splitter = shape.distance && new SourceSplitter(living.topologies, shape.distance);
     this.previous = new Int32Array(layers * this.slots);
   }
 
@@ -66,8 +69,12 @@ export class CpuBalance {
     };
     if (late) this.split(counts, this.previous, quota);
     await this.solve(result, baseLoad, pauses);
+    if (this.splitter) await this.send({ ids, rank, baseLoad }, result, pauses);
     result.after = reportOf(living.slots, layers, quota, timed);
-    await this.remap(ids, rank?.before ?? new Int32Array(layers * experts), result, pauses);
+    for (let l = 0; l < layers; l++) {
+      if (pauses.due) await pauses.take();
+      result.unserved[l] = handOut({ ...this.shape, living }, { ids, rank }, result, l);
+    }
     return result;
   }
 
@@ -96,15 +103,15 @@ export class CpuBalance {
     }
   }
 
-  private async remap(ids: Int32Array | Uint32Array, before: Int32Array, result: BalanceResult, pauses: Pauses) {
-    const { layers } = this.shape;
-    const assignments = ids.length / layers;
+  /** Whose tokens fill the quotas, and where layers are solved for this batch, which quotas. */
+  private async send({ ids, rank, baseLoad }: CheckedBatch, result: BalanceResult, pauses: Pauses) {
+    const { layers, late, topK, distance } = this.shape;
+    const bySource = rank?.source?.bySource ?? countBySource(ids, layers, this.experts, topK, distance!.sources);
+    result.sent = this.splitter!.begin(bySource, layers);
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
       const quota = rowOf(result.quota, this.slots, l);
-      const physical = rowOf(result.physicalIds, assignments, l);
-      const own = rowOf(ids, assignments, l);
-      result.unserved[l] = remap(ofLayer(this.living.slots, l), own, quota, rowOf(before, this.experts, l), physical);
+      this.splitter![late || result.skipped[l] ? "nearest" : "least"](result.sent, l, quota, baseLoad);
     }
   }
 
@@ -112,6 +119,7 @@ export class CpuBalance {
   async setLiving(living: Living): Promise<void> {
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
+    this.splitter = this.shape.distance && new SourceSplitter(living.topologies, this.shape.distance);
     for (const p of this.previous.keys()) {
       const { gpuOf } = ofLayer(this.shape.placements, Math.floor(p / this.slots));
       if (living.active?.[gpuOf[p % this.slots]] === 0) this.previous[p] = 0;

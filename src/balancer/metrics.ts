@@ -1,4 +1,5 @@
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
+import type { TrafficTotals } from "./traffic_report.ts";
 import type { Balanced } from "./types.ts";
 
 /** Cumulative, as Prometheus counts: `counts[i]` observations were <= `bounds[i]`. */
@@ -30,6 +31,12 @@ export interface BalancerMetrics {
   /** Imbalance per layer with load under the even split, and as balanced. Of tokens, with a cost, too. */
   imbalanceBefore: Histogram;
   imbalanceAfter: Histogram;
+  /**
+   * Where assignments went from their sources, added up over layers and batches: as they would have by position under the even split, and as balanced.
+   * Of this rank's own tokens; undefined without distances.
+   */
+  trafficBefore: TrafficTotals | undefined;
+  trafficAfter: TrafficTotals | undefined;
   /** GPU microseconds per stage, added up over the calls that were timed; undefined without timestamps. */
   stageUs: Record<string, number> | undefined;
   /** Calls in `stageUs`. */
@@ -51,6 +58,16 @@ function observe(histogram: Histogram, { imbalance: values, max }: ImbalanceRepo
   }
 }
 
+/** The totals with those of a batch, where it has any. */
+function added(totals: TrafficTotals | undefined, { traffic }: ImbalanceReport): TrafficTotals | undefined {
+  if (!traffic) return totals;
+  const sums = (Object.entries(traffic) as [string, Int32Array][]).map(([name, perLayer]) => {
+    const known = totals?.[name as keyof TrafficTotals] ?? 0;
+    return [name, perLayer.reduce((a, b) => a + b, known)];
+  });
+  return Object.fromEntries(sums) as TrafficTotals;
+}
+
 export function createMetrics() {
   const metrics: BalancerMetrics = {
     batches: 0,
@@ -63,6 +80,8 @@ export function createMetrics() {
     recoveries: 0,
     imbalanceBefore: emptyHistogram(),
     imbalanceAfter: emptyHistogram(),
+    trafficBefore: undefined,
+    trafficAfter: undefined,
     stageUs: undefined,
     timed: 0,
   };
@@ -83,6 +102,8 @@ export function createMetrics() {
       metrics.unserved += unserved.reduce((a, b) => a + b, 0);
       observe(metrics.imbalanceBefore, before);
       observe(metrics.imbalanceAfter, after);
+      metrics.trafficBefore = added(metrics.trafficBefore, before);
+      metrics.trafficAfter = added(metrics.trafficAfter, after);
       if (!stageUs) return;
       metrics.timed++;
       metrics.stageUs ??= {};

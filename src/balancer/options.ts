@@ -1,21 +1,23 @@
-import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
-import { flat, MAX_TOKENS, type Rows } from "../common/numbers.ts";
+import { ArgumentError, ShapeError } from "../common/errors.ts";
+import { MAX_TOKENS } from "../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { checkSpeed } from "../lp/problem.ts";
 import { type backends, checkBackend } from "../lp/solver_options.ts";
 import { type Curve, checkCost } from "../lp/time/expert_cost.ts";
 import { type Topology, topologyOfPlacement } from "../lp/topology.ts";
 import { checkActive } from "../placement/active.ts";
+import { checkDistance, type Distance, LOADS_ALONE } from "../placement/distance.ts";
 import { isPlacementLike, Placement, sameSizes } from "../placement/placement.ts";
 import { copyBaseLoad, type GivenBaseLoad } from "./base_load.ts";
 import { MAX_EXPERTS } from "./kernels/balance_params.ts";
 import { type Living, livingOf } from "./living.ts";
+import { checkRank } from "./rank_counts.ts";
 import type { CheckedBatch } from "./result.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
 import { count } from "./twins/count.ts";
 import { type BalancerOptions, balancerKernels, type RankCounts, type RankLoads } from "./types.ts";
 
-export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost"> {
+export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost" | "distance"> {
   backend: (typeof backends)[number];
   layers: number;
   skipBelow: number;
@@ -26,6 +28,7 @@ export interface CheckedOptions extends Omit<BalancerOptions, "baseLoad" | "cost
   /** [G] */
   speeds: Float64Array;
   cost: Curve | undefined;
+  distance: Distance | undefined;
   baseLoad: GivenBaseLoad | undefined;
   living: Living;
 }
@@ -42,6 +45,8 @@ const balancerFields = {
     late: true,
     recover: true,
     timestamps: true,
+    distance: true,
+    nodes: true,
   },
 } satisfies FieldsOf<BalancerOptions>;
 
@@ -88,11 +93,28 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
     throw new ArgumentError("kernel", `"auto" with a cost`, options.kernel, "Its program balances tokens.");
   }
   const { gpus } = placements[0];
+  const distance = checkDistance(options, gpus);
+  if (cost && distance) throw new ArgumentError("cost", "none with distances", cost, LOADS_ALONE);
   const speeds = checkSpeed(options.speed, gpus);
   const topologies = placements.map((one) => topologyOfPlacement(one, speeds, undefined, cost));
   const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus, cost !== undefined);
   const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad, cost);
-  return { ...options, backend, layers, skipBelow, late, placements, topologies, speeds, cost, baseLoad, living };
+  return {
+    ...{
+      ...options,
+      backend,
+      layers,
+      skipBelow,
+      late,
+      placements,
+      topologies,
+      speeds,
+      cost,
+      distance,
+      baseLoad,
+      living,
+    },
+  };
 }
 
 function requireCount(argument: string, value: unknown): number {
@@ -122,7 +144,7 @@ export function countOf(ids: Int32Array | Uint32Array, { layers, placements }: C
   return count(ids, layers, placements[0].logicalExperts).counts;
 }
 
-export const rankFields = { counts: true, before: true } satisfies FieldsOf<RankCounts>;
+export const rankFields = { counts: true, before: true, rank: true, bySource: true } satisfies FieldsOf<RankCounts>;
 const rankLoadFields = { ...rankFields, baseLoad: true } satisfies FieldsOf<RankLoads>;
 
 /** A batch whose base loads, if it has its own, wait until its turn: who is alive then is not known yet. */
@@ -135,42 +157,9 @@ export function checkBatch(topkIds: TopkIds, told: RankLoads | undefined, option
   if (told === undefined) return { ids, baseLoad: undefined };
   requireObject("rank", told, rankLoadFields);
   // Counts that came to undefined are refused: a rank that is taken for the only one would not meet the others' quotas.
-  const several = "counts" in told || "before" in told;
-  const rank = several ? checkRank(told as RankCounts, countOf(ids, options), options) : undefined;
-  const { layers, placements, cost } = options;
-  const { gpus } = placements[0];
+  const several = Object.keys(rankFields).some((name) => name in told);
+  const { layers, placements, cost, distance } = options;
+  const { gpus, logicalExperts: experts } = placements[0];
+  const rank = several ? checkRank(told, countOf(ids, options), { layers, experts, distance }) : undefined;
   return { ids, rank, baseLoad: copyBaseLoad("rank.baseLoad", told.baseLoad, layers, gpus, cost !== undefined) };
-}
-
-/** Checks what a rank was told of the others, against its own counts. */
-function checkRank(rank: RankCounts, own: Int32Array, { layers, placements }: CheckedOptions) {
-  const experts = placements[0].logicalExperts;
-  const length = layers * experts;
-  const whole = (argument: string, given: Rows): Int32Array<ArrayBuffer> => {
-    const { values, path } = flat(argument, given, { E: experts });
-    if (values.length !== length) {
-      throw new ShapeError(argument, `L * E = ${layers} * ${experts} = ${length} values`, values.length);
-    }
-    for (let i = 0; i < length; i++) {
-      if (!Number.isInteger(values[i]) || values[i] < 0 || values[i] > MAX_TOKENS) {
-        throw new LoadError(path(i), `an integer from 0 to ${MAX_TOKENS}`, values[i]);
-      }
-    }
-    return Int32Array.from(values);
-  };
-  const counts = whole("rank.counts", rank.counts);
-  const before = whole("rank.before", rank.before);
-  for (let layer = 0; layer < layers; layer++) {
-    let total = 0;
-    for (let i = layer * experts; i < (layer + 1) * experts; i++) {
-      total += counts[i];
-      if (before[i] + own[i] > counts[i]) {
-        const least = `at least rank.before + this rank's own = ${before[i]} + ${own[i]}`;
-        throw new LoadError(`rank.counts[${i}]`, least, counts[i]);
-      }
-    }
-    if (total > MAX_TOKENS)
-      throw new LoadError("rank.counts", `a total of at most ${MAX_TOKENS} in layer ${layer}`, total);
-  }
-  return { counts, before };
 }

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../common/errors.ts";
 import type { Balancer } from "./balancer.ts";
-import type { Histogram } from "./metrics.ts";
+import type { BalancerMetrics, Histogram } from "./metrics.ts";
+import type { TrafficTotals } from "./traffic_report.ts";
 
 /** What prom-client's Registry needs of a metric: it asks for the values when it is scraped. */
 interface ScrapedMetric {
@@ -66,6 +67,14 @@ export function registerPrometheusMetrics(
   register("evenkeel_stage_microseconds_total", "GPU time per stage, of timed batches.", "counter", () =>
     Object.entries(balancer.metrics().stageUs ?? {}).map(([stage, value]) => ({ value, labels: { ...labels, stage } })),
   );
+  const places = { ownGpu: "own_gpu", ownNode: "own_node", otherNodes: "other_nodes" } as const;
+  const pairs = { tokenNodePairs: "all", otherNodePairs: "other" } as const;
+  register("evenkeel_assignments_total", "Assignments by where they went from their token's source.", "counter", () =>
+    sentSamples(balancer.metrics(), places, "place", labels),
+  );
+  register("evenkeel_token_node_pairs_total", "Pairs of a token and a node that it went to.", "counter", () =>
+    sentSamples(balancer.metrics(), pairs, "nodes", labels),
+  );
   const histograms = {
     imbalanceBefore: ["evenkeel_imbalance_before", "Largest over mean load per layer, under the even split."],
     imbalanceAfter: ["evenkeel_imbalance_after", "Largest over mean load per layer, as balanced."],
@@ -75,6 +84,20 @@ export function registerPrometheusMetrics(
       histogramSamples(name, balancer.metrics()[field as keyof typeof histograms], labels),
     );
   }
+}
+
+/** Under the even split and as balanced; none without distances. */
+function sentSamples(
+  { trafficBefore, trafficAfter }: BalancerMetrics,
+  names: Partial<Record<keyof TrafficTotals, string>>,
+  label: string,
+  labels: Record<string, string>,
+): Sample[] {
+  return Object.entries({ even: trafficBefore, balanced: trafficAfter }).flatMap(([split, totals]) =>
+    Object.entries(names).flatMap(([field, name]) =>
+      totals ? [{ value: totals[field as keyof TrafficTotals], labels: { ...labels, split, [label]: name } }] : [],
+    ),
+  );
 }
 
 function histogramSamples(name: string, histogram: Histogram, labels: Record<string, string>): Sample[] {

@@ -5,13 +5,17 @@ import type { Loads } from "../lp/problem.ts";
 import { type BackendName, type Judged, judge, type RawSolution, survivorsOf } from "../lp/solution.ts";
 import type { Curve } from "../lp/time/expert_cost.ts";
 import type { Topology } from "../lp/topology.ts";
+import type { Distance } from "../placement/distance.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf, widestReplica } from "../placement/per_layer.ts";
 import type { Placement } from "../placement/placement.ts";
 import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
+import type { CheckedRank } from "./rank_counts.ts";
 import { reportOf } from "./report.ts";
+import { remapBySource, type SourceSplit, SourceSplitter } from "./source_split.ts";
+import { trafficAfter, trafficBefore } from "./traffic_report.ts";
 import { remap } from "./twins/remap.ts";
 import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
@@ -20,8 +24,8 @@ import type { Balanced, LayerStatus } from "./types.ts";
 export interface CheckedBatch {
   /** [L, T, k] */
   ids: Int32Array | Uint32Array;
-  /** [L, E] each, of all ranks and of those before; undefined: this rank is the only one. */
-  rank?: { counts: Int32Array<ArrayBuffer>; before: Int32Array<ArrayBuffer> };
+  /** What the others have; undefined: this rank is the only one. */
+  rank?: CheckedRank;
   /** [L, G] of this batch, or of the options; 0 on dead GPUs. None, if undefined. */
   baseLoad?: BaseLoad;
 }
@@ -42,6 +46,8 @@ export interface BalanceResult {
   iterations: Int32Array;
   moves: Int32Array;
   stageUs: Record<string, number> | undefined;
+  /** Where there are distances: whose tokens fill the quotas. */
+  sent?: SourceSplit;
 }
 
 /** What a result is judged against. */
@@ -52,9 +58,11 @@ export interface BalanceShape {
   speeds: Float64Array;
   /** What the tokens in a slot cost, where time is balanced. */
   cost: Curve | undefined;
+  distance: Distance | undefined;
   living: Living;
   layers: number;
   late: boolean;
+  topK: number;
 }
 
 /** A result layer by layer, as the solver's judge sees one. */
@@ -114,9 +122,9 @@ export function judgeBalance(
   result: BalanceResult,
   backend: BackendName,
 ): { balanced: Balanced; finishedOnCpu: number } {
-  const { living, layers: count, late } = shape;
+  const { living, layers: count, late, distance } = shape;
   const layers = new Layers(shape, result, baseLoad);
-  const before = rank?.before ?? new Int32Array(result.counts.length);
+  const splitter = distance && new SourceSplitter(living.topologies, distance);
   const assignments = ids.length / count;
   requireMapped(ids, result.physicalIds, assignments, (layer) => layers.slots(layer));
   const finished = new Set<number>();
@@ -127,10 +135,8 @@ export function judgeBalance(
     judged[layer] = first.judged;
     if (!first.open) return first.verdict;
     cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
-    const offsets = rowOf(before, layers.experts, layer);
-    const row = [layer * assignments, (layer + 1) * assignments] as const;
-    const physical = result.physicalIds.subarray(...row);
-    remap(layers.slots(layer), ids.subarray(...row), layers.raw(layer).quota, offsets, physical);
+    splitter?.least(result.sent!, layer, layers.raw(layer).quota, baseLoad);
+    handOut(shape, { ids, rank }, result, layer);
     finished.add(layer);
     const again = layers.judged(layer);
     judged[layer] = again.judged;
@@ -138,10 +144,14 @@ export function judgeBalance(
   });
   const { cost, speeds } = shape;
   const timed = { cost, speeds, base: baseLoad, active: living.active };
-  const after = finished.size > 0 ? reportOf(living.slots, count, result.quota, timed) : result.after;
+  const held = finished.size > 0 ? reportOf(living.slots, count, result.quota, timed) : result.after;
   const { physicalIds, counts, quota, outOfRange, unserved } = result;
+  const sent = distance && { distance, slots: living.slots, layers: count, topK: shape.topK, ids, rank };
+  const before = sent ? { ...result.before, traffic: trafficBefore(sent, counts) } : result.before;
+  const after = sent ? { ...held, traffic: trafficAfter(sent, physicalIds) } : held;
   const balanced: Balanced = {
-    ...{ physicalIds, counts, quota, before: result.before, after, status, outOfRange, unserved, backend },
+    ...{ physicalIds, counts, quota, before, after, status, outOfRange, unserved, backend },
+    ...(result.sent && sentOf(result.sent)),
     ...(cost && timeBounds(status.map((_, layer) => judged[layer] ?? layers.judged(layer).judged))),
     lost: status.map((_, layer) => [...layers.topology(layer).lost]),
     proof: (layer) => proofOf(layers, layer, { status, finished, backend }),
@@ -149,6 +159,31 @@ export function judgeBalance(
   };
   return { balanced, finishedOnCpu: finished.size };
 }
+
+/** A layer's ids to slots, so that its quotas are met. Returns how many are of lost experts. */
+export function handOut(
+  { living, topK, layers }: BalanceShape,
+  { ids, rank }: CheckedBatch,
+  { sent, quota, physicalIds }: Pick<BalanceResult, "sent" | "quota" | "physicalIds">,
+  layer: number,
+): number {
+  const slots = ofLayer(living.slots, layer);
+  const assignments = ids.length / layers;
+  const [own, physical] = [rowOf(ids, assignments, layer), rowOf(physicalIds, assignments, layer)];
+  if (sent) {
+    const sourceQuota = rowOf(sent.answer.sourceQuota, sent.answer.sourceQuota.length / layers, layer);
+    return remapBySource(slots, topK, own, sourceQuota, rank?.source?.rank, physical);
+  }
+  const experts = slots.logicalExperts;
+  const before = rank ? rowOf(rank.before, experts, layer) : new Int32Array(experts);
+  return remap(slots, own, rowOf(quota, slots.physicalExperts, layer), before, physical);
+}
+
+const sentOf = ({ answer: { sourceQuota, traffic, trafficBound } }: SourceSplit) => ({
+  sourceQuota,
+  traffic,
+  trafficBound,
+});
 
 /** [L] what is proven of each layer's time, and how far it is from that. */
 function timeBounds(judged: readonly Judged[]) {
@@ -175,28 +210,44 @@ function proofOf(
   if (!Number.isInteger(layer) || layer < 0 || layer >= status.length) {
     throw new ArgumentError("layer", `an integer from 0 to L - 1 = ${status.length - 1}`, layer);
   }
-  const { placements, speeds, living, cost } = layers.shape;
+  const { placements, speeds, living, cost, distance } = layers.shape;
   const placement = ofLayer(placements, layer);
   const { active } = living;
   const expertLoad = layers.expertLoad(layer);
   const baseLoad = layers.baseLoad && rowOf(layers.baseLoad, placement.gpus, layer).slice(); // the caller's to keep
   const { quota, iterations, moves } = layers.raw(layer);
+  const sent = layers.result.sent && sentIn(layers.result.sent, layer, status.length);
   return {
     problem: {
       ...{ placement, expertLoad, speed: speeds },
       ...(baseLoad && { baseLoad }),
       ...(active && { active }),
       ...(cost && { cost: cost.given }),
+      ...(sent && { ...distance!.given, sourceLoad: sent.sourceLoad }),
     },
     solution: {
       batch: 1,
       tokens: "integer",
       ...layers.judged(layer).judged,
+      ...sent?.answer,
       ...{ quota, ...survivorsOf(layers.topology(layer), expertLoad), iterations, moves },
       finishedOnCpu: finished.has(layer) ? 1 : 0,
       backend,
       adapter: undefined,
       reason: `Layer ${layer} of a balanced batch: ${status[layer]}.`,
+    },
+  };
+}
+
+/** A layer's part of what was sent. */
+function sentIn({ bySource, answer }: SourceSplit, layer: number, layers: number) {
+  const part = <T extends Int32Array | Float64Array>(all: T) => rowOf(all, all.length / layers, layer).slice() as T;
+  const { sourceQuota, traffic, trafficBound, loadLimit, potential } = answer;
+  return {
+    sourceLoad: part(bySource),
+    answer: {
+      ...{ sourceQuota: part(sourceQuota), traffic: part(traffic), trafficBound: part(trafficBound) },
+      ...{ loadLimit: part(loadLimit), potential: { gpu: part(potential.gpu), source: part(potential.source) } },
     },
   };
 }

@@ -6,12 +6,13 @@ import type { BackendName, ReplicaSolution } from "../lp/solution.ts";
 import type { backends } from "../lp/solver_options.ts";
 import type { Costed } from "../lp/time/expert_cost.ts";
 import type { Activity } from "../placement/active.ts";
+import type { Distanced } from "../placement/distance.ts";
 import type { Placement, PlacementLike } from "../placement/placement.ts";
 import type { ImbalanceReport } from "./kernels/imbalance.ts";
 
 export const balancerKernels = ["auto", "simd"] as const;
 
-export interface BalancerOptions extends Speed, Activity, Costed {
+export interface BalancerOptions extends Speed, Activity, Costed, Distanced {
   /**
    * One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ.
    */
@@ -58,15 +59,22 @@ export interface BalancerOptions extends Speed, Activity, Costed {
   timestamps?: boolean;
 }
 
-/** For one of several ranks that balance together: what the others have. All [L, E], flat or in L rows, in tokens. */
+/** For one of several ranks that balance together: what the others have, in tokens, flat or in rows. */
 export interface RankCounts {
-  /** The counts of all ranks added up. */
+  /** [L, E] the counts of all ranks added up. */
   counts: Rows;
-  /** The counts of the ranks before this one added up. */
+  /** [L, E] the counts of the ranks before this one added up. */
   before: Rows;
+  /** With distances, this rank's number: the row of the distances that is its own, */
+  rank?: number;
+  /** [L, S, E] and the counts of each rank, from which counts and before follow: they need not be given. */
+  bySource?: Rows;
 }
 
-/** What is said of a batch besides its ids. `counts` and `before` both or neither: without them this rank is the only one. */
+/**
+ * What is said of a batch besides its ids. `counts` and `before` both or neither, with distances `rank` and `bySource`: without them this rank is the
+ * only one, and with distances its tokens are dealt to the sources in order: token t of T is of source floor(t S / T).
+ */
 export interface RankLoads extends Partial<RankCounts> {
   /** For this batch in place of the option, as there. The same on all ranks. */
   baseLoad?: Rows;
@@ -89,6 +97,12 @@ export interface Balanced {
   after: ImbalanceReport;
   /** [L] */
   status: LayerStatus[];
+  /** [L, S, P] with distances: tokens of each source per slot, which over the sources add up to quota. */
+  sourceQuota?: Int32Array;
+  /** [L] with distances: sum of distance * assignments, of all ranks. */
+  traffic?: Float64Array;
+  /** [L] with distances: no split whose GPUs hold no more than the fullest one here has less. Of late and skipped layers what nearness alone proves. */
+  trafficBound?: Float64Array;
   /** [L] with a cost: no split of the layer is done sooner. */
   timeBound?: Float64Array;
   /** [L] with a cost: (maxTime - timeBound) / maxTime, of late and skipped layers, too. */

@@ -2,7 +2,7 @@ import { ArgumentError, ShapeError } from "../common/errors.ts";
 import { flat, type Numbers, type Rows } from "../common/numbers.ts";
 import type { Pauses } from "../common/pauses.ts";
 import { type Active, checkActive } from "../placement/active.ts";
-import type { Distance } from "../placement/distance.ts";
+import { type Distance, LOADS_ALONE } from "../placement/distance.ts";
 import type { Placement } from "../placement/placement.ts";
 import { checkValues, copyOf, FINITE, ofMode, whyWhole } from "./check_loads.ts";
 import type { Form } from "./form.ts";
@@ -45,8 +45,6 @@ export function replicaForm(
     answer: async ({ quota }, { expertLoad }) => ({ quota, ...survivorsOf(topology, expertLoad) }),
   };
 }
-
-const LOADS_ALONE = "The least traffic is of splits with the least load, not of those with the least time.";
 
 /** Loads with their sources. */
 async function checkSources(

@@ -16,6 +16,9 @@ export interface Distanced {
   nodes?: number;
 }
 
+/** Why there is no cost with them. */
+export const LOADS_ALONE = "The least traffic is of splits with the least load, not of those with the least time.";
+
 /** Where an assignment goes. */
 export const OWN_GPU = 0;
 export const OWN_NODE = 1;

@@ -208,3 +208,24 @@ test("a balancer that was not awaited, or no registry, is refused when it is reg
     /^registry: expected a Registry of prom-client/,
   );
 });
+
+test("with distances: assignments by where they went and pairs of tokens and nodes, evenly split and as balanced", async () => {
+  const registry = new Registry();
+  const balancer = await balanced({ backend: "cpu", nodes: 3 }, 3);
+  registerPrometheusMetrics(balancer, registry);
+  const { trafficBefore, trafficAfter } = balancer.metrics();
+  const families = await scrape(registry);
+  const value = (family: string, labels: Record<string, string>) =>
+    families
+      .get(family)!
+      .samples.find((sample) => Object.entries(labels).every(([name, label]) => sample.labels[name] === label))!.value;
+  for (const [split, totals] of Object.entries({ even: trafficBefore!, balanced: trafficAfter! })) {
+    const places = { own_gpu: totals.ownGpu, own_node: totals.ownNode, other_nodes: totals.otherNodes };
+    for (const [place, count] of Object.entries(places)) {
+      expect(value("evenkeel_assignments_total", { split, place })).toBe(count);
+    }
+    expect(value("evenkeel_token_node_pairs_total", { split, nodes: "all" })).toBe(totals.tokenNodePairs);
+    expect(value("evenkeel_token_node_pairs_total", { split, nodes: "other" })).toBe(totals.otherNodePairs);
+    expect(totals.ownGpu + totals.ownNode + totals.otherNodes).toBe(3 * layers * 199); // one id in each is out of range
+  }
+});

@@ -1,5 +1,4 @@
 import type { Distance } from "../../placement/distance.ts";
-import type { Loads } from "../problem.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 
 /** Answers of one batch where `sourceLoad` was given. All arrays are the caller's to keep. */
@@ -24,7 +23,7 @@ export interface TrafficAnswer {
 }
 
 /** None yet. */
-export function noTraffic({ batch }: Loads, { sources, gpus }: Distance, { experts, slots }: Topology): TrafficAnswer {
+export function noTraffic(batch: number, { sources, gpus }: Distance, { experts, slots }: Topology): TrafficAnswer {
   return {
     sourceQuota: new Int32Array(batch * sources * slots),
     traffic: new Float64Array(batch),
@@ -34,7 +33,11 @@ export function noTraffic({ batch }: Loads, { sources, gpus }: Distance, { exper
   };
 }
 
-/** Writes what follows from sourceQuota and the GPUs' potentials alone: traffic, the sources' potentials and the bound.  @param cap  [A] */
+/**
+ * Writes what follows from sourceQuota and the GPUs' potentials alone: traffic, the sources' potentials and the bound.
+ *
+ * @param sourceLoad  [S, E] of the LP.  @param cap  [A]
+ */
 export function judgeTraffic(
   topology: Topology,
   { sources, gpus: allGpus, values }: Distance,
@@ -64,7 +67,7 @@ export function judgeTraffic(
         least = Math.min(least, values[row + g] - potential[g]);
       }
       source[s * experts + e] = least;
-      bound += least * sourceLoad[(lp * sources + s) * experts + e];
+      bound += least * sourceLoad[s * experts + e];
     }
   }
   for (let g = 0; g < gpus; g++) {

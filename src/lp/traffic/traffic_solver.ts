@@ -15,6 +15,14 @@ interface Settled {
   judged: Judged;
 }
 
+/** One LP's. */
+export interface SourcedLoads {
+  /** [S, E] */
+  sourceLoad: Int32Array;
+  /** [A] of the living GPUs. */
+  baseLoad?: ArrayLike<number>;
+}
+
 /** Where the tokens of each source go, once it is known how much load there must be. Scratch for one topology. */
 export class TrafficSolver {
   private readonly least: LeastTraffic;
@@ -36,12 +44,24 @@ export class TrafficSolver {
    */
   async solve({ loads, raw, judged }: Settled, slack: number, pauses: Pauses): Promise<TrafficAnswer> {
     const { topology, distance } = this;
-    const answer = noTraffic(loads, distance, topology);
+    const { gpus, slots, experts } = topology;
+    const answer = noTraffic(loads.batch, distance, topology);
+    const width = distance.sources * experts;
+    const rowOf = ({ sourceLoad, baseLoad }: Loads, lp: number) => ({
+      sourceLoad: sourceLoad!.subarray(lp * width, (lp + 1) * width),
+      baseLoad: baseLoad?.subarray(lp * gpus, (lp + 1) * gpus),
+    });
     const { judgeOne } = judge(topology, loads, raw, judged);
-    await pauses.inPieces(loads.batch, distance.sources * topology.experts, (first, end) => {
+    await pauses.inPieces(loads.batch, width, (first, end) => {
       for (let lp = first; lp < end; lp++) {
         const limit = judged.maxLoad[lp] + slack * Math.abs(judged.maxLoad[lp]);
-        this.solveOne(loads, lp, limit, raw.quota as Int32Array, answer);
+        this.solveOne(
+          rowOf(loads, lp),
+          limit,
+          (raw.quota as Int32Array).subarray(lp * slots, (lp + 1) * slots),
+          answer,
+          lp,
+        );
         judgeOne(lp);
       }
     });
@@ -49,28 +69,35 @@ export class TrafficSolver {
   }
 
   /**
-   * Answers LP `lp`, whose quotas make GPUs no later than `limit`, with the least traffic of all splits that do; into `quota` [B, P], too. Where all
-   * distances are equal there is nothing to choose by, and the quotas stay.
+   * Answers an LP into row `lp` of `answer` and into its quotas [P], which make GPUs no later than `limit`: with the least traffic of all splits that do
+   * not. Where all distances are equal there is nothing to choose by, and the quotas stay.
    */
-  solveOne(loads: Loads, lp: number, limit: number, quota: Int32Array, answer: TrafficAnswer): void {
-    const { topology, distance, least, cap } = this;
-    const { slots, gpus, allGpus, label, speed, experts } = topology;
+  solveOne(own: SourcedLoads, limit: number, quota: Int32Array, answer: TrafficAnswer, lp: number): void {
+    const { topology, distance, least } = this;
+    const { slots, gpus, allGpus, label } = topology;
     const { sources } = distance;
-    const sourceLoad = loads.sourceLoad!;
-    const own = sourceLoad.subarray(lp * sources * experts, (lp + 1) * sources * experts);
-    const given = quota.subarray(lp * slots, (lp + 1) * slots);
+    const cap = this.capsOf(own, limit, answer, lp);
     const sourceQuota = answer.sourceQuota.subarray(lp * sources * slots, (lp + 1) * sources * slots);
-    for (let g = 0; g < gpus; g++) {
-      cap[g] = wholeTokensBy(limit, speed[g]) - (loads.baseLoad ? loads.baseLoad[lp * gpus + g] : 0);
-    }
-    answer.loadLimit[lp] = limit;
-    if (this.uniform) matchInOrder(topology, own, given, sourceQuota);
+    if (this.uniform) matchInOrder(topology, own.sourceLoad, quota, sourceQuota);
     else {
-      least.solve(own, cap);
+      least.solve(own.sourceLoad, cap);
       for (let g = 0; g < gpus; g++) answer.potential.gpu[lp * allGpus + label[g]] = least.potential[g];
-      this.writeQuotas(given, sourceQuota);
+      this.writeQuotas(quota, sourceQuota);
     }
-    judgeTraffic(topology, distance, sourceLoad, cap, answer, lp);
+    judgeTraffic(topology, distance, own.sourceLoad, cap, answer, lp);
+  }
+
+  /** Judges what others answered. */
+  judgeOne(own: SourcedLoads, limit: number, answer: TrafficAnswer, lp: number): void {
+    judgeTraffic(this.topology, this.distance, own.sourceLoad, this.capsOf(own, limit, answer, lp), answer, lp);
+  }
+
+  private capsOf({ baseLoad }: SourcedLoads, limit: number, answer: TrafficAnswer, lp: number): Float64Array {
+    const { cap } = this;
+    const { gpus, speed } = this.topology;
+    for (let g = 0; g < gpus; g++) cap[g] = wholeTokensBy(limit, speed[g]) - (baseLoad?.[g] ?? 0);
+    answer.loadLimit[lp] = limit;
+    return cap;
   }
 
   /** Tokens on replicas to their slots: of several on one GPU each gets its share of every source's. */

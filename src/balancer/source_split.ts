@@ -1,0 +1,98 @@
+import type { Topology } from "../lp/topology.ts";
+import { ofLiving } from "../lp/topology.ts";
+import { matchNearest } from "../lp/traffic/match.ts";
+import { noTraffic, type TrafficAnswer } from "../lp/traffic/traffic_answer.ts";
+import { TrafficSolver } from "../lp/traffic/traffic_solver.ts";
+import type { Distance } from "../placement/distance.ts";
+import type { Slots } from "../placement/living_slots.ts";
+import { ofLayer, rowOf } from "../placement/per_layer.ts";
+import type { BaseLoad } from "./base_load.ts";
+import { dealtFrom } from "./sources.ts";
+import { remap } from "./twins/remap.ts";
+
+/** Whose tokens fill which slots, for L layers as for L LPs. */
+export interface SourceSplit {
+  /** [L, S, E] */
+  bySource: Int32Array;
+  answer: TrafficAnswer;
+}
+
+/** The stages that distances add, layer by layer on the CPU: which quotas, and whose tokens fill them. */
+export class SourceSplitter {
+  private readonly solvers: TrafficSolver[];
+
+  constructor(
+    private readonly topologies: readonly Topology[],
+    private readonly distance: Distance,
+  ) {
+    this.solvers = topologies.map((topology) => new TrafficSolver(topology, distance));
+  }
+
+  begin(bySource: Int32Array, layers: number): SourceSplit {
+    return { bySource, answer: noTraffic(layers, this.distance, this.topologies[0]) };
+  }
+
+  /** Of all splits of a layer that are as good as `quota` [P], one of least traffic takes its place. */
+  least(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): void {
+    const own = this.ownOf(split, layer, baseLoad);
+    ofLayer(this.solvers, layer).solveOne(own, this.limitOf(layer, quota, own.baseLoad), quota, split.answer, layer);
+  }
+
+  /** `quota` [P] stays, and is filled by whom it is nearest to. */
+  nearest(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): void {
+    const own = this.ownOf(split, layer, baseLoad);
+    const { slots } = this.topologies[0];
+    const sourceQuota = rowOf(split.answer.sourceQuota, this.distance.sources * slots, layer);
+    matchNearest(ofLayer(this.topologies, layer), this.distance, own.sourceLoad, quota, sourceQuota);
+    rowOf(split.answer.potential.gpu, this.distance.gpus, layer).fill(0);
+    this.judge(split, layer, quota, baseLoad);
+  }
+
+  /** What follows from the answer's quotas and potentials. */
+  judge(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): void {
+    const own = this.ownOf(split, layer, baseLoad);
+    ofLayer(this.solvers, layer).judgeOne(own, this.limitOf(layer, quota, own.baseLoad), split.answer, layer);
+  }
+
+  private ownOf({ bySource }: SourceSplit, layer: number, baseLoad: BaseLoad | undefined) {
+    const topology = ofLayer(this.topologies, layer);
+    return {
+      sourceLoad: rowOf(bySource, this.distance.sources * topology.experts, layer),
+      baseLoad: baseLoad && ofLiving(topology, rowOf(baseLoad, topology.allGpus, layer)),
+    };
+  }
+
+  /** When the last GPU is done. */
+  private limitOf(layer: number, quota: Int32Array, baseLoad: ArrayLike<number> | undefined): number {
+    const { gpus, speed, slots, slotReplica, replicaGpu } = ofLayer(this.topologies, layer);
+    const load = Float64Array.from({ length: gpus }, (_, g) => baseLoad?.[g] ?? 0);
+    for (let p = 0; p < slots; p++) if (slotReplica[p] >= 0) load[replicaGpu[slotReplica[p]]] += quota[p];
+    return load.reduce((most, tokens, g) => Math.max(most, tokens / speed[g]), -Infinity);
+  }
+}
+
+/**
+ * Hands out a layer's ids [T, k] so that each source fills its row of sourceQuota [S, P], in order of position.
+ *
+ * @param rank  whose ids they are; undefined: all sources', in order.
+ * @returns how many are of lost experts.
+ */
+export function remapBySource(
+  slots: Slots,
+  topK: number,
+  ids: Int32Array | Uint32Array,
+  sourceQuota: Int32Array,
+  rank: number | undefined,
+  physical: Int32Array,
+): number {
+  const none = new Int32Array(slots.logicalExperts); // a source's tokens are counted by themselves
+  const sources = sourceQuota.length / slots.physicalExperts;
+  const own = (s: number) => rowOf(sourceQuota, slots.physicalExperts, s);
+  if (rank !== undefined) return remap(slots, ids, own(rank), none, physical);
+  let unserved = 0;
+  for (let s = 0; s < sources; s++) {
+    const [first, end] = [s, s + 1].map((i) => dealtFrom(i, ids.length / topK, sources) * topK);
+    unserved += remap(slots, ids.subarray(first, end), own(s), none, physical.subarray(first, end));
+  }
+  return unserved;
+}
