@@ -6,13 +6,15 @@ import { type FieldsOf, requireObject } from "../common/objects.ts";
 import { checkSpeed } from "../lp/problem.ts";
 import { type Costed, type Curve, checkCost } from "../lp/time/expert_cost.ts";
 import { type Activity, checkActive } from "../placement/active.ts";
+import type { Distanced } from "../placement/distance.ts";
 import { livingSlots, type Slots } from "../placement/living_slots.ts";
 import { ofLayer, widestReplica } from "../placement/per_layer.ts";
 import { isPlacementLike, Placement, type PlacementLike } from "../placement/placement.ts";
+import { checkSources, type SourcedIds } from "./imbalance_traffic.ts";
 import { type TopkIds, toIds } from "./topk_ids.ts";
 import { count } from "./twins/count.ts";
 
-export interface ImbalanceInput extends Activity, Costed {
+export interface ImbalanceInput extends Activity, Costed, Distanced {
   /** One placement for every layer, or one per layer, all of the same gpus, logicalExperts and physicalExperts; slotsPerGpu may differ. */
   placement: PlacementLike | readonly PlacementLike[];
   /** [L, E] tokens per expert, integers >= 0, flat or in rows as all numbers here. Or topkIds. */
@@ -21,6 +23,11 @@ export interface ImbalanceInput extends Activity, Costed {
   topkIds?: TopkIds;
   /** k */
   topK?: number;
+  /**
+   * [T] with distances: the source of each token, an integer from 0 to S - 1. By default the tokens are dealt to the sources in order, token t of T to
+   * floor(t S / T).
+   */
+  tokenSource?: Numbers;
   /** L; by default as many as counts has, or for topkIds the number of placements. */
   layers?: number;
   /**
@@ -41,6 +48,9 @@ const inputFields = {
   ...{
     placement: true,
     active: true,
+    distance: true,
+    nodes: true,
+    tokenSource: true,
     counts: true,
     topkIds: true,
     topK: true,
@@ -62,6 +72,8 @@ export interface Checked {
   cost: Curve | undefined;
   speeds: Float64Array;
   layers: number;
+  /** With distances. */
+  sourced?: SourcedIds;
   /** Exactly one of ids, counts and quota decides the loads. */
   ids?: Int32Array | Uint32Array;
   counts?: Int32Array<ArrayBuffer>;
@@ -104,6 +116,7 @@ export function checkInput(input: ImbalanceInput): Checked {
     return { ...known, quota: quota === undefined ? quotaOfShares(shares!, known) : checkQuota(quota, known) };
   };
   if (counts !== undefined) {
+    checkSources(input, gpus, undefined);
     const found = wholeTokens("counts", counts, { E: experts }, placements.length);
     const rows = found.length / experts;
     if (layers !== undefined && layers !== rows) throw new ArgumentError("layers", `${rows} as in counts`, layers);
@@ -118,10 +131,12 @@ export function checkInput(input: ImbalanceInput): Checked {
   if (ids.length % (rows * topK!) !== 0) {
     throw new ShapeError("topkIds", `a multiple of L * k = ${rows} * ${topK} ids`, ids.length);
   }
-  if (!decided) return { ...shared, layers: rows, ids };
+  const sources = checkSources(input, gpus, ids.length / (rows * topK!));
+  const known = { ...shared, layers: rows, ...(sources && { sourced: { ...sources, ids, topK: topK! } }) };
+  if (!decided) return { ...known, ids };
   const counted = count(ids, rows, experts);
   const found = counted.counts as Int32Array<ArrayBuffer>;
-  return decide({ ...shared, layers: rows, counts: found, outOfRange: counted.outOfRange });
+  return decide({ ...known, counts: found, outOfRange: counted.outOfRange });
 }
 
 /** Rounds the running sums of an expert's shares, which leaves every slot within one token of its due and the sum exact. */

@@ -6,8 +6,9 @@ import { bind, type CompiledKernel } from "../gpu/pipeline.ts";
 import { acquireDevice } from "../lp/device_choice.ts";
 import { costTable } from "../lp/kernels/cost_table.ts";
 import { checkBackend, type SolverOptions } from "../lp/solver_options.ts";
-import { ofLayer } from "../placement/per_layer.ts";
+import { evenQuota } from "./even_quota.ts";
 import { type Checked, checkInput, type ImbalanceInput } from "./imbalance_input.ts";
+import { trafficByPosition } from "./imbalance_traffic.ts";
 import { compileApportion } from "./kernels/apportion.ts";
 import {
   balanceParams,
@@ -22,7 +23,6 @@ import { compileCount } from "./kernels/count.ts";
 import { compileImbalance, decodeImbalance, type ImbalanceReport, METRICS_WORDS } from "./kernels/imbalance.ts";
 import { compileTimeImbalance, decodeTimes, TIME_METRICS_WORDS } from "./kernels/time_imbalance.ts";
 import { reportOf } from "./report.ts";
-import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
 
 /** The options of `createSolver` that apply here; "auto" is the caller's device or a hardware adapter where there is one, else the CPU. */
@@ -40,6 +40,10 @@ export type MeasuredImbalance = ImbalanceReport & { /** [L] */ outOfRange: Int32
  * of it, and so are the tokens of experts without a living slot, which nobody serves. With a cost, also when each GPU is done, and how even that is:
  * f32 on WebGPU.
  *
+ * With distances, and ids, also where the assignments go from their tokens' sources, counted on the host: an expert's tokens fill its slots in order of
+ * position, as a balancer's `remap` without distances lets them, evenly or by `quota` or `shares`. (A balancer that knows the distances chooses whose
+ * tokens fill a quota, and sends fewer of them far; its own `before` and `after` tell.)
+ *
  * @param input  read, never written or kept.
  * @throws {ShapeError | ArgumentError | LoadError} A length or value is not as it should be, or quotas do not add up to the counts.
  * @throws {DeviceError} backend is "webgpu" and there is no device, or it is lost.  @throws {KernelError} It is, and the device's compiler
@@ -52,6 +56,16 @@ export async function measureImbalance(
   requireObject("options", options, { backend: true, device: true, adapter: true });
   const backend = checkBackend(options);
   const checked = checkInput(input);
+  const { sourced, placements, layers, quota } = checked;
+  const traffic = sourced && trafficByPosition(sourced, placements, layers, quota); // before the caller may change the ids
+  return { ...(await measure(checked, backend, options)), ...(traffic && { traffic }) };
+}
+
+async function measure(
+  checked: Checked,
+  backend: ReturnType<typeof checkBackend>,
+  options: ImbalanceOptions,
+): Promise<MeasuredImbalance> {
   const { acquired } = await acquireDevice(backend, options);
   const excess = acquired && excessOn(acquired.device, checked);
   if (excess && backend === "webgpu") throw excess;
@@ -82,17 +96,11 @@ function excessOn({ limits }: GPUDevice, { placements, layers, ids, cost }: Chec
 
 function onCpu(checked: Checked): MeasuredImbalance {
   const { placements, layers, ids, counts, quota, outOfRange } = checked;
-  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
+  const { logicalExperts: experts } = placements[0];
   const counted = ids
     ? count(ids, layers, experts)
     : { counts: counts!, outOfRange: outOfRange ?? new Int32Array(layers) };
-  const split = quota ?? new Int32Array(layers * slots);
-  if (!quota) {
-    for (let l = 0; l < layers; l++) {
-      const row = counted.counts.subarray(l * experts, (l + 1) * experts);
-      apportion(ofLayer(placements, l), row, undefined, split.subarray(l * slots, (l + 1) * slots));
-    }
-  }
+  const split = quota ?? evenQuota(placements, layers, counted.counts);
   return { ...reportOf(placements, layers, split, { ...checked, base: undefined }), outOfRange: counted.outOfRange };
 }
 
