@@ -1,10 +1,12 @@
 // Expert parallelism: 8 ranks, each with tokens and a balancer of its own. They exchange counts of tokens per expert, twice, and nothing
-// else: all solve the same problem, and each sends its own tokens so that together they fill every slot to its quota.
+// else: all solve the same problem, and each sends its own tokens so that together they fill every slot to its quota. Then the same on two
+// nodes: with the counts of each rank, no token leaves its node that need not.
 //
 //   node scripts/run.mjs examples/ranks.ts
 import { createBalancer, Placement, rebalanceExperts } from "evenkeel";
 
 const ranks = 8;
+const nodes = 2;
 const experts = 32;
 const topK = 4;
 const expected = Array.from({ length: experts }, (_, expert) => Math.sqrt(expert + 1) - Math.sqrt(expert)); // low ids are popular
@@ -35,8 +37,34 @@ const met = filled.every((tokens, slot) => tokens === quota[slot]);
 console.log(`${total.reduce((a, b) => a + b)} assignments of ${ranks} ranks, ${status[0]}, ${batches[0].backend}`);
 console.log(`imbalance: ${even.imbalance[0].toFixed(3)} evenly split, ${after.imbalance[0].toFixed(3)} balanced`);
 console.log(`all ranks have the same quotas: ${same}; their tokens together meet them: ${met}`);
-process.exitCode = same && met ? 0 : 1;
-for (const balancer of balancers) balancer.destroy();
+
+const near = await Promise.all(
+  Array.from({ length: ranks }, () => createBalancer({ placement, topK, maxTokens: 300, nodes })),
+);
+const bySource = allGather(counts);
+const nearer = await Promise.all(
+  near.map((balancer, rank) => balancer.balance(topkIds[rank], { rank, bySource })), // counts and before follow
+);
+const evenly = nearer.every(
+  ({ after, status: [proven] }) => proven === "optimal" && after.max[0] === batches[0].after.max[0],
+);
+const [far, less] = [batches, nearer].map((all) =>
+  all.reduce((sum, { physicalIds }, rank) => sum + away(rank, physicalIds), 0),
+);
+console.log(`to the other node: ${far} by position, ${less} with the least traffic; as even: ${evenly}`);
+process.exitCode = same && met && evenly && less < far ? 0 : 1;
+for (const balancer of [...balancers, ...near]) balancer.destroy();
+
+/** Assignments of a rank that leave its node. */
+function away(rank: number, physicalIds: Int32Array): number {
+  const node = (gpu: number) => Math.floor((gpu * nodes) / ranks);
+  return physicalIds.filter((slot) => node(placement.gpuOf[slot]) !== node(rank)).length;
+}
+
+/** Every rank gets the rows of all. (NCCL and MPI: AllGather.) */
+function allGather(perRank: Int32Array[]): Int32Array {
+  return Int32Array.from(perRank.flatMap((counts) => [...counts]));
+}
 
 /** Every rank gets the sum over all ranks. (NCCL and MPI: AllReduce.) */
 function allReduceSum(perRank: Int32Array[]): Int32Array {

@@ -2,10 +2,10 @@
 import type { Distance } from "../placement/distance.ts";
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
+import { evenQuota } from "./even_quota.ts";
 import type { CheckedRank } from "./rank_counts.ts";
 import { dealtTo } from "./sources.ts";
 import { type TrafficReport, trafficOf } from "./traffic_report.ts";
-import { apportion } from "./twins/apportion.ts";
 import { remap } from "./twins/remap.ts";
 
 /** A batch's, of this rank alone or of all sources. */
@@ -33,14 +33,16 @@ export function trafficAfter(
 export function trafficBefore(sent: Sent, counts: Int32Array): TrafficReport {
   const { slots, layers, ids, rank } = sent;
   const { logicalExperts: experts, physicalExperts } = slots[0];
+  const quota = evenQuota(slots, layers, counts);
   const physicalIds = new Int32Array(ids.length);
-  const quota = new Int32Array(physicalExperts);
   const none = new Int32Array(experts);
   for (let l = 0; l < layers; l++) {
-    const own = ofLayer(slots, l);
-    apportion(own, rowOf(counts, experts, l), undefined, quota.fill(0));
-    const row = [ids, physicalIds].map((all) => rowOf(all, ids.length / layers, l)) as [typeof ids, Int32Array];
-    remap(own, row[0], quota, rank ? rowOf(rank.before, experts, l) : none, row[1]);
+    const [own, physical] = [ids, physicalIds].map((all) => rowOf(all, ids.length / layers, l)) as [
+      typeof ids,
+      Int32Array,
+    ];
+    const before = rank ? rowOf(rank.before, experts, l) : none;
+    remap(ofLayer(slots, l), own, rowOf(quota, physicalExperts, l), before, physical);
   }
   return trafficAfter(sent, physicalIds);
 }

@@ -7,9 +7,9 @@ import type { Living } from "./living.ts";
 import { reportOf } from "./report.ts";
 import { type BalanceResult, type BalanceShape, type CheckedBatch, handOut } from "./result.ts";
 import { SourceSplitter } from "./source_split.ts";
-import { countBySource } from "./sources.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
+import { countSources } from "./twins/count_sources.ts";
 
 /** The same stages in plain TypeScript, with the exact solver or, once prepared, programs made for the layers. Calls must not overlap. */
 export class CpuBalance {
@@ -106,7 +106,7 @@ export class CpuBalance {
   /** Whose tokens fill the quotas, and where layers are solved for this batch, which quotas. */
   private async send({ ids, rank, baseLoad }: CheckedBatch, result: BalanceResult, pauses: Pauses) {
     const { layers, late, topK, distance } = this.shape;
-    const bySource = rank?.source?.bySource ?? countBySource(ids, layers, this.experts, topK, distance!.sources);
+    const bySource = rank?.source?.bySource ?? countSources(ids, layers, this.experts, topK, distance!.sources);
     result.sent = this.splitter!.begin(bySource, layers);
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();

@@ -5,7 +5,8 @@ import { checkDistance, type Distance, type Distanced } from "../placement/dista
 import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import { evenQuota } from "./even_quota.ts";
-import { dealtTo, type TrafficReport, trafficOf } from "./traffic_report.ts";
+import { dealtTo } from "./sources.ts";
+import { type TrafficReport, trafficOf } from "./traffic_report.ts";
 import { count } from "./twins/count.ts";
 import { remap } from "./twins/remap.ts";
 

@@ -54,10 +54,7 @@ function checkSources(
 ) {
   const { layers, experts } = sizes;
   const { sources } = distance;
-  const { rank } = told;
-  if (typeof rank !== "number" || !Number.isInteger(rank) || rank < 0 || rank >= sources) {
-    throw new ArgumentError("rank.rank", `an integer from 0 to S - 1 = ${sources - 1}, a row of the distances`, rank);
-  }
+  const rank = requireRank("rank.rank", told.rank, distance);
   const bySource = whole("rank.bySource", told.bySource, { L: layers, S: sources, E: experts });
   const counts = new Int32Array(layers * experts);
   const before = new Int32Array(layers * experts);
@@ -80,6 +77,12 @@ function checkSources(
     throw new LoadError(`rank.${name}[${wrong}]`, `what bySource adds up to, ${sums[wrong]}`, values[wrong]);
   }
   return { counts, before, source: { rank, bySource } };
+}
+
+/** Whose row of the distances it is. */
+export function requireRank(argument: string, rank: unknown, { sources }: Distance): number {
+  if (typeof rank === "number" && Number.isInteger(rank) && rank >= 0 && rank < sources) return rank;
+  throw new ArgumentError(argument, `an integer from 0 to S - 1 = ${sources - 1}, a row of the distances`, rank);
 }
 
 function whole(argument: string, given: Rows, axes: Readonly<Record<string, number>>): Int32Array<ArrayBuffer> {

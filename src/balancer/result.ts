@@ -15,8 +15,8 @@ import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
 import type { CheckedRank } from "./rank_counts.ts";
 import { reportOf } from "./report.ts";
-import { remapBySource, type SourceSplit, SourceSplitter } from "./source_split.ts";
-import { remap } from "./twins/remap.ts";
+import { type SourceSplit, SourceSplitter } from "./source_split.ts";
+import { remap, remapBySource } from "./twins/remap.ts";
 import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
 

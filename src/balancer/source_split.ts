@@ -4,11 +4,8 @@ import { matchNearest } from "../lp/traffic/match.ts";
 import { noTraffic, type TrafficAnswer } from "../lp/traffic/traffic_answer.ts";
 import { TrafficSolver } from "../lp/traffic/traffic_solver.ts";
 import type { Distance } from "../placement/distance.ts";
-import type { Slots } from "../placement/living_slots.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import type { BaseLoad } from "./base_load.ts";
-import { dealtFrom } from "./sources.ts";
-import { remap } from "./twins/remap.ts";
 
 /** Whose tokens fill which slots, for L layers as for L LPs. */
 export interface SourceSplit {
@@ -69,30 +66,4 @@ export class SourceSplitter {
     for (let p = 0; p < slots; p++) if (slotReplica[p] >= 0) load[replicaGpu[slotReplica[p]]] += quota[p];
     return load.reduce((most, tokens, g) => Math.max(most, tokens / speed[g]), -Infinity);
   }
-}
-
-/**
- * Hands out a layer's ids [T, k] so that each source fills its row of sourceQuota [S, P], in order of position.
- *
- * @param rank  whose ids they are; undefined: all sources', in order.
- * @returns how many are of lost experts.
- */
-export function remapBySource(
-  slots: Slots,
-  topK: number,
-  ids: Int32Array | Uint32Array,
-  sourceQuota: Int32Array,
-  rank: number | undefined,
-  physical: Int32Array,
-): number {
-  const none = new Int32Array(slots.logicalExperts); // a source's tokens are counted by themselves
-  const sources = sourceQuota.length / slots.physicalExperts;
-  const own = (s: number) => rowOf(sourceQuota, slots.physicalExperts, s);
-  if (rank !== undefined) return remap(slots, ids, own(rank), none, physical);
-  let unserved = 0;
-  for (let s = 0; s < sources; s++) {
-    const [first, end] = [s, s + 1].map((i) => dealtFrom(i, ids.length / topK, sources) * topK);
-    unserved += remap(slots, ids.subarray(first, end), own(s), none, physical.subarray(first, end));
-  }
-  return unserved;
 }

@@ -141,8 +141,11 @@ export interface BalancerBuffers {
   topkIds: BufferSlice;
   /** [L, T, k] i32, written. Not of the buffer that topkIds is of. */
   physicalIds: BufferSlice;
-  /** [L, E] u32, read: several ranks, see RankCounts. Both or neither. Not checked: a layer's counts must add up to less than 2^31. */
-  rankCounts?: { counts: BufferSlice; before: BufferSlice };
+  /**
+   * Several ranks, see RankCounts; u32, read. counts and before [L, E]; with distances this rank's number and bySource [L, S, E]. Not checked: a layer's
+   * counts must add up to less than 2^31, and a rank's own must be those of its ids.
+   */
+  rankCounts?: { counts: BufferSlice; before: BufferSlice } | { rank: number; bySource: BufferSlice };
   /**
    * [L, G] i32, with a cost f32 in its time, read, in place of the option. Not of the buffer that physicalIds or shares is of. Not checked: >= 0, and with a layer's counts below
    * 2^31 in all. Of dead GPUs not read. The same on all ranks.
@@ -150,6 +153,8 @@ export interface BalancerBuffers {
   baseLoad?: BufferSlice;
   /** [L, P] i32, written, where wanted. Copied to; usage COPY_DST. */
   quota?: BufferSlice;
+  /** [L, S, P] i32, written, where wanted and distances were given. Copied to; usage COPY_DST. */
+  sourceQuota?: BufferSlice;
   /** [L, E, X] f32, written, where wanted. Not of the buffer that rankCounts.counts is of. */
   shares?: BufferSlice;
   /** [L] u32, written, where wanted: ids that were neither an expert nor -1. Copied to; usage COPY_DST. */

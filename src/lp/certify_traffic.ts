@@ -1,4 +1,8 @@
-/** The proof of a traffic, checked by itself: from the problem's own distances and sources, with no code of the solvers'. */
+/**
+ * The proof of a traffic, checked by itself: from the problem's own distances and sources, with no code of the solvers'. Doubles are whole multiples of
+ * powers of two, so that all of it is added exactly, as bigints: what rounding forgives is no proof.
+ */
+import { mostPlaces, multiple } from "../common/exact_sums.ts";
 import type { ReplicaSolution } from "./solution.ts";
 
 /** One LP, from the form it was given in. */
@@ -21,72 +25,100 @@ export interface TrafficClaims {
   load: ArrayLike<number>;
 }
 
-/** Sums of f64 carry rounding errors of this order, relative to the traffic involved; distances that are no whole numbers a little more. */
-const ROUNDING = 1e-11;
+/** What is told in doubles is their sums rounded: of parts of the traffic itself, not of whatever cancels. None where all of it is whole and below 2^53. */
+const ROUNDED = 10n ** 9n;
+/** Of a difference of two doubles, relative to the larger. */
+const DIFFERENCE = 2 ** -50;
 
 /** Whether the sources' quotas are what they say, of all tokens and of these alone, and whether the potentials prove trafficBound. */
 export function certifyTraffic(claims: TrafficClaims, solution: ReplicaSolution, lp: number) {
-  const { traffic, scale } = recount(claims, solution, lp);
-  const claimed = solution.traffic![lp];
-  const trafficTrue = Math.abs(traffic - claimed) <= ROUNDING * scale;
-  const bound = proven(claims, solution, lp);
-  const trafficBound = solution.trafficBound![lp];
-  const isProven = trafficBound >= 0 && trafficBound <= traffic && trafficBound <= bound + ROUNDING * scale;
+  const { sources, gpus } = claims;
+  const potential = solution.potential!.gpu;
+  const told = [solution.traffic![lp], solution.trafficBound![lp]];
+  const gpu = Array.from({ length: gpus }, (_, g) => potential[lp * gpus + g]);
+  const far = Array.from({ length: sources * gpus }, (_, i) => claims.distance(Math.floor(i / gpus), i % gpus));
+  const none = { trafficTrue: false, trafficBoundValid: false };
+  if (![...told, ...gpu].every((value) => typeof value === "number" && Number.isFinite(value))) return none;
+  const places = mostPlaces(Float64Array.from([...told, ...gpu, ...far]));
+  const exactly = (value: number) => multiple(value, places);
+  const traffic = recount(claims, solution, lp, exactly);
+  if (traffic === undefined) return none;
+  const whole = places === 0 && traffic < 2n ** 53n;
+  const rounding = whole ? 0n : traffic / ROUNDED;
+  const [claimed, claimedBound] = told.map(exactly);
+  const trafficTrue = claimed - traffic <= rounding && traffic - claimed <= rounding;
+  const bound = proven(claims, solution, lp, exactly);
+  const isProven =
+    bound !== undefined && told[1] >= 0 && claimedBound <= traffic + rounding && claimedBound <= bound + rounding;
   return { trafficTrue, trafficBoundValid: isProven && withinLimit(claims, solution, lp) };
 }
 
-/** Traffic as the sources' quotas give it, NaN where they are not those of the slots and of the sources; and the most it could be. */
-function recount(claims: TrafficClaims, { sourceQuota, quota }: ReplicaSolution, lp: number) {
-  const { sources, experts, gpus, slotExpert, gpuOf, alive, distance, tokens } = claims;
+/** Traffic as the sources' quotas give it; undefined where they are not those of the slots and of the sources. */
+function recount(
+  claims: TrafficClaims,
+  { sourceQuota, quota }: ReplicaSolution,
+  lp: number,
+  exactly: (value: number) => bigint,
+): bigint | undefined {
+  const { sources, experts, slotExpert, gpuOf, alive, distance, tokens } = claims;
   const slots = slotExpert.length;
   const ofSlot = new Float64Array(slots);
-  let traffic = 0;
-  let scale = 0;
-  let valid = true;
+  const lives = livingExperts(claims);
+  let traffic = 0n;
   for (let s = 0; s < sources; s++) {
     const sent = new Float64Array(experts);
     for (let p = 0; p < slots; p++) {
       const amount = sourceQuota![(lp * sources + s) * slots + p];
-      valid &&= Number.isInteger(amount) && amount >= 0;
-      ofSlot[p] += amount;
+      if (!Number.isInteger(amount) || amount < 0) return undefined;
       if (amount === 0) continue;
-      sent[slotExpert[p]] += amount; // of an empty slot nobody's
-      valid &&= slotExpert[p] >= 0 && alive[gpuOf[p]];
-      traffic += amount * distance(s, gpuOf[p]);
+      if (slotExpert[p] < 0 || !alive[gpuOf[p]]) return undefined;
+      ofSlot[p] += amount;
+      sent[slotExpert[p]] += amount;
+      traffic += BigInt(amount) * exactly(distance(s, gpuOf[p]));
     }
-    let furthest = 0;
-    for (let g = 0; g < gpus; g++) furthest = Math.max(furthest, distance(s, g));
-    for (let e = 0; e < experts; e++) {
-      valid &&= sent[e] === tokens(s, e) || (sent[e] === 0 && !lives(claims, e));
-      scale += furthest * tokens(s, e);
-    }
+    for (let e = 0; e < experts; e++) if (lives[e] && sent[e] !== tokens(s, e)) return undefined;
   }
-  for (let p = 0; p < slots; p++) valid &&= ofSlot[p] === quota[lp * slots + p];
-  return { traffic: valid ? traffic : Number.NaN, scale };
+  for (let p = 0; p < slots; p++) if (ofSlot[p] !== quota[lp * slots + p]) return undefined;
+  return traffic;
 }
 
-const lives = ({ slotExpert, gpuOf, alive }: TrafficClaims, e: number) =>
-  Array.from(slotExpert).some((expert, p) => expert === e && alive[gpuOf[p]]);
+/** Experts that have a slot on a living GPU. */
+function livingExperts({ experts, slotExpert, gpuOf, alive }: TrafficClaims): boolean[] {
+  const lives = new Array<boolean>(experts).fill(false);
+  for (let p = 0; p < slotExpert.length; p++) if (slotExpert[p] >= 0 && alive[gpuOf[p]]) lives[slotExpert[p]] = true;
+  return lives;
+}
 
-/** What the potentials prove: -Infinity where they are none. */
-function proven(claims: TrafficClaims, { potential, loadLimit }: ReplicaSolution, lp: number): number {
+/** What the GPUs' potentials prove; undefined where they are none, or the sources' are not what follows from them. */
+function proven(
+  claims: TrafficClaims,
+  { potential, loadLimit }: ReplicaSolution,
+  lp: number,
+  exactly: (value: number) => bigint,
+): bigint | undefined {
   const { sources, experts, gpus, slotExpert, gpuOf, alive, distance, tokens, speed, base } = claims;
   const gpu = (g: number) => potential!.gpu[lp * gpus + g];
-  const source = (s: number, e: number) => potential!.source[(lp * sources + s) * experts + e];
-  let bound = 0;
+  let bound = 0n;
   for (let g = 0; g < gpus; g++) {
-    if (!(gpu(g) <= 0)) return -Infinity;
-    if (alive[g] && gpu(g) < 0) bound += gpu(g) * (tokensBy(loadLimit![lp], speed[g]) - base[g]);
+    if (gpu(g) > 0 || (!alive[g] && gpu(g) !== 0)) return undefined;
+    if (gpu(g) < 0) bound += exactly(gpu(g)) * BigInt(tokensBy(loadLimit![lp], speed[g]) - base[g]);
   }
-  const served = Array.from({ length: experts }, (_, e) => lives(claims, e));
+  const lives = livingExperts(claims);
   for (let s = 0; s < sources; s++) {
+    const nearest = new Array<number>(experts).fill(-1); // by distance - gpu
     for (let p = 0; p < slotExpert.length; p++) {
-      const g = gpuOf[p];
-      if (slotExpert[p] < 0 || !alive[g]) continue;
-      const [here, there] = [source(s, slotExpert[p]), distance(s, g)];
-      if (!(there - here - gpu(g) >= -ROUNDING * (there + Math.abs(here)))) return -Infinity;
+      const [e, g] = [slotExpert[p], gpuOf[p]];
+      if (e < 0 || !alive[g]) continue;
+      const isNearer = (best: number) =>
+        exactly(distance(s, g)) - exactly(gpu(g)) < exactly(distance(s, best)) - exactly(gpu(best));
+      if (nearest[e] < 0 || isNearer(nearest[e])) nearest[e] = g;
     }
-    for (let e = 0; e < experts; e++) if (served[e]) bound += source(s, e) * tokens(s, e);
+    for (let e = 0; e < experts; e++) {
+      const told = potential!.source[(lp * sources + s) * experts + e];
+      const [there, less] = lives[e] ? [distance(s, nearest[e]), gpu(nearest[e])] : [0, 0];
+      if (!(Math.abs(told - (there - less)) <= DIFFERENCE * Math.max(there, -less))) return undefined;
+      if (lives[e]) bound += BigInt(tokens(s, e)) * (exactly(there) - exactly(less));
+    }
   }
   return bound;
 }
@@ -96,8 +128,9 @@ function withinLimit({ alive, speed, load }: TrafficClaims, { loadLimit }: Repli
   return Number.isFinite(loadLimit![lp]) && speed.every((v, g) => !alive[g] || load[g] / v <= loadLimit![lp]);
 }
 
-/** The most whole tokens within t at speed v. */
+/** The most whole tokens within t at speed v; of more than there can be, only that they are many. */
 function tokensBy(t: number, v: number): number {
+  if (!(v * t < 2 ** 52)) return 2 ** 52;
   let k = Math.floor(v * t);
   if (k / v > t) k--;
   else if ((k + 1) / v <= t) k++;

@@ -114,7 +114,8 @@ export async function ofMode(
       throw new LoadError("baseLoad", `a total of at most ${MAX_TOTAL} in LP ${p}, by magnitude`, base);
     }
     if (!(total <= limit)) {
-      const remedy = tokens === "integer" ? `Solve in larger units, or with tokens: "fractional".` : undefined;
+      const other = argument === "sourceLoad" ? "" : `, or with tokens: "fractional"`;
+      const remedy = tokens === "integer" ? `Solve in larger units${other}.` : undefined;
       const expected = `a total of at most ${limit} in LP ${p}${cost ? "" : ", base loads included by magnitude"}`;
       throw new LoadError(argument, expected, total, remedy);
     }

@@ -142,6 +142,11 @@ function sourcesOf(problem: ReplicaProblem, gpus: number, experts: number) {
   if (!distance) throw new ArgumentError("problem.distance", "distances, since it has a sourceLoad", undefined);
   const { values } = flat("problem.sourceLoad", problem.sourceLoad, { S: distance.sources, E: experts });
   const batch = batchOf("problem.sourceLoad", values, distance.sources * experts, "S * E");
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isInteger(values[i]) || values[i] < 0) {
+      throw new LoadError(`problem.sourceLoad[${i}]`, "an integer >= 0", values[i]);
+    }
+  }
   if (problem.expertLoad !== undefined) requireRows("problem.expertLoad", problem.expertLoad, "E", experts, batch);
   return { batch, count: distance.sources };
 }
@@ -201,7 +206,11 @@ function requireRows(
 }
 
 function requireSpeed(speed: Numbers | undefined, gpus: number): void {
-  if (speed !== undefined) requireNumbers("problem.speed", speed, "gpus", gpus);
+  if (speed === undefined) return;
+  requireNumbers("problem.speed", speed, "gpus", gpus);
+  for (let g = 0; g < gpus; g++) {
+    if (!(speed[g] > 0)) throw new ArgumentError(`problem.speed[${g}]`, "a number > 0", speed[g]);
+  }
 }
 
 /** @param alive  [G] whose values count, where they are [B, G] or a row of it. */

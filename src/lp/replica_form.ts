@@ -1,5 +1,5 @@
 import { ArgumentError, ShapeError } from "../common/errors.ts";
-import { flat, type Numbers, type Rows } from "../common/numbers.ts";
+import { type Flat, flat, type Numbers, type Rows } from "../common/numbers.ts";
 import type { Pauses } from "../common/pauses.ts";
 import { type Active, checkActive } from "../placement/active.ts";
 import { type Distance, LOADS_ALONE } from "../placement/distance.ts";
@@ -17,7 +17,7 @@ import {
 import { type ReplicaAnswer, survivorsOf } from "./solution.ts";
 import { checkCost, type ExpertCost } from "./time/expert_cost.ts";
 import { ofLiving, type Topology, topologyOfPlacement } from "./topology.ts";
-import { checkSourceLoad, requireSums } from "./traffic/source_loads.ts";
+import { copySourceLoad, requireSums } from "./traffic/source_loads.ts";
 
 export type ReplicaForm = Form<ReplicaLoads, ReplicaAnswer> & { readonly name: "replica" };
 
@@ -57,42 +57,74 @@ async function checkSources(
   if (mode === "fractional") {
     throw new ArgumentError("tokens", `"integer" with sourceLoad`, mode, "Traffic is of whole tokens.");
   }
-  const sources = await checkSourceLoad(topology, distance, given.sourceLoad!, pauses);
-  const loads = await checkReplicaLoads(topology, { ...given, expertLoad: sources.expertLoad }, "integer", pauses);
-  if (given.expertLoad === undefined) return { ...loads, sourceLoad: sources.sourceLoad };
-  const own = await checkReplicaLoads(topology, { expertLoad: given.expertLoad }, "integer", pauses);
-  requireSums(own, loads);
-  return { ...loads, sourceLoad: sources.sourceLoad };
+  const { sourceLoad, sums } = copySourceLoad(topology, distance, given.sourceLoad!);
+  const told = given.expertLoad && copyLoads(topology, "expertLoad", given.expertLoad, undefined);
+  const path = (i: number) => `sourceLoad, LP ${Math.floor(i / topology.experts)}`;
+  const expertLoad = { values: new Float64Array(sums.length), path };
+  const copied = { ...copyLoads(topology, "sourceLoad", expertLoad.values, given.baseLoad), expertLoad };
+  await pauses.inPieces(sums.batch, sums.width, (first, end) => sums.add(expertLoad.values, first, end));
+  const loads = await checkCopied(topology, "sourceLoad", copied, "integer", SOURCED, pauses);
+  if (told)
+    requireSums((await checkCopied(topology, "expertLoad", told, "integer", SOURCED, pauses)).expertLoad, loads);
+  return { ...loads, sourceLoad };
+}
+
+const SOURCED = "sourceLoad is of whole tokens";
+
+/** Copies, before the first pause. */
+interface CopiedLoads {
+  batch: number;
+  expertLoad: Flat;
+  baseLoad: Flat | undefined;
+}
+
+/** @throws {ArgumentError | ShapeError} They are no B rows. */
+function copyLoads(
+  { experts, allGpus }: Topology,
+  argument: string,
+  expertLoad: Rows,
+  baseLoad: Rows | undefined,
+): CopiedLoads {
+  const loads = flat(argument, expertLoad, { E: experts });
+  const batch = loads.values.length / experts;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShapeError(argument, `B * E values with E = ${experts} and B >= 1`, loads.values.length);
+  }
+  const base = baseLoad === undefined ? undefined : flat("baseLoad", baseLoad, { gpus: allGpus });
+  return { batch, expertLoad: copyOf(loads, expertLoad), baseLoad: base && copyOf(base, baseLoad!) };
 }
 
 async function checkReplicaLoads(
   topology: Topology,
-  given: Pick<ReplicaLoads, "baseLoad"> & { expertLoad: Rows },
+  { expertLoad, baseLoad }: Pick<ReplicaLoads, "baseLoad"> & { expertLoad: Rows },
   mode: TokenMode | undefined,
   pauses: Pauses,
 ): Promise<Loads> {
-  const { experts, allGpus } = topology;
-  const loads = flat("expertLoad", given.expertLoad, { E: experts });
-  const batch = loads.values.length / experts;
-  if (!Number.isInteger(batch) || batch < 1) {
-    throw new ShapeError("expertLoad", `B * E values with E = ${experts} and B >= 1`, loads.values.length);
-  }
-  const base = given.baseLoad === undefined ? undefined : flat("baseLoad", given.baseLoad, { gpus: allGpus });
-  const expertLoad = copyOf(loads, given.expertLoad);
-  const baseLoad = base && copyOf(base, given.baseLoad!);
-  const { cost } = topology;
-  let { whole, most } = await checkValues(expertLoad, 0, cost ? "cost is of whole tokens" : whyWhole(mode), pauses);
+  const copied = copyLoads(topology, "expertLoad", expertLoad, baseLoad);
+  return checkCopied(topology, "expertLoad", copied, mode, whyWhole(mode), pauses);
+}
+
+/** @param because  Why tokens must be whole, if they must. */
+async function checkCopied(
+  topology: Topology,
+  argument: string,
+  { batch, expertLoad, baseLoad }: CopiedLoads,
+  mode: TokenMode | undefined,
+  because: string | undefined,
+  pauses: Pauses,
+): Promise<Loads> {
+  const { experts, allGpus, cost } = topology;
+  let { whole, most } = await checkValues(expertLoad, 0, cost ? "cost is of whole tokens" : because, pauses);
   if (baseLoad) {
     const { length } = baseLoad.values;
     if (length !== batch * allGpus) {
       throw new ShapeError("baseLoad", `B * gpus = ${batch} * ${allGpus} = ${batch * allGpus} values`, length);
     }
-    const because = cost ? undefined : whyWhole(mode); // a time is any number
-    const base = await checkValues(baseLoad, FINITE, because, pauses, topology);
+    const base = await checkValues(baseLoad, FINITE, cost ? undefined : because, pauses, topology); // a time is any number
     whole = base.whole && whole;
     most += base.most;
   }
   const tokens = mode ?? (whole || cost ? "integer" : "fractional");
   const living = baseLoad && ofLiving(topology, baseLoad.values);
-  return ofMode(topology, "expertLoad", tokens, batch, expertLoad.values, living, experts * most, pauses);
+  return ofMode(topology, argument, tokens, batch, expertLoad.values, living, experts * most, pauses);
 }

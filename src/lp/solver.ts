@@ -39,7 +39,7 @@ import {
 } from "./solver_options.ts";
 import type { Costed } from "./time/expert_cost.ts";
 import type { Topology } from "./topology.ts";
-import { TrafficSolver } from "./traffic/traffic_solver.ts";
+import { TrafficStage } from "./traffic/traffic_stage.ts";
 
 export type { SolverBuffers } from "./backend_webgpu.ts";
 
@@ -158,7 +158,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
   private readonly auto: AutoBackend | undefined;
   private readonly fixed: GpuChoice | undefined;
   private leveller: Leveller | undefined;
-  private traffic: TrafficSolver | undefined;
+  private traffic: TrafficStage | undefined;
   private last: BackendName;
   private previous: Promise<unknown> = Promise.resolve();
   /** Of the latest call, while it is under way. */
@@ -238,8 +238,8 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     this.last = backend;
     await batch.settleRest(backend, pauses);
     const { raw, judged, finishedOnCpu } = batch;
-    if (loads.sourceLoad) this.traffic ??= new TrafficSolver(topology, form.distance!);
-    const traffic = loads.sourceLoad && (await this.traffic!.solve(batch, slack, pauses));
+    if (loads.sourceLoad) this.traffic ??= new TrafficStage(topology, form.distance!, this.auto !== undefined);
+    const traffic = loads.sourceLoad && (await this.traffic!.solve(batch, slack, pauses, acquired?.device));
     return {
       batch: loads.batch,
       tokens: loads.tokens,
@@ -288,6 +288,7 @@ class TopologySolver<L, A extends object> implements Solver<L, Solution & A> {
     this.previous.then(() => {
       (this.auto ?? this.fixed?.gpu)?.destroy();
       this.threads?.close();
+      this.traffic?.destroy();
     });
   }
 }

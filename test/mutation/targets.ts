@@ -90,7 +90,7 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^src\/balancer\/kernels\/balance_params\.ts$|^shaders\/balancer\/balance\.wgsl$/,
-    [...fragmentTests, ...stageTests("count", "offsets", "remap", "shares", "imbalance")],
+    [...fragmentTests, ...stageTests("count", "offsets", "remap", "shares", "imbalance", "caps")],
   ],
   [/^src\/lp\/kernels\/topology_table\.ts$/, [...kernelTests("lane"), "test/lp/solver.test.ts"]],
   [/^src\/lp\/kernels\/(?:group|group_table)\.ts$/, group],

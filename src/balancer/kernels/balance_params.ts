@@ -61,8 +61,19 @@ export function placementTable(placements: readonly Slots[], active?: Uint8Array
   return { data, placements: placements.length, gpus, experts, slots, replicas };
 }
 
-/** Words of struct BalanceParams, padded to 16 bytes. */
+/** Words of struct BalanceParams. */
 export const BALANCE_PARAMS_BYTES = 12 * WORD;
+
+/** Whose tokens a batch's are, as kernels read it. */
+export interface TokenSources {
+  topK: number;
+  sources: number;
+  /** Of all tokens; undefined: they are dealt to the sources in order. */
+  rank?: number;
+}
+
+/** No rank's number, DEALT of balance.wgsl. */
+const DEALT = 2 ** 32 - 1;
 
 /** struct BalanceParams of balance.wgsl. */
 export function balanceParams(
@@ -70,11 +81,13 @@ export function balanceParams(
   layers: number,
   assignments: number,
   skipBelow: number,
+  { topK, sources, rank = DEALT }: TokenSources = { topK: 1, sources: 1, rank: 0 },
 ): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(BALANCE_PARAMS_BYTES / WORD);
   const { experts, slots, gpus, replicas, placements } = table;
   words.set([layers, assignments, chunksOf(assignments), experts, slots, gpus, replicas, placements]);
   new Float32Array(words.buffer)[8] = skipBelow;
+  words.set([topK, sources, rank], 9);
   return words;
 }
 

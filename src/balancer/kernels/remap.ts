@@ -12,6 +12,7 @@ export const remapKernel = {
     ids: "read-only-storage",
     offsets: "read-only-storage",
     quota: "read-only-storage",
+    start: "read-only-storage",
     physical: "storage",
     unserved: "storage",
     params: "uniform",
@@ -26,7 +27,8 @@ function wordsFor(experts: number): number {
   return experts <= 256 ? 8 : 2;
 }
 
-export function compileRemap(device: GPUDevice, experts: number): Promise<CompiledKernel> {
-  const overrides = { EXPERTS: experts, CHUNK, WG: WORKGROUP, WORDS: wordsFor(experts) };
+/** @param bySource  Whether each source has quotas of its own. */
+export function compileRemap(device: GPUDevice, experts: number, bySource = false): Promise<CompiledKernel> {
+  const overrides = { EXPERTS: experts, CHUNK, WG: WORKGROUP, WORDS: wordsFor(experts), BY_SOURCE: Number(bySource) };
   return compile(device, remapKernel, {}, overrides);
 }

@@ -1,4 +1,6 @@
 import type { Slots } from "../../placement/living_slots.ts";
+import { rowOf } from "../../placement/per_layer.ts";
+import { dealtFrom } from "../sources.ts";
 
 /**
  * Twin of shaders/balancer/remap.wgsl for one layer: `ids` [N] to slots, so that slot p receives quota[p] of them in order of position; `before` [E]
@@ -29,6 +31,32 @@ export function remap(
       }
       left -= quota[slot];
     }
+  }
+  return unserved;
+}
+
+/**
+ * The same BY_SOURCE, for one layer: ids [T, k] so that each source fills its row of sourceQuota [S, P], in order of position.
+ *
+ * @param rank  whose ids they are; undefined: all sources', in order.
+ * @returns how many are of lost experts.
+ */
+export function remapBySource(
+  slots: Slots,
+  topK: number,
+  ids: Int32Array | Uint32Array,
+  sourceQuota: Int32Array,
+  rank: number | undefined,
+  physical: Int32Array,
+): number {
+  const none = new Int32Array(slots.logicalExperts); // a source's tokens are counted by themselves
+  const sources = sourceQuota.length / slots.physicalExperts;
+  const own = (s: number) => rowOf(sourceQuota, slots.physicalExperts, s);
+  if (rank !== undefined) return remap(slots, ids, own(rank), none, physical);
+  let unserved = 0;
+  for (let s = 0; s < sources; s++) {
+    const [first, end] = [s, s + 1].map((i) => dealtFrom(i, ids.length / topK, sources) * topK);
+    unserved += remap(slots, ids.subarray(first, end), own(s), none, physical.subarray(first, end));
   }
   return unserved;
 }

@@ -9,22 +9,11 @@
  *
  *   traffic = sum n_se min_{r of e} (d(s, g(r)) - y_g(r)) + sum cap_g y_g <= that of every split within the caps
  *
- * Distances are counted in whole steps, so that all of this is exact; distances that are no whole numbers are rounded to 2^-40 of the largest.
+ * Whole distances are added exactly. Of others sums are rounded, and no exchange counts as cheaper than 0 for that.
  */
 import type { Distance } from "../../placement/distance.ts";
 import type { Topology } from "../topology.ts";
 import { exchanges } from "./exchanges.ts";
-
-/** The largest distance in steps: sums over paths and all tokens of common batches stay below 2^53. */
-const MOST_STEPS = 2 ** 40;
-
-/** [S, G] distances in whole steps, and how much one is. */
-export function stepsOf({ values }: Distance, most: number): { steps: Float64Array; step: number } {
-  const largest = values.reduce((a, b) => Math.max(a, b), 0);
-  const whole = largest <= most && values.every(Number.isInteger);
-  const step = whole || largest === 0 ? 1 : largest / most;
-  return { steps: values.map((value) => Math.round(value / step)), step };
-}
 
 /** Scratch for one topology; solves are independent of each other. */
 export class LeastTraffic {
@@ -34,15 +23,14 @@ export class LeastTraffic {
   readonly potential: Float64Array;
   private readonly sources: number;
   /** [A, S] */
-  private readonly steps: Float64Array;
-  private readonly step: number;
+  private readonly far: Float64Array;
   private readonly held: Float64Array;
   private readonly arcs: ReturnType<typeof exchanges>;
-  /** [K] the fewest steps that an exchange adds, over the sources that have tokens to exchange; Infinity where none has. */
+  /** [K] the least distance that an exchange adds, over the sources that have tokens to exchange; Infinity where none has. */
   private readonly added: Float64Array;
   /** [R] whether a replica's exchanges are to be looked at anew. */
   private readonly changed: Uint8Array;
-  /** [A] from the GPUs that hold too much, in reduced steps, and the exchange by which a path arrives. */
+  /** [A] from the GPUs that hold too much, in reduced distances, and the exchange by which a path arrives. */
   private readonly reach: Float64Array;
   private readonly arrives: Int32Array;
   private readonly queue: Int32Array;
@@ -53,13 +41,11 @@ export class LeastTraffic {
     distance: Distance,
   ) {
     const { gpus, label, replicaGpu } = topology;
-    const { sources, gpus: allGpus } = distance;
-    const { steps, step } = stepsOf(distance, MOST_STEPS);
+    const { sources, gpus: allGpus, values } = distance;
     this.sources = sources;
-    this.step = step;
-    this.steps = new Float64Array(gpus * sources);
+    this.far = new Float64Array(gpus * sources);
     for (let g = 0; g < gpus; g++) {
-      for (let s = 0; s < sources; s++) this.steps[g * sources + s] = steps[s * allGpus + label[g]];
+      for (let s = 0; s < sources; s++) this.far[g * sources + s] = values[s * allGpus + label[g]];
     }
     this.flow = new Float64Array(replicaGpu.length * sources);
     this.potential = new Float64Array(gpus);
@@ -90,13 +76,12 @@ export class LeastTraffic {
       this.push(end, cap);
       paths++;
     }
-    for (let g = 0; g < potential.length; g++) potential[g] *= this.step;
     return paths;
   }
 
   /** Everybody at the nearest replica, of equals at the one whose GPU holds least. */
   private beginNearest(sourceLoad: Int32Array): void {
-    const { flow, held, steps, sources } = this;
+    const { flow, held, far, sources } = this;
     const { experts, replicaStart, replicaGpu } = this.topology;
     flow.fill(0);
     held.fill(0);
@@ -108,7 +93,7 @@ export class LeastTraffic {
         if (tokens === 0) continue;
         let nearest = replicaStart[e];
         for (let r = nearest + 1; r < end; r++) {
-          const further = steps[replicaGpu[r] * sources + s] - steps[replicaGpu[nearest] * sources + s];
+          const further = far[replicaGpu[r] * sources + s] - far[replicaGpu[nearest] * sources + s];
           if (further < 0 || (further === 0 && held[replicaGpu[r]] < held[replicaGpu[nearest]])) nearest = r;
         }
         flow[nearest * sources + s] = tokens;
@@ -138,9 +123,9 @@ export class LeastTraffic {
       queued[a] = 0;
       for (let k = start[a]; k < start[a + 1]; k++) {
         const b = to[k];
-        const steps = reach[a] + added[k] + potential[a] - potential[b];
-        if (!(steps < reach[b])) continue;
-        reach[b] = steps;
+        const further = reach[a] + Math.max(0, added[k] + potential[a] - potential[b]);
+        if (!(further < reach[b])) continue;
+        reach[b] = further;
         arrives[b] = k;
         if (queued[b]) continue;
         queued[b] = 1;
@@ -158,7 +143,7 @@ export class LeastTraffic {
   }
 
   private lookAtChanged(): Float64Array {
-    const { added, changed, flow, steps, sources } = this;
+    const { added, changed, flow, far, sources } = this;
     const { leaves, from, to } = this.arcs;
     for (let k = 0; k < added.length; k++) {
       if (!changed[leaves[k]]) continue;
@@ -166,7 +151,7 @@ export class LeastTraffic {
       const [here, there] = [from[k] * sources, to[k] * sources];
       let least = Infinity;
       for (let s = 0; s < sources; s++) {
-        if (flow[row + s] > 0) least = Math.min(least, steps[there + s] - steps[here + s]);
+        if (flow[row + s] > 0) least = Math.min(least, far[there + s] - far[here + s]);
       }
       added[k] = least;
     }
@@ -176,7 +161,7 @@ export class LeastTraffic {
 
   /** Pushes as many tokens to `end` as the path that came there can carry, of all sources for whom each exchange is the cheapest. */
   private push(end: number, cap: Float64Array): void {
-    const { held, arrives, flow, steps, sources, added, changed } = this;
+    const { held, arrives, flow, far, sources, added, changed } = this;
     const { leaves, enters, from, to } = this.arcs;
     let amount = cap[end] - held[end];
     let begin = end;
@@ -184,7 +169,7 @@ export class LeastTraffic {
       const row = leaves[k] * sources;
       const [here, there] = [from[k] * sources, to[k] * sources];
       let most = 0;
-      for (let s = 0; s < sources; s++) if (steps[there + s] - steps[here + s] === added[k]) most += flow[row + s];
+      for (let s = 0; s < sources; s++) if (far[there + s] - far[here + s] === added[k]) most += flow[row + s];
       amount = Math.min(amount, most);
       begin = from[k];
     }
@@ -197,7 +182,7 @@ export class LeastTraffic {
       const [here, there] = [from[k] * sources, to[k] * sources];
       let left = amount;
       for (let s = 0; s < sources && left > 0; s++) {
-        if (steps[there + s] - steps[here + s] !== added[k]) continue;
+        if (far[there + s] - far[here + s] !== added[k]) continue;
         const moved = Math.min(left, flow[row + s]);
         flow[row + s] -= moved;
         flow[target + s] += moved;

@@ -1,3 +1,4 @@
+import { ExactSum } from "../../common/exact_sum.ts";
 import type { Distance } from "../../placement/distance.ts";
 import { NO_REPLICA, type Topology } from "../topology.ts";
 
@@ -50,14 +51,15 @@ export function judgeTraffic(
   const potential = answer.potential.gpu.subarray(lp * allGpus, (lp + 1) * allGpus);
   const source = answer.potential.source.subarray(lp * sources * experts, (lp + 1) * sources * experts);
   const quota = answer.sourceQuota.subarray(lp * sources * slots, (lp + 1) * sources * slots);
-  let traffic = 0;
-  let bound = 0;
+  const traffic = new ExactSum();
+  const bound = new ExactSum();
   for (let s = 0; s < sources; s++) {
     const row = s * allGpus;
     for (let p = 0; p < slots; p++) {
       const tokens = quota[s * slots + p];
-      if (tokens > 0 && slotReplica[p] !== NO_REPLICA)
-        traffic += tokens * values[row + label[replicaGpu[slotReplica[p]]]];
+      if (tokens > 0 && slotReplica[p] !== NO_REPLICA) {
+        traffic.add(tokens * values[row + label[replicaGpu[slotReplica[p]]]]);
+      }
     }
     for (let e = 0; e < experts; e++) {
       if (replicaStart[e] === replicaStart[e + 1]) continue;
@@ -67,12 +69,12 @@ export function judgeTraffic(
         least = Math.min(least, values[row + g] - potential[g]);
       }
       source[s * experts + e] = least;
-      bound += least * sourceLoad[s * experts + e];
+      bound.add(least * sourceLoad[s * experts + e]);
     }
   }
   for (let g = 0; g < gpus; g++) {
-    if (potential[label[g]] !== 0) bound += cap[g] * potential[label[g]];
+    if (potential[label[g]] !== 0) bound.add(cap[g] * potential[label[g]]);
   }
-  answer.traffic[lp] = traffic;
-  answer.trafficBound[lp] = Math.min(Math.max(bound, 0), traffic); // above it only by f64 rounding
+  answer.traffic[lp] = traffic.value;
+  answer.trafficBound[lp] = Math.min(Math.max(bound.value, 0), traffic.value); // above it only by f64 rounding
 }

@@ -1,3 +1,4 @@
+import { MAX_TOKENS } from "../../common/numbers.ts";
 import type { Pauses } from "../../common/pauses.ts";
 import { type Distance, isUniform } from "../../placement/distance.ts";
 import { wholeTokensBy } from "../cut.ts";
@@ -7,9 +8,10 @@ import { NO_REPLICA, type Topology } from "../topology.ts";
 import { LeastTraffic } from "./least_traffic.ts";
 import { matchInOrder } from "./match.ts";
 import { judgeTraffic, noTraffic, type TrafficAnswer } from "./traffic_answer.ts";
+import type { TrafficDevice } from "./traffic_device.ts";
 
 /** A batch that is answered but for its traffic. */
-interface Settled {
+export interface Settled {
   loads: Loads;
   raw: RawSolution;
   judged: Judged;
@@ -22,6 +24,17 @@ export interface SourcedLoads {
   /** [A] of the living GPUs. */
   baseLoad?: ArrayLike<number>;
 }
+
+/** Relative gaps of a device up to this are left: it counts distances in 2^20 steps where they have no larger unit in common. */
+const LEFT = 1e-6;
+
+/** Whether the exact solver is to close the gap of what a device answered. */
+export function isOpen({ traffic, trafficBound }: TrafficAnswer, lp: number): boolean {
+  return traffic[lp] - trafficBound[lp] > LEFT * traffic[lp];
+}
+
+/** (1 + slack) times the least load; of one below 0, as much above it. */
+const limitOf = (least: number, slack: number) => Math.min(Number.MAX_VALUE, least + slack * Math.abs(least));
 
 /** Where the tokens of each source go, once it is known how much load there must be. Scratch for one topology. */
 export class TrafficSolver {
@@ -41,31 +54,50 @@ export class TrafficSolver {
   /**
    * Of all splits of each LP that are as good as the one that was found, or up to `slack` more loaded, one of least traffic; into the batch, whose
    * quotas are then judged anew.
+   *
+   * @param device  What answers first: the exact solver closes the gap where it gives up, or rounds distances too far.
    */
-  async solve({ loads, raw, judged }: Settled, slack: number, pauses: Pauses): Promise<TrafficAnswer> {
+  async solve(settled: Settled, slack: number, pauses: Pauses, device?: TrafficDevice): Promise<TrafficAnswer> {
     const { topology, distance } = this;
-    const { gpus, slots, experts } = topology;
+    const { loads, raw, judged } = settled;
+    const { slots, experts } = topology;
     const answer = noTraffic(loads.batch, distance, topology);
-    const width = distance.sources * experts;
-    const rowOf = ({ sourceLoad, baseLoad }: Loads, lp: number) => ({
-      sourceLoad: sourceLoad!.subarray(lp * width, (lp + 1) * width),
-      baseLoad: baseLoad?.subarray(lp * gpus, (lp + 1) * gpus),
-    });
+    const quota = raw.quota as Int32Array;
+    const isDevices = device !== undefined && !this.uniform;
+    const limits = judged.maxLoad.map((least) => limitOf(least, slack));
+    if (isDevices) await device.solve(loads.sourceLoad!, this.allCaps(loads, limits), quota, answer, pauses);
     const { judgeOne } = judge(topology, loads, raw, judged);
-    await pauses.inPieces(loads.batch, width, (first, end) => {
+    await pauses.inPieces(loads.batch, distance.sources * experts, (first, end) => {
       for (let lp = first; lp < end; lp++) {
-        const limit = judged.maxLoad[lp] + slack * Math.abs(judged.maxLoad[lp]);
-        this.solveOne(
-          rowOf(loads, lp),
-          limit,
-          (raw.quota as Int32Array).subarray(lp * slots, (lp + 1) * slots),
-          answer,
-          lp,
-        );
+        const own = this.ownOf(loads, lp);
+        if (isDevices) this.judgeOne(own, limits[lp], answer, lp);
+        if (!isDevices || isOpen(answer, lp)) {
+          this.solveOne(own, limits[lp], quota.subarray(lp * slots, (lp + 1) * slots), answer, lp);
+        }
         judgeOne(lp);
       }
     });
     return answer;
+  }
+
+  private ownOf({ sourceLoad, baseLoad }: Loads, lp: number): SourcedLoads {
+    const { gpus, experts } = this.topology;
+    const width = this.distance.sources * experts;
+    return {
+      sourceLoad: sourceLoad!.subarray(lp * width, (lp + 1) * width),
+      baseLoad: baseLoad?.subarray(lp * gpus, (lp + 1) * gpus),
+    };
+  }
+
+  /** [B, G] by the caller's numbers, 0 on dead GPUs. */
+  private allCaps(loads: Loads, limits: Float64Array): Int32Array {
+    const { gpus, allGpus, label } = this.topology;
+    const caps = new Int32Array(loads.batch * allGpus);
+    for (let lp = 0; lp < loads.batch; lp++) {
+      const own = this.capsOf(this.ownOf(loads, lp), limits[lp]);
+      for (let g = 0; g < gpus; g++) caps[lp * allGpus + label[g]] = Math.min(MAX_TOKENS, own[g]);
+    }
+    return caps;
   }
 
   /**
@@ -76,7 +108,7 @@ export class TrafficSolver {
     const { topology, distance, least } = this;
     const { slots, gpus, allGpus, label } = topology;
     const { sources } = distance;
-    const cap = this.capsOf(own, limit, answer, lp);
+    const cap = this.capsOf(own, limit);
     const sourceQuota = answer.sourceQuota.subarray(lp * sources * slots, (lp + 1) * sources * slots);
     if (this.uniform) matchInOrder(topology, own.sourceLoad, quota, sourceQuota);
     else {
@@ -84,19 +116,19 @@ export class TrafficSolver {
       for (let g = 0; g < gpus; g++) answer.potential.gpu[lp * allGpus + label[g]] = least.potential[g];
       this.writeQuotas(quota, sourceQuota);
     }
-    judgeTraffic(topology, distance, own.sourceLoad, cap, answer, lp);
+    this.judgeOne(own, limit, answer, lp);
   }
 
-  /** Judges what others answered. */
+  /** What follows from the answer's quotas and potentials. */
   judgeOne(own: SourcedLoads, limit: number, answer: TrafficAnswer, lp: number): void {
-    judgeTraffic(this.topology, this.distance, own.sourceLoad, this.capsOf(own, limit, answer, lp), answer, lp);
+    answer.loadLimit[lp] = limit;
+    judgeTraffic(this.topology, this.distance, own.sourceLoad, this.capsOf(own, limit), answer, lp);
   }
 
-  private capsOf({ baseLoad }: SourcedLoads, limit: number, answer: TrafficAnswer, lp: number): Float64Array {
+  private capsOf({ baseLoad }: SourcedLoads, limit: number): Float64Array {
     const { cap } = this;
     const { gpus, speed } = this.topology;
     for (let g = 0; g < gpus; g++) cap[g] = wholeTokensBy(limit, speed[g]) - (baseLoad?.[g] ?? 0);
-    answer.loadLimit[lp] = limit;
     return cap;
   }
 

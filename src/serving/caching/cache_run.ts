@@ -1,9 +1,9 @@
+import { ExactSum } from "../../common/exact_sum.ts";
 import type { Spread } from "../simulator/simulated.ts";
 import { spreadOf } from "../simulator/spread.ts";
 import type { CacheDecisionsOptions, CachePolicy } from "./cache_policy.ts";
 import type { CacheTrace } from "./cache_trace.ts";
 import { Contents } from "./contents.ts";
-import { ExactSum } from "./exact_sum.ts";
 
 export interface SimulatedCache {
   /** Share of the requests that were found. */

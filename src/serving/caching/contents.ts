@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../common/errors.ts";
+import { ExactSum } from "../../common/exact_sum.ts";
 import {
   type CacheDecisions,
   type CacheDecisionsOptions,
@@ -7,7 +8,6 @@ import {
   type Key,
   type Model,
 } from "./cache_policy.ts";
-import { ExactSum } from "./exact_sum.ts";
 import { Places } from "./places.ts";
 
 /** A miss that is over: what has been asked for is made, and may be kept. */

@@ -3,8 +3,10 @@ import { balanceParams, CHUNK, chunksOf, placementTable } from "../../../src/bal
 import { compileRemap } from "../../../src/balancer/kernels/remap.ts";
 import { apportion } from "../../../src/balancer/twins/apportion.ts";
 import { count } from "../../../src/balancer/twins/count.ts";
+import { countSources } from "../../../src/balancer/twins/count_sources.ts";
 import { offsets } from "../../../src/balancer/twins/offsets.ts";
 import * as reference from "../../../src/balancer/twins/remap.ts";
+import { sourceStarts } from "../../../src/balancer/twins/source_starts.ts";
 import { type Random, seeded } from "../../../src/common/random.ts";
 import { Placement, requestDevice } from "../../../src/index.ts";
 import { difference, rowOf } from "../../helpers/arrays.ts";
@@ -43,6 +45,7 @@ async function remap({ placements, ids, quota, before }: Batch): Promise<Uint32A
     ids,
     offsets: chunkCounts,
     quota,
+    start: new Uint32Array(1), // not read
     physical: unwritten(ids.length),
     unserved: new Uint32Array(layers),
     params: balanceParams(table, layers, assignments, 0),
@@ -120,4 +123,79 @@ test("the same input gives the same output, bit for bit", async () => {
   const batch = randomBatch(seeded(72), 256, 2, 5000);
   const first = await remap(batch);
   for (let i = 0; i < 3; i++) expect(difference(await remap(batch), first)).toBeUndefined();
+});
+
+describe("by source: each source's tokens fill its own quotas", () => {
+  const [layers, experts, gpus, topK, sources] = [2, 40, 8, 4, 5];
+
+  /** Ids of T tokens per layer, and random quotas [L, S, P] that their counts by source [L, S, E] add up to. */
+  function batch(random: Random, tokens: number, placements: readonly Placement[], ids: Int32Array, of: number) {
+    const bySource = countSources(ids, layers, experts, topK, of);
+    const { physicalExperts } = placements[0];
+    const quota = new Int32Array(layers * of * physicalExperts);
+    for (let row = 0; row < layers * of; row++) {
+      const { logicalToPhysical, replicaCount, maxReplicas } = placements[Math.floor(row / of)];
+      for (let e = 0; e < experts; e++) {
+        for (let left = bySource[row * experts + e]; left > 0; left--) {
+          quota[row * physicalExperts + logicalToPhysical[e * maxReplicas + random.below(replicaCount[e])]]++;
+        }
+      }
+    }
+    return { tokens, placements, ids, quota, bySource };
+  }
+
+  async function onDevice({ placements, ids, quota, bySource }: ReturnType<typeof batch>, rank?: number, of = sources) {
+    const table = placementTable(placements);
+    const assignments = ids.length / layers;
+    const chunks = chunksOf(assignments);
+    const chunkCounts = new Uint32Array(layers * chunks * experts);
+    for (let l = 0; l < layers; l++) {
+      for (let c = 0; c < chunks; c++) {
+        const chunk = rowOf(ids, l, assignments).subarray(c * CHUNK, (c + 1) * CHUNK);
+        chunkCounts.set(count(chunk, 1, experts).counts, (l * chunks + c) * experts);
+      }
+    }
+    offsets(new Int32Array(layers * experts), chunkCounts, layers, experts);
+    const arrays = {
+      ...{ placement: table.data, ids, offsets: chunkCounts, quota, physical: unwritten(ids.length) },
+      start: sourceStarts(bySource, layers, of, experts).start,
+      unserved: new Uint32Array(layers),
+      params: balanceParams(table, layers, assignments, 0, { topK, sources: of, rank }),
+    };
+    return (await runKernel(device, await compileRemap(device, experts, true), arrays, [chunks, layers])).physical;
+  }
+
+  test.each([0, 1, 4, 5, 6, 1500])("%i tokens dealt to them", async (tokens) => {
+    const random = seeded(2200 + tokens);
+    const placements = layerPlacements(random, layers, experts, gpus);
+    const given = batch(random, tokens, placements, randomIds(random, layers, tokens * topK, experts), sources);
+    const found = await onDevice(given);
+    const expected = new Int32Array(given.ids.length);
+    const width = given.quota.length / layers;
+    for (const [l, placement] of placements.entries()) {
+      const [own, slots] = [given.ids, expected].map((all) => rowOf(all, l, tokens * topK));
+      reference.remapBySource(placement, topK, own, rowOf(given.quota, l, width), undefined, slots);
+    }
+    expect(difference(found, new Uint32Array(expected.buffer))).toBeUndefined();
+    const filled = new Int32Array(given.quota.length);
+    for (const [i, slot] of expected.entries()) {
+      const [l, t] = [Math.floor(i / (tokens * topK)), Math.floor((i % (tokens * topK)) / topK)];
+      if (slot >= 0) filled[l * width + Math.floor((t * sources) / tokens) * (width / sources) + slot]++;
+    }
+    expect(difference(filled, given.quota)).toBeUndefined();
+  });
+
+  test("one rank's, with its row alone", async () => {
+    const random = seeded(2210);
+    const placements = layerPlacements(random, layers, experts, gpus);
+    const given = batch(random, 700, placements, randomIds(random, layers, 700 * topK, experts), 1);
+    const { physicalExperts } = placements[0];
+    // The others' rows are nonsense that nobody should read.
+    const quota = new Int32Array(layers * sources * physicalExperts).fill(3);
+    for (let l = 0; l < layers; l++)
+      quota.set(rowOf(given.quota, l, physicalExperts), (l * sources + 2) * physicalExperts);
+    const bySource = new Int32Array(layers * sources * experts).fill(9);
+    const found = await onDevice({ ...given, quota, bySource }, 2);
+    expect(difference(found, twin({ ...given, before: new Int32Array(layers * experts) }))).toBeUndefined();
+  });
 });

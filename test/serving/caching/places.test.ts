@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { ExactSum } from "../../../src/common/exact_sum.ts";
 import { seeded } from "../../../src/common/random.ts";
-import { ExactSum } from "../../../src/serving/caching/exact_sum.ts";
 import { IntegerTable } from "../../../src/serving/caching/integer_table.ts";
 import { Places } from "../../../src/serving/caching/places.ts";
 

@@ -1,8 +1,8 @@
 import { ShapeError } from "../../../common/errors.ts";
+import { commonUnit, doubleBelow, mostPlaces, multiple } from "../../../common/exact_sums.ts";
 import { requireNumbers } from "../../../common/numbers.ts";
 import { type FieldsOf, requireObject } from "../../../common/objects.ts";
 import { type CacheTrace, checkCacheTrace, requireCapacity } from "../cache_trace.ts";
-import { commonUnit, doubleBelow, mostPlaces, multiple } from "./exact_sums.ts";
 import { missCosts, type Reuses, reusesOf } from "./reuses.ts";
 import { howMany, nextAbove } from "./room.ts";
 

@@ -1,4 +1,4 @@
-import { commonUnit } from "./exact_sums.ts";
+import { commonUnit } from "../../../common/exact_sums.ts";
 import type { Reuses } from "./reuses.ts";
 import { howMany } from "./room.ts";
 

@@ -1,4 +1,4 @@
-import { commonUnit, doubleBelow, mostPlaces, multiple } from "./exact_sums.ts";
+import { commonUnit, doubleBelow, mostPlaces, multiple } from "../../../common/exact_sums.ts";
 import type { Reuses } from "./reuses.ts";
 
 /** What misses cost if these reuses are kept, in exact arithmetic, rounded down to a double; undefined where they do not fit. */

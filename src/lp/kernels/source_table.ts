@@ -1,0 +1,126 @@
+import { commonUnit } from "../../common/exact_sums.ts";
+import type { Distance } from "../../placement/distance.ts";
+import { NO_REPLICA, type Topology } from "../topology.ts";
+import { exchanges } from "../traffic/exchanges.ts";
+
+/** Topologies and distances as the kernels `match_sources` and `traffic` read them. */
+export interface SourceTable {
+  /** [records, stride] u32, then [S, G] i32 steps. */
+  readonly data: Uint32Array<ArrayBuffer>;
+  readonly records: number;
+  readonly stride: number;
+  readonly gpus: number;
+  readonly experts: number;
+  readonly slots: number;
+  readonly sources: number;
+  /** R and K, the most of any record. */
+  readonly replicas: number;
+  readonly exchanges: number;
+  /** The most slots of any expert. */
+  readonly copies: number;
+  /** How much distance a step is. */
+  readonly step: number;
+}
+
+/** The largest distance in steps, so that lengths of paths between 1,024 GPUs stay below 2^31. */
+const MOST_STEPS = 2 ** 20;
+
+/**
+ * [S, G] distances in whole steps, and how much one is: exactly, where all of them are multiples of a number that is not too small beside the largest;
+ * otherwise rounded.
+ */
+export function stepsOf({ values }: Distance): { steps: Float64Array; step: number } {
+  const largest = values.reduce((a, b) => Math.max(a, b), 0);
+  const unit = commonUnit(values);
+  const step = largest <= unit * MOST_STEPS ? unit || 1 : Math.max(largest / MOST_STEPS, Number.MIN_VALUE);
+  return { steps: values.map((value) => Math.round(value / step)), step };
+}
+
+const IDLE_SLOT = 2 ** 32 - 1;
+
+/**
+ * Packs topologies of equal G, E and P, one record each.
+ *
+ * @param sizes  R and K, where they are to be those of another table: of the same topologies when more GPUs were alive.
+ */
+export function sourceTable(
+  topologies: readonly Topology[],
+  distance: Distance,
+  sizes?: Pick<SourceTable, "replicas" | "exchanges">,
+): SourceTable {
+  const { allGpus: gpus, experts, slots } = topologies[0];
+  const arcs = topologies.map(exchanges);
+  const replicas = sizes?.replicas ?? Math.max(1, ...topologies.map(({ replicaGpu }) => replicaGpu.length));
+  const most = sizes?.exchanges ?? Math.max(1, ...arcs.map(({ leaves }) => leaves.length));
+  const stride = 2 * (experts + 1) + 2 * replicas + 3 * slots + gpus + 1 + 2 * most;
+  const { steps, step } = stepsOf(distance);
+  const data = new Uint32Array(topologies.length * stride + steps.length);
+  let copies = 1;
+  for (const [i, topology] of topologies.entries()) {
+    const record = data.subarray(i * stride, (i + 1) * stride);
+    copies = Math.max(copies, writeRecord(record, topology, arcs[i], replicas, most));
+  }
+  data.set(steps, topologies.length * stride);
+  const { sources } = distance;
+  return {
+    ...{ data, records: topologies.length, stride, gpus, experts, slots, sources },
+    ...{ replicas, exchanges: most, copies, step },
+  };
+}
+
+/** Returns the most slots of an expert. */
+function writeRecord(
+  record: Uint32Array,
+  { gpus, allGpus, experts, slots, label, replicaStart, replicaGpu, replicaSlots, ...of }: Topology,
+  arcs: ReturnType<typeof exchanges>,
+  replicas: number,
+  most: number,
+): number {
+  const { slotExpert, slotReplica, slotOrdinal } = of;
+  const slotsOf: number[][] = Array.from({ length: experts }, () => []);
+  for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) slotsOf[slotExpert[p]].push(p);
+  let at = 0;
+  const put = (room: number, words: ArrayLike<number>) => {
+    record.set(words, at);
+    at += room;
+  };
+  const starts = [0];
+  for (const own of slotsOf) starts.push(starts[starts.length - 1] + own.length);
+  put(experts + 1, replicaStart);
+  put(experts + 1, starts);
+  put(
+    replicas,
+    replicaGpu.map((g) => label[g]),
+  );
+  put(replicas, replicaSlots);
+  put(slots, slotsOf.flat());
+  put(
+    slots,
+    Array.from(slotReplica, (r) => (r === NO_REPLICA ? IDLE_SLOT : r)),
+  );
+  put(slots, slotOrdinal);
+  // Exchanges by the GPU that is entered, in the order in which they leave.
+  const entering: number[][] = Array.from({ length: allGpus }, () => []);
+  for (const [k, g] of arcs.to.entries()) entering[label[g]].push(k);
+  const order = entering.flat();
+  let end = 0;
+  put(allGpus + 1, [0, ...entering.map((own) => (end += own.length))]);
+  put(
+    most,
+    order.map((k) => arcs.leaves[k]),
+  );
+  put(
+    most,
+    order.map((k) => arcs.enters[k]),
+  );
+  return slotsOf.reduce((widest, own) => Math.max(widest, own.length), 1);
+}
+
+export const SOURCE_PARAMS_BYTES = 48;
+
+/** struct SourceParams of source_record.wgsl. */
+export function sourceParams(table: SourceTable, batch: number, hasSkip = false): Uint32Array<ArrayBuffer> {
+  const { records, stride, gpus, experts, slots, sources, replicas, exchanges: most } = table;
+  const words = [batch, records, stride, gpus, experts, slots, sources, replicas, most, hasSkip ? 1 : 0, 0, 0];
+  return Uint32Array.from(words);
+}
