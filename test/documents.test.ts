@@ -93,7 +93,7 @@ describe("what the documents say of it", () => {
   test("operators.md shows what these print", () => {
     expect(shown.map(({ args }) => args[0])).toEqual([
       ...["analyze", "analyze", "plan", "replay", "simulate"],
-      ...["bound", "bound", "capacity", "cache", "solve", "certify"],
+      ...["bound", "bound", "capacity", "cache", "solve", "certify", "solve"],
     ]);
   });
 
@@ -167,6 +167,13 @@ describe("what the documents say of it", () => {
     const text = documentAt(operators).text.replaceAll("\n", " ");
     expect(text).toContain(`pays 900 ms to make it again, time after time: ${over("lru")} times the bound in all.`);
     expect(text).toContain(`most per token, pays ${over("lec")} times.`);
+  });
+
+  test("slack", async () => {
+    const problem = filesOf(documentAt(operators)).find(({ name }) => name === "traffic.json")!.content;
+    const { stdout } = await evenkeel(["solve", "-", "--slack", "0.1"], withoutSoftware, problem);
+    const [, traffic, away] = /^0 +66 +60 +(\d+) +\1 .+ (\S+ %) +gap /m.exec(stdout)!;
+    expectIn(operators, `the traffic is ${traffic}: ${away} of the assignments go to the other node.`);
   });
 
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {

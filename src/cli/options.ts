@@ -39,3 +39,11 @@ export function numberAbove(least: "above 0" | "from 0 on"): (text: string) => n
     throw new InvalidArgumentError(`Expected a number ${least}.`);
   };
 }
+
+/** Where sources are told. */
+export function slackOption(): Option {
+  return new Option(
+    "--slack <share>",
+    "with sourceLoad: load up to (1 + share) times the least, for less traffic (default: 0)",
+  ).argParser(numberAbove("from 0 on"));
+}
