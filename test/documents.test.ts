@@ -92,8 +92,8 @@ describe("what the documents say of it", () => {
 
   test("operators.md shows what these print", () => {
     expect(shown.map(({ args }) => args[0])).toEqual([
-      ...["analyze", "analyze", "plan", "replay", "simulate"],
-      ...["bound", "bound", "capacity", "cache", "solve", "certify"],
+      ...["analyze", "analyze", "plan", "replay", "replay", "simulate"],
+      ...["bound", "bound", "capacity", "cache", "solve", "certify", "solve"],
     ]);
   });
 
@@ -169,14 +169,24 @@ describe("what the documents say of it", () => {
     expect(text).toContain(`most per token, pays ${over("lec")} times.`);
   });
 
+  test("slack", async () => {
+    const problem = filesOf(documentAt(operators)).find(({ name }) => name === "traffic.json")!.content;
+    const { stdout } = await evenkeel(["solve", "-", "--slack", "0.1"], withoutSoftware, problem);
+    const [, traffic, away] = /^0 +66 +60 +(\d+) +\1 .+ (\S+ %) +gap /m.exec(stdout)!;
+    expectIn(operators, `the traffic is ${traffic}: ${away} of the assignments go to the other node.`);
+  });
+
   test.skipIf(!recordedDataPresent)(`replay ${needsRecordedData}`, async () => {
     const recording = join(root, "../shared/data/moe/gptoss20b_decode_topk_ids_292x511x24x4.u8.gz");
     const shape = "tokens=292,steps=511,layers=24,k=4";
     expectIn(operators, `\`--shape ${shape}\``);
-    const args = ["replay", recording, "--gpus", "8", "--shape", shape, "--backend", "cpu"];
-    const { code, stdout, stderr } = await evenkeel(args, withoutSoftware);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expectShown(linesOf("replay"), stdout);
+    for (const { args, shown: lines } of shown.filter(({ args }) => args[0] === "replay")) {
+      const [, , ...options] = args;
+      const words = ["replay", recording, ...options, "--shape", shape, "--backend", "cpu"];
+      const { code, stdout, stderr } = await evenkeel(words, withoutSoftware);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expectShown(lines!, stdout);
+    }
   });
 
   test("operators.md has every command and every option", async () => {

@@ -27,6 +27,16 @@ export function redundantOption(): Option {
   return new Option("--redundant <n>", help).argParser(integer(0, 2 ** 20));
 }
 
+export function shapeOption(): Option {
+  const help = "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4";
+  return new Option("--shape <axes>", help);
+}
+
+export function expertsOption(): Option {
+  const help = "experts of a layer; by default as many as the recording says, or the largest id + 1";
+  return new Option("--experts <n>", help).argParser(integer(1, 2 ** 20));
+}
+
 export const loadsArgument =
   "JSON or .json.gz with loads [steps][layers][experts], or what SGLang or vLLM recorded; - for standard input";
 
@@ -38,4 +48,12 @@ export function numberAbove(least: "above 0" | "from 0 on"): (text: string) => n
     if (text.trim() !== "" && Number.isFinite(value) && good) return value;
     throw new InvalidArgumentError(`Expected a number ${least}.`);
   };
+}
+
+/** Where sources are told. */
+export function slackOption(): Option {
+  return new Option(
+    "--slack <share>",
+    "with sourceLoad: load up to (1 + share) times the least, for less traffic (default: 0)",
+  ).argParser(numberAbove("from 0 on"));
 }

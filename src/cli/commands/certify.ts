@@ -1,18 +1,17 @@
 import { Command } from "commander";
-import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
+import { ArgumentError } from "../../common/errors.ts";
 import { type Certificate, certify } from "../../lp/certify.ts";
-import { isEdgeForm, type LoadBalanceProblem } from "../../lp/problem.ts";
-import type { EdgeSolution, ReplicaSolution } from "../../lp/solution.ts";
+import type { LoadBalanceProblem } from "../../lp/problem.ts";
 import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
 import { nameOf, readJson } from "../files/json_file.ts";
 import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { problemArgument, readProblem } from "../files/problem_file.ts";
+import { asSolution } from "../files/solution_file.ts";
 import { deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { count, paragraph, plural } from "../print/words.ts";
-import { rowFields } from "./solve_problem.ts";
 
 /** LPs that the summary shows. */
 const SHOWN = 20;
@@ -64,11 +63,7 @@ function check(problem: LoadBalanceProblem, file: string, json: unknown): Checke
   }
 }
 
-/** Values per LP that `certify` reads besides. */
-const perLp: readonly string[] = ["maxLoad", "lowerBound", "gap", "unserved", "maxTime", "timeBound", "timeGap"];
-/** Rows of a value per GPU, */
-const perGpu: readonly string[] = ["gpuLoad", "price", "time"];
-/** and the claims of a certificate, as columns. */
+/** The claims of a certificate, as columns where they are made. */
 const claims = {
   conserved: "conserved",
   withinCapacity: "within capacity",
@@ -76,43 +71,9 @@ const claims = {
   boundValid: "bound valid",
   timeTrue: "times true",
   timeBoundValid: "time bound valid",
+  trafficTrue: "traffic true",
+  trafficBoundValid: "traffic bound valid",
 } as const;
-/** The first of them, which are made without a cost, too. */
-const TOKEN_CLAIMS = 4;
-
-/** Brings the rows of a solution back to arrays [B, columns]; what is not like that is left to `certify` to refuse. */
-function asSolution(problem: LoadBalanceProblem, json: unknown): ReplicaSolution & EdgeSolution {
-  if (typeof json !== "object" || json === null) return json as ReplicaSolution & EdgeSolution;
-  const { gpus, served } = isEdgeForm<unknown, { edges: unknown }>(problem)
-    ? { gpus: problem.gpus, served: problem.edges.length }
-    : { gpus: problem.placement.gpus, served: problem.placement.physicalToLogical.length };
-  if ("maxTime" in json && !("cost" in problem)) {
-    const remedy = "--cost says what it was solved with.";
-    throw new ArgumentError("solution.maxTime", "none, since the problem has no cost", json.maxTime, remedy);
-  }
-  const fields = Object.entries(json).map(([name, value]) => {
-    if (!Array.isArray(value)) return [name, value];
-    if (perLp.includes(name)) return [name, numbers(`solution.${name}`, value)];
-    if (!rowFields.includes(name)) return [name, value];
-    return [name, rows(`solution.${name}`, value, perGpu.includes(name) ? gpus : served)];
-  });
-  return Object.fromEntries(fields);
-}
-
-function rows(name: string, value: readonly unknown[], columns: number): number[] {
-  return value.flatMap((row, lp) => {
-    const path = `${name}[${lp}]`;
-    if (!Array.isArray(row)) throw new ArgumentError(path, "a row of numbers", row);
-    if (row.length !== columns) throw new ShapeError(path, `${columns} values as in the problem`, row.length);
-    return numbers(path, row);
-  });
-}
-
-function numbers(name: string, value: readonly unknown[]): number[] {
-  const stray = value.findIndex((one) => typeof one !== "number");
-  if (stray >= 0) throw new LoadError(`${name}[${stray}]`, "a number", value[stray]);
-  return value as number[];
-}
 
 function counts(certificates: readonly Certificate[]) {
   const of = (wanted: Certificate["verdict"]) => certificates.filter(({ verdict }) => verdict === wanted).length;
@@ -128,7 +89,7 @@ function inWords(certificates: readonly Certificate[], timeGap: ArrayLike<number
   const { optimal, gap, invalid } = counts(certificates);
   const lps = [...certificates.keys()].filter((lp) => invalid === 0 || !certificates[lp].valid);
   const timed = certificates[0].timeTrue !== undefined;
-  const made = (Object.keys(claims) as (keyof typeof claims)[]).slice(0, timed ? undefined : TOKEN_CLAIMS);
+  const made = (Object.keys(claims) as (keyof typeof claims)[]).filter((claim) => certificates[0][claim] !== undefined);
   const table = plainTable([
     ["LP", ...made.map((claim) => claims[claim]), timed ? "time gap" : "gap", "verdict"],
     ...lps.slice(0, SHOWN).map((lp) => {
@@ -143,8 +104,9 @@ function inWords(certificates: readonly Certificate[], timeGap: ArrayLike<number
   if (lps.length > SHOWN) notes.push(`Shown are the first ${SHOWN}${invalid > 0 ? " that are invalid" : ""}.`);
   else if (invalid > 0) notes.push("Shown are those that are invalid.");
   if (invalid > 0) {
-    const all = timed ? "six" : "four";
-    notes.push(`Where all ${all} hold and it is invalid still, its status or its gap is false.`);
+    notes.push(
+      `Where all ${made.length === 4 ? "four" : "six"} hold and it is invalid still, its status or its gap is false.`,
+    );
   }
   return [table, paragraph(...notes)].join("\n\n");
 }

@@ -1,24 +1,25 @@
 import { Command, Option } from "commander";
-import { MAX_EXPERTS } from "../../balancer/kernels/balance_params.ts";
-import { LoadError } from "../../common/errors.ts";
 import { backends, type SolverOptions } from "../../lp/solver_options.ts";
 import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
+import { type DistanceOptions, distanceOf, distanceOption, nodesOption } from "../distance_options.ts";
 import { readPlacements } from "../files/placement_file.ts";
 import { parseShape, readRawTopk, readTopk, type TopkHistory } from "../files/topk_file.ts";
 import { activeOf, deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
-import { gpusOption, integer, placementOption, redundantOption } from "../options.ts";
+import { expertsOption, gpusOption, integer, placementOption, redundantOption, shapeOption } from "../options.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { withProgress } from "../print/progress.ts";
 import { timeLegend, timeSummaryTable } from "../print/time_words.ts";
+import { trafficLegend, trafficTables } from "../print/traffic_words.ts";
 import { count, paragraph, plural } from "../print/words.ts";
 import { eplbPlacements, fewestReplicas } from "../reports/load_history.ts";
 import { layersWithIds, moeLayersOption, topkByLayer } from "../reports/moe_layers.ts";
 import { type ReplayReport, replay } from "../reports/replay_report.ts";
 import { droppedInWords, type Placed, placedByEplb, splitSteps } from "../reports/step_split.ts";
-import { countIds, surveyTopk } from "../reports/topk_survey.ts";
+import { countIds, expertsOf, surveyTopk } from "../reports/topk_survey.ts";
+import { studyTraffic } from "../reports/traffic_study.ts";
 
-interface ReplayOptions extends Omit<CostOptions, "stepsPerRow"> {
+interface ReplayOptions extends Omit<CostOptions, "stepsPerRow">, DistanceOptions {
   gpus: number;
   moeLayers?: number[];
   shape?: string;
@@ -40,17 +41,15 @@ export function replayCommand(): Command {
     )
     .addOption(gpusOption())
     .addOption(moeLayersOption())
-    .option("--shape <axes>", "axes of raw ids, a byte each, the outermost first: steps=511,layers=24,tokens=292,k=4")
-    .option(
-      "--experts <n>",
-      "experts of a layer; by default as many as the recording says, or the largest id + 1",
-      integer(1, 2 ** 20),
-    )
+    .addOption(shapeOption())
+    .addOption(expertsOption())
     .addOption(placementOption().conflicts("redundant"))
     .addOption(deadOption())
     .addOption(redundantOption())
     .addOption(costOption())
     .addOption(costTopKOption())
+    .addOption(nodesOption())
+    .addOption(distanceOption())
     .option("--every <n>", "replay every n-th step", integer(1, 2 ** 31 - 1), 1)
     .addOption(new Option("--backend <name>", "who balances").choices(backends).default("auto"))
     .option("--json", "print JSON")
@@ -60,13 +59,20 @@ export function replayCommand(): Command {
     )
     .action(async (file: string, options: ReplayOptions) => {
       const cost = await costOf(options, file, options.placement);
+      const distance = await distanceOf(options, options.gpus, file, options.placement, options.cost);
       const read = options.shape === undefined ? readTopk(file) : readRawTopk(file, parseShape(options.shape));
       const history = topkByLayer(await read, options.moeLayers);
       const placed = await place(history, options);
       const report = await withProgress("replaying", (onProgress) =>
         replay(history, placed, { backend: options.backend, cost }, onProgress, interrupted),
       );
-      console.log(options.json ? JSON.stringify(report) : inWords(report));
+      const traffic =
+        distance &&
+        (await withProgress("measuring traffic", (onProgress) =>
+          studyTraffic(history, placed, distance, onProgress, interrupted),
+        ));
+      const whole = { ...report, ...(traffic && { traffic }) };
+      console.log(options.json ? JSON.stringify(whole) : inWords(whole));
     });
 }
 
@@ -75,22 +81,17 @@ async function place(
   { gpus, moeLayers: given, experts: asked, placement, dead, redundant, every }: ReplayOptions,
 ): Promise<Placed> {
   const active = activeOf(dead, gpus);
-  const { layers, largestId } = history;
-  const experts = asked ?? history.experts;
+  const { layers } = history;
   const everyNth = (steps: readonly number[][]) => steps.map((own) => own.filter((_, i) => i % every === 0));
   if (placement !== undefined) {
     const moeLayers = given ?? layersWithIds(history);
     const placements = await readPlacements(placement, {
-      ...{ gpus, layers, moeLayers, experts, mayLose: active !== undefined },
+      ...{ gpus, layers, moeLayers, experts: asked ?? history.experts, mayLose: active !== undefined },
     });
     const { withTokens, dropped } = surveyTopk(history, placements[0].logicalExperts);
     return { placements, placedBy: placement, active, measured: everyNth(withTokens), dropped };
   }
-  const size = experts ?? largestId + 1;
-  if (experts === undefined && size > MAX_EXPERTS) {
-    const remedy = "--experts says how many there are; ids beyond go nowhere.";
-    throw new LoadError(history.source, `ids of at most ${MAX_EXPERTS} experts`, largestId, remedy);
-  }
+  const size = expertsOf(history, asked);
   const { withTokens, dropped } = surveyTopk(history, size);
   const split = splitSteps(withTokens);
   const weight = countIds(history, split.fitted, size);
@@ -99,8 +100,8 @@ async function place(
 }
 
 function inWords(report: ReplayReport): string {
-  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter, reason, time } =
-    report;
+  const { originals, even, solved, status, ms, layers, replayedSteps, outOfRange, backend, adapter, reason } = report;
+  const { time, traffic } = report;
   const table = plainTable([
     ["imbalance", "mean", "95th percentile"],
     ...Object.entries({ "no replicas": originals, "even split": even, balanced: solved }).map(
@@ -119,6 +120,8 @@ function inWords(report: ReplayReport): string {
   if (report.unserved > 0) sentences.push(`${plural(report.unserved, "id")} of lost experts went nowhere.`);
   if (outOfRange > 0) sentences.push(`${plural(outOfRange, "id")} beyond the experts went nowhere.`);
   const words = paragraph(...sentences);
-  if (!time) return [table, words].join("\n\n");
-  return [table, timeSummaryTable(time), words, paragraph(...timeLegend(time))].join("\n\n");
+  return [
+    ...[table, ...(time ? [timeSummaryTable(time)] : []), words, ...(time ? [paragraph(...timeLegend(time))] : [])],
+    ...(traffic ? [trafficTables(traffic), paragraph(...trafficLegend(traffic))] : []),
+  ].join("\n\n");
 }

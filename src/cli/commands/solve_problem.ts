@@ -1,22 +1,28 @@
 import { Command, Option } from "commander";
-import { LoadError } from "../../common/errors.ts";
-import { type ReplicaProblem, tokenModes } from "../../lp/problem.ts";
+import { ArgumentError, LoadError } from "../../common/errors.ts";
+import { type LoadBalanceProblem, type ReplicaProblem, tokenModes } from "../../lp/problem.ts";
 import type { EdgeSolution, ReplicaSolution, TimedSolution } from "../../lp/solution.ts";
 import { solveLoadBalanceLP } from "../../lp/solve.ts";
 import { backends, type SolveOptions, type SolverOptions } from "../../lp/solver_options.ts";
+import { checkDistance } from "../../placement/distance.ts";
+import type { Placement } from "../../placement/placement.ts";
 import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_options.ts";
 import { type CostFile, unitOf } from "../files/cost_file.ts";
-import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
+import { jsonLines, writeLines } from "../files/json_lines.ts";
 import { problemArgument, readProblem } from "../files/problem_file.ts";
+import { inRows } from "../files/solution_file.ts";
 import { deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";
+import { slackOption } from "../options.ts";
+import { placeCells, placeColumns } from "../print/place_words.ts";
 import { plainTable } from "../print/plain_table.ts";
 import { warn } from "../print/warning.ts";
 import { paragraph, ranges } from "../print/words.ts";
+import { placesOf } from "../reports/assignment_places.ts";
 import { beyondInWords } from "../reports/step_loads.ts";
 
 type Options = Pick<SolverOptions, "backend"> &
-  Pick<SolveOptions, "tokens" | "level"> &
+  Pick<SolveOptions, "tokens" | "level" | "slack"> &
   CostOptions & {
     dead?: number[];
     json?: boolean;
@@ -32,6 +38,7 @@ export function solveCommand(): Command {
     .addOption(new Option("--backend <name>", "who solves").choices(backends).default("auto"))
     .addOption(new Option("--tokens <mode>", "whole tokens or fractions; whole if all loads are").choices(tokenModes))
     .option("--level", "level the GPUs below the bottleneck, too: the same loads on every backend")
+    .addOption(slackOption())
     .addOption(deadOption())
     .addOption(costOption())
     .addOption(costTopKOption())
@@ -39,12 +46,12 @@ export function solveCommand(): Command {
     .action(async (file: string, { dead, cost, costTopK, json, ...options }: Options) => {
       const costFile = await costOf({ cost, costTopK }, file);
       const problem = await readProblem(file, dead, costFile);
-      if (costFile) warnBeyond(problem as ReplicaProblem, costFile);
+      if (costFile && "expertLoad" in problem) warnBeyond(problem as ReplicaProblem, costFile);
       const solution = await solveLoadBalanceLP(problem, { ...options, signal: interrupted }).catch(
         withOptionsOfThisCommand,
       );
       if (json) await writeLines(jsonLines(inRows(solution)), interrupted);
-      else console.log(inWords(solution, costFile));
+      else console.log(inWords(solution, problem, costFile, options.slack ?? 0));
     });
 }
 
@@ -57,41 +64,54 @@ function warnBeyond({ expertLoad }: ReplicaProblem, cost: CostFile): void {
 /** Where the library's remedy is one of its options, it has another name here. */
 function withOptionsOfThisCommand(error: unknown): never {
   if (error instanceof LoadError) error.message = error.message.replace('tokens: "fractional"', "--tokens fractional");
+  if (error instanceof ArgumentError) error.message = error.message.replace(/^slack:/, "--slack:");
   throw error;
 }
 
-/** Fields of B rows; other arrays have a value per LP. */
-export const rowFields: readonly string[] = ["gpuLoad", "price", "time", "flow", "quota"];
-const plainArrays: readonly string[] = ["status", "bottleneck", "timeProof"];
-
-/** Arrays of B rows as such, so that the answer needs no shapes to be read, and a line per LP. */
-function inRows(solution: ReplicaSolution | EdgeSolution): Record<string, unknown> {
-  const { batch } = solution;
-  const fields = Object.entries(solution).map(([name, value]) => {
-    if (!ArrayBuffer.isView(value) && !plainArrays.includes(name)) return [name, value];
-    return [name, elements(value, batch, rowFields.includes(name) ? value.length / batch : undefined)];
-  });
-  return Object.fromEntries(fields);
-}
-
-function inWords(solution: ReplicaSolution | EdgeSolution, cost: CostFile | undefined): string {
+function inWords(
+  solution: ReplicaSolution | EdgeSolution,
+  problem: LoadBalanceProblem,
+  cost: CostFile | undefined,
+  slack: number,
+): string {
   const { batch, status, maxLoad, lowerBound, bottleneck, backend, adapter, reason } = solution;
   const timed = "maxTime" in solution ? (solution as TimedSolution) : undefined;
+  const sent = "traffic" in solution ? sentBy(problem as ReplicaProblem, solution as ReplicaSolution) : undefined;
   const figures: [string, Float64Array][] = timed
     ? Object.entries({ "max time": timed.maxTime, "time bound": timed.timeBound, "max load": maxLoad })
-    : Object.entries({ "max load": maxLoad, "lower bound": lowerBound });
+    : Object.entries({ "max load": maxLoad, "lower bound": lowerBound, ...sent?.figures });
+  const columns = [...figures.map(([name]) => name), ...(sent ? placeColumns : [])];
   const lps = Array.from({ length: Math.min(batch, SHOWN) }, (_, lp) => [
     `${lp}`,
     ...figures.map(([, values]) => `${Number(values[lp].toPrecision(10))}`),
+    ...(sent?.shares(lp) ?? []),
     status[lp],
     bottleneck[lp].join(" "),
   ]);
-  const table = plainTable([["LP", ...figures.map(([name]) => name), "status", "bottleneck GPUs"], ...lps]);
+  const table = plainTable([["LP", ...columns, "status", "bottleneck GPUs"], ...lps]);
   const notes = [`Solved by ${adapter ? adapter.name : `the ${backend.toUpperCase()}`}: ${reason}`];
   if (timed) notes.unshift(`Times are in ${unitOf(cost)}.`);
+  if (sent) notes.unshift(...trafficInWords(slack));
   if (batch > SHOWN) notes.unshift(`The first ${SHOWN} of ${batch} LPs.`);
   if ("lost" in solution && solution.lost.length > 0) {
     notes.push(`Experts without a slot on a living GPU, whose tokens are not served: ${ranges(solution.lost)}.`);
   }
   return [table, paragraph(...notes, "The split of the tokens is in --json.")].join("\n\n");
+}
+
+/** Traffic and where the assignments go, LP by LP. */
+function sentBy(problem: ReplicaProblem, { batch, traffic, trafficBound, sourceQuota }: ReplicaSolution) {
+  const { gpus, gpuOf } = problem.placement as Placement; // as readProblem makes it
+  const distance = checkDistance(problem, gpus)!;
+  const perLp = sourceQuota!.length / batch;
+  return {
+    figures: { traffic: traffic!, "traffic bound": trafficBound! },
+    shares: (lp: number) => placeCells(placesOf(distance, gpuOf, sourceQuota!.subarray(lp * perLp, (lp + 1) * perLp))),
+  };
+}
+
+function trafficInWords(slack: number): string[] {
+  const limit = slack === 0 ? "as much load" : `load up to ${Number((1 + slack).toPrecision(10))} times the least`;
+  const more = slack === 0 ? [] : ["The status speaks of the load, which is a gap where it is not the least."];
+  return [`Traffic is the sum of distance x assignments; no split of ${limit} has less than the bound.`, ...more];
 }

@@ -11,13 +11,16 @@ import { nameOf, readJson } from "./json_file.ts";
 type Fields = Record<string, unknown>;
 
 const forms = {
-  replica: { required: ["placement", "expertLoad"], optional: ["baseLoad", "speed", "active", "cost"] },
+  replica: {
+    required: ["placement", "expertLoad"],
+    optional: ["baseLoad", "speed", "active", "cost", "distance", "nodes", "sourceLoad"],
+  },
   edge: { required: ["gpus", "edges", "load", "capacity"], optional: ["speed"] },
 };
 
 export const problemArgument =
-  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active?, cost? } or " +
-  "{ gpus, edges, load, capacity, speed? }";
+  "JSON or .json.gz, - for standard input: { placement: { gpus, physicalToLogical }, expertLoad, baseLoad?, speed?, active?, cost?, " +
+  "distance?, nodes?, sourceLoad? } or { gpus, edges, load, capacity, speed? }";
 
 /**
  * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
@@ -34,7 +37,9 @@ export async function readProblem(
   const json = await readJson(file);
   const fields = (typeof json === "object" && json !== null ? json : {}) as Fields;
   const { required, optional } = "edges" in fields ? forms.edge : forms.replica;
-  const missing = required.find((name) => fields[name] === undefined);
+  const isTold = (name: string) => fields[name] !== undefined;
+  // Sources' loads add up to the experts'.
+  const missing = required.find((name) => !isTold(name) && !(name === "expertLoad" && isTold("sourceLoad")));
   if (missing !== undefined) {
     const expected = `{ ${forms.replica.required.join(", ")} } or { ${forms.edge.required.join(", ")} }`;
     throw new ArgumentError(nameOf(file), expected, `no ${missing}`);
@@ -50,7 +55,7 @@ export async function readProblem(
 }
 
 function replicaProblem(
-  { placement, expertLoad, baseLoad, speed, active, cost }: Fields,
+  { placement, expertLoad, sourceLoad, distance, nodes, baseLoad, speed, active, cost }: Fields,
   dead?: readonly number[],
   asked?: ExpertCost,
 ) {
@@ -62,15 +67,18 @@ function replicaProblem(
   const given = cost as ExpertCost | undefined;
   const known = given === undefined ? undefined : checkCost(given);
   if (known && asked) requireSameCost(asked, known, "--cost", "in the file");
-  const problem: ReplicaProblem = {
+  const problem = {
     placement: placed,
-    expertLoad: expertLoad as Rows,
+    ...(expertLoad === undefined ? {} : { expertLoad: expertLoad as Rows }),
+    ...(sourceLoad === undefined ? {} : { sourceLoad: sourceLoad as Rows }),
+    ...(distance === undefined ? {} : { distance: distance as Rows }),
+    ...(nodes === undefined ? {} : { nodes: nodes as number }),
     ...(baseLoad === undefined ? {} : { baseLoad: baseLoad as Rows }),
     ...(speed === undefined ? {} : { speed: speed as Numbers }),
     ...(active === undefined && alive === undefined ? {} : { active: oneActive(active as Active, alive, "--dead") }),
     ...(given === undefined && asked === undefined ? {} : { cost: given === undefined ? asked : given }),
   };
-  return problem;
+  return problem as ReplicaProblem; // readProblem has seen to it that there are loads
 }
 
 function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanceProblem {

@@ -18,6 +18,8 @@ export interface TopkHistory {
   experts?: number;
   /** [L, T, k] expert ids of a step, -1 where there is none. T may differ from step to step. */
   idsOf(step: number): Int32Array;
+  /** How many of a step's tokens, one after another, are of each rank, where the recording says it. */
+  tokensOfRanks?(step: number): readonly number[];
 }
 
 /** The axes of a file of raw ids, the outermost first. */
@@ -78,23 +80,25 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
  * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T, of which they may have none. And what SGLang records of each
  * token, `{ records: [{ topk_ids_of_layer }], last_physical_to_logical_map }`, whose ids are of physical slots.
  *
+ * @param taken.single  take a single step, too, without an axis of its own.
  * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} An id is not an integer >= -1, or there are no tokens at all.
  */
-export async function readTopk(file: string): Promise<TopkHistory> {
+export async function readTopk(file: string, { single = true } = {}): Promise<TopkHistory> {
   const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as Fields | null;
   if (json?.records !== undefined) {
-    const { steps, experts } = recordedSteps(nameOf(file), json);
-    return { ...historyOf(nameOf(file), steps), experts };
+    const { steps, experts, ofRanks } = recordedSteps(nameOf(file), json);
+    return { ...historyOf(nameOf(file), steps), experts, tokensOfRanks: (step) => ofRanks[step] };
   }
   const name = `${nameOf(file)}: topk_ids`;
   const ids = Array.isArray(json) ? json : json?.topk_ids;
-  const expected = "an array [steps][layers][T][k] or [layers][T][k] of ids";
+  const expected = `an array [steps][layers][T][k]${single ? " or [layers][T][k]" : ""} of ids`;
   if (!Array.isArray(ids)) throw new ArgumentError(name, expected, ids, fieldsFound(json));
   const whole = list(name, ids, "of ids");
   const depth = depthOf(whole);
   if (depth === undefined) throw new LoadError(nameOf(file), "at least one step with tokens", 0);
   const several = depth > 3;
+  if (!several && !single) throw new ArgumentError(name, expected, ids);
   const parts = several ? whole.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: whole }];
   return historyOf(
     nameOf(file),
@@ -102,31 +106,58 @@ export async function readTopk(file: string): Promise<TopkHistory> {
   );
 }
 
+/**
+ * Reads ids where others read loads: as `readRawTopk` with a shape, else as `readTopk`, but no [layers][T][k], which look like loads.
+ *
+ * @throws what these throw, and {ArgumentError} There are loads of experts, which nobody's tokens make.
+ */
+export async function readTopkNotLoads(file: string, shape: RawShape | undefined): Promise<TopkHistory> {
+  if (shape) return readRawTopk(file, shape);
+  try {
+    return await readTopk(file, { single: false });
+  } catch (error) {
+    if (error instanceof ArgumentError) error.message += " Loads of experts do not say whose tokens they are.";
+    throw error;
+  }
+}
+
 /** Of all ranks of a pass the tokens one after another, and of k, which SGLang pads, the columns that are used. */
-function recordedSteps(file: string, json: Fields): { steps: NamedStep[]; experts: number } {
+function recordedSteps(
+  file: string,
+  json: Fields,
+): { steps: NamedStep[]; experts: number; ofRanks: readonly number[][] } {
   const map = readSlotMap(file, json);
   if (!map) {
     const expected = "last_physical_to_logical_map, for SGLang records the ids of physical slots";
     throw new ArgumentError(file, expected, "none", fieldsFound(json));
   }
   const passes = byPass(file, json.records).map((pass) =>
-    pass.map(({ name, record }) => {
-      const path = `${name}.topk_ids_of_layer`;
-      if (record.topk_ids_of_layer === undefined) {
-        const remedy = `${fieldsFound(record)} Record with --expert-distribution-recorder-mode per_token.`;
-        throw new ArgumentError(name, "topk_ids_of_layer", "none", remedy);
-      }
-      const step = readStep(path, record.topk_ids_of_layer);
-      expertsOfIds(path, step.ids, step.layers, map);
-      return { name: path, ...step };
-    }),
+    pass
+      .toSorted((a, b) => rankOf(a) - rankOf(b))
+      .map(({ name, record }) => {
+        const path = `${name}.topk_ids_of_layer`;
+        if (record.topk_ids_of_layer === undefined) {
+          const remedy = `${fieldsFound(record)} Record with --expert-distribution-recorder-mode per_token.`;
+          throw new ArgumentError(name, "topk_ids_of_layer", "none", remedy);
+        }
+        const step = readStep(path, record.topk_ids_of_layer);
+        expertsOfIds(path, step.ids, step.layers, map);
+        return { name: path, ...step };
+      }),
   );
   const used = passes.flat().reduce((most, { ids, topK = 1 }) => {
     for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) most = Math.max(most, (i % topK) + 1);
     return most;
   }, 0);
-  return { steps: passes.map((pass) => ({ name: pass[0].name, ...joined(pass, used) })), experts: map.experts };
+  return {
+    steps: passes.map((pass) => ({ name: pass[0].name, ...joined(pass, used) })),
+    experts: map.experts,
+    ofRanks: passes.map((pass) => pass.map(({ ids, layers, topK = 1 }) => ids.length / (layers * topK))),
+  };
 }
+
+/** Where a record does not say it, those of a pass are in order. */
+const rankOf = ({ record }: { record: Fields }) => (typeof record.rank === "number" ? record.rank : 0);
 
 function joined(pass: readonly NamedStep[], topK: number): Step {
   const [{ layers }] = pass;

@@ -6,6 +6,7 @@ import { figure, foot, type Headline, headlines, htmlPage, htmlParagraph, htmlTa
 import { loadMaps, priceMap } from "./load_maps.ts";
 import type { Made } from "./made.ts";
 import { gapInWords, longLabels, timeHeading, timeInWords, timeLegend, timeRows } from "./time_words.ts";
+import { trafficParts } from "./traffic_page.ts";
 import { count, plural, share } from "./words.ts";
 
 const labels: Record<SplitName, string> = { originals: "no replicas", even: "even split", solved: "LP" };
@@ -31,6 +32,7 @@ export function analysisPage(analysis: Analysis, made: Made): string {
     ...worst.slice(0, DRAWN).map((layer) => loadsOf(layer)),
     ...priceMap(analysis),
     ...tables(analysis),
+    ...trafficParts(analysis.traffic),
     foot(made),
   ]);
 }

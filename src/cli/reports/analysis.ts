@@ -10,6 +10,7 @@ import { loadsOf } from "./load_history.ts";
 import { deadGpus, type Imbalance, ofSplits, type SplitName, splitOf, splits, summarise } from "./split_imbalance.ts";
 import type { TimeReport, TimeTally } from "./split_times.ts";
 import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
+import type { TrafficStudy } from "./traffic_study.ts";
 
 /** A share of steps, or a multiple of the mean, for one GPU or expert. */
 export interface Ranked {
@@ -66,6 +67,8 @@ export interface Analysis {
   p95OverTime: Record<SplitName, number[]>;
   /** With a cost. */
   time?: TimeReport;
+  /** With distances. */
+  traffic?: TrafficStudy;
 }
 
 const HOTTEST = 3;

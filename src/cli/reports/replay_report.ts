@@ -20,6 +20,7 @@ import {
 import { type TimeReport, TimeTally } from "./split_times.ts";
 import { beyondInWords } from "./step_loads.ts";
 import { type Dropped, type Placed, replicasOf, unionOf } from "./step_split.ts";
+import type { TrafficStudy } from "./traffic_study.ts";
 
 /** Everything that `replay` has to say; `replay --json` prints it as it is. */
 export interface ReplayReport extends Record<SplitName, Imbalance> {
@@ -54,6 +55,8 @@ export interface ReplayReport extends Record<SplitName, Imbalance> {
   adapter?: string;
   /** With a cost. */
   time?: TimeReport;
+  /** With distances. */
+  traffic?: TrafficStudy;
 }
 
 /**

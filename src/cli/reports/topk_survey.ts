@@ -1,4 +1,6 @@
-import { ArgumentError } from "../../common/errors.ts";
+import { MAX_EXPERTS } from "../../balancer/kernels/balance_params.ts";
+import { ArgumentError, LoadError } from "../../common/errors.ts";
+import type { LoadHistory } from "../files/load_file.ts";
 import type { TopkHistory } from "../files/topk_file.ts";
 import { warn } from "../print/warning.ts";
 import { count, plural } from "../print/words.ts";
@@ -43,6 +45,32 @@ export function surveyTopk(history: TopkHistory, experts: number): TokenSteps {
   }
   if (twice > 0) warn(`${source}: ${plural(twice, "token")} of ${count(tokens)} with an expert twice. ${remedy}`);
   return found;
+}
+
+/**
+ * E: as asked, or as the recording says, or the largest id + 1.
+ *
+ * @throws {LoadError} Nobody says it, and an id is beyond what can be an expert.
+ */
+export function expertsOf({ source, experts, largestId }: TopkHistory, asked: number | undefined): number {
+  const known = asked ?? experts;
+  if (known !== undefined || largestId < MAX_EXPERTS) return known ?? largestId + 1;
+  const remedy = "--experts says how many there are; ids beyond go nowhere.";
+  throw new LoadError(source, `ids of at most ${MAX_EXPERTS} experts`, largestId, remedy);
+}
+
+/** The loads of the experts that the ids make. */
+export function loadsOfIds(history: TopkHistory, experts: number): LoadHistory {
+  const { source, steps, layers } = history;
+  const loads = new Int32Array(steps * layers * experts);
+  for (let step = 0; step < steps; step++) {
+    const ids = history.idsOf(step);
+    const perLayer = ids.length / layers;
+    for (const [i, id] of ids.entries()) {
+      if (id >= 0 && id < experts) loads[(step * layers + Math.floor(i / perLayer)) * experts + id]++;
+    }
+  }
+  return { source, steps, layers, experts, loads };
 }
 
 /** [L][E] how often the router chose each expert of a layer in the layer's steps. */
