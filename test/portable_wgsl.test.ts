@@ -105,6 +105,7 @@ test("Tint has nothing to say about any module, no warning of code out of reach 
     }
   }
   for (const late of [false, true]) (await createBalancer({ ...shared, late, device })).destroy();
+  (await createBalancer({ ...shared, nodes: 2, device })).destroy();
   const cost = { model: "affine", perExpert: 6.3, perToken: 0.035 } as const;
   (await createBalancer({ ...shared, cost, device })).destroy();
   await compilePrice(device);

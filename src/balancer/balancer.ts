@@ -204,13 +204,17 @@ class TopkBalancer implements Balancer {
   encode(given: GPUCommandEncoderLike, buffers: BalancerBuffers): void {
     const { device, stages } = this.requireGpu();
     const encoder = encoderOf(device, given);
-    const { assignments, bindings } = bindingsOf(device, buffers, this.options);
-    const { topkIds, physicalIds, baseLoad, shares, quota, outOfRange, unserved, proof } = bindings;
+    const { assignments, bindings, rank: number } = bindingsOf(device, buffers, this.options);
+    const { topkIds, physicalIds, baseLoad, shares, quota, sourceQuota, outOfRange, unserved, proof } = bindings;
     const { "rankCounts.counts": counts, "rankCounts.before": before } = bindings;
+    const bySource = bindings["rankCounts.bySource"];
     const rank = counts && before && { counts, before };
-    stages.encode(encoder, { ids: topkIds, physical: physicalIds, rank, baseLoad, shares }, assignments, false);
+    const sourceRank = bySource && number !== undefined ? { bySource, rank: number } : undefined;
+    const used = { ids: topkIds, physical: physicalIds, rank, sourceRank, baseLoad, shares };
+    stages.encode(encoder, used, assignments, false);
     for (const [source, target] of [
       [stages.job.buffers.quota, quota],
+      [stages.job.buffers.sourceQuota, sourceQuota],
       [stages.job.buffers.outOfRange, outOfRange],
       [stages.job.buffers.unserved, unserved],
       [stages.job.buffers.proof, proof],
@@ -221,13 +225,14 @@ class TopkBalancer implements Balancer {
 
   async checkBuffers(buffers: BalancerBuffers, encoder?: GPUCommandEncoderLike): Promise<void> {
     const { device, stages } = this.requireGpu();
-    const { quota, outOfRange, unserved, proof, ...bindings } = bindingsOf(device, buffers, this.options).bindings;
+    const copied = bindingsOf(device, buffers, this.options).bindings;
+    const { quota, sourceQuota, outOfRange, unserved, proof, ...bindings } = copied;
     const uses: Parameters<typeof requireAlive>[1] = {};
     for (const [name, binding] of Object.entries(bindings)) {
       if (binding)
         Object.assign(uses, { [name]: { binding, use: (e: GPUCommandEncoder) => stages.touch(e, binding) } });
     }
-    for (const [name, target] of Object.entries({ quota, outOfRange, unserved, proof })) {
+    for (const [name, target] of Object.entries({ quota, sourceQuota, outOfRange, unserved, proof })) {
       if (!target) continue;
       const use = (e: GPUCommandEncoder) => e.clearBuffer(target.buffer, target.offset, 0);
       Object.assign(uses, { [name]: { binding: target, use } });

@@ -72,7 +72,7 @@ function rankOf(given: BalancerBuffers["rankCounts"], distance: Distance | undef
     throw new ArgumentError(`rankCounts.${name}`, expected, value);
   }
   for (const [name, slice] of Object.entries(wanted)) {
-    if (slice === undefined) throw new ArgumentError(`rankCounts.${name}`, "a buffer", slice);
+    if (slice === undefined) throw new ArgumentError(`rankCounts.${name}`, "a GPUBuffer", slice);
   }
   if (!distance) return { counts, before };
   return { rank: requireRank("rankCounts.rank", rank, distance), bySource };

@@ -130,11 +130,12 @@ export function judgeBalance(
   const finished = new Set<number>();
   const judged: Judged[] = []; // of the layers that were solved
   const status = Array.from({ length: count }, (_, layer): LayerStatus => {
+    const open = backend === "webgpu" && splitter?.judge(result.sent!, layer, layers.raw(layer).quota, baseLoad);
     if (late || result.skipped[layer]) return evenOrLate(layers.raw(layer), late);
     const first = layers.judged(layer);
     judged[layer] = first.judged;
-    if (!first.open) return first.verdict;
-    cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
+    if (!first.open && !open) return first.verdict;
+    if (first.open) cpuBackend(layers.topology(layer)).solveOne(layers.loads(layer), 0, layers.raw(layer));
     splitter?.least(result.sent!, layer, layers.raw(layer).quota, baseLoad);
     handOut(shape, { ids, rank }, result, layer);
     finished.add(layer);

@@ -2,7 +2,7 @@ import type { Topology } from "../lp/topology.ts";
 import { ofLiving } from "../lp/topology.ts";
 import { matchNearest } from "../lp/traffic/match.ts";
 import { noTraffic, type TrafficAnswer } from "../lp/traffic/traffic_answer.ts";
-import { TrafficSolver } from "../lp/traffic/traffic_solver.ts";
+import { isOpen, TrafficSolver } from "../lp/traffic/traffic_solver.ts";
 import type { Distance } from "../placement/distance.ts";
 import { ofLayer, rowOf } from "../placement/per_layer.ts";
 import type { BaseLoad } from "./base_load.ts";
@@ -45,10 +45,11 @@ export class SourceSplitter {
     this.judge(split, layer, quota, baseLoad);
   }
 
-  /** What follows from the answer's quotas and potentials. */
-  judge(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): void {
+  /** What follows from the answer's quotas and potentials; returns whether the exact solver is to close a gap of the traffic. */
+  judge(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): boolean {
     const own = this.ownOf(split, layer, baseLoad);
     ofLayer(this.solvers, layer).judgeOne(own, this.limitOf(layer, quota, own.baseLoad), split.answer, layer);
+    return isOpen(split.answer, layer);
   }
 
   private ownOf({ bySource }: SourceSplit, layer: number, baseLoad: BaseLoad | undefined) {

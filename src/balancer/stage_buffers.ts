@@ -2,31 +2,17 @@ import { WORD } from "../gpu/constants.ts";
 import type { Job } from "../gpu/job.ts";
 import { costTable } from "../lp/kernels/cost_table.ts";
 import { proofWords } from "../lp/kernels/proof.ts";
-import type { Topology } from "../lp/topology.ts";
-import type { Placement } from "../placement/placement.ts";
 import { wordsOf } from "./base_load.ts";
 import { BALANCE_PARAMS_BYTES, chunksOf, placementTable } from "./kernels/balance_params.ts";
 import { METRICS_WORDS } from "./kernels/imbalance.ts";
 import { TIME_METRICS_WORDS } from "./kernels/time_imbalance.ts";
-import type { Living } from "./living.ts";
+import { sourceContents } from "./source_buffers.ts";
+import type { StageOptions } from "./stage_options.ts";
 
-export interface StageOptions {
-  placements: readonly Placement[];
-  /** Of all GPUs: everything is sized for them. */
-  topologies: readonly Topology[];
-  /** Those that are alive; all are, if undefined. */
-  living?: Living;
-  layers: number;
-  /** The most assignments N of a layer. */
-  maxAssignments: number;
-  skipBelow: number;
-  late: boolean;
-}
-
-type Sizes = Pick<StageOptions, "placements" | "topologies" | "layers" | "maxAssignments">;
+type Sizes = Pick<StageOptions, "placements" | "topologies" | "layers" | "maxAssignments" | "distance">;
 
 /** Bytes of what a batch is answered from. */
-export function outputBytes({ placements, topologies, layers, maxAssignments }: Sizes) {
+export function outputBytes({ placements, topologies, layers, maxAssignments, distance }: Sizes) {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const perLayer = (words: number) => layers * words * WORD;
   const timed = (words: number) => (topologies[0].cost ? perLayer(words) : 0);
@@ -48,6 +34,8 @@ export function outputBytes({ placements, topologies, layers, maxAssignments }: 
     skip: perLayer(1),
     proof: perLayer(proofWords(gpus)),
     counts: perLayer(experts),
+    sourceQuota: perLayer((distance?.sources ?? 0) * slots),
+    trafficProof: perLayer(distance ? 1 + gpus : 0),
   };
 }
 export type StageOutput = keyof ReturnType<typeof outputBytes>;
@@ -59,6 +47,7 @@ export function stageContents(options: StageOptions) {
   const { gpus, logicalExperts: experts, physicalExperts: slots } = placements[0];
   const perLayer = (words: number) => layers * words * WORD;
   return {
+    ...sourceContents(options),
     ...outputBytes(options),
     ids: perLayer(maxAssignments),
     rankCounts: perLayer(experts),

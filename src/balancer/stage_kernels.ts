@@ -9,7 +9,7 @@ import { compileOffsets } from "./kernels/offsets.ts";
 import { compileRemap } from "./kernels/remap.ts";
 import { compileShares } from "./kernels/shares.ts";
 import { compileTimeImbalance } from "./kernels/time_imbalance.ts";
-import type { StageOptions } from "./stage_buffers.ts";
+import type { StageOptions } from "./stage_options.ts";
 
 export type StageKernel = "count" | "offsets" | "evenSplit" | "scaled" | "imbalance" | "shares" | "remap";
 

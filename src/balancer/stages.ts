@@ -15,14 +15,18 @@ import {
   placementTable,
 } from "./kernels/balance_params.ts";
 import type { Living } from "./living.ts";
-import { outputBytes, type StageJob, type StageOptions, type StageOutput, stageContents } from "./stage_buffers.ts";
+import { SourceStages } from "./source_stages.ts";
+import { outputBytes, type StageJob, type StageOutput, stageContents } from "./stage_buffers.ts";
 import { compileStages, type StageKernel, type StageKernels, StageSolver } from "./stage_kernels.ts";
+import type { StageOptions } from "./stage_options.ts";
 
 /** What one recording works on. The parts that a caller may bring are bindings; everything else is the stages' own. */
 export interface StageBuffers {
   ids: GPUBufferBinding;
   physical: GPUBufferBinding;
   rank?: { counts: GPUBufferBinding; before: GPUBufferBinding };
+  /** Instead, with distances: [L, S, E] of all ranks, and which this one is. */
+  sourceRank?: { bySource: GPUBufferBinding; rank: number };
   /** [L, G]; that of the options, if undefined. */
   baseLoad?: GPUBufferBinding;
   shares?: GPUBufferBinding;
@@ -46,18 +50,19 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     variant.compile(device, options.topologies),
   ]);
   const solver = new StageSolver(device, options, variant, kernel);
+  const sources = options.distance && (await SourceStages.create(device, options, options.distance));
   const job = createJob(device, stageContents(options), {
-    ...{ label: "balancer", remedy: REMEDY, uniforms: ["noSizes"], passes: STAGES },
+    ...{ label: "balancer", remedy: REMEDY, uniforms: ["noSizes", "sourceParams"], passes: STAGES },
     outputs: Object.keys(outputBytes(options)) as StageOutput[],
   });
-  const stages = new Stages(device, options, kernels, solver, job);
+  const stages = new Stages(device, options, kernels, solver, job, sources);
   if (options.living?.active) await stages.setLiving(options.living);
   return stages;
 }
 
 export class Stages {
   private readonly table: PlacementTable;
-  private readonly paramsOf = new Map<number, GPUBuffer>();
+  private readonly paramsOf = new Map<string, GPUBuffer>();
   private readonly remembered = bindCache<ReturnType<Stages["bindAll"]>>();
 
   constructor(
@@ -66,6 +71,7 @@ export class Stages {
     private readonly kernels: StageKernels,
     readonly solver: StageSolver,
     readonly job: StageJob,
+    readonly sources: SourceStages | undefined,
   ) {
     this.table = placementTable(options.placements);
   }
@@ -77,8 +83,8 @@ export class Stages {
    * @param timed  Whether each stage is a pass of its own, whose time is taken.
    */
   encode(encoder: GPUCommandEncoder, buffers: StageBuffers, assignments: number, timed: boolean): void {
-    const { counts, outOfRange, unserved } = this.job.buffers;
-    for (const sum of [counts, outOfRange, unserved]) encoder.clearBuffer(sum);
+    const { counts, outOfRange, unserved, bySource } = this.job.buffers;
+    for (const sum of [counts, outOfRange, unserved, bySource]) encoder.clearBuffer(sum);
     const record = this.recorder(buffers, assignments);
     const { timer } = this.job;
     if (timed && timer) {
@@ -99,9 +105,12 @@ export class Stages {
   private recorder(buffers: StageBuffers, assignments: number): Record<Stage, (pass: GPUComputePassEncoder) => void> {
     const { kernels, solver, device } = this;
     const { layers, late } = this.options;
-    const { ids, physical, rank, baseLoad, shares } = buffers;
+    const { ids, physical, rank, sourceRank, baseLoad, shares } = buffers;
     const parts = [assignments, { buffer: solver.table }, ids, physical, rank?.counts, rank?.before, baseLoad, shares];
+    parts.push(sourceRank?.bySource, sourceRank?.rank);
     const groups = this.remembered(parts, () => this.bindAll(buffers, assignments));
+    const { sources } = groups;
+    const choosesQuotas = this.sources?.choosesQuotas === true;
     const perExpert = [Math.ceil(this.table.experts / LANES), layers] as const;
     const perChunk = [chunksOf(assignments), layers] as const;
     const run = (pass: GPUComputePassEncoder, kernel: StageKernel, group: GPUBindGroup, x: number, y = 1) => {
@@ -119,6 +128,7 @@ export class Stages {
     return {
       count(pass) {
         run(pass, "count", groups.count, ...perChunk);
+        sources?.count(pass);
         run(pass, "offsets", groups.offsets, ...perExpert);
       },
       imbalance(pass) {
@@ -131,20 +141,27 @@ export class Stages {
         else solve(pass);
         run(pass, "imbalance", groups.imbalanceAfter, layers);
         tellTimes(pass, groups.timesAfter);
+        sources?.match(pass);
+        if (sources && choosesQuotas) {
+          sources.choose(pass);
+          run(pass, "imbalance", groups.imbalanceAfter, layers); // as it is then
+        }
         if (groups.shares) run(pass, "shares", groups.shares, ...perExpert);
       },
       remap(pass) {
-        run(pass, "remap", groups.remap, ...perChunk);
+        if (sources) sources.remap(pass);
+        else run(pass, "remap", groups.remap, ...perChunk);
         if (late) solve(pass); // for the next batch
       },
     };
   }
 
-  private bindAll({ ids, physical, rank, baseLoad, shares }: StageBuffers, assignments: number) {
+  private bindAll({ ids, physical, rank, sourceRank, baseLoad, shares }: StageBuffers, assignments: number) {
     const { device, kernels, solver } = this;
     const own = this.job.bindings;
-    const counts = rank?.counts ?? own.counts;
-    const { params, placement, quota, chunkCounts } = { ...own, params: { buffer: this.paramsFor(assignments) } };
+    const counts = sourceRank ? own.rankCounts : (rank?.counts ?? own.counts);
+    const params = { buffer: this.paramsFor(assignments, sourceRank?.rank) };
+    const { placement, quota, chunkCounts } = own;
     const { noTokens, curve, rate } = own;
     const base = baseLoad ?? own.baseLoad;
     const { timeImbalance } = kernels;
@@ -178,18 +195,28 @@ export class Stages {
         ...{ gpuLoad: own.gpuLoadAfter, busy: own.busyAfter, metrics: own.metricsAfter, skip: own.skipAfter },
       }),
       shares: shares && bindStage("shares", { shares }),
-      remap: bindStage("remap", { ids, offsets: chunkCounts, physical, unserved: own.unserved }),
+      // Nobody's starts are read.
+      remap: bindStage("remap", {
+        ...{ ids, offsets: chunkCounts, start: own.noneBefore, physical, unserved: own.unserved },
+      }),
+      sources: this.sources?.recorder(
+        own,
+        { ids, physical, params, base, bySource: sourceRank?.bySource },
+        chunksOf(assignments),
+      ),
     };
   }
 
-  private paramsFor(assignments: number): GPUBuffer {
-    const known = this.paramsOf.get(assignments);
+  private paramsFor(assignments: number, rank: number | undefined): GPUBuffer {
+    const key = `${assignments} ${rank}`;
+    const known = this.paramsOf.get(key);
     if (known) return known;
-    const { layers, skipBelow } = this.options;
+    const { layers, skipBelow, topK, distance } = this.options;
+    const sources = distance && { topK, sources: distance.sources, rank };
     const usage = bufferUsage.UNIFORM | bufferUsage.COPY_DST;
     const params = this.device.createBuffer({ label: "balancer params", size: BALANCE_PARAMS_BYTES, usage });
-    this.device.queue.writeBuffer(params, 0, balanceParams(this.table, layers, assignments, skipBelow));
-    this.paramsOf.set(assignments, params);
+    this.device.queue.writeBuffer(params, 0, balanceParams(this.table, layers, assignments, skipBelow, sources));
+    this.paramsOf.set(key, params);
     return params;
   }
 
@@ -199,6 +226,7 @@ export class Stages {
     await this.solver.setLiving(topologies);
     device.queue.writeBuffer(job.buffers.placement, 0, placementTable(livingSlots, active).data);
     if (baseLoad) write(device, job.buffers.baseLoad, wordsOf(baseLoad));
+    if (this.sources) device.queue.writeBuffer(job.buffers.sourceTable, 0, this.sources.living(topologies));
     const encoder = device.createCommandEncoder({ label: "balancer living" });
     for (let layer = 0; layer < options.layers; layer++) {
       const { gpuOf, slotsPerGpu } = ofLayer(options.placements, layer);

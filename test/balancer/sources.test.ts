@@ -16,7 +16,7 @@ const anyWhole = Array.from({ length: 5 }, () => Array.from({ length: G }, () =>
 const dealt = (T: number, S: number) => (t: number) => Math.floor((t * S) / T);
 const baseLoad = Array.from({ length: L }, () => Array.from({ length: G }, () => random.below(60)));
 
-describe.each(["cpu"] as const)("on %s", (backend) => {
+describe.each(["webgpu", "cpu"] as const)("on %s", (backend) => {
   const options = { ...shared, backend, device };
 
   test.each([

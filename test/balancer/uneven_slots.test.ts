@@ -123,7 +123,7 @@ describe("encode", () => {
     const [, below, above] = even.map(({ imbalance }) => imbalance).sort((a, b) => a - b);
     const skipBelow = (below + above) / 2; // two layers are below
     const topologies = placements.map((placement) => toTopology(placement, undefined));
-    const sizes = { layers: L, maxAssignments: K * T, skipBelow, late: false };
+    const sizes = { layers: L, maxAssignments: K * T, topK: K, skipBelow, late: false };
     const stages = await createStages(device, { placements, topologies, ...sizes });
     const own = stages.job.buffers;
     device.queue.writeBuffer(own.ids, 0, ids as Int32Array<ArrayBuffer>);

@@ -78,7 +78,7 @@ test.each([
   const speeds = new Float64Array(gpus).fill(1);
   const options = {
     ...{ placements, topologies: livingOf(placements, speeds, undefined).topologies },
-    ...{ layers: 2, maxAssignments: 400, skipBelow: 0, late: false },
+    ...{ layers: 2, maxAssignments: 400, topK: 4, skipBelow: 0, late: false },
   };
   const [full, roomy] = [await GpuBalance.create(device, options), await GpuBalance.create(device, options)];
   const { solver } = full.stages;

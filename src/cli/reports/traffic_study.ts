@@ -1,5 +1,5 @@
 /** What distances say of recorded ids: where assignments go from their tokens' sources, and what less traffic costs in balance. */
-import { dealtTo } from "../../balancer/traffic_report.ts";
+import { dealtTo } from "../../balancer/sources.ts";
 import type { ReplicaLoads } from "../../lp/problem.ts";
 import type { ReplicaSolution } from "../../lp/solution.ts";
 import { createSolver, type Solver } from "../../lp/solver.ts";
