@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { ArgumentError, EvenkeelError } from "../common/errors.ts";
+import { pollDawnSeldom } from "../gpu/dawn_polling.ts";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { boundCommand } from "./commands/bound.ts";
 import { cacheCommand } from "./commands/cache.ts";
@@ -21,6 +22,7 @@ import { oneLine } from "./print/warning.ts";
 const exitCodes = { failure: 1, badInput: 2, interrupted: 130 };
 
 exitOnInterrupt(exitCodes.interrupted);
+pollDawnSeldom();
 // A reader that has seen enough, as in `evenkeel demo | head`, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
