@@ -50,6 +50,7 @@ export default defineConfig({
     // The same adapter on every machine, unless another is asked for.
     env: { EVENKEEL_ADAPTER: process.env.EVENKEEL_ADAPTER || "software" },
     setupFiles: ["test/helpers/dawn_polls_seldom.ts"],
+    globalSetup: "test/helpers/chromium_folder.ts",
     // Without isolation the files of a process share its device, so that they compile a pipeline once.
     projects: [
       {
