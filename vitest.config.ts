@@ -49,6 +49,8 @@ export default defineConfig({
     hookTimeout: 120_000, // what a file prepares once may be a whole program's run, too
     // The same adapter on every machine, unless another is asked for.
     env: { EVENKEEL_ADAPTER: process.env.EVENKEEL_ADAPTER || "software" },
+    setupFiles: ["test/helpers/dawn_polls_seldom.ts"],
+    globalSetup: "test/helpers/chromium_folder.ts",
     // Without isolation the files of a process share its device, so that they compile a pipeline once.
     projects: [
       {

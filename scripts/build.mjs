@@ -46,8 +46,10 @@ const bundles = await Promise.all([
   build({ ...node, entryPoints: ["node_modules/tinypool/dist/entry/worker.js"], outfile: "dist/entry/worker.js" }),
   build({
     ...node,
-    entryPoints: ["src/cli/main.ts"],
-    outfile: "dist/cli.js",
+    entryPoints: { cli: "src/cli/main.ts" },
+    outdir: "dist",
+    splitting: true, // a command loads what it needs, and no plots where none are drawn
+    chunkNames: "cli_chunk_[hash]",
     sourcemap: false, // Node does not read it, and it would be half the package
     banner: { js: requireForCommonJs },
     define: { "process.env.NODE_ENV": '"production"' }, // leaves out what the plotting library checks for its developers

@@ -9,6 +9,7 @@ import { transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evenkeel, withoutSoftware } from "./cli/evenkeel.ts";
 import { commandsOf, documentAt, documents, expectIn, expectShown, filesOf, programs } from "./helpers/documents.ts";
+import { pollingSeldom } from "./helpers/polling_seldom.ts";
 import { needsRecordedData, recordedDataPresent } from "./helpers/recorded.ts";
 import { complaints, makeProject } from "./types/compile.ts";
 
@@ -52,7 +53,7 @@ describe("the programs", () => {
       const { code } = await transform(source, { loader: "ts", target: "node20" });
       const file = join(folder, `${fileOf(i)}.mjs`);
       writeFileSync(file, code);
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [...pollingSeldom, file]);
       expect({ stdout, stderr }).toEqual({ stdout: output, stderr: "" });
     },
   );

@@ -46,6 +46,9 @@ async function stretches(work: () => Promise<unknown>) {
   return { longest, whole: last - begun };
 }
 
+/** Of the time at a stretch: it is 40 ms of 1000 where everything is in pieces, and collections of garbage come on top. */
+const SHARE = 1 / 6;
+
 describe("a large batch on the CPU lets others run at every stage", () => {
   const forms = {
     "in the replica form": (batch: number) => {
@@ -58,20 +61,21 @@ describe("a large batch on the CPU lets others run at every stage", () => {
     },
   };
   test.each(Object.keys(forms) as (keyof typeof forms)[])("%s", async (form) => {
-    let measured = { longest: 0, whole: 0 };
+    let least = Infinity;
     let batch = 100_000;
-    while (measured.whole < 1000) {
-      batch *= 2;
-      measured = await stretches(forms[form](batch));
+    // What a stage does in one piece it does every time; a collection of garbage or a compilation falls now here, now there, and takes all the
+    // longer where the machine is busy with others. So one run in order is enough, and one that is out of order is tried again.
+    for (let tries = 0; least >= SHARE && tries < 10; ) {
+      const { longest, whole } = await stretches(forms[form](batch));
+      if (whole < 1000) {
+        batch *= 2; // the pauses are too few to tell
+        continue;
+      }
+      tries++;
+      least = Math.min(least, longest / whole);
+      console.log(`${form}: ${longest.toFixed()} of ${whole.toFixed()} ms at a stretch`);
     }
-    // What a stage does in one piece it does every time; a collection of garbage or a compilation falls now here, now there.
-    for (let again = 0; again < 2; again++) {
-      const another = await stretches(forms[form](batch));
-      if (another.longest / another.whole < measured.longest / measured.whole) measured = another;
-    }
-    const { longest, whole } = measured;
-    console.log(`${form}: ${longest.toFixed()} of ${whole.toFixed()} ms at a stretch`);
-    expect(longest).toBeLessThan(whole / 6); // 40 ms of 1000, where everything is in pieces
+    expect(least).toBeLessThan(SHARE);
   });
 });
 

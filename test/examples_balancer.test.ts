@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
+import { pollingSeldom } from "./helpers/polling_seldom.ts";
 import { needsRecordedData, recordedDataPresent } from "./helpers/recorded.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -25,7 +26,7 @@ function run(example: string, args: string[] = [], adapter = "software"): Promis
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ["scripts/run.mjs", `examples/${example}.ts`, ...args],
+      [...pollingSeldom, "scripts/run.mjs", `examples/${example}.ts`, ...args],
       options,
       (error, stdout, stderr) => resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
     );

@@ -2,18 +2,7 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { ArgumentError, EvenkeelError } from "../common/errors.ts";
-import { analyzeCommand } from "./commands/analyze.ts";
-import { boundCommand } from "./commands/bound.ts";
-import { cacheCommand } from "./commands/cache.ts";
-import { capacityCommand } from "./commands/capacity.ts";
-import { certifyCommand } from "./commands/certify.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { exportCommand } from "./commands/export.ts";
-import { planCommand } from "./commands/plan.ts";
-import { replayCommand } from "./commands/replay.ts";
-import { simulateCommand } from "./commands/simulate.ts";
-import { solveCommand } from "./commands/solve_problem.ts";
+import { pollDawnSeldom } from "../gpu/dawn_polling.ts";
 import { reasonOf } from "./files/json_file.ts";
 import { exitOnInterrupt, interrupted } from "./interruption.ts";
 import { oneLine } from "./print/warning.ts";
@@ -21,6 +10,7 @@ import { oneLine } from "./print/warning.ts";
 const exitCodes = { failure: 1, badInput: 2, interrupted: 130 };
 
 exitOnInterrupt(exitCodes.interrupted);
+pollDawnSeldom();
 // A reader that has seen enough, as in `evenkeel demo | head`, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
@@ -34,11 +24,25 @@ const program = new Command("evenkeel")
   .configureOutput({ outputError: (text, write) => write(`${oneLine(text.replace(/^error:/, "evenkeel:"))}\n`) })
   .addHelpText("afterAll", "\nExit code: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.")
   .exitOverride();
-const commands = [
-  ...[analyzeCommand(), planCommand(), replayCommand(), solveCommand(), certifyCommand(), exportCommand()],
-  ...[simulateCommand(), boundCommand(), capacityCommand(), cacheCommand(), demoCommand(), doctorCommand()],
-];
-for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+/** Loaded where they are asked for: most of the time that a short command takes is the reading of what it does not use. */
+const commands: Record<string, () => Promise<Command>> = {
+  analyze: async () => (await import("./commands/analyze.ts")).analyzeCommand(),
+  plan: async () => (await import("./commands/plan.ts")).planCommand(),
+  replay: async () => (await import("./commands/replay.ts")).replayCommand(),
+  solve: async () => (await import("./commands/solve_problem.ts")).solveCommand(),
+  certify: async () => (await import("./commands/certify.ts")).certifyCommand(),
+  export: async () => (await import("./commands/export.ts")).exportCommand(),
+  simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
+  bound: async () => (await import("./commands/bound.ts")).boundCommand(),
+  capacity: async () => (await import("./commands/capacity.ts")).capacityCommand(),
+  cache: async () => (await import("./commands/cache.ts")).cacheCommand(),
+  demo: async () => (await import("./commands/demo.ts")).demoCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+};
+const [, , named] = process.argv;
+// Of all of them, for help and for what is none of their names.
+const wanted = Object.hasOwn(commands, named ?? "") ? [named] : Object.keys(commands);
+for (const name of wanted) program.addCommand((await commands[name]()).copyInheritedSettings(program));
 
 try {
   await program.parseAsync();

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { brotliDecompressSync } from "node:zlib";
@@ -23,8 +23,8 @@ export interface View {
 /**
  * Opens a page in headless Chromium and returns the value of an expression in it, once the page has loaded.
  *
- * The browser is that of @sparticuz/chromium, which `npm ci` brings and which is unpacked into `folder`, with the libraries that a bare
- * machine lacks; Debian's where the package is not installed.
+ * The browser is that of @sparticuz/chromium, which `npm ci` brings and which is unpacked once per run, with the libraries that a bare
+ * machine lacks; Debian's where the package is not installed. Its home is `folder`.
  */
 export async function evaluateInChromium(
   page: URL,
@@ -33,11 +33,12 @@ export async function evaluateInChromium(
   { width, dark = false }: View = { width: 1280 },
 ): Promise<unknown> {
   const env = { ...process.env, HOME: folder };
+  let browser = debian;
   if (existsSync(packed)) {
-    unpack(folder);
-    Object.assign(env, { LD_LIBRARY_PATH: join(folder, "lib"), FONTCONFIG_PATH: join(folder, "fonts") });
+    const whole = unpacked();
+    Object.assign(env, { LD_LIBRARY_PATH: join(whole, "lib"), FONTCONFIG_PATH: join(whole, "fonts") });
+    browser = join(whole, "chromium");
   }
-  const browser = existsSync(packed) ? join(folder, "chromium") : debian;
   // The DevTools protocol over two pipes, descriptors 3 and 4: --dump-dom is not built into that Chromium.
   const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"];
   const chromium = spawn(browser, flags, { env, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
@@ -92,8 +93,22 @@ function protocol(commands: Duplex, answers: Duplex) {
     });
 }
 
+/** The folder that it is in, which appears whole: files of two processes may ask for it at once. */
+function unpacked(): string {
+  const shared = process.env.EVENKEEL_TEST_BROWSER!; // chromium_folder.ts
+  const whole = join(shared, "whole");
+  if (existsSync(whole)) return whole;
+  const own = mkdtempSync(join(shared, "part-"));
+  unpack(own);
+  try {
+    renameSync(own, whole);
+  } catch {
+    rmSync(own, { recursive: true }); // the other one was faster
+  }
+  return whole;
+}
+
 function unpack(folder: string): void {
-  if (existsSync(join(folder, "chromium"))) return;
   const archive = (name: string) => brotliDecompressSync(readFileSync(new URL(name, packed)));
   for (const name of ["al2023.tar.br", "fonts.tar.br"]) {
     for (const { name: path, data } of parseTar(archive(name))) {

@@ -15,7 +15,7 @@ const built = async (folder: string) =>
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-threads-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const [steps, layers, experts] = [40, 6, 32];
+const [steps, layers, experts] = [40, 4, 32];
 const { loads } = generateLoads({ steps, layers, experts }, 3);
 const history = { loads, steps, layers, experts };
 const options = { gpus: 16, redundant: 16, backend: "cpu", budgetMs: 600_000 } as const;
@@ -67,7 +67,7 @@ test("a signal ends them at once, with its reason; progress goes up to 1", async
 test("without the worker's file one thread does it all, and says why", async () => {
   for (const file of bundle) cpSync(join(dist, file), join(folder, file));
   const { optimizePlacement } = await built(folder);
-  const { crew, placements } = await optimizePlacement(history, { ...options, threads: 2 });
+  const { crew, placements } = await optimizePlacement(history, { ...options, budgetMs: 500, threads: 2 });
   expect(crew).toEqual({ threads: 1, why: expect.stringContaining("worker.js is not there") });
   expect(placements).toHaveLength(layers);
 });

@@ -12,7 +12,7 @@ import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-plan-scale-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const [steps, layers, experts, gpus] = [48, 3, 32, 16];
+const [steps, layers, experts, gpus] = [48, 2, 32, 16];
 const history = generateLoads({ steps, layers, experts }, 5);
 const loads = Array.from({ length: steps }, (_, step) =>
   Array.from({ length: layers }, (_, layer) => [...row(history, step, layer)]),
@@ -50,8 +50,9 @@ describe("--redundant with several numbers", () => {
     expect(curve[2].plan.mean).toBeLessThan(curve[0].plan.mean);
   });
 
-  test("is a table that says what each is worth", async () => {
-    const words = await planned(file, "--redundant", "0,16");
+  test("is a table that says what each is worth, and with --html a page with the curve", async () => {
+    const page = join(folder, "plan.html");
+    const words = await planned(file, "--redundant", "0,16", "--html", page);
     const [head, none, some] = words.split("\n");
     expect(head.trim().split(/ {2,}/)).toEqual([
       ...["redundant", "slots per GPU", "EPLB + LP", "plan + LP", "p95", "bound", "saves"],
@@ -59,6 +60,10 @@ describe("--redundant with several numbers", () => {
     expect(none.trim()).toMatch(/^0 +2 .* -$/);
     expect(some.trim()).toMatch(/^16 +3 .* \d+\.\d %$/);
     expect(words).toContain("Nothing is written");
+    const html = readFileSync(page, "utf8");
+    expect(html).toContain("bound for any placement");
+    expect(html).toContain("evenkeel plan");
+    expect(html).toContain("No placement of these slots could come below");
   });
 
   test.each([
@@ -154,14 +159,5 @@ test("says what no placement could do, what history is enough, and who was kept"
   expect(said).toMatch(
     /no other placement can mend, only more replicas: .* with 48 redundant experts the bound is 1\.\d{3}/,
   );
-  expect(said).toContain("Layers 0-2 keep EPLB's placement");
-});
-
-test("--html writes a page with the curve", async () => {
-  const page = join(folder, "plan.html");
-  await planned(file, "--redundant", "0,16", "--html", page);
-  const html = readFileSync(page, "utf8");
-  expect(html).toContain("bound for any placement");
-  expect(html).toContain("evenkeel plan");
-  expect(html).toContain("No placement of these slots could come below");
+  expect(said).toContain("Layers 0-1 keep EPLB's placement");
 });

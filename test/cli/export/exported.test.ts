@@ -90,16 +90,25 @@ function batchesOf(placement: Placement, family: string, sizes: readonly number[
 /** 850 LPs of each family. */
 const sizes = [1, 2, 3, 5, 64, 7, 1, 4, 64, 99, 300, 300];
 
-function judgeAll(where: string, placement: Placement): { solved: number; faults: string[] } {
+/** What is asked of a placement's library, and who judges it: the same for every target, so that each optimum is computed once. */
+function examOf(placement: Placement) {
   const layers = layersOf(placement);
   const batches = Object.keys(families).flatMap((family, i) => batchesOf(placement, family, sizes, seeded(100 + i)));
+  const judges = new Map([...layers].map(([layer, one]) => [layer, judgeOf(one)]));
+  return { layers, batches, judges };
+}
+const exams = new Map<Placement, ReturnType<typeof examOf>>();
+
+function judgeAll(where: string, placement: Placement): { solved: number; faults: string[] } {
+  const exam = exams.get(placement) ?? examOf(placement);
+  exams.set(placement, exam);
+  const { layers, batches, judges } = exam;
   const { physicalExperts: slots, logicalExperts: experts, maxReplicas, gpus } = placement;
   const answers = callFromPython(where, batches, {
     slots,
     words: 3 + Math.ceil(gpus / 32),
     shares: experts * maxReplicas,
   });
-  const judges = new Map([...layers].map(([layer, one]) => [layer, judgeOf(one)]));
   let solved = 0;
   const faults: string[] = [];
   for (const [i, batch] of batches.entries()) {
