@@ -1,6 +1,6 @@
 import type { Topology } from "../lp/topology.ts";
 import { ofLiving } from "../lp/topology.ts";
-import { matchNearest } from "../lp/traffic/match.ts";
+import { NearestMatcher } from "../lp/traffic/match.ts";
 import { noTraffic, type TrafficAnswer } from "../lp/traffic/traffic_answer.ts";
 import { isOpen, TrafficSolver } from "../lp/traffic/traffic_solver.ts";
 import type { Distance } from "../placement/distance.ts";
@@ -17,12 +17,14 @@ export interface SourceSplit {
 /** The stages that distances add, layer by layer on the CPU: which quotas, and whose tokens fill them. */
 export class SourceSplitter {
   private readonly solvers: TrafficSolver[];
+  private readonly matchers: NearestMatcher[];
 
   constructor(
     private readonly topologies: readonly Topology[],
     private readonly distance: Distance,
   ) {
     this.solvers = topologies.map((topology) => new TrafficSolver(topology, distance));
+    this.matchers = topologies.map((topology) => new NearestMatcher(topology, distance));
   }
 
   begin(bySource: Int32Array, layers: number): SourceSplit {
@@ -40,7 +42,7 @@ export class SourceSplitter {
     const own = this.ownOf(split, layer, baseLoad);
     const { slots } = this.topologies[0];
     const sourceQuota = rowOf(split.answer.sourceQuota, this.distance.sources * slots, layer);
-    matchNearest(ofLayer(this.topologies, layer), this.distance, own.sourceLoad, quota, sourceQuota);
+    ofLayer(this.matchers, layer).match(own.sourceLoad, quota, sourceQuota);
     rowOf(split.answer.potential.gpu, this.distance.gpus, layer).fill(0);
     this.judge(split, layer, quota, baseLoad);
   }

@@ -1,5 +1,4 @@
 import type { Slots } from "../../placement/living_slots.ts";
-import { rowOf } from "../../placement/per_layer.ts";
 import { dealtFrom } from "../sources.ts";
 
 /**
@@ -9,15 +8,30 @@ import { dealtFrom } from "../sources.ts";
  * @returns how many are of lost experts.
  */
 export function remap(
-  { logicalExperts, maxReplicas, replicaCount, logicalToPhysical }: Slots,
+  slots: Slots,
   ids: Int32Array | Uint32Array,
   quota: ArrayLike<number>,
   before: ArrayLike<number>,
   physical: Int32Array,
 ): number {
+  const next = new Int32Array(slots.logicalExperts);
+  for (let e = 0; e < next.length; e++) next[e] = before[e];
+  return handOut(slots, ids, 0, ids.length, quota, 0, next, physical);
+}
+
+/** Ids first to end - 1 to slots, whose quotas begin at `row`; `next` counts the tokens of each expert so far. */
+function handOut(
+  { logicalExperts, maxReplicas, replicaCount, logicalToPhysical }: Slots,
+  ids: Int32Array | Uint32Array,
+  first: number,
+  end: number,
+  quota: ArrayLike<number>,
+  row: number,
+  next: Int32Array,
+  physical: Int32Array,
+): number {
   let unserved = 0;
-  const next = Array.from({ length: logicalExperts }, (_, e) => before[e]);
-  for (let i = 0; i < ids.length; i++) {
+  for (let i = first; i < end; i++) {
     const e = ids[i] | 0;
     physical[i] = -1;
     if (e < 0 || e >= logicalExperts) continue;
@@ -25,11 +39,11 @@ export function remap(
     let left = next[e]++;
     for (let k = 0; k < replicaCount[e]; k++) {
       const slot = logicalToPhysical[e * maxReplicas + k];
-      if (left < quota[slot]) {
+      if (left < quota[row + slot]) {
         physical[i] = slot;
         break;
       }
-      left -= quota[slot];
+      left -= quota[row + slot];
     }
   }
   return unserved;
@@ -49,14 +63,16 @@ export function remapBySource(
   rank: number | undefined,
   physical: Int32Array,
 ): number {
-  const none = new Int32Array(slots.logicalExperts); // a source's tokens are counted by themselves
-  const sources = sourceQuota.length / slots.physicalExperts;
-  const own = (s: number) => rowOf(sourceQuota, slots.physicalExperts, s);
-  if (rank !== undefined) return remap(slots, ids, own(rank), none, physical);
+  const { physicalExperts, logicalExperts } = slots;
+  const next = new Int32Array(logicalExperts); // a source's tokens are counted by themselves
+  if (rank !== undefined) {
+    return handOut(slots, ids, 0, ids.length, sourceQuota, rank * physicalExperts, next, physical);
+  }
+  const sources = sourceQuota.length / physicalExperts;
+  const from = (s: number) => dealtFrom(s, ids.length / topK, sources) * topK;
   let unserved = 0;
   for (let s = 0; s < sources; s++) {
-    const [first, end] = [s, s + 1].map((i) => dealtFrom(i, ids.length / topK, sources) * topK);
-    unserved += remap(slots, ids.subarray(first, end), own(s), none, physical.subarray(first, end));
+    unserved += handOut(slots, ids, from(s), from(s + 1), sourceQuota, s * physicalExperts, next.fill(0), physical);
   }
   return unserved;
 }

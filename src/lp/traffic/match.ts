@@ -30,36 +30,55 @@ export function matchInOrder(
 }
 
 /**
- * Nearest first: of an expert's sources and slots those that are nearest to each other take what they can, then the next. Where distances are
- * hierarchical (GPU, node, the rest) no other way to fill these quotas has less traffic.
- *
- * @param sourceLoad  [S, E]  @param quota  [P], each expert's adding up to what the sources have.  @param sourceQuota  [S, P] out.
+ * Fills quotas nearest first: of an expert's sources and slots those that are nearest to each other take what they can, then the next. Where distances
+ * are hierarchical (GPU, node, the rest) no other way to fill these quotas has less traffic. Of equal distances the lower source goes first, and fills its
+ * slots in ascending order. Scratch for one topology.
  */
-export function matchNearest(
-  { experts, slots, slotReplica, replicaGpu, slotExpert, label }: Topology,
-  { sources, gpus, values }: Distance,
-  sourceLoad: Int32Array,
-  quota: Int32Array,
-  sourceQuota: Int32Array,
-): void {
-  sourceQuota.fill(0);
-  const slotsOf: number[][] = Array.from({ length: experts }, () => []);
-  for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) slotsOf[slotExpert[p]].push(p);
-  for (const [e, own] of slotsOf.entries()) {
-    if (own.length === 1) {
-      for (let s = 0; s < sources; s++) sourceQuota[s * slots + own[0]] = sourceLoad[s * experts + e];
-      continue;
+export class NearestMatcher {
+  /** Slots of experts that have no other, */
+  private readonly only: Int32Array;
+  /** and for the others source and slot of each pair, nearest first, expert by expert. */
+  private readonly pairs: Int32Array;
+  private readonly left: Int32Array;
+  private readonly room: Int32Array;
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly distance: Distance,
+  ) {
+    const { experts, slots, slotReplica, slotExpert, replicaGpu, label } = topology;
+    const { sources, gpus, values } = distance;
+    const slotsOf: number[][] = Array.from({ length: experts }, () => []);
+    for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) slotsOf[slotExpert[p]].push(p);
+    const far = (s: number, p: number) => values[s * gpus + label[replicaGpu[slotReplica[p]]]];
+    const pairsOf = (own: number[]) =>
+      own
+        .flatMap((p) => Array.from({ length: sources }, (_, s) => [s, p]))
+        .sort(([s, p], [other, slot]) => far(s, p) - far(other, slot) || s - other || p - slot);
+    this.only = Int32Array.from(slotsOf.filter(({ length }) => length === 1).flat());
+    this.pairs = Int32Array.from(slotsOf.filter(({ length }) => length > 1).flatMap((own) => pairsOf(own).flat()));
+    this.left = new Int32Array(sources * experts);
+    this.room = new Int32Array(slots);
+  }
+
+  /** @param sourceLoad  [S, E]  @param quota  [P], each expert's adding up to what the sources have.  @param sourceQuota  [S, P] out. */
+  match(sourceLoad: Int32Array, quota: Int32Array, sourceQuota: Int32Array): void {
+    const { only, pairs, left, room } = this;
+    const { experts, slots, slotExpert } = this.topology;
+    const { sources } = this.distance;
+    sourceQuota.fill(0);
+    for (let s = 0; s < sources; s++) {
+      for (const p of only) sourceQuota[s * slots + p] = sourceLoad[s * experts + slotExpert[p]];
     }
-    const pairs = own.flatMap((p) =>
-      Array.from({ length: sources }, (_, s) => ({ s, p, far: values[s * gpus + label[replicaGpu[slotReplica[p]]]] })),
-    );
-    const left = Array.from({ length: sources }, (_, s) => sourceLoad[s * experts + e]);
-    const room = new Map(own.map((p) => [p, quota[p]]));
-    for (const { s, p } of pairs.sort((a, b) => a.far - b.far || a.s - b.s || a.p - b.p)) {
-      const tokens = Math.min(left[s], room.get(p)!);
+    left.set(sourceLoad);
+    room.set(quota);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [s, p] = [pairs[i], pairs[i + 1]];
+      const here = s * experts + slotExpert[p];
+      const tokens = Math.min(left[here], room[p]);
       sourceQuota[s * slots + p] = tokens;
-      left[s] -= tokens;
-      room.set(p, room.get(p)! - tokens);
+      left[here] -= tokens;
+      room[p] -= tokens;
     }
   }
 }
