@@ -15,7 +15,7 @@ let installed = false;
  * functions in native code that ask again in each of their calls sleep like Dawn's.
  */
 export function pollDawnSeldom(): void {
-  if (installed) return;
+  if (installed || typeof globalThis.setImmediate !== "function") return; // not every runtime of the command line has it
   installed = true;
   const plain = globalThis.setImmediate;
   const later = globalThis.setTimeout;

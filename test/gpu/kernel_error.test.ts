@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sharedDevice } from "../../src/gpu/device.ts";
 import {
@@ -98,9 +98,15 @@ describe("a device whose compiler refuses our kernels", () => {
 describe("a command line whose *lane* does not compile", () => {
   const folder = mkdtempSync(join(cli, "../../node_modules/.evenkeel-")); // inside, so that packages resolve
   afterAll(() => rmSync(folder, { recursive: true }));
-  const spoilt = join(folder, "cli.mjs");
-  const code = readFileSync(cli, "utf8");
-  writeFileSync(spoilt, code.replace("fn write_quotas(p: u32) {", "fn write_quotas(p: u33) {"));
+  const spoilt = join(folder, "cli.js");
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  let changed = 0;
+  for (const file of readdirSync(dirname(cli)).filter((name) => /^cli(_chunk_\w+)?\.js$/.test(name))) {
+    const code = readFileSync(join(dirname(cli), file), "utf8");
+    const spoiled = code.replace("fn write_quotas(p: u32) {", "fn write_quotas(p: u33) {");
+    if (spoiled !== code) changed++;
+    writeFileSync(join(folder, file), spoiled);
+  }
   writeFileSync(
     join(folder, "ids.json"),
     JSON.stringify([
@@ -123,7 +129,7 @@ describe("a command line whose *lane* does not compile", () => {
     });
 
   test("replays on the CPU and says why, unless it was told to use WebGPU", async () => {
-    expect(readFileSync(spoilt, "utf8")).not.toBe(code);
+    expect(changed).toBeGreaterThan(0);
     const replayed = await run("replay", "ids.json", "--gpus", "2");
     expect([replayed.code, replayed.stderr]).toEqual([0, ""]);
     expect(replayed.stdout.replace(/\s+/g, " ")).toMatch(
