@@ -10,7 +10,7 @@ export type { BalancerMetrics, Histogram } from "./balancer/metrics.ts";
 export { type PrometheusRegistry, registerPrometheusMetrics } from "./balancer/prometheus.ts";
 export { quotaToShares } from "./balancer/quota_to_shares.ts";
 export type { TopkIds } from "./balancer/topk_ids.ts";
-export type { TrafficReport } from "./balancer/traffic_report.ts";
+export type { TrafficReport, TrafficTotals } from "./balancer/traffic_report.ts";
 export type {
   Balanced,
   BalancerBuffers,
@@ -61,6 +61,7 @@ export type {
   EdgeSolution,
   ReplicaSolution,
   Solution,
+  SourcedSolution,
   Survivors,
   TimedSolution,
 } from "./lp/solution.ts";

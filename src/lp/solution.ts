@@ -71,6 +71,9 @@ export interface EdgeSolution extends Solution, EdgeAnswer {}
 
 export interface ReplicaSolution extends Solution, ReplicaAnswer, Partial<TimeAnswer>, Partial<TrafficAnswer> {}
 
+/** The answer where the problem tells whose tokens are whose. */
+export type SourcedSolution = ReplicaSolution & TrafficAnswer;
+
 /** The answer where there is a cost. */
 export type TimedSolution = ReplicaSolution & TimeAnswer;
 

@@ -9,8 +9,9 @@ import {
   problemFields,
   type ReplicaProblem,
   refuseInEdges,
+  type SourceLoads,
 } from "./problem.ts";
-import type { EdgeSolution, ReplicaSolution, Solution, TimedSolution } from "./solution.ts";
+import type { EdgeSolution, ReplicaSolution, Solution, SourcedSolution, TimedSolution } from "./solution.ts";
 import { solverOn } from "./solver.ts";
 import { checkCall, type SolveOptions, type SolverOptions, solveFields, solverFields } from "./solver_options.ts";
 import type { Costed } from "./time/expert_cost.ts";
@@ -25,6 +26,9 @@ import type { Costed } from "./time/expert_cost.ts";
  *   min max_g (load_g - sum_{e from g} f_e + sum_{e to g} f_e) / v_g   s.t.   0 <= f_e <= capacity_e
  *
  * @param problem  expertLoad: [B, E] tokens, finite and >= 0. Read, never written or kept. Likewise baseLoad, load and capacity.
+ * Where `sourceLoad` says whose tokens are whose, and `distance` or `nodes` how far they go, it is of the splits with the least maximum one of least traffic,
+ * sum distance[s, g] sourceQuota[s, r] over sources s and slots r on g.
+ *
  * @param options.tokens  "integer" (default when every load is an integer) is optimal to the token; one LP's loads, with the magnitudes of
  *   base loads, may then add up to 2^31 - 1. "fractional" is the LP's own optimum, within 1e-6 where status is "optimal".
  * @param options.backend  "auto" (default), "webgpu" or "cpu".
@@ -42,6 +46,10 @@ export async function solveLoadBalanceLP(
   problem: ReplicaProblem,
   options: SolverOptions & SolveOptions & Required<Costed>,
 ): Promise<TimedSolution>;
+export async function solveLoadBalanceLP(
+  problem: ReplicaProblem & SourceLoads,
+  options?: SolverOptions & SolveOptions,
+): Promise<SourcedSolution>;
 export async function solveLoadBalanceLP(
   problem: ReplicaProblem,
   options?: SolverOptions & SolveOptions,

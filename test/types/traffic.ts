@@ -1,5 +1,6 @@
 /** Traffic as a user writes it. Never run, as consumer.ts beside it. */
 import {
+  type BalancerMetrics,
   type Certificate,
   certify,
   createSolver,
@@ -11,10 +12,12 @@ import {
   type ReplicaProblem,
   type ReplicaSolution,
   type Solver,
+  type SourcedSolution,
   type SourceLoads,
   solveLoadBalanceLP,
   type TrafficAnswer,
   type TrafficReport,
+  type TrafficTotals,
 } from "evenkeel";
 
 export async function withSources(placement: Placement, loads: SourceLoads): Promise<TrafficAnswer> {
@@ -23,11 +26,10 @@ export async function withSources(placement: Placement, loads: SourceLoads): Pro
   const solver: Solver<ReplicaLoads, ReplicaSolution> = await createSolver(placement, apart);
   await solver.solve(both, { slack: 0.05 });
   const problem: ReplicaProblem = { placement, ...loads, distance: [[0, 1, 9, 9]] };
-  const solution = await solveLoadBalanceLP(problem);
+  const solution: SourcedSolution = await solveLoadBalanceLP({ placement, nodes: 2, ...loads });
   const certificates: Certificate[] = certify(problem, solution);
   console.log(certificates[0].trafficTrue, certificates[0].trafficBoundValid);
   const { sourceQuota, traffic, trafficBound, loadLimit, potential } = solution;
-  if (!sourceQuota || !traffic || !trafficBound || !loadLimit || !potential) throw new Error("No traffic.");
   return { sourceQuota, traffic, trafficBound, loadLimit, potential };
 }
 
@@ -36,3 +38,5 @@ export function awayFromHome({ traffic }: ImbalanceReport): Int32Array | undefin
   console.log(report?.ownGpu, report?.ownNode, report?.tokenNodePairs, report?.otherNodePairs);
   return report?.otherNodes;
 }
+
+export const sentSoFar = ({ trafficAfter }: BalancerMetrics): TrafficTotals | undefined => trafficAfter;
