@@ -94,7 +94,7 @@ function linesWithCode(text: string): number[] {
   return [0, Math.floor(lines.length / 2), lines.length - 1].map((i) => lines[i]);
 }
 
-const shape = { MAX_GPUS: 8, MAX_REPLICAS: 32, MAX_ENTRIES: 32 };
+const shape = { MAX_GPUS: 8, MAX_REPLICAS: 32, MAX_ENTRIES: 32, MAX_COPIES: 8 };
 const variants = programs.map(
   ({ kernel }) => [kernel.variant ? `${kernel.name}, ${kernel.variant}` : kernel.name, kernel] as const,
 );
