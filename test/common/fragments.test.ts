@@ -5,47 +5,61 @@ import { BALANCE_PARAMS_BYTES, balanceParams } from "../../src/balancer/kernels/
 import { seeded } from "../../src/common/random.ts";
 import { compile } from "../../src/gpu/pipeline.ts";
 import { requestDevice } from "../../src/index.ts";
+import { SOURCE_PARAMS_BYTES, sourceParams } from "../../src/lp/kernels/source_table.ts";
 import { runKernel, unwritten } from "../helpers/kernel.ts";
 
 const { device } = await requestDevice();
 const fragment = (name: string) => readFileSync(new URL(`../../shaders/${name}`, import.meta.url), "utf8");
 
-describe("struct BalanceParams", () => {
-  const balance = fragment("balancer/balance.wgsl");
-  const declared = balance.match(/struct BalanceParams \{([^}]*)\}/)![1];
-  const fields = [...declared.matchAll(/^ *(\w+):/gm)].map(([, name]) => name);
-  // All different, so that no two can be mistaken for each other.
-  const expected = {
-    layers: 24,
-    assignments: 5000,
-    chunks: 3,
-    experts: 31,
-    slots: 40,
-    gpus: 8,
-    replicas: 5,
-    placements: 12,
-    skip_below: 1.25,
-  };
-
-  test("has the fields that balanceParams writes, each in its place", async () => {
-    expect(fields).toEqual(Object.keys(expected));
-    expect(new Set(Object.values(expected)).size).toBe(fields.length);
+describe("structs of parameters", () => {
+  /** The fields of a struct, and what a kernel reads in each of the host's words. */
+  async function readBack(file: string, struct: string, params: Uint32Array<ArrayBuffer>) {
+    const text = fragment(file);
+    const declared = text.match(new RegExp(`struct ${struct} \\{([^}]*)\\}`))![1];
+    const fields = [...declared.matchAll(/^ *(\w+):/gm)].map(([, name]) => name);
     const reads = fields.map((name, i) => `fields[${i}] = f32(params.${name});`);
     const kernel = {
-      name: "copy_params",
+      name: `copy_${struct}`,
       wgsl: `
         @group(0) @binding(0) var<storage, read_write> fields: array<f32>;
-        @group(0) @binding(1) var<uniform> params: BalanceParams;
-        @compute @workgroup_size(1) fn copy_params() { ${reads.join("\n")} }`,
-      includes: [balance],
-      bindings: { fields: "storage", params: "uniform" },
+        @group(0) @binding(1) var<uniform> params: ${struct};
+        @group(0) @binding(2) var<storage, read> table: array<u32>;
+        @compute @workgroup_size(1) fn copy_${struct}() { ${reads.join("\n")} }`,
+      includes: [text],
+      bindings: { fields: "storage", params: "uniform", table: "read-only-storage" },
     } as const;
-    const { layers, assignments, skip_below, ...table } = expected;
-    const params = balanceParams({ ...table, data: unwritten(1) }, layers, assignments, skip_below);
-    expect(params.byteLength).toBe(BALANCE_PARAMS_BYTES);
-    const arrays = { fields: unwritten(fields.length), params };
+    const arrays = { fields: unwritten(fields.length), params, table: unwritten(1) };
     const found = await runKernel(device, await compile(device, kernel, {}, {}), arrays, [1, 1]);
-    expect([...new Float32Array(found.fields.buffer)]).toEqual(Object.values(expected));
+    return Object.fromEntries([...new Float32Array(found.fields.buffer)].map((value, i) => [fields[i], value]));
+  }
+
+  test("BalanceParams has the fields that balanceParams writes, each in its place", async () => {
+    // All different, so that no two can be mistaken for each other.
+    const sizes = { layers: 24, assignments: 5000, experts: 31, slots: 40, gpus: 8, replicas: 5, placements: 12 };
+    const sources = { topK: 4, sources: 16, rank: 7 };
+    const table = { ...sizes, data: unwritten(1) };
+    const params = balanceParams(table, sizes.layers, sizes.assignments, 1.25, sources);
+    expect(params.byteLength).toBe(BALANCE_PARAMS_BYTES);
+    const expected = { ...sizes, chunks: 3, skip_below: 1.25, top_k: 4, sources: 16, rank: 7 };
+    expect(new Set(Object.values(expected)).size).toBe(Object.keys(expected).length);
+    expect(await readBack("balancer/balance.wgsl", "BalanceParams", params)).toEqual(expected);
+  });
+
+  test("SourceParams has the fields that sourceParams writes, each in its place", async () => {
+    const sizes = {
+      records: 12,
+      stride: 900,
+      gpus: 8,
+      experts: 31,
+      slots: 40,
+      sources: 16,
+      replicas: 39,
+      exchanges: 66,
+    };
+    const params = sourceParams({ ...sizes, data: unwritten(1), copies: 3, step: 1 }, 24, true);
+    expect(params.byteLength).toBe(SOURCE_PARAMS_BYTES);
+    const found = await readBack("lp/source_record.wgsl", "SourceParams", params);
+    expect(found).toEqual({ batch: 24, ...sizes, has_skip: 1 });
   });
 });
 
