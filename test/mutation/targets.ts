@@ -19,6 +19,19 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
     /^shaders\/(?:lp\/(?:time|unit_flow|descent|cost_curve)|common\/curve_table)\.wgsl$|^src\/lp\/kernels\/(?:time|cost_table)\.ts$/,
     [...kernelTests("time"), ...times],
   ],
+  [
+    /^shaders\/lp\/(?:match_sources|traffic|source_record)\.wgsl$|^src\/lp\/kernels\/(?:match_sources|traffic|source_table)\.ts$/,
+    [...fragmentTests, ...kernelTests("match_sources", "traffic"), "test/lp/traffic/on_device.test.ts"],
+  ],
+  [
+    /^src\/lp\/(?:traffic\/\w+|certify_traffic)\.ts$|^src\/placement\/distance\.ts$/,
+    [
+      ...["forged_proofs", "far_apart", "inputs_at_once", "told_names"].map(
+        (stem) => `test/lp/traffic/${stem}.test.ts`,
+      ),
+      ...["test/oracles/least_traffic.test.ts", ...balancerTests("sources")],
+    ],
+  ],
   [/^src\/lp\/check_solution\.ts$/, ["test/lp/check_solution.test.ts"]],
   [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
   [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
@@ -74,6 +87,14 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
       "test/limits.test.ts",
       "test/device_loss.test.ts",
     ],
+  ],
+  [
+    /^shaders\/balancer\/(?:caps|count_sources|source_starts)\.wgsl$|^src\/balancer\/kernels\/(?:caps|count_sources|source_starts)\.ts$/,
+    [...stageTests("caps", "count_sources", "source_starts"), ...balancerTests("sources")],
+  ],
+  [
+    /^src\/balancer\/(?:source\w*|rank_counts|batch_traffic|traffic_report|imbalance_traffic|even_quota)\.ts$/,
+    balancerTests("sources", "sources_encode", "measure_traffic", "ranks"),
   ],
   [/^src\/balancer\/measure_imbalance\.ts$/, ["test/balancer/measure_imbalance.test.ts"]],
   [/^src\/balancer\/(?:metrics|prometheus)\.ts$/, ["test/balancer/prometheus.test.ts", ...balancerTests("modes")]],
