@@ -19,6 +19,11 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
     /^shaders\/(?:lp\/(?:time|unit_flow|descent|cost_curve)|common\/curve_table)\.wgsl$|^src\/lp\/kernels\/(?:time|cost_table)\.ts$/,
     [...kernelTests("time"), ...times],
   ],
+  [/^shaders\/lp\/traffic\.wgsl$|^src\/lp\/(?:kernels|twins)\/traffic\.ts$/, kernelTests("traffic_costs", "traffic")],
+  [
+    /^shaders\/lp\/(?:match_sources|source_record)\.wgsl$|^src\/lp\/kernels\/(?:match_sources|source_table)\.ts$/,
+    kernelTests("match_sources", "traffic"),
+  ],
   [/^src\/lp\/check_solution\.ts$/, ["test/lp/check_solution.test.ts"]],
   [/^src\/lp\/level\.ts$/, ["test/lp/level.test.ts"]],
   [/^src\/lp\/prices\.ts$/, ["test/lp/prices.test.ts"]],
