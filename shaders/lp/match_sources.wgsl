@@ -23,23 +23,33 @@ override WG: u32;
 
 var<private> room: array<u32, MAX_COPIES>;  // tokens that each slot of the expert may still get
 
-/// Tokens of source s for expert e that fill no slot yet.
-fn left_of(p: u32, record: u32, s: u32, e: u32) -> u32 {
-  var left = source_load[(p * params.sources + s) * params.experts + e];
-  for (var i = first_slot(record, e); i < first_slot(record, e + 1u); i++) {
-    left -= source_quota[(p * params.sources + s) * params.slots + slot_at(record, i)];
+/// One slot gets all there is.
+fn fill_one(p: u32, slot: u32, e: u32) {
+  for (var s = 0u; s < params.sources; s++) {
+    source_quota[(p * params.sources + s) * params.slots + slot] = source_load[(p * params.sources + s) * params.experts + e];
   }
-  return left;
 }
 
-/// The next larger distance than `level` of the expert's pairs, NONE if there is no larger one.
-fn next_level(record: u32, e: u32, level: i32) -> i32 {
+/// Fills slots with what is `level` steps away; returns the next larger distance at which anything may be left to do, NONE if there is none.
+fn fill_from(p: u32, record: u32, e: u32, first: u32, copies: u32, level: i32) -> i32 {
   var next = NONE;
-  for (var i = first_slot(record, e); i < first_slot(record, e + 1u); i++) {
-    let g = gpu_of(record, replica_of(record, slot_at(record, i)));
-    for (var s = 0u; s < params.sources; s++) {
-      let here = steps(s, g);
-      if (here > level) { next = min(next, here); }
+  for (var s = 0u; s < params.sources; s++) {
+    let row = (p * params.sources + s) * params.slots;
+    var left = source_load[(p * params.sources + s) * params.experts + e];
+    if (left == 0u) { continue; }
+    for (var i = 0u; i < copies; i++) { left -= source_quota[row + slot_at(record, first + i)]; }
+    for (var i = 0u; left > 0u && i < copies; i++) {
+      let slot = slot_at(record, first + i);
+      let here = steps(s, gpu_of(record, replica_of(record, slot)));
+      if (room[i] == 0u || here < level) { continue; }
+      if (here > level) {
+        next = min(next, here);
+        continue;
+      }
+      let tokens = min(left, room[i]);
+      source_quota[row + slot] = tokens;
+      room[i] -= tokens;
+      left -= tokens;
     }
   }
   return next;
@@ -63,22 +73,14 @@ fn match_sources(@builtin(global_invocation_id) id: vec3u) {
   }
   let first = first_slot(record, e);
   let copies = first_slot(record, e + 1u) - first;
+  if (copies == 1u) {
+    fill_one(p, slot_at(record, first), e);
+    return;
+  }
   for (var i = 0u; i < copies; i++) {
     let slot = slot_at(record, first + i);
     clear(p, slot);
     room[i] = quota[p * params.slots + slot];
   }
-  for (var level = next_level(record, e, -1); level != NONE; level = next_level(record, e, level)) {
-    for (var s = 0u; s < params.sources; s++) {
-      var left = left_of(p, record, s, e);
-      for (var i = 0u; left > 0u && i < copies; i++) {
-        let slot = slot_at(record, first + i);
-        if (steps(s, gpu_of(record, replica_of(record, slot))) != level) { continue; }
-        let tokens = min(left, room[i]);
-        source_quota[(p * params.sources + s) * params.slots + slot] += tokens;
-        room[i] -= tokens;
-        left -= tokens;
-      }
-    }
-  }
+  for (var level = 0; level != NONE;) { level = fill_from(p, record, e, first, copies, level); }
 }

@@ -1,9 +1,10 @@
 // source_record: what `match` and `traffic` share: their sizes, and where the replicas of each expert stand and how far they are from each source.
 //
-// A table is [records, stride] u32 of the living GPUs by the caller's numbers, then [S, G] i32 distances in whole steps, as
+// A table is [records, stride] u32 of the living GPUs by the caller's numbers, then [S, G] i32 distances in whole steps and the same as [G, S], as
 // src/lp/kernels/source_table.ts writes it. LP p uses record p % records.
 //
-// Declares  SourceParams, IDLE_SLOT, NONE, record_of(), first_replica(), gpu_of(), first_slot(), slot_at(), replica_of(), ordinal_of(), copies_of(), at_exchanges(), steps().
+// Declares  SourceParams, IDLE_SLOT, NONE, record_of(), first_replica(), gpu_of(), first_slot(), slot_at(), replica_of(), ordinal_of(), copies_of(), at_exchanges(),
+//           at_leaving(), steps(), steps_to(); at_steps().
 // Needs     params, table of its kernel.
 // Barriers  none.
 
@@ -40,6 +41,11 @@ fn replica_of(record: u32, slot: u32) -> u32 { return table[record + at_slots() 
 fn ordinal_of(record: u32, slot: u32) -> u32 { return table[record + at_slots() + 2u * params.slots + slot]; }
 /// Where the exchanges stand: G + 1 starts, by the GPU that is entered, then K replicas that are left and K that are entered.
 fn at_exchanges() -> u32 { return at_slots() + 3u * params.slots; }
+/// Where it is told which of them leave each replica: R + 1 starts, then K of them.
+fn at_leaving() -> u32 { return at_exchanges() + params.gpus + 1u + 2u * params.exchanges; }
 
+fn at_steps() -> u32 { return params.records * params.stride; }
 /// From source s to GPU g.
-fn steps(s: u32, g: u32) -> i32 { return i32(table[params.records * params.stride + s * params.gpus + g]); }
+fn steps(s: u32, g: u32) -> i32 { return i32(table[at_steps() + s * params.gpus + g]); }
+/// The same, where the invocations that read together have different sources.
+fn steps_to(g: u32, s: u32) -> i32 { return i32(table[at_steps() + (params.gpus + g) * params.sources + s]); }

@@ -19,8 +19,12 @@ export interface SourcedLps {
 }
 
 /** @param records  Different placements, in turn. */
-export async function sourcedLps(random: Random, batch: number, records: number): Promise<SourcedLps> {
-  const gpus = 2 * (1 + random.below(8));
+export async function sourcedLps(
+  random: Random,
+  batch: number,
+  records: number,
+  gpus = 2 * (1 + random.below(8)),
+): Promise<SourcedLps> {
   const experts = gpus + random.below(3 * gpus);
   const active =
     random.next() < 0.3 ? Array.from({ length: gpus }, (_, g) => g === 0 || random.next() < 0.8) : undefined;

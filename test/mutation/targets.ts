@@ -21,7 +21,11 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
   ],
   [
     /^shaders\/lp\/(?:match_sources|traffic|source_record)\.wgsl$|^src\/lp\/kernels\/(?:match_sources|traffic|source_table)\.ts$/,
-    [...fragmentTests, ...kernelTests("match_sources", "traffic"), "test/lp/traffic/on_device.test.ts"],
+    [
+      ...fragmentTests,
+      ...kernelTests("match_sources", "traffic_costs", "traffic"),
+      "test/lp/traffic/on_device.test.ts",
+    ],
   ],
   [
     /^src\/lp\/(?:traffic\/\w+|certify_traffic)\.ts$|^src\/placement\/distance\.ts$/,

@@ -1,11 +1,11 @@
 import { commonUnit } from "../../common/exact_sums.ts";
 import type { Distance } from "../../placement/distance.ts";
-import { NO_REPLICA, type Topology } from "../topology.ts";
+import { grouped, NO_REPLICA, type Topology } from "../topology.ts";
 import { exchanges } from "../traffic/exchanges.ts";
 
 /** Topologies and distances as the kernels `match_sources` and `traffic` read them. */
 export interface SourceTable {
-  /** [records, stride] u32, then [S, G] i32 steps. */
+  /** [records, stride] u32, then [S, G] i32 steps, and the same as [G, S]. */
   readonly data: Uint32Array<ArrayBuffer>;
   readonly records: number;
   readonly stride: number;
@@ -52,20 +52,27 @@ export function sourceTable(
   const arcs = topologies.map(exchanges);
   const replicas = sizes?.replicas ?? Math.max(1, ...topologies.map(({ replicaGpu }) => replicaGpu.length));
   const most = sizes?.exchanges ?? Math.max(1, ...arcs.map(({ leaves }) => leaves.length));
-  const stride = 2 * (experts + 1) + 2 * replicas + 3 * slots + gpus + 1 + 2 * most;
+  const stride = 2 * (experts + 1) + 2 * replicas + 3 * slots + gpus + 1 + 2 * most + (replicas + 1) + most;
   const { steps, step } = stepsOf(distance);
-  const data = new Uint32Array(topologies.length * stride + steps.length);
+  const data = new Uint32Array(topologies.length * stride + 2 * steps.length);
   let copies = 1;
   for (const [i, topology] of topologies.entries()) {
     const record = data.subarray(i * stride, (i + 1) * stride);
     copies = Math.max(copies, writeRecord(record, topology, arcs[i], replicas, most));
   }
-  data.set(steps, topologies.length * stride);
   const { sources } = distance;
+  data.set(steps, topologies.length * stride);
+  data.set(transposed(steps, gpus), topologies.length * stride + steps.length);
   return {
     ...{ data, records: topologies.length, stride, gpus, experts, slots, sources },
     ...{ replicas, exchanges: most, copies, step },
   };
+}
+
+/** [S, G] as [G, S]. */
+function transposed(values: Float64Array, gpus: number): Float64Array {
+  const sources = values.length / gpus;
+  return values.map((_, i) => values[(i % sources) * gpus + Math.floor(i / sources)]);
 }
 
 /** Returns the most slots of an expert. */
@@ -113,6 +120,12 @@ function writeRecord(
     most,
     order.map((k) => arcs.enters[k]),
   );
+  const leaving = grouped(
+    Int32Array.from(order, (k) => arcs.leaves[k]),
+    replicaGpu.length,
+  );
+  put(replicas + 1, leaving.start);
+  put(most, leaving.items);
   return slotsOf.reduce((widest, own) => Math.max(widest, own.length), 1);
 }
 

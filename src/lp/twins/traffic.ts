@@ -5,6 +5,8 @@ import { exchanges } from "../traffic/exchanges.ts";
 
 const NONE = 2 ** 31 - 1;
 const NOWHERE = -1;
+/** Of a workgroup: lane i has sources i, i + LANES, ... */
+const LANES = 64;
 
 /** What the kernel leaves of an LP. */
 export interface TrafficTwin {
@@ -57,6 +59,8 @@ class Split {
   /** By the GPU that is entered. */
   private readonly arcs: { leaves: number; enters: number; from: number; to: number }[];
   private readonly gpuOf: Int32Array;
+  /** [S] in which tokens leave. */
+  private readonly order: readonly number[];
 
   constructor(
     private readonly topology: Topology,
@@ -67,6 +71,7 @@ class Split {
     this.sources = distance.sources;
     this.steps = stepsOf(distance).steps;
     this.gpuOf = replicaGpu.map((g) => label[g]);
+    this.order = Array.from({ length: this.sources }, (_, s) => s).sort((a, b) => (a % LANES) - (b % LANES) || a - b);
     const { leaves, enters } = exchanges(topology);
     this.arcs = Array.from(leaves, (r, k) => ({
       leaves: r,
@@ -88,18 +93,16 @@ class Split {
   beginNearest(sourceLoad: ArrayLike<number>): void {
     const { gpuOf, sources, flow, held } = this;
     const { experts, replicaStart } = this.topology;
-    for (let e = 0; e < experts; e++) {
-      const first = replicaStart[e];
-      const copies = replicaStart[e + 1] - first;
-      for (let s = 0; s < sources && copies > 0; s++) {
-        const tokens = sourceLoad[s * experts + e];
-        let nearest = first + (s % copies);
-        for (let i = 1; i < copies; i++) {
-          const r = first + ((s + i) % copies);
-          if (this.step(s, gpuOf[r]) < this.step(s, gpuOf[nearest])) nearest = r;
-        }
-        flow[nearest * sources + s] = tokens;
-        held[gpuOf[nearest]] += tokens;
+    for (let i = 0; i < sources * experts; i++) {
+      const [s, e] = [Math.floor(i / experts), i % experts];
+      const own = Array.from(gpuOf.subarray(replicaStart[e], replicaStart[e + 1]), (g) => this.step(s, g));
+      const near = [...own.keys()].filter((j) => own[j] === Math.min(...own));
+      for (const [turn, j] of near.entries()) {
+        const r = replicaStart[e] + j;
+        const isFirst = (turn + s + e) % near.length < sourceLoad[i] % near.length;
+        const part = Math.floor(sourceLoad[i] / near.length) + (isFirst ? 1 : 0);
+        flow[r * sources + s] = part;
+        held[gpuOf[r]] += part;
       }
     }
   }
@@ -163,7 +166,7 @@ class Split {
     held[begin] -= amount;
     for (let k = arrives[end]; k !== NOWHERE; k = arrives[arcs[k].from]) {
       let left = amount;
-      for (let s = 0; s < sources; s++) {
+      for (const s of this.order) {
         if (!isCheapest(k, s)) continue;
         const moved = Math.min(left, flow[arcs[k].leaves * sources + s]);
         flow[arcs[k].leaves * sources + s] -= moved;

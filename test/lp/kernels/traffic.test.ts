@@ -94,6 +94,31 @@ test("path by path as the twin, and with the traffic of the exact solver", async
   expect(paths).toBeGreaterThan(300);
 });
 
+test("more GPUs, sources and exchanges than lanes", async () => {
+  const random = seeded(2405);
+  const most = { sources: 0, exchanges: 0 };
+  for (const gpus of [66, 72, 80, 96]) {
+    const lps = await sourcedLps(random, 2, 1, gpus);
+    const { topologies, distance, sourceLoad, cap, placements } = lps;
+    const { experts, slots } = topologies[0];
+    most.sources = Math.max(most.sources, distance.sources);
+    most.exchanges = Math.max(most.exchanges, sourceTable(topologies.slice(0, 1), distance).exchanges);
+    const found = await onDevice({ ...lps, records: 1 });
+    for (const [lp, topology] of topologies.entries()) {
+      const own = rowOf(sourceLoad, lp, distance.sources * experts);
+      const twin = traffic(topology, distance, own, rowOf(cap, lp, gpus), PATHS);
+      const sent = rowOf(found.sourceQuota, lp, distance.sources * slots).map((x, j) =>
+        topology.slotReplica[j % slots] < 0 ? 0 : x,
+      );
+      expect(difference(sent, twin.sourceQuota)).toBeUndefined();
+      expect([...rowOf(found.proof, lp, 1 + gpus)]).toEqual([twin.paths, ...twin.potential]);
+      expect(paidBy(distance, placements[lp], sent)).toBe(await leastOf(lps, lp));
+    }
+  }
+  expect(most.sources).toBeGreaterThan(64);
+  expect(most.exchanges).toBeGreaterThan(64);
+});
+
 describe("where it gives up", () => {
   test("everything stays as it was, and the potentials prove a bound", async () => {
     const random = seeded(2410);
@@ -138,9 +163,9 @@ describe("where it gives up", () => {
   });
 });
 
-test("EP320 with 64 redundant experts has room", () => {
-  const load = Array.from({ length: 256 }, (_, e) => 1 / (e + 1));
-  const { physicalToLogical } = rebalanceExperts([load], { replicas: 320, gpus: 320, groups: 1, nodes: 1 });
+test.each([64, 384])("EP320 with %i redundant experts has room", (redundant) => {
+  const load = Array.from({ length: 256 }, (_, e) => 1 / (redundant + e));
+  const { physicalToLogical } = rebalanceExperts([load], { replicas: 256 + redundant, gpus: 320, groups: 1, nodes: 1 });
   const placement = Placement.fromPhysicalToLogical(physicalToLogical[0], { gpus: 320 });
   const table = sourceTable([toTopology(placement, undefined)], checkDistance({ nodes: 40 }, 320)!);
   expect(trafficBytes(table)).toBeLessThanOrEqual(16384);
