@@ -162,10 +162,10 @@ class TopkBalancer implements Balancer {
 
   async setActive(active: Active): Promise<void> {
     if (this.destroyed) throw new DeviceError(DESTROYED);
-    const { placements, speeds, baseLoad, cost } = this.options;
+    const { placements, speeds, baseLoad, cost, distance } = this.options;
     const checked = requireActive(active, placements[0].gpus);
     const applied = this.previous.then(async () => {
-      const living = livingOf(placements, speeds, checked, baseLoad, cost);
+      const living = livingOf(placements, speeds, checked, baseLoad, cost, distance);
       await this.gpu?.setLiving(living);
       await this.cpu?.setLiving(living);
       this.options = { ...this.options, living };

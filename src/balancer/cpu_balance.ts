@@ -6,7 +6,6 @@ import { type BaseLoad, loadsOf } from "./base_load.ts";
 import type { Living } from "./living.ts";
 import { reportOf } from "./report.ts";
 import { type BalanceResult, type BalanceShape, type CheckedBatch, handOut } from "./result.ts";
-import { SourceSplitter } from "./source_split.ts";
 import { apportion } from "./twins/apportion.ts";
 import { count } from "./twins/count.ts";
 import { countSources } from "./twins/count_sources.ts";
@@ -19,7 +18,6 @@ export class CpuBalance {
   private readonly previous: Int32Array;
   private readonly experts: number;
   private readonly slots: number;
-  private splitter: SourceSplitter | undefined;
   private prepared = false;
 
   constructor(
@@ -31,7 +29,6 @@ export class CpuBalance {
     this.slots = placements[0].physicalExperts;
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
-    this.splitter = shape.distance && new SourceSplitter(living.topologies, shape.distance);
     this.previous = new Int32Array(layers * this.slots);
   }
 
@@ -69,7 +66,7 @@ export class CpuBalance {
     };
     if (late) this.split(counts, this.previous, quota);
     await this.solve(result, baseLoad, pauses);
-    if (this.splitter) await this.send({ ids, rank, baseLoad }, result, pauses);
+    if (living.splitter) await this.send({ ids, rank, baseLoad }, result, pauses);
     result.after = reportOf(living.slots, layers, quota, timed);
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
@@ -106,12 +103,13 @@ export class CpuBalance {
   /** Whose tokens fill the quotas, and where layers are solved for this batch, which quotas. */
   private async send({ ids, rank, baseLoad }: CheckedBatch, result: BalanceResult, pauses: Pauses) {
     const { layers, late, topK, distance } = this.shape;
+    const { splitter } = this.living;
     const bySource = rank?.source?.bySource ?? countSources(ids, layers, this.experts, topK, distance!.sources);
-    result.sent = this.splitter!.begin(bySource, layers);
+    result.sent = splitter!.begin(bySource, layers);
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
       const quota = rowOf(result.quota, this.slots, l);
-      this.splitter![late || result.skipped[l] ? "nearest" : "least"](result.sent, l, quota, baseLoad);
+      splitter![late || result.skipped[l] ? "nearest" : "least"](result.sent, l, quota, baseLoad);
     }
   }
 
@@ -119,7 +117,6 @@ export class CpuBalance {
   async setLiving(living: Living): Promise<void> {
     this.living = living;
     this.solvers = living.topologies.map(cpuBackend);
-    this.splitter = this.shape.distance && new SourceSplitter(living.topologies, this.shape.distance);
     for (const p of this.previous.keys()) {
       const { gpuOf } = ofLayer(this.shape.placements, Math.floor(p / this.slots));
       if (living.active?.[gpuOf[p % this.slots]] === 0) this.previous[p] = 0;

@@ -98,7 +98,7 @@ export function checkOptions(options: BalancerOptions): CheckedOptions {
   const speeds = checkSpeed(options.speed, gpus);
   const topologies = placements.map((one) => topologyOfPlacement(one, speeds, undefined, cost));
   const baseLoad = copyBaseLoad("baseLoad", options.baseLoad, layers, gpus, cost !== undefined);
-  const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad, cost);
+  const living = livingOf(placements, speeds, checkActive(options.active, gpus), baseLoad, cost, distance);
   return {
     ...{
       ...options,

@@ -15,7 +15,7 @@ import type { ImbalanceReport } from "./kernels/imbalance.ts";
 import type { Living } from "./living.ts";
 import type { CheckedRank } from "./rank_counts.ts";
 import { reportOf } from "./report.ts";
-import { type SourceSplit, SourceSplitter } from "./source_split.ts";
+import type { SourceSplit } from "./source_split.ts";
 import { remap, remapBySource } from "./twins/remap.ts";
 import { shares } from "./twins/shares.ts";
 import type { Balanced, LayerStatus } from "./types.ts";
@@ -124,7 +124,7 @@ export function judgeBalance(
 ): { balanced: Balanced; finishedOnCpu: number } {
   const { living, layers: count, late, distance } = shape;
   const layers = new Layers(shape, result, baseLoad);
-  const splitter = distance && new SourceSplitter(living.topologies, distance);
+  const { splitter } = living;
   const assignments = ids.length / count;
   requireMapped(ids, result.physicalIds, assignments, (layer) => layers.slots(layer));
   const finished = new Set<number>();

@@ -1,5 +1,4 @@
-import type { Topology } from "../lp/topology.ts";
-import { ofLiving } from "../lp/topology.ts";
+import { ofLiving, type Topology } from "../lp/topology.ts";
 import { NearestMatcher } from "../lp/traffic/match.ts";
 import { noTraffic, type TrafficAnswer } from "../lp/traffic/traffic_answer.ts";
 import { isOpen, TrafficSolver } from "../lp/traffic/traffic_solver.ts";
@@ -14,17 +13,28 @@ export interface SourceSplit {
   answer: TrafficAnswer;
 }
 
-/** The stages that distances add, layer by layer on the CPU: which quotas, and whose tokens fill them. */
+/** The stages that distances add, layer by layer on the CPU: which quotas, and whose tokens fill them. Calls must not overlap. */
 export class SourceSplitter {
-  private readonly solvers: TrafficSolver[];
-  private readonly matchers: NearestMatcher[];
+  /** By placement, made when they are first needed. */
+  private readonly solvers: TrafficSolver[] = [];
+  private readonly matchers: NearestMatcher[] = [];
 
   constructor(
     private readonly topologies: readonly Topology[],
     private readonly distance: Distance,
-  ) {
-    this.solvers = topologies.map((topology) => new TrafficSolver(topology, distance));
-    this.matchers = topologies.map((topology) => new NearestMatcher(topology, distance));
+  ) {}
+
+  private solverOf(layer: number): TrafficSolver {
+    this.solvers[layer % this.topologies.length] ??= new TrafficSolver(ofLayer(this.topologies, layer), this.distance);
+    return this.solvers[layer % this.topologies.length];
+  }
+
+  private matcherOf(layer: number): NearestMatcher {
+    this.matchers[layer % this.topologies.length] ??= new NearestMatcher(
+      ofLayer(this.topologies, layer),
+      this.distance,
+    );
+    return this.matchers[layer % this.topologies.length];
   }
 
   begin(bySource: Int32Array, layers: number): SourceSplit {
@@ -34,7 +44,7 @@ export class SourceSplitter {
   /** Of all splits of a layer that are as good as `quota` [P], one of least traffic takes its place. */
   least(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): void {
     const own = this.ownOf(split, layer, baseLoad);
-    ofLayer(this.solvers, layer).solveOne(own, this.limitOf(layer, quota, own.baseLoad), quota, split.answer, layer);
+    this.solverOf(layer).solveOne(own, this.limitOf(layer, quota, own.baseLoad), quota, split.answer, layer);
   }
 
   /** `quota` [P] stays, and is filled by whom it is nearest to. */
@@ -42,7 +52,7 @@ export class SourceSplitter {
     const own = this.ownOf(split, layer, baseLoad);
     const { slots } = this.topologies[0];
     const sourceQuota = rowOf(split.answer.sourceQuota, this.distance.sources * slots, layer);
-    ofLayer(this.matchers, layer).match(own.sourceLoad, quota, sourceQuota);
+    this.matcherOf(layer).match(own.sourceLoad, quota, sourceQuota);
     rowOf(split.answer.potential.gpu, this.distance.gpus, layer).fill(0);
     this.judge(split, layer, quota, baseLoad);
   }
@@ -50,7 +60,7 @@ export class SourceSplitter {
   /** What follows from the answer's quotas and potentials; returns whether the exact solver is to close a gap of the traffic. */
   judge(split: SourceSplit, layer: number, quota: Int32Array, baseLoad: BaseLoad | undefined): boolean {
     const own = this.ownOf(split, layer, baseLoad);
-    ofLayer(this.solvers, layer).judgeOne(own, this.limitOf(layer, quota, own.baseLoad), split.answer, layer);
+    this.solverOf(layer).judgeOne(own, this.limitOf(layer, quota, own.baseLoad), split.answer, layer);
     return isOpen(split.answer, layer);
   }
 
