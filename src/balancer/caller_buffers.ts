@@ -53,6 +53,7 @@ export function bindingsOf(device: GPUDevice, buffers: BalancerBuffers, options:
   requireDistinct("physicalIds", bindings.physicalIds, "topkIds", bindings.topkIds);
   requireDistinct("physicalIds", bindings.physicalIds, "rankCounts.bySource", bindings["rankCounts.bySource"]);
   requireDistinct("shares", bindings.shares, "rankCounts.counts", bindings["rankCounts.counts"]);
+  requireDistinct("shares", bindings.shares, "rankCounts.bySource", bindings["rankCounts.bySource"]);
   // Late, it is read when these are written already.
   requireDistinct("physicalIds", bindings.physicalIds, "baseLoad", bindings.baseLoad);
   requireDistinct("shares", bindings.shares, "baseLoad", bindings.baseLoad);

@@ -220,11 +220,11 @@ function proofOf(
   const sent = layers.result.sent && sentIn(layers.result.sent, layer, status.length);
   return {
     problem: {
-      ...{ placement, expertLoad, speed: speeds },
+      ...{ placement, expertLoad, speed: speeds.slice() },
       ...(baseLoad && { baseLoad }),
       ...(active && { active }),
       ...(cost && { cost: cost.given }),
-      ...(sent && { ...distance!.given, sourceLoad: sent.sourceLoad }),
+      ...(sent && { ...structuredClone(distance!.given), sourceLoad: sent.sourceLoad }),
     },
     solution: {
       batch: 1,

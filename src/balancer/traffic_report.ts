@@ -12,7 +12,7 @@ export interface TrafficReport {
   otherNodes: Int32Array;
   /** Different (token, node) pairs: what is sent where a token goes to each node once, however many of its experts are there (DeepEP). */
   tokenNodePairs: Int32Array;
-  /** Of these, the pairs with another node than the token's own. */
+  /** Of these, the pairs with a node to which the token has an assignment that leaves its own. */
   otherNodePairs: Int32Array;
 }
 
@@ -35,7 +35,8 @@ export function trafficOf(
   const at = [zeros(), zeros(), zeros()];
   const [tokenNodePairs, otherNodePairs] = [zeros(), zeros()];
   const tokens = physicalIds.length / (layers * topK);
-  const seen = new Int32Array(nodeOf.reduce((most, node) => Math.max(most, node + 1), 1)).fill(-1); // by the token
+  const nodes = nodeOf.reduce((most, node) => Math.max(most, node + 1), 1);
+  const [seen, far] = [new Int32Array(nodes).fill(-1), new Int32Array(nodes).fill(-1)]; // the last token there, and of afar
   for (let l = 0, i = 0; l < layers; l++) {
     const { gpuOf } = ofLayer(slots, l);
     for (let t = 0; t < tokens; t++) {
@@ -44,10 +45,12 @@ export function trafficOf(
         if (physicalIds[i] < 0) continue;
         const g = gpuOf[physicalIds[i]];
         at[place[row + g]][l]++;
-        if (seen[nodeOf[g]] === l * tokens + t) continue;
-        seen[nodeOf[g]] = l * tokens + t;
-        tokenNodePairs[l]++;
-        if (place[row + g] === OTHER_NODE) otherNodePairs[l]++;
+        const token = l * tokens + t;
+        if (seen[nodeOf[g]] !== token) tokenNodePairs[l]++;
+        seen[nodeOf[g]] = token;
+        if (place[row + g] !== OTHER_NODE) continue;
+        if (far[nodeOf[g]] !== token) otherNodePairs[l]++;
+        far[nodeOf[g]] = token;
       }
     }
   }

@@ -93,6 +93,14 @@ describe("what does not belong there is refused by name", () => {
     expect(() => near.encode(encoder, { ...good, rankCounts } as BalancerBuffers)).toThrow(message);
   });
 
+  test("shares in the buffer of the counts", () => {
+    const rankCounts = { rank: 1, bySource };
+    const encoder = device.createCommandEncoder();
+    expect(() => near.encode(encoder, { ...good, shares: bySource, rankCounts })).toThrow(
+      "shares: expected a part of another buffer than rankCounts.bySource",
+    );
+  });
+
   test("without distances", async () => {
     const blind = await createBalancer({ ...shared, device });
     const encoder = device.createCommandEncoder();
