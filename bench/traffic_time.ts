@@ -21,6 +21,7 @@ import { recordedBytes, recordedDataPresent } from "../test/helpers/recorded.ts"
 
 const [L, T, K, E, G, R, NODES] = [48, 2080, 8, 128, 16, 32, 4];
 const SAMPLES = 15;
+const WARM = 5;
 const { values: given } = parseArgs({ options: { json: { type: "string" }, webgpu: { type: "boolean" } } });
 if (recordedDataPresent) await measureAll();
 else console.log("Nothing is measured: ../shared/data is absent.");
@@ -39,15 +40,19 @@ async function measureAll(): Promise<void> {
     writeFileSync(given.json, `${JSON.stringify({ shape: { L, T, K, E, G, R, nodes: NODES }, rows }, null, 2)}\n`);
 }
 
-/** Milliseconds of a run: the median. */
-function time(run: () => void): number {
-  run();
-  const ms = Array.from({ length: SAMPLES }, () => {
-    const begun = performance.now();
-    run();
-    return performance.now() - begun;
-  });
-  return ms.sort((a, b) => a - b)[SAMPLES >> 1];
+/** Milliseconds of a run of each: medians, of runs in turn. */
+function times<Name extends string>(runs: Record<Name, () => void>): Record<Name, number> {
+  const names = Object.keys(runs) as Name[];
+  const ms = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  for (let i = -WARM; i < SAMPLES; i++) {
+    for (const name of names) {
+      const begun = performance.now();
+      runs[name]();
+      if (i >= 0) ms[name].push(performance.now() - begun);
+    }
+  }
+  const median = (all: number[]) => all.sort((x, y) => x - y)[all.length >> 1];
+  return Object.fromEntries(names.map((name) => [name, median(ms[name])])) as Record<Name, number>;
 }
 
 async function onCpu(ids: Int32Array, counts: number[][], placements: Placement[]) {
@@ -68,23 +73,25 @@ async function onCpu(ids: Int32Array, counts: number[][], placements: Placement[
       return (await solver.solve({ expertLoad: counts[l] })).quota as Int32Array;
     }),
   );
-  const sourceQuota = new Int32Array(G * P);
+  const sourceQuota = new Int32Array(L * G * P);
   const own = (l: number) => rowOf(ids, T * K, l);
   const none = new Int32Array(E);
   const every = (one: (l: number) => void) => () => {
     for (let l = 0; l < L; l++) one(l);
   };
   const matchers = topologies.map((topology) => new NearestMatcher(topology, distance));
-  const match = (l: number) => matchers[l].match(rowOf(bySource, G * E, l), quotas[l], sourceQuota);
-  match(0);
-  const byPosition = time(every((l) => remap(placements[l], own(l), quotas[l], none, physical)));
-  const handedOut = time(every((l) => remapBySource(placements[l], K, own(l), sourceQuota, undefined, physical)));
-  const nearestFirst = time(
-    every((l) => {
+  const match = (l: number) => matchers[l].match(rowOf(bySource, G * E, l), quotas[l], rowOf(sourceQuota, G * P, l));
+  for (let l = 0; l < L; l++) match(l);
+  const bySourceToo = (l: number) =>
+    remapBySource(placements[l], K, own(l), rowOf(sourceQuota, G * P, l), undefined, physical);
+  const { byPosition, handedOut, nearestFirst } = times({
+    byPosition: every((l) => remap(placements[l], own(l), quotas[l], none, physical)),
+    handedOut: every(bySourceToo),
+    nearestFirst: every((l) => {
       match(l);
-      remapBySource(placements[l], K, own(l), sourceQuota, undefined, physical);
+      bySourceToo(l);
     }),
-  );
+  });
   const [whole, blind]: number[][] = [[], []];
   for (let i = 0; i < SAMPLES; i++) {
     const begun = performance.now();

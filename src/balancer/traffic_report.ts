@@ -31,29 +31,38 @@ export function trafficOf(
   physicalIds: Int32Array,
   sourceOf: (t: number) => number,
 ): TrafficReport {
-  const zeros = () => new Int32Array(layers);
-  const at = [zeros(), zeros(), zeros()];
-  const [tokenNodePairs, otherNodePairs] = [zeros(), zeros()];
+  const report = {
+    ...{ ownGpu: new Int32Array(layers), ownNode: new Int32Array(layers), otherNodes: new Int32Array(layers) },
+    ...{ tokenNodePairs: new Int32Array(layers), otherNodePairs: new Int32Array(layers) },
+  };
   const tokens = physicalIds.length / (layers * topK);
   const nodes = nodeOf.reduce((most, node) => Math.max(most, node + 1), 1);
   const [seen, far] = [new Int32Array(nodes).fill(-1), new Int32Array(nodes).fill(-1)]; // the last token there, and of afar
+  const went = [0, 0, 0];
   for (let l = 0, i = 0; l < layers; l++) {
     const { gpuOf } = ofLayer(slots, l);
+    went.fill(0);
+    let [pairs, farPairs] = [0, 0];
     for (let t = 0; t < tokens; t++) {
       const row = sourceOf(t) * gpus;
+      const token = l * tokens + t;
       for (const end = i + topK; i < end; i++) {
-        if (physicalIds[i] < 0) continue;
-        const g = gpuOf[physicalIds[i]];
-        at[place[row + g]][l]++;
-        const token = l * tokens + t;
-        if (seen[nodeOf[g]] !== token) tokenNodePairs[l]++;
-        seen[nodeOf[g]] = token;
-        if (place[row + g] !== OTHER_NODE) continue;
-        if (far[nodeOf[g]] !== token) otherNodePairs[l]++;
-        far[nodeOf[g]] = token;
+        const slot = physicalIds[i];
+        if (slot < 0) continue;
+        const g = gpuOf[slot];
+        const node = nodeOf[g];
+        const where = place[row + g];
+        went[where]++;
+        if (seen[node] !== token) pairs++;
+        seen[node] = token;
+        if (where !== OTHER_NODE) continue;
+        if (far[node] !== token) farPairs++;
+        far[node] = token;
       }
     }
+    [report.ownGpu[l], report.ownNode[l], report.otherNodes[l]] = went;
+    report.tokenNodePairs[l] = pairs;
+    report.otherNodePairs[l] = farPairs;
   }
-  const [ownGpu, ownNode, otherNodes] = at;
-  return { ownGpu, ownNode, otherNodes, tokenNodePairs, otherNodePairs };
+  return report;
 }
