@@ -55,7 +55,7 @@ test.each(["auto", "software"])("ranks: together they meet the quotas, adapter: 
 7520 assignments of 8 ranks, optimal, *
 imbalance: 1.098 evenly split, 1.000 balanced
 all ranks have the same quotas: true; their tokens together meet them: true
-to the other node: * by position, * with the least traffic; as even: true
+to other nodes: * by position, * with the least traffic; as even: true
 `);
   if (adapter === "software") expect(stdout).toContain("webgpu");
 });
