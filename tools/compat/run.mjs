@@ -9,7 +9,7 @@ import { hosts } from "./hosts.mjs";
 const TIMEOUT_MS = 300_000; // of each step in a runtime: beside ten other processes the slowest took 180 s
 const LPS = 500;
 const kernels = ["lane", "group", "specialised", "simd"];
-const MODES = 10;
+const MODES = 11;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -93,6 +93,29 @@ const modes: Record<string, Mode> = {
     return 1;
   },
 
+  /** Quotas of least traffic, filled by source: whose kernels others do not need. */
+  async "near replicas"(device, fail) {
+    const near = await createBalancer({ ...shared, nodes: 2, device });
+    const exact = await createBalancer({ ...shared, nodes: 2, backend: "cpu" });
+    for (const [i, tokens] of TOKENS.entries()) {
+      const ids = sharedIds(350 + i, tokens, 0.1);
+      const [balanced, expected] = [await near.balance(ids), await exact.balance(ids)];
+      if (balanced.backend !== "webgpu") fail(`answered by ${balanced.backend}: ${near.reason}`);
+      for (const [name, traffic] of Object.entries({ is: balanced.traffic!, proven: balanced.trafficBound! })) {
+        if (traffic.some((sum, l) => sum !== expected.traffic![l]))
+          fail(`${tokens} tokens: traffic ${name} ${traffic}`);
+      }
+      const filled = new Int32Array(L * P);
+      for (const [k, slot] of balanced.physicalIds.entries()) {
+        if (slot >= 0) filled[Math.floor(k / (tokens * shared.topK)) * P + slot]++;
+      }
+      const wrong = difference(filled, balanced.quota);
+      if (wrong) fail(`${tokens} tokens: slots are not filled: ${wrong}`);
+    }
+    for (const one of [near, exact]) one.destroy();
+    return TOKENS.length;
+  },
+
   async ranks(device, fail) {
     const sizes = [300, 0, 17, 150];
     const balancers: Balancer[] = [];
