@@ -44,13 +44,14 @@ test("while the device works the process sleeps, as it does not by itself", asyn
 describe("JavaScript's immediates", () => {
   test("are the next thing, with what they were given", async () => {
     const order: unknown[] = [];
-    setTimeout(() => order.push("a timer"), 20);
-    const begun = performance.now();
-    for (let turn = 0; performance.now() - begun < 10; turn++) {
+    const took: number[] = [];
+    for (let turn = 0; turn < 100; turn++) {
+      const begun = performance.now();
       await new Promise<void>((resume) => setImmediate((given) => resume(void order.push(given)), turn));
+      took.push(performance.now() - begun);
     }
-    expect(order.length).toBeGreaterThan(20); // not one per millisecond
     expect(order).toEqual(order.map((_, turn) => turn));
+    expect(took.filter((ms) => ms < 0.9).length).toBeGreaterThan(50); // a timer's is a millisecond; some of a busy machine's turns, too
   });
 
   test("are promises, too, and can be taken back", async () => {
