@@ -1,4 +1,4 @@
-// source_record: what `match` and `traffic` share: their sizes, and where the replicas of each expert stand and how far they are from each source.
+// source_record: what `match_sources` and `traffic` share: their sizes, and where the replicas of each expert stand and how far they are from each source.
 //
 // A table is [records, stride] u32 of the living GPUs by the caller's numbers, then [S, G] i32 distances in whole steps and the same as [G, S], as
 // src/lp/kernels/source_table.ts writes it. LP p uses record p % records.

@@ -68,9 +68,10 @@ export class CpuBalance {
     await this.solve(result, baseLoad, pauses);
     if (living.splitter) await this.send({ ids, rank, baseLoad }, result, pauses);
     result.after = reportOf(living.slots, layers, quota, timed);
+    const shape = { ...this.shape, living };
     for (let l = 0; l < layers; l++) {
       if (pauses.due) await pauses.take();
-      result.unserved[l] = handOut({ ...this.shape, living }, { ids, rank }, result, l);
+      result.unserved[l] = handOut(shape, { ids, rank }, result, l);
     }
     return result;
   }

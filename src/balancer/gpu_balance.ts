@@ -1,6 +1,8 @@
 import { ArgumentError, DeviceError } from "../common/errors.ts";
 import { WORD } from "../gpu/constants.ts";
 import { decodeProofs } from "../lp/kernels/proof.ts";
+import { sourceTable } from "../lp/kernels/source_table.ts";
+import { trafficRefuses } from "../lp/kernels/traffic.ts";
 import { noTraffic } from "../lp/traffic/traffic_answer.ts";
 import { wordsOf } from "./base_load.ts";
 import { CHUNK, tooLargeFor } from "./kernels/balance_params.ts";
@@ -9,7 +11,6 @@ import { decodeTimes } from "./kernels/time_imbalance.ts";
 import type { Living } from "./living.ts";
 import type { BalanceResult, CheckedBatch } from "./result.ts";
 import type { SourceSplit } from "./source_split.ts";
-import { sourcesRefuse } from "./source_stages.ts";
 import { outputBytes } from "./stage_buffers.ts";
 import type { StageOptions } from "./stage_options.ts";
 import { createStages, STAGES, type Stages } from "./stages.ts";
@@ -25,9 +26,11 @@ export class GpuBalance {
   ) {}
 
   /** @throws {ArgumentError | DeviceError | KernelError} The batch is too large for the device, it takes no topology like these, or refuses a kernel. */
-  static async create(device: GPUDevice, options: StageOptions): Promise<GpuBalance> {
-    requireRoom(device, options);
-    const refused = sourcesRefuse(device, options);
+  static async create(device: GPUDevice, given: Omit<StageOptions, "sourceTable">): Promise<GpuBalance> {
+    requireRoom(device, given);
+    const table = given.distance && sourceTable(given.topologies, given.distance);
+    const options = { ...given, sourceTable: table };
+    const refused = table && trafficRefuses(device, table);
     if (refused) throw new DeviceError(`The kernel of traffic does not take this placement: ${refused}.`);
     return new GpuBalance(device, options, await createStages(device, options), options.living);
   }
@@ -122,7 +125,7 @@ function requireRoom({ limits }: GPUDevice, options: StageOptions): void {
   const besides = Object.values(others).reduce((a, b) => a + b, TIMESTAMPS_BYTES);
   const tooLarge = tooLargeFor(limits, placements, layers, maxAssignments, besides / layers / WORD);
   if (tooLarge) throw tooLarge;
-  const sources = distance?.sources ?? 1;
+  const sources = distance?.sources ?? 0; // none without distances
   const perSource = Math.max(placements[0].physicalExperts, placements[0].logicalExperts) * WORD;
   if (layers * sources * perSource > maxStorageBufferBindingSize || (maxAssignments / topK) * sources >= 2 ** 32) {
     throw new ArgumentError("distance", "fewer sources, or layers, on this device", sources, `Use backend "cpu".`);

@@ -3,12 +3,11 @@ import { ArgumentError, LoadError, ShapeError } from "../common/errors.ts";
 import { type Numbers, requireNumbers } from "../common/numbers.ts";
 import { checkDistance, type Distance, type Distanced } from "../placement/distance.ts";
 import type { Slots } from "../placement/living_slots.ts";
-import { ofLayer, rowOf } from "../placement/per_layer.ts";
+import { byPosition } from "./by_position.ts";
 import { evenQuota } from "./even_quota.ts";
 import { dealtTo } from "./sources.ts";
 import { type TrafficReport, trafficOf } from "./traffic_report.ts";
 import { count } from "./twins/count.ts";
-import { remap } from "./twins/remap.ts";
 
 /** Whose tokens are whose. */
 interface Sources {
@@ -68,14 +67,6 @@ export function trafficByPosition(
   layers: number,
   quota: Int32Array | undefined,
 ): TrafficReport {
-  const { logicalExperts: experts, physicalExperts: slots } = placements[0];
-  const assignments = ids.length / layers;
-  const split = quota ?? evenQuota(placements, layers, count(ids, layers, experts).counts);
-  const physicalIds = new Int32Array(ids.length);
-  const before = new Int32Array(experts); // there are no other ranks
-  for (let l = 0; l < layers; l++) {
-    const own = ids.subarray(l * assignments, (l + 1) * assignments);
-    remap(ofLayer(placements, l), own, rowOf(split, slots, l), before, rowOf(physicalIds, assignments, l));
-  }
-  return trafficOf(distance, placements, layers, topK, physicalIds, of);
+  const split = quota ?? evenQuota(placements, layers, count(ids, layers, placements[0].logicalExperts).counts);
+  return trafficOf(distance, placements, layers, topK, byPosition(placements, layers, ids, split), of);
 }

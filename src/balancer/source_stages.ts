@@ -2,7 +2,7 @@
 import { bind, type CompiledKernel, foldGrid } from "../gpu/pipeline.ts";
 import { compileMatchSources, matchGrid } from "../lp/kernels/match_sources.ts";
 import { type SourceTable, sourceTable } from "../lp/kernels/source_table.ts";
-import { compileTraffic, trafficRefuses } from "../lp/kernels/traffic.ts";
+import { compileTraffic } from "../lp/kernels/traffic.ts";
 import type { Topology } from "../lp/topology.ts";
 import { type Distance, isUniform } from "../placement/distance.ts";
 import { LANES } from "./kernels/balance_params.ts";
@@ -45,8 +45,12 @@ export class SourceStages {
   /**
    * @throws {KernelError} The device's compiler refuses a kernel.
    */
-  static async create(device: GPUDevice, options: StageOptions, distance: Distance): Promise<SourceStages> {
-    const table = sourceTable(options.topologies, distance);
+  static async create(
+    device: GPUDevice,
+    options: StageOptions,
+    distance: Distance,
+    table: SourceTable,
+  ): Promise<SourceStages> {
     const [countSources, sourceStarts, caps, match, traffic, remap] = await Promise.all([
       compileCountSources(device),
       compileSourceStarts(device),
@@ -133,9 +137,4 @@ export class SourceStages {
       }),
     };
   }
-}
-
-/** Why a device does not take distances with such topologies; undefined where it does. */
-export function sourcesRefuse(device: GPUDevice, { topologies, distance }: StageOptions): string | undefined {
-  return distance && trafficRefuses(device, sourceTable(topologies, distance));
 }

@@ -2,6 +2,7 @@ import { WORD } from "../gpu/constants.ts";
 import type { Job } from "../gpu/job.ts";
 import { costTable } from "../lp/kernels/cost_table.ts";
 import { proofWords } from "../lp/kernels/proof.ts";
+import { trafficProofWords } from "../lp/kernels/traffic.ts";
 import { wordsOf } from "./base_load.ts";
 import { BALANCE_PARAMS_BYTES, chunksOf, placementTable } from "./kernels/balance_params.ts";
 import { METRICS_WORDS } from "./kernels/imbalance.ts";
@@ -35,7 +36,7 @@ export function outputBytes({ placements, topologies, layers, maxAssignments, di
     proof: perLayer(proofWords(gpus)),
     counts: perLayer(experts),
     sourceQuota: perLayer((distance?.sources ?? 0) * slots),
-    trafficProof: perLayer(distance ? 1 + gpus : 0),
+    trafficProof: perLayer(distance ? trafficProofWords({ gpus }) : 0),
   };
 }
 export type StageOutput = keyof ReturnType<typeof outputBytes>;

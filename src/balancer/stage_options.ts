@@ -1,3 +1,4 @@
+import type { SourceTable } from "../lp/kernels/source_table.ts";
 import type { Topology } from "../lp/topology.ts";
 import type { Distance } from "../placement/distance.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -17,4 +18,6 @@ export interface StageOptions {
   late: boolean;
   topK: number;
   distance?: Distance;
+  /** With distances: of the topologies. */
+  sourceTable?: SourceTable | undefined;
 }

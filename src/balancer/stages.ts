@@ -50,7 +50,8 @@ export async function createStages(device: GPUDevice, options: StageOptions): Pr
     variant.compile(device, options.topologies),
   ]);
   const solver = new StageSolver(device, options, variant, kernel);
-  const sources = options.distance && (await SourceStages.create(device, options, options.distance));
+  const { distance, sourceTable: table } = options;
+  const sources = distance && table && (await SourceStages.create(device, options, distance, table));
   const job = createJob(device, stageContents(options), {
     ...{ label: "balancer", remedy: REMEDY, uniforms: ["noSizes", "sourceParams"], passes: STAGES },
     outputs: Object.keys(outputBytes(options)) as StageOutput[],

@@ -1,6 +1,6 @@
 /** What the judge counts of an answer in f64: what each GPU holds, what the bottleneck set cannot give away, and whether anything is missing. */
 import type { Loads } from "./problem.ts";
-import { grouped, NO_REPLICA, type Topology } from "./topology.ts";
+import { grouped, NO_REPLICA, slotsByExpert, type Topology } from "./topology.ts";
 
 /** Sums of a few hundred f64 are this precise, with room to spare. */
 const ROUNDING = 1e-12;
@@ -29,12 +29,11 @@ export class Ledger {
   private readonly outside: Int32Array;
 
   constructor(private readonly topology: Topology) {
-    const { gpus, experts, slotExpert, slotReplica, replicaGpu, replicaStart } = topology;
+    const { gpus, experts, slotReplica, replicaGpu, replicaStart } = topology;
     const isEmpty = (p: number) => slotReplica[p] === NO_REPLICA;
     const slotGpu = slotReplica.map((r) => (r === NO_REPLICA ? NOBODY : replicaGpu[r]));
     this.onGpu = grouped(slotGpu, gpus);
-    const served = slotExpert.map((e, p) => (isEmpty(p) ? NOBODY : e));
-    this.ofExpert = grouped(served, experts);
+    this.ofExpert = slotsByExpert(topology);
     this.empty = Int32Array.from([...slotReplica.keys()].filter(isEmpty));
     this.outside = new Int32Array(Math.ceil(gpus / 32));
     this.home = new Int32Array(this.outside.length * experts);

@@ -125,6 +125,17 @@ export function grouped(group: Int32Array, groups: number) {
   return { start, items };
 }
 
+/** Whose a slot without a replica is. */
+const NOBODY = -1;
+
+/** Slots that have a replica, by expert. */
+export function slotsByExpert({ experts, slotExpert, slotReplica }: Topology) {
+  return grouped(
+    slotExpert.map((e, p) => (slotReplica[p] === NO_REPLICA ? NOBODY : e)),
+    experts,
+  );
+}
+
 /** Replicas by GPU, and the expert of each replica. */
 export function adjacency({ gpus, experts, replicaStart, replicaGpu }: Topology) {
   const replicaExpert = new Int32Array(replicaGpu.length);

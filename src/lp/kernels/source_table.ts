@@ -1,7 +1,8 @@
 import { commonUnit } from "../../common/exact_sums.ts";
 import type { Distance } from "../../placement/distance.ts";
-import { grouped, NO_REPLICA, type Topology } from "../topology.ts";
+import { grouped, NO_REPLICA, slotsByExpert, type Topology } from "../topology.ts";
 import { exchanges } from "../traffic/exchanges.ts";
+import { IDLE_SLOT } from "./topology_table.ts";
 
 /** Topologies and distances as the kernels `match_sources` and `traffic` read them. */
 export interface SourceTable {
@@ -35,8 +36,6 @@ export function stepsOf({ values }: Distance): { steps: Float64Array; step: numb
   const step = largest <= unit * MOST_STEPS ? unit || 1 : Math.max(largest / MOST_STEPS, Number.MIN_VALUE);
   return { steps: values.map((value) => Math.round(value / step)), step };
 }
-
-const IDLE_SLOT = 2 ** 32 - 1;
 
 /**
  * Packs topologies of equal G, E and P, one record each.
@@ -78,55 +77,45 @@ function transposed(values: Float64Array, gpus: number): Float64Array {
 /** Returns the most slots of an expert. */
 function writeRecord(
   record: Uint32Array,
-  { gpus, allGpus, experts, slots, label, replicaStart, replicaGpu, replicaSlots, ...of }: Topology,
+  topology: Topology,
   arcs: ReturnType<typeof exchanges>,
   replicas: number,
   most: number,
 ): number {
-  const { slotExpert, slotReplica, slotOrdinal } = of;
-  const slotsOf: number[][] = Array.from({ length: experts }, () => []);
-  for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) slotsOf[slotExpert[p]].push(p);
+  const { allGpus, experts, slots, label, replicaStart, replicaGpu, replicaSlots, slotReplica, slotOrdinal } = topology;
   let at = 0;
   const put = (room: number, words: ArrayLike<number>) => {
     record.set(words, at);
     at += room;
   };
-  const starts = [0];
-  for (const own of slotsOf) starts.push(starts[starts.length - 1] + own.length);
+  const living = slotsByExpert(topology);
+  const gpuOf = replicaGpu.map((g) => label[g]);
+  const slotWords = Array.from(slotReplica, (r) => (r === NO_REPLICA ? IDLE_SLOT : r));
   put(experts + 1, replicaStart);
-  put(experts + 1, starts);
-  put(
-    replicas,
-    replicaGpu.map((g) => label[g]),
-  );
+  put(experts + 1, living.start);
+  put(replicas, gpuOf);
   put(replicas, replicaSlots);
-  put(slots, slotsOf.flat());
-  put(
-    slots,
-    Array.from(slotReplica, (r) => (r === NO_REPLICA ? IDLE_SLOT : r)),
-  );
+  put(slots, living.items);
+  put(slots, slotWords);
   put(slots, slotOrdinal);
-  // Exchanges by the GPU that is entered, in the order in which they leave.
-  const entering: number[][] = Array.from({ length: allGpus }, () => []);
-  for (const [k, g] of arcs.to.entries()) entering[label[g]].push(k);
-  const order = entering.flat();
-  let end = 0;
-  put(allGpus + 1, [0, ...entering.map((own) => (end += own.length))]);
+  // Exchanges by the GPU that is entered, in the order in which they leave; and which of them leave each replica.
+  const entering = grouped(
+    arcs.enters.map((r) => gpuOf[r]),
+    allGpus,
+  );
+  const leaves = entering.items.map((k) => arcs.leaves[k]);
+  const leaving = grouped(leaves, replicaGpu.length);
+  put(allGpus + 1, entering.start);
+  put(most, leaves);
   put(
     most,
-    order.map((k) => arcs.leaves[k]),
-  );
-  put(
-    most,
-    order.map((k) => arcs.enters[k]),
-  );
-  const leaving = grouped(
-    Int32Array.from(order, (k) => arcs.leaves[k]),
-    replicaGpu.length,
+    entering.items.map((k) => arcs.enters[k]),
   );
   put(replicas + 1, leaving.start);
   put(most, leaving.items);
-  return slotsOf.reduce((widest, own) => Math.max(widest, own.length), 1);
+  let widest = 1;
+  for (let e = 0; e < experts; e++) widest = Math.max(widest, living.start[e + 1] - living.start[e]);
+  return widest;
 }
 
 export const SOURCE_PARAMS_BYTES = 48;

@@ -51,4 +51,4 @@ export function compileTraffic(device: GPUDevice, table: SourceTable, paths = MO
 }
 
 /** i32 words of an LP's proof: paths, or -1 where it gave up, and the potentials in steps. */
-export const trafficProofWords = ({ gpus }: SourceTable) => 1 + gpus;
+export const trafficProofWords = ({ gpus }: Pick<SourceTable, "gpus">) => 1 + gpus;

@@ -109,7 +109,8 @@ export class LeastTraffic {
   private search(cap: Float64Array): number {
     const { held, potential, reach, arrives, queue, queued } = this;
     const { gpus } = this.topology;
-    const { start, to, added } = { ...this.arcs, added: this.lookAtChanged() };
+    const { start, to } = this.arcs;
+    const added = this.lookAtChanged();
     let waiting = 0;
     for (let g = 0; g < gpus; g++) {
       const full = held[g] > cap[g];

@@ -1,6 +1,6 @@
 /** Whose tokens fill quotas that are given. */
 import type { Distance } from "../../placement/distance.ts";
-import { NO_REPLICA, type Topology } from "../topology.ts";
+import { NO_REPLICA, slotsByExpert, type Topology } from "../topology.ts";
 
 /**
  * Source by source in order, slot by slot: where a token goes does not depend on where it is.
@@ -46,10 +46,10 @@ export class NearestMatcher {
     private readonly topology: Topology,
     private readonly distance: Distance,
   ) {
-    const { experts, slots, slotReplica, slotExpert, replicaGpu, label } = topology;
+    const { experts, slots, slotReplica, replicaGpu, label } = topology;
     const { sources, gpus, values } = distance;
-    const slotsOf: number[][] = Array.from({ length: experts }, () => []);
-    for (let p = 0; p < slots; p++) if (slotReplica[p] !== NO_REPLICA) slotsOf[slotExpert[p]].push(p);
+    const { start, items } = slotsByExpert(topology);
+    const slotsOf = Array.from({ length: experts }, (_, e) => [...items.subarray(start[e], start[e + 1])]);
     const far = (s: number, p: number) => values[s * gpus + label[replicaGpu[slotReplica[p]]]];
     const pairsOf = (own: number[]) =>
       own
