@@ -1,7 +1,10 @@
 // replay_admission: who waits for a worker, who begins, and who has to go.
 //
 // Declares  wait_at(), prepare().
-// Needs     params, state, requests of replay.wgsl; W_..., R_..., and what reads and writes them of replay_state.wgsl.
+// Needs     params, requests, state, arrival_of() of replay.wgsl; scenario, own, starts, work, field(), set_field(), count(), input_of(), output_of(),
+//           estimate_of(), tokens_at_start(), asks(), NONE, SJF, PRIORITY, SVF, STARTED, TURN, W_..., R_..., C_... of replay_state.wgsl; append_running(),
+//           remove_running(), insert_ordered(), remove_ordered(), ENDING, EXPECTED, push_waiting(), pop_waiting() of replay_lists.wgsl; add64(), subtract64(),
+//           multiply64() of u64.wgsl.
 // Barriers  none.
 
 /// Tokens that it is taken to make from its start on.

@@ -1,7 +1,8 @@
 // replay_router: which worker a request is sent to.
 //
 // Declares  route(), fill().
-// Needs     params of replay.wgsl.
+// Needs     params, state of replay.wgsl; scenario, own, work, worker_at(), field(), set_field(), input_of(), NONE, LEAST_KV, BFIO, W_..., R_... of
+//           replay_state.wgsl; wait_at() of replay_admission.wgsl; wake() of replay_steps.wgsl; less64(), multiply64() of u64.wgsl.
 // Barriers  none.
 
 // Of the requests that wait, BF-IO looks at the earliest so many.

@@ -3,8 +3,10 @@
 // A scenario's words are its own, HEADER_WORDS, then WORKER_WORDS for each worker, then REQUEST_WORDS for each request. A worker is named by where its words begin, a
 // request by its number, from 0, and NONE is nobody. Times are ticks in 64 bits.
 //
-// Declares  ReplayParams, Scenario; enter(), leave(), scenario, work.
-// Needs     params, scenarios, state, outcome, requests, estimates of replay.wgsl; add64() of u64.wgsl.
+// Declares  ReplayParams, Scenario, enter(), leave(), scenario, own, counts, at_outcome, starts, work, worker_at(), field(), set_field(), pair(), set_pair(),
+//           count(), input_of(), output_of(), estimate_of(), tokens_at_start(), asks(), NONE, NEVER, LEAST_KV, BFIO, SJF, PRIORITY, SVF, IDLE, WOKEN, STEPPING,
+//           STARTED, HAS_TOKEN, TURN, W_..., R_..., C_..., COUNT_WORDS, BINS_OF_OCTAVE, BINS.
+// Needs     params, scenarios, requests, estimates, state, outcome of replay.wgsl; add64() of u64.wgsl.
 // Barriers  none.
 
 struct ReplayParams {
@@ -37,10 +39,10 @@ struct Scenario {
 const NONE = 0xffffffffu;
 const NEVER = vec2u(0xffffffffu, 0xffffffffu);
 
-const ROUND_ROBIN = 0u;
+// Of `routing`; 0 is round robin.
 const LEAST_KV = 1u;
 const BFIO = 2u;
-const FCFS = 0u;
+// Of `scheduling`; 0 is first come first served.
 const SJF = 1u;
 const PRIORITY = 2u;
 const SVF = 3u;

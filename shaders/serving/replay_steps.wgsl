@@ -1,7 +1,10 @@
 // replay_steps: what the steps of a worker take, and what is done in them.
 //
-// Declares  plan_steps(), catch_up(), wake(), finish_steps().
-// Needs     params of replay.wgsl.
+// Declares  plan_steps(), product(), catch_up(), wake(), finish_steps().
+// Needs     params, state, outcome, arrival_of() of replay.wgsl; scenario, own, counts, at_outcome, work, field(), set_field(), pair(), set_pair(), count(),
+//           input_of(), output_of(), tokens_at_start(), asks(), NONE, NEVER, SVF, WOKEN, STEPPING, HAS_TOKEN, W_..., R_..., C_..., COUNT_WORDS, BINS_OF_OCTAVE,
+//           BINS of replay_state.wgsl; remove_running(), insert_ordered(), remove_ordered(), ENDING, EXPECTED of replay_lists.wgsl; add64(), subtract64(),
+//           less64(), multiply64(), quotient64(), length64() of u64.wgsl.
 // Barriers  none.
 
 /// The low 64 bits of c x many, which are all of it.

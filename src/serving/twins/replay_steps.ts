@@ -180,5 +180,6 @@ function finish(r: Replayed, w: ReplayWorker, id: number, now: number): void {
     counts.tpot += each;
     r.tpot[binOf(each)]++;
   }
-  if (toFirst <= setting.ttftLimit && afterFirst <= setting.tpotLimit * gaps) counts.good++;
+  const slow = setting.tpotLimit < Number.POSITIVE_INFINITY && afterFirst > setting.tpotLimit * gaps;
+  if (!slow && toFirst <= setting.ttftLimit) counts.good++;
 }
