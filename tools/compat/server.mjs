@@ -7,17 +7,18 @@ const types = { html: "text/html", js: "text/javascript", css: "text/css", txt: 
 /**
  * Serves the files of a folder, at localhost, which is a secure context, as WebGPU wants.
  *
- * @returns url; requests, the paths that were asked for; stop(), after which nothing answers; start(), which is at the same address again.
+ * @returns url; requests, the paths that were asked for; change(), below; stop(), after which nothing answers; start(), at the same address again.
  */
 export async function serve(folder) {
   const requests = [];
+  const changed = new Map();
   const server = createServer(({ url }, response) => {
     const path = url.split("?")[0];
     requests.push(path);
     const file = join(folder, path === "/" ? "index.html" : path.slice(1));
     const known = /^\/[\w.]*$/.test(path) && existsSync(file);
     response.writeHead(known ? 200 : 404, { "content-type": types[file.split(".").pop()] ?? "text/plain" });
-    response.end(known ? readFileSync(file) : "");
+    response.end(changed.get(path) ?? (known ? readFileSync(file) : ""));
   });
   const start = (port) => new Promise((resolve) => server.listen(port, "localhost", resolve));
   await start(0);
@@ -25,6 +26,8 @@ export async function serve(folder) {
   return {
     url: `http://localhost:${port}/`,
     requests,
+    /** From now on a file is what `edit` makes of its text. */
+    change: (file, edit) => changed.set(`/${file}`, edit(readFileSync(join(folder, file), "utf8"))),
     start: () => start(port),
     stop: () =>
       new Promise((resolve) => {
