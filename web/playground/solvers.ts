@@ -1,0 +1,48 @@
+/** Who answers: solvers that are kept while only loads change. */
+import {
+  createSolver,
+  type ReplicaLoads,
+  type ReplicaSolution,
+  type Solver,
+  type TimedSolution,
+} from "../../src/index.ts";
+import type { Question } from "./question.ts";
+
+export interface Answers {
+  /** The least maximal load, and the least maximal time. */
+  tokens: ReplicaSolution;
+  time: TimedSolution;
+}
+
+interface Pair {
+  key: string;
+  tokens: Solver<ReplicaLoads, ReplicaSolution>;
+  time: Solver<ReplicaLoads, TimedSolution>;
+}
+
+export class Solvers {
+  private pair: Pair | undefined;
+
+  /** @throws {DeviceError | KernelError} "webgpu" is asked for, and there is none, or it was lost.  @throws {ArgumentError} Not a problem. */
+  async solve(question: Question): Promise<Answers> {
+    const { expertLoad } = question;
+    const { tokens, time } = await this.of(question);
+    return { tokens: await tokens.solve({ expertLoad }), time: await time.solve({ expertLoad }) };
+  }
+
+  private async of({ placement, speed, active, cost, backend }: Question): Promise<Pair> {
+    const key = JSON.stringify([placement, [...speed], active && [...active], cost, backend]);
+    if (this.pair?.key === key) return this.pair;
+    this.close();
+    const options = { speed, active, backend };
+    const tokens = await createSolver(placement, options);
+    this.pair = { key, tokens, time: await createSolver(placement, { ...options, cost }) };
+    return this.pair;
+  }
+
+  close(): void {
+    this.pair?.tokens.destroy();
+    this.pair?.time.destroy();
+    this.pair = undefined;
+  }
+}
