@@ -1,6 +1,10 @@
-const HUES = 7;
+import type { Placement } from "../../src/index.ts";
 
-/** Experts that have a choice of replica have a colour each, as far as there are colours; the others are grey. */
-export function colourOf(expert: number, replicas: number): Record<string, string> {
-  return { "--hue": replicas > 1 ? `var(--series-${1 + (expert % (HUES - 1))})` : "var(--series-0)" };
+/** Of the series that are not grey, or as dark as text. */
+const HUES = 6;
+
+/** [E] Experts that have a choice of replica have a colour each, as far as there are colours; the others are grey. */
+export function huesOf({ replicaCount }: Placement): string[] {
+  let coloured = 0;
+  return Array.from(replicaCount, (replicas) => `var(--series-${replicas > 1 ? 1 + (coloured++ % HUES) : 0})`);
 }

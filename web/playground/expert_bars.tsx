@@ -1,20 +1,21 @@
 import { useRef, useState } from "preact/hooks";
 import { count } from "../../src/cli/print/words.ts";
-import { colourOf } from "./colours.ts";
+import type { Placement } from "../../src/index.ts";
+import { huesOf } from "./colours.ts";
 
 interface ExpertBarsProps {
   /** [E] tokens. */
   loads: ArrayLike<number>;
   /** [E] what the placement was made for. */
   expected: ArrayLike<number>;
-  /** [E] replicas. */
-  replicas: ArrayLike<number>;
+  placement: Placement;
   onChange(expert: number, tokens: number): void;
 }
 
 /** A bar per expert, a slider each: dragged, or by keys. One of them is in the order of tabs, arrows lead to the others. */
-export function ExpertBars({ loads, expected, replicas, onChange }: ExpertBarsProps) {
+export function ExpertBars({ loads, expected, placement, onChange }: ExpertBarsProps) {
   const [focused, setFocused] = useState(0);
+  const hues = huesOf(placement);
   const bars = useRef<HTMLDivElement>(null);
   const most = useScale([...Array.from(loads), ...Array.from(expected)]);
   const inTabs = Math.min(focused, loads.length - 1);
@@ -30,7 +31,8 @@ export function ExpertBars({ loads, expected, replicas, onChange }: ExpertBarsPr
           key={expert}
           {...{ expert, tokens, most, focus, onChange }}
           expected={expected[expert]}
-          replicas={replicas[expert]}
+          replicas={placement.replicaCount[expert]}
+          hue={hues[expert]}
           inTabs={expert === inTabs}
         />
       ))}
@@ -51,13 +53,14 @@ interface BarProps {
   tokens: number;
   expected: number;
   replicas: number;
+  hue: string;
   most: number;
   inTabs: boolean;
   focus(expert: number): void;
   onChange(expert: number, tokens: number): void;
 }
 
-function Bar({ expert, tokens, expected, replicas, most, inTabs, focus, onChange }: BarProps) {
+function Bar({ expert, tokens, expected, replicas, hue, most, inTabs, focus, onChange }: BarProps) {
   const set = (value: number) => onChange(expert, Math.max(0, Math.min(most, Math.round(value))));
   const drag = (event: PointerEvent) => {
     const { bottom, height } = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -101,7 +104,7 @@ function Bar({ expert, tokens, expected, replicas, most, inTabs, focus, onChange
         if (event.currentTarget.hasPointerCapture(event.pointerId)) drag(event);
       }}
     >
-      <div class="load" style={{ height: `${(100 * tokens) / most}%`, ...colourOf(expert, replicas) }} />
+      <div class="load" style={{ height: `${(100 * tokens) / most}%`, "--hue": hue }} />
       <div class="expected" style={{ bottom: `${(100 * expected) / most}%` }} />
     </div>
   );

@@ -17,7 +17,6 @@ interface FilesProps {
 interface Chosen {
   content: Content;
   opened: Opened;
-  gpus: number;
   layer: number;
   step: number;
 }
@@ -29,78 +28,90 @@ const kindNames: Record<Kind, string> = {
   problem: "a problem of the solver's",
 };
 
-/** Opens a file of any form that the command line reads; of several layers or steps one is chosen. */
+/** Opens files of any form that the command line reads; of several layers or steps one is chosen. */
 export function Files({ state, onState, onRecorded }: FilesProps) {
-  const [chosen, setChosen] = useState<Chosen>();
+  const [open, setOpen] = useState<readonly Chosen[]>([]);
   const [error, setError] = useState<string>();
   const show = (next: Chosen) => {
-    const { recorded } = next.opened;
+    const { recorded, placements } = next.opened;
     onState((one) => stateWith(one, next));
-    if (recorded) onRecorded(recorded, Math.min(next.layer, recorded.layers - 1));
-    setChosen(next);
+    if (recorded) onRecorded(recorded, layerIn(recorded, next.layer));
+    // It takes the place of what said the same before.
+    const others = open.filter(({ opened }) => !(recorded && opened.recorded) && !(placements && opened.placements));
+    setOpen([...others, next]);
     setError(undefined);
   };
-  const open = (content: Content, kind: Kind, gpus: number) => {
+  const read = (content: Content, kind: Kind, gpus: number) => {
     const opened = openedAs(kind, content, gpus);
-    const layer = opened.placements?.keys().next().value ?? 0;
-    show({ content, opened, gpus, layer, step: 0 });
+    show({ content, opened, layer: opened.placements?.keys().next().value ?? 0, step: 0 });
   };
-  const trying = (act: () => void) => {
+  const trying = async (act: () => void | Promise<void>) => {
     try {
-      act();
+      await act();
     } catch (cause) {
       setError((cause as Error).message);
     }
   };
   const take = async (file: DroppedFile) => {
-    try {
-      const content = await unpacked(file);
-      open(content, kindOf(content), state.gpus);
-    } catch (cause) {
-      setError((cause as Error).message);
-    }
+    const content = await unpacked(file);
+    read(content, kindOf(content), state.gpus);
   };
   return (
     <div class="files">
-      <FileDrop label="Open a file" onFile={take} />
+      <FileDrop label="Open a file" onFile={(file) => trying(() => take(file))} />
       {error && <Message kind="error">{error}</Message>}
-      {chosen && (
-        <div class="row" role="group" aria-label={`What is shown of ${chosen.opened.name}`}>
-          <Select
-            label={`${chosen.opened.name} is`}
-            values={kinds}
-            value={chosen.opened.kind}
-            nameOf={(kind) => kindNames[kind]}
-            onChange={(kind) => trying(() => open(chosen.content, kind, chosen.gpus))}
-          />
-          {chosen.opened.kind === "placement" && (
-            <NumberInput
-              label="of GPUs"
-              field={fields.gpus}
-              value={state.gpus}
-              onChange={(gpus) => trying(() => open(chosen.content, "placement", gpus))}
-            />
-          )}
-          <Numbers
-            label="layer"
-            values={layersOf(chosen.opened)}
-            value={chosen.layer}
-            onChange={(layer) => show({ ...chosen, layer })}
-          />
-          <Numbers
-            label="step"
-            values={stepsOf(chosen.opened)}
-            value={chosen.step}
-            onChange={(step) => show({ ...chosen, step })}
-          />
-        </div>
-      )}
-      {chosen?.opened.warnings.map((warning) => (
+      {open.map((one) => (
+        <OpenFile
+          key={one.opened.name + one.opened.kind}
+          chosen={one}
+          gpus={state.gpus}
+          onKind={(kind, gpus) => trying(() => read(one.content, kind, gpus))}
+          onChoice={show}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface OpenFileProps {
+  chosen: Chosen;
+  gpus: number;
+  onKind(kind: Kind, gpus: number): void;
+  onChoice(chosen: Chosen): void;
+}
+
+function OpenFile({ chosen, gpus, onKind, onChoice }: OpenFileProps) {
+  const { opened, layer, step } = chosen;
+  const { kind, name, warnings, placements, recorded } = opened;
+  const layers = placements ? [...placements.keys()] : [...Array(recorded?.layers ?? 1).keys()];
+  return (
+    <fieldset>
+      <legend>{name}</legend>
+      <Select
+        label="Read as"
+        values={kinds}
+        value={kind}
+        nameOf={(one) => kindNames[one]}
+        onChange={(one) => onKind(one, gpus)}
+      />
+      <div class="pair">
+        {kind === "placement" && (
+          <NumberInput label="For GPUs" field={fields.gpus} value={gpus} onChange={(n) => onKind(kind, n)} />
+        )}
+        <Numbers label="Layer" values={layers} value={layer} onChange={(one) => onChoice({ ...chosen, layer: one })} />
+        <Numbers
+          label="Step"
+          values={[...Array(recorded?.steps ?? 1).keys()]}
+          value={step}
+          onChange={(one) => onChoice({ ...chosen, step: one })}
+        />
+      </div>
+      {warnings.map((warning) => (
         <Message kind="status" key={warning}>
           {warning}
         </Message>
       ))}
-    </div>
+    </fieldset>
   );
 }
 
@@ -109,17 +120,12 @@ function stateWith(state: State, { opened, layer, step }: Chosen): State {
   let next = state;
   if (placements)
     next = withPlacement(next, placements.size > 1 ? `${name}, layer ${layer}` : name, placements.get(layer)!);
-  if (recorded) next = withLoads(next, recorded, Math.min(layer, recorded.layers - 1), step);
+  if (recorded) next = withLoads(next, recorded, layerIn(recorded, layer), step);
   return opened.kind === "problem" ? { ...next, speed: speed ?? [], dead: dead ?? [] } : next;
 }
 
-function layersOf({ placements, recorded }: Opened): number[] {
-  return placements ? [...placements.keys()] : Array.from({ length: recorded?.layers ?? 1 }, (_, layer) => layer);
-}
-
-function stepsOf({ recorded }: Opened): number[] {
-  return Array.from({ length: recorded?.steps ?? 1 }, (_, step) => step);
-}
+/** Of a problem, whose placement is one for all, there is one layer. */
+const layerIn = ({ layers }: Recorded, layer: number) => Math.min(layer, layers - 1);
 
 interface NumbersProps {
   label: string;

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { count } from "../../src/cli/print/words.ts";
 import { checkCost } from "../../src/lp/time/expert_cost.ts";
 import { EMPTY } from "../../src/placement/placement.ts";
-import { colourOf } from "./colours.ts";
+import { huesOf } from "./colours.ts";
 import { Choice } from "./inputs.tsx";
 import { type Picture, type WayName, ways } from "./picture.ts";
 import { us, wayNames } from "./words.ts";
@@ -17,7 +17,8 @@ export function Lanes({ picture }: { picture: Picture }) {
   const { most, bound, partsOf } = scaleOf(picture, measure);
   const { placement, active, proof } = picture;
   const bottleneck = measure === "tokens" ? proof.gpus : picture.answers.time.bottleneck[0];
-  const slow = placement.gpus > MANY ? "lanes many" : "lanes";
+  const hues = huesOf(placement);
+  const name = placement.gpus > MANY ? "lanes many" : "lanes";
   return (
     <>
       <div class="row">
@@ -40,7 +41,7 @@ export function Lanes({ picture }: { picture: Picture }) {
           onChange={(one) => setMeasure(one)}
         />
       </div>
-      <div class={slow} style={{ "--bound": bound / most }} aria-hidden="true">
+      <div class={name} style={{ "--bound": bound / most }} aria-hidden="true">
         {Array.from({ length: placement.gpus }, (_, g) => {
           const { parts, total } = partsOf(way, g);
           const isIn = bottleneck.includes(g);
@@ -50,11 +51,11 @@ export function Lanes({ picture }: { picture: Picture }) {
                 {active?.[g] === 0 ? "dead" : isIn ? "S" : ""} <b>{g}</b>
               </span>
               <span class="track">
-                {parts.map(({ slot, expert, replicas, value }) => (
+                {parts.map(({ slot, expert, value }) => (
                   <span
                     class={value * 40 > most ? "part named" : "part"}
                     key={slot}
-                    style={{ width: `${(100 * value) / most}%`, ...colourOf(expert, replicas) }}
+                    style={{ width: `${(100 * value) / most}%`, "--hue": hues[expert] }}
                   >
                     {placement.gpus <= MANY && value * 40 > most ? expert : ""}
                   </span>
@@ -80,15 +81,14 @@ const MANY = 24;
 
 function scaleOf(picture: Picture, measure: Measure) {
   const { placement, speed, cost, answers } = picture;
-  const { physicalToLogical, gpuOf, replicaCount } = placement;
+  const { physicalToLogical, gpuOf } = placement;
   const curve = checkCost(cost);
   const worth = (tokens: number, g: number) => (measure === "tokens" ? tokens : curve.time(tokens)) / speed[g];
   const partsOf = (way: WayName, g: number) => {
     const { quota } = picture.ways[way];
     const slots = [...gpuOf.keys()].filter((slot) => gpuOf[slot] === g && physicalToLogical[slot] !== EMPTY);
     const parts = slots.map((slot) => {
-      const expert = physicalToLogical[slot];
-      return { slot, expert, replicas: replicaCount[expert], value: worth(quota[slot], g) };
+      return { slot, expert: physicalToLogical[slot], value: worth(quota[slot], g) };
     });
     return { parts, total: parts.reduce((sum, { value }) => sum + value, 0) };
   };

@@ -1,5 +1,5 @@
-import "./playground.css";
 import { Layout, show } from "../shell/layout.tsx";
+import "./playground.css"; // after the shell's, on top of which it is
 import { Playground } from "./playground.tsx";
 
 show(

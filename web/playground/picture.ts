@@ -1,12 +1,6 @@
 /** All that is shown of a batch: four ways to serve it, and what is proven of two. */
 import { evenQuota, ratio } from "../../src/cli/reports/split_imbalance.ts";
-import {
-  type Certificate,
-  certify,
-  type ReplicaProblem,
-  type ReplicaSolution,
-  type TimedSolution,
-} from "../../src/index.ts";
+import { type Certificate, certify, type ReplicaProblem, type ReplicaSolution } from "../../src/index.ts";
 import { insideLoad, isConfined } from "../../src/lp/cut.ts";
 import { toTopology } from "../../src/lp/forms.ts";
 import { checkCost } from "../../src/lp/time/expert_cost.ts";
@@ -136,5 +130,3 @@ export const forgeries = {
   }),
 };
 export type Forgery = keyof typeof forgeries;
-
-export type { TimedSolution };

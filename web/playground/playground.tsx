@@ -76,7 +76,7 @@ export function Playground() {
               <ExpertBars
                 loads={batches.batch}
                 expected={batches.expected}
-                replicas={picture.placement.replicaCount}
+                placement={picture.placement}
                 onChange={draw}
               />
               <h2>Where they go</h2>

@@ -35,10 +35,10 @@ export function Headline({ picture }: { picture: Picture }) {
         <div key={way} style={{ "--hue": `var(--series-${wayColours[way]})` }}>
           <dt>{wayNames[way]}</dt>
           <dd>
-            {times(picture.ways[way].imbalance)} <small>x mean</small>
+            {times(picture.ways[way].imbalance)} <small>x the mean load</small>
           </dd>
           <dd>
-            <b>{us(picture.ways[way].maxTime)}</b> until the last GPU is done
+            done after <b>{us(picture.ways[way].maxTime)}</b>
           </dd>
           <dd>{proven[way]}</dd>
         </div>
@@ -47,7 +47,7 @@ export function Headline({ picture }: { picture: Picture }) {
   );
 }
 
-export function Results({ picture, agreed }: { picture: Picture; agreed?: string }) {
+export function Results({ picture }: { picture: Picture }) {
   const lost = lostInWords(picture);
   return (
     <>
@@ -56,9 +56,7 @@ export function Results({ picture, agreed }: { picture: Picture; agreed?: string
       <p class="proof">{proofInWords(picture)}</p>
       <p>{timeProofInWords(picture)}</p>
       <Certificates picture={picture} />
-      <p class="faint">
-        {solverInWords(picture)} {agreed}
-      </p>
+      <p class="faint">{solverInWords(picture)}</p>
       <h2>Load and time of each GPU</h2>
       <Charts picture={picture} />
       <Table

@@ -4,6 +4,7 @@ import {
   type ReplicaLoads,
   type ReplicaSolution,
   type Solver,
+  solveLoadBalanceLP,
   type TimedSolution,
 } from "../../src/index.ts";
 import type { Question } from "./question.ts";
@@ -12,6 +13,8 @@ export interface Answers {
   /** The least maximal load, and the least maximal time. */
   tokens: ReplicaSolution;
   time: TimedSolution;
+  /** Of WebGPU's answers: what the CPU says. */
+  cpu?: Omit<Answers, "cpu">;
 }
 
 interface Pair {
@@ -27,7 +30,15 @@ export class Solvers {
   async solve(question: Question): Promise<Answers> {
     const { expertLoad } = question;
     const { tokens, time } = await this.of(question);
-    return { tokens: await tokens.solve({ expertLoad }), time: await time.solve({ expertLoad }) };
+    const answers = { tokens: await tokens.solve({ expertLoad }), time: await time.solve({ expertLoad }) };
+    if (answers.tokens.backend === "cpu") return answers;
+    const { placement, speed, active, cost } = question;
+    const problem = { placement, expertLoad, speed, active };
+    const cpu = {
+      tokens: await solveLoadBalanceLP(problem, { backend: "cpu" }),
+      time: await solveLoadBalanceLP(problem, { backend: "cpu", cost }),
+    };
+    return { ...answers, cpu };
   }
 
   private async of({ placement, speed, active, cost, backend }: Question): Promise<Pair> {

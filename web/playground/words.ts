@@ -15,8 +15,7 @@ export const wayColours: Record<WayName, number> = { first: 0, even: 2, tokens: 
 export const us = (time: number) => `${time.toFixed(Math.min(2, decimalsOf(time)))} us`;
 export const times = (imbalance: number) => imbalance.toFixed(2);
 /** Of loads over speeds, which need not be whole. */
-const load = (value: number) =>
-  Number.isInteger(value) ? count(value) : value.toFixed(Math.min(2, decimalsOf(value)));
+const load = (value: number) => value.toLocaleString("en", { maximumFractionDigits: 2 });
 
 const isAre = (n: number) => (n === 1 ? "is" : "are");
 const gpuList = (gpus: readonly number[]) => `GPU${gpus.length === 1 ? "" : "s"} ${ranges(gpus)}`;
@@ -66,10 +65,14 @@ export function lostInWords({ answers: { tokens } }: Picture): string | undefine
 }
 
 /** Who solved it, and why. */
-export function solverInWords({ answers: { tokens } }: Picture): string {
+export function solverInWords({ answers: { tokens, time, cpu } }: Picture): string {
   const { backend, adapter, reason } = tokens;
-  const who = backend === "webgpu" ? `WebGPU (${adapter?.name ?? "unknown adapter"})` : "the CPU";
-  return `Solved by ${who}. ${reason}`;
+  const who = backend === "webgpu" ? `WebGPU, on ${adapter?.name}` : "the CPU";
+  const solved = `Solved by ${who}. ${reason}`;
+  if (!cpu) return solved;
+  const [most, last] = [load(cpu.tokens.maxLoad[0]), us(cpu.time.maxTime[0])];
+  const same = most === load(tokens.maxLoad[0]) && last === us(time.maxTime[0]);
+  return `${solved} The CPU ${same ? "answers the same" : "answers"}: a maximum of ${most}, and ${last}.`;
 }
 
 export function movedInWords({ moves, answers }: Picture): string {
