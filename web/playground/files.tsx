@@ -3,7 +3,16 @@ import { type Content, unpacked } from "../../src/cli/files/content.ts";
 import { type DroppedFile, FileDrop } from "../shell/file_drop.tsx";
 import { Message } from "../shell/message.tsx";
 import { NumberInput, Select } from "./inputs.tsx";
-import { type Kind, kindOf, kinds, type Opened, openedAs, type Recorded, withLoads, withPlacement } from "./opened.ts";
+import {
+  type Kind,
+  kinds,
+  type Opened,
+  openedAs,
+  openedByContent,
+  type Recorded,
+  withLoads,
+  withPlacement,
+} from "./opened.ts";
 import { fields, type State } from "./state.ts";
 
 interface FilesProps {
@@ -41,10 +50,8 @@ export function Files({ state, onState, onRecorded }: FilesProps) {
     setOpen([...others, next]);
     setError(undefined);
   };
-  const read = (content: Content, kind: Kind, gpus: number) => {
-    const opened = openedAs(kind, content, gpus);
+  const read = (content: Content, opened: Opened) =>
     show({ content, opened, layer: opened.placements?.keys().next().value ?? 0, step: 0 });
-  };
   const trying = async (act: () => void | Promise<void>) => {
     try {
       await act();
@@ -54,7 +61,7 @@ export function Files({ state, onState, onRecorded }: FilesProps) {
   };
   const take = async (file: DroppedFile) => {
     const content = await unpacked(file);
-    read(content, kindOf(content), state.gpus);
+    read(content, openedByContent(content, state.gpus));
   };
   return (
     <div class="files">
@@ -65,7 +72,7 @@ export function Files({ state, onState, onRecorded }: FilesProps) {
           key={one.opened.name + one.opened.kind}
           chosen={one}
           gpus={state.gpus}
-          onKind={(kind, gpus) => trying(() => read(one.content, kind, gpus))}
+          onKind={(kind, gpus) => trying(() => read(one.content, openedAs(kind, one.content, gpus)))}
           onChoice={show}
         />
       ))}

@@ -7,7 +7,7 @@ import { mapFields, placementForm } from "../../src/cli/files/placement_forms.ts
 import { parseProblem } from "../../src/cli/files/problem_file.ts";
 import { parseTopk } from "../../src/cli/files/topk_file.ts";
 import { expertsOf, loadsOfIds } from "../../src/cli/reports/topk_survey.ts";
-import { ArgumentError } from "../../src/common/errors.ts";
+import { ArgumentError, ShapeError } from "../../src/common/errors.ts";
 import { flat } from "../../src/common/numbers.ts";
 import type { Placement, ReplicaProblem } from "../../src/index.ts";
 import { adapted, MOST, type State } from "./state.ts";
@@ -34,6 +34,27 @@ export interface Opened {
   speed?: number[];
   dead?: number[];
   warnings: string[];
+}
+
+/**
+ * What the file is by its content.
+ *
+ * @param gpus  of a placement that does not say it itself; where that cannot be, fewer.
+ * @throws {ArgumentError} It is nothing that the page knows, or damaged.
+ */
+export function openedByContent(content: Content, gpus: number): Opened {
+  const kind = kindOf(content);
+  for (let guess = gpus; ; guess--) {
+    try {
+      const opened = openedAs(kind, content, guess);
+      if (guess === gpus) return opened;
+      const warning = `${content.name} does not say for how many GPUs it is, and ${gpus} cannot be: ${guess} is a guess.`;
+      return { ...opened, warnings: [warning, ...opened.warnings] };
+    } catch (error) {
+      const isOfOthers = error instanceof ShapeError && error.expected.startsWith("a multiple of gpus");
+      if (!isOfOthers || guess === 1) throw error;
+    }
+  }
 }
 
 /** @param gpus  of a placement that does not say it itself.  @throws {ArgumentError} It is not of that kind. */
