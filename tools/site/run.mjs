@@ -42,7 +42,9 @@ for (const [option, found, known] of [
 
 /** What the pages have besides: tools/site/pages/NAME.mjs exports `page`, its file, and `checks`. */
 const own = [];
-for (const file of readdirSync(new URL("pages/", import.meta.url))) own.push(await import(`./pages/${file}`));
+for (const file of readdirSync(new URL(".", import.meta.url), { recursive: true })) {
+  if (file.startsWith("pages/")) own.push(await import(`./${file}`));
+}
 const ownChecks = (file, webgpu) =>
   own
     .filter(({ page }) => page === file)
