@@ -34,9 +34,41 @@ export async function settled(bar, before) {
   throw new Error(`the bar stays at ${before}`);
 }
 
+/**
+ * The element that is called so, as soon as it is there. Firefox takes ten seconds for what `visitor.find` asks of a page with many elements; axe sees
+ * to it that names are what they seem.
+ */
+export async function named(visitor, name, selector) {
+  const found = await visitor.page.waitForFunction(
+    (wanted, all) => {
+      const nameOf = (one) =>
+        one.getAttribute("aria-label") ??
+        one.labels?.[0]?.querySelector("span")?.innerText ??
+        one.labels?.[0]?.innerText ??
+        one.innerText;
+      return [...document.querySelectorAll(all)].find((one) => nameOf(one).trim() === wanted);
+    },
+    { polling: 100 },
+    name,
+    selector,
+  );
+  return found.asElement();
+}
+
+export async function press(visitor, name, selector = "button") {
+  const found = await named(visitor, name, selector);
+  await found.click();
+}
+
+export async function choose(visitor, name, value) {
+  const found = await named(visitor, name, "select");
+  await found.select(value);
+}
+
 /** Into a field of numbers, which take effect with Enter. */
 export async function enter(visitor, name, value) {
-  await visitor.fill(name, value, "spinbutton");
+  const found = await named(visitor, name, "input[type=number]");
+  await found.asLocator().fill(String(value));
   await visitor.page.keyboard.press("Enter");
 }
 

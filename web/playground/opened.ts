@@ -165,7 +165,7 @@ function problemIn(content: Content) {
 function inWordsOfPage(message: string): string {
   return message
     .replace(/ For raw bytes, an id each, give --shape\.| Where experts are lost, give --\w+\./, "")
-    .replace("for --gpus", "for GPUs:")
+    .replace(/for --gpus (\d+)/, "for $1 GPUs")
     .replace("expected --gpus", "expected GPUs");
 }
 

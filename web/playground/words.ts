@@ -78,8 +78,9 @@ export function solverInWords({ answers: { tokens, time, cpu } }: Picture): stri
 export function movedInWords({ moves, answers }: Picture): string {
   const moved = moves.reduce((sum, { tokens }) => sum + tokens, 0);
   const all = answers.tokens.gpuLoad.reduce((a, b) => a + b, 0);
+  const most = moves.length > MOST_MOVES ? ` The ${MOST_MOVES} largest of ${plural(moves.length, "move")}:` : "";
   if (moved === 0) return "Nothing has to move: the even split is optimal.";
-  return `From the even to the token-optimal split ${plural(moved, "token")} of ${count(all)} go to another replica of their expert.`;
+  return `From the even to the token-optimal split ${plural(moved, "token")} of ${count(all)} go to another replica of their expert.${most}`;
 }
 
 /** Load and time of each GPU by each way, price, and who is in the bottleneck set. */
@@ -104,13 +105,13 @@ export function gpuTable(picture: Picture): string[][] {
   return [head, ...rows];
 }
 
+/** More than that nobody reads. */
+const MOST_MOVES = 24;
+
 export function movesTable({ moves }: Picture): string[][] {
-  const rows = moves.map(({ expert, from, to, tokens }) => [
-    `expert ${expert}`,
-    `GPU ${from}`,
-    `GPU ${to}`,
-    count(tokens),
-  ]);
+  const rows = moves
+    .slice(0, MOST_MOVES)
+    .map(({ expert, from, to, tokens }) => [`expert ${expert}`, `GPU ${from}`, `GPU ${to}`, count(tokens)]);
   return [["of", "from", "to", "tokens"], ...rows];
 }
 

@@ -165,6 +165,6 @@ test("an option of the command line is in no sentence", () => {
   expect(() => openedAs("ids", contentOf([1], "ids.json"), 2)).not.toThrow(/--/);
   const twice = openedAs("placement", contentOf([[0, 0, 1, 2]]), 2);
   expect(twice.warnings).toEqual([
-    "own.json: layer 0 has expert 0 twice on GPU 0, where one slot would do. Is it a placement for GPUs: 2?",
+    "own.json: layer 0 has expert 0 twice on GPU 0, where one slot would do. Is it a placement for 2 GPUs?",
   ]);
 });

@@ -1,7 +1,18 @@
 // The playground, used as a person would; what it shows is compared with what the same functions say in Node.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { agree, enter, hashOf, readingOf, same, settled, tokensOf } from "../playground_in_node.mjs";
+import {
+  agree,
+  choose,
+  enter,
+  hashOf,
+  named,
+  press,
+  readingOf,
+  same,
+  settled,
+  tokensOf,
+} from "../playground_in_node.mjs";
 
 export const page = "index.html";
 
@@ -27,7 +38,7 @@ export const checks = [
     async run(visitor) {
       await visitor.goto(page);
       await agree(visitor, "v=1");
-      const bar = await visitor.find("Expert 5", "slider");
+      const bar = await named(visitor, "Expert 5", "[role=slider]");
       const before = await tokensOf(bar);
       const { x, y, width, height } = await bar.boundingBox();
       const { mouse } = visitor.page;
@@ -36,12 +47,12 @@ export const checks = [
       for (const share of [0.7, 0.5, 0.25]) await mouse.move(x + width / 2, y + height * share);
       await mouse.up();
       await agree(visitor, "batch=");
-      const after = await tokensOf(await visitor.find("Expert 5", "slider"));
+      const after = await tokensOf(await named(visitor, "Expert 5", "[role=slider]"));
       if (!(after > before)) throw new Error(`expected more than ${before} tokens, got ${after}`);
       await visitor.shot("dragged", { fullPage: false });
-      await visitor.click("Undo what was drawn by hand");
+      await press(visitor, "Undo what was drawn by hand");
       await agree(visitor, (hash) => !hash.includes("batch="));
-      same("tokens of expert 5", await tokensOf(await visitor.find("Expert 5", "slider")), before);
+      same("tokens of expert 5", await tokensOf(await named(visitor, "Expert 5", "[role=slider]")), before);
     },
   },
   {
@@ -49,7 +60,7 @@ export const checks = [
     async run(visitor) {
       await visitor.goto(page);
       await agree(visitor, "v=1");
-      const bar = await visitor.find("Expert 0", "slider");
+      const bar = await named(visitor, "Expert 0", "[role=slider]");
       await bar.focus();
       const { keyboard } = visitor.page;
       const before = await tokensOf(bar);
@@ -64,7 +75,7 @@ export const checks = [
       same("focus", await focused(), "Expert 1");
       await keyboard.press("End");
       await agree(visitor, "batch=0,");
-      const next = await visitor.find("Expert 1", "slider");
+      const next = await named(visitor, "Expert 1", "[role=slider]");
       same("End", String(await tokensOf(next)), await next.evaluate((one) => one.getAttribute("aria-valuemax")));
     },
   },
@@ -72,15 +83,15 @@ export const checks = [
     name: "replica graphs of LPLB, other sizes and sources",
     async run(visitor) {
       await visitor.goto(page);
-      await visitor.select("Placed by", "topology");
+      await choose(visitor, "Placed by", "topology");
       for (const graph of ["ring4", "hypercube16", "torus4x4"]) {
-        await visitor.select("Replica graph", graph);
+        await choose(visitor, "Replica graph", graph);
         await agree(visitor, `topology=${graph}`);
       }
-      await visitor.select("Placed by", "eplb");
+      await choose(visitor, "Placed by", "eplb");
       await enter(visitor, "GPUs", 5);
       await agree(visitor, "gpus=5");
-      await visitor.select("Tokens per expert", "zipf");
+      await choose(visitor, "Tokens per expert", "zipf");
       await enter(visitor, "Seed", 4);
       await agree(visitor, "seed=4");
       await enter(visitor, "us per token", 0.5);
@@ -110,15 +121,15 @@ export const checks = [
     name: "the planner searches, shows how far it is, and stops",
     async run(visitor) {
       await visitor.goto(page);
-      await visitor.select("Placed by", "planner");
+      await choose(visitor, "Placed by", "planner");
       await enter(visitor, "Experts", 128); // the search of fewer may be over before it is stopped
       await enter(visitor, "GPUs", 16);
       await agree(visitor, "gpus=16");
-      await visitor.click("Search for ten seconds");
+      await press(visitor, "Search for ten seconds");
       await visitor.page.waitForSelector("progress");
-      await visitor.click("Stop");
+      await press(visitor, "Stop");
       await visitor.waitFor("Stopped: the placement stays as it was.");
-      await visitor.click("Search for ten seconds");
+      await press(visitor, "Search for ten seconds");
       await visitor.waitFor("changes tried", { timeout: SEARCH_MS });
       await agree(visitor, "map=");
       await visitor.waitFor("Found by the planner");
@@ -155,10 +166,10 @@ export const checks = [
       );
       await visitor.drop([["own.json", JSON.stringify({ loads })]]);
       await agree(visitor, "loadsFile=own.json");
-      await visitor.select("Layer", "1");
-      await visitor.select("Step", "1");
+      await choose(visitor, "Layer", "1");
+      await choose(visitor, "Step", "1");
       await agree(visitor, "layer%201,%20step%201");
-      same("bar", await tokensOf(await visitor.find("Expert 2", "slider")), loads[1][1][2]);
+      same("bar", await tokensOf(await named(visitor, "Expert 2", "[role=slider]")), loads[1][1][2]);
       const map = Array.from({ length: 24 }, (_, slot) => slot % 16);
       await visitor.drop([["map.json", JSON.stringify({ physical_to_logical_map: [map], gpus: 4 })]]);
       await agree(visitor, "place=file");
@@ -198,11 +209,11 @@ export const checks = [
       await visitor.goto(page);
       await agree(visitor, "v=1");
       for (const claim of ["a token more", "a smaller maximum", "a larger bound", "another bottleneck"]) {
-        await visitor.click(`claim ${claim}`);
+        await press(visitor, `claim ${claim}`);
         const text = await visitor.waitFor(`claiming ${claim}: refused`);
         if (!text.includes(": false")) throw new Error(`no claim is false in:\n${text}`);
         await visitor.axe();
-        await visitor.click(`claim ${claim}`);
+        await press(visitor, `claim ${claim}`);
         await visitor.waitFor("Token-optimal split: optimal, proven");
       }
     },
@@ -211,19 +222,20 @@ export const checks = [
     name: "WebGPU answers as the CPU does, and a device that is lost leaves the CPU",
     async run(visitor) {
       await visitor.goto(page);
-      await visitor.click("WebGPU", "radio");
+      await press(visitor, "WebGPU", "input[type=radio]");
       await visitor.waitFor("Solved by WebGPU", { timeout: 60_000 });
       const text = await visitor.waitFor("The CPU answers the same");
       if (!text.includes("proven: no split does better")) throw new Error(`not proven:\n${text}`);
       const table = await agree(visitor, "backend=webgpu", { sameMaxima: true });
       const lost = await visitor.loseDevices();
       if (lost === 0) throw new Error("no device was lost");
-      await enter(visitor, "Seed", 12);
+      const bar = await named(visitor, "Expert 9", "[role=slider]");
+      await bar.press("ArrowUp");
       await visitor.waitFor("The CPU answers instead.");
       await agree(visitor, "backend=cpu");
       await visitor.shot("device_lost", { fullPage: false });
-      await enter(visitor, "Seed", 11);
-      await visitor.click("WebGPU", "radio");
+      await press(visitor, "Undo what was drawn by hand");
+      await press(visitor, "WebGPU", "input[type=radio]");
       await visitor.waitFor("Solved by WebGPU", { timeout: 60_000 });
       same("another device's answer", await agree(visitor, "backend=webgpu", { sameMaxima: true }), table);
     },
@@ -234,7 +246,7 @@ export const checks = [
     async run(visitor) {
       await visitor.goto(page);
       await agree(visitor, "v=1");
-      await visitor.click("WebGPU", "radio");
+      await press(visitor, "WebGPU", "input[type=radio]");
       const text = await visitor.waitFor("The CPU answers instead.");
       if (!text.includes("No WebGPU adapter")) throw new Error(`no reason in:\n${text}`);
       await agree(visitor, "backend=cpu");
