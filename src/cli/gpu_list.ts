@@ -1,5 +1,4 @@
 import { InvalidArgumentError, Option } from "commander";
-import { ArgumentError } from "../common/errors.ts";
 import { MAX_GPUS } from "./options.ts";
 
 /** Reads "3,7" and "8-15,20": GPUs, ascending, each once. */
@@ -17,17 +16,4 @@ export function gpuList(text: string): number[] {
 
 export function deadOption(): Option {
   return new Option("--dead <gpus>", "GPUs that died, as in 3,7 or 8-15").argParser(gpuList);
-}
-
-/**
- * [gpus] 1 where a GPU is alive; undefined where none is dead.
- *
- * @throws {ArgumentError} A GPU is not there, or none is left.
- */
-export function activeOf(dead: readonly number[] = [], gpus: number): Uint8Array | undefined {
-  if (dead.length === 0) return undefined;
-  const stray = dead.find((g) => g >= gpus);
-  if (stray !== undefined) throw new ArgumentError("--dead", `GPUs in 0..${gpus - 1}`, stray);
-  if (dead.length === gpus) throw new ArgumentError("--dead", `fewer than all ${gpus} GPUs`, dead.length);
-  return Uint8Array.from({ length: gpus }, (_, g) => (dead.includes(g) ? 0 : 1));
 }

@@ -3,7 +3,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { nameOf } from "../files/json_file.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
-import { readStepTime } from "../files/step_time_file.ts";
+import { readStepTime } from "../files/read_files.ts";
 import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
 import { interrupted } from "../interruption.ts";
 import { integer, numberAbove } from "../options.ts";

@@ -5,7 +5,7 @@ import type { Trace } from "../../serving/trace/trace.ts";
 import { writeTrace } from "../../serving/trace/write_trace.ts";
 import { requireArrivals } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
-import { readStepTime } from "../files/step_time_file.ts";
+import { readStepTime } from "../files/read_files.ts";
 import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
 import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
 import { interrupted } from "../interruption.ts";
