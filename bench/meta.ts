@@ -3,19 +3,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import type { AdapterReport } from "../src/index.ts";
+import type { Meta } from "./results_file.ts";
 
-/** What the rows were measured with. */
-export interface Meta {
-  /** Of the repository; "-dirty" where files differ from it. */
-  commit: string;
-  adapter: string;
-  driver: string;
-  node: string;
-  /** Version of the npm package. */
-  webgpu: string;
-  cpu: string;
-}
-
+/** On the command line. */
 export function metaOf(device: GPUDevice, adapter: AdapterReport): Meta {
   const { vendor, architecture, description } = device.adapterInfo;
   const processors = cpus();
