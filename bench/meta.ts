@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
+import { commit } from "../scripts/commit.mjs";
 import type { AdapterReport } from "../src/index.ts";
 import type { Meta } from "./results_file.ts";
 
@@ -17,16 +17,6 @@ export function metaOf(device: GPUDevice, adapter: AdapterReport): Meta {
     webgpu: packageVersion("webgpu"),
     cpu: `${processors.length} x ${processors[0]?.model ?? "unknown"}`,
   };
-}
-
-function commit(): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], {
-      encoding: "utf8",
-    }).trim();
-  } catch {
-    return "unknown";
-  }
 }
 
 function packageVersion(name: string): string {
