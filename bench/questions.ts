@@ -24,7 +24,7 @@ export const questions = [
     name: "solve-stages",
     asks: "where does the time of one call go: encode, submit, wait, read? And how far is the kernel from a copy of as many bytes?",
     minutes: [0.1, 0.1],
-    notInPage: "Its stages take microseconds, and a page's clock ticks too seldom for that.",
+    notInPage: "its stages take microseconds, and a page's clock ticks too seldom for that.",
   },
   {
     name: "solve-batch",

@@ -41,27 +41,43 @@ export function Chooser({ running, onStart }: ChooserProps) {
           </button>
         </div>
         <ul class="questions">
-          {questions.map((question) => (
-            <Question
-              key={question.name}
-              question={question}
-              quick={quick}
-              on={chosen.has(question.name)}
-              onChange={(on) => toggle(question.name, on)}
-            />
+          {askable.map(({ name, asks }) => (
+            <li key={name}>
+              <input
+                type="checkbox"
+                id={name}
+                checked={chosen.has(name)}
+                onChange={({ currentTarget }) => toggle(name, currentTarget.checked)}
+              />
+              <label for={name}>
+                <code>{name}</code>
+                <span>
+                  <Sentence text={asks} />
+                </span>
+              </label>
+              <span class="faint">{inMinutes(minutesOf(name, quick))}</span>
+            </li>
           ))}
         </ul>
+        {questions.map(
+          (question) =>
+            "notInPage" in question && (
+              <p key={question.name} class="faint">
+                <code>{question.name}</code> is asked on the command line alone: {question.notInPage}
+              </p>
+            ),
+        )}
       </fieldset>
       <fieldset disabled={running}>
         <legend>How carefully</legend>
         <div class="row">
           <label>
             <input type="radio" name="effort" checked={quick} onChange={() => setQuick(true)} /> quick:{" "}
-            {efforts.quick.samples} samples of each, in half a second
+            {efforts.quick.samples} samples of each, half a second at most
           </label>
           <label>
             <input type="radio" name="effort" checked={!quick} onChange={() => setQuick(false)} /> full:{" "}
-            {efforts.full.samples} samples, in {efforts.full.budgetMs / 1e3} s, and larger topologies
+            {efforts.full.samples} samples, {efforts.full.budgetMs / 1e3} s at most, and larger topologies
           </label>
         </div>
       </fieldset>
@@ -79,40 +95,8 @@ export function Chooser({ running, onStart }: ChooserProps) {
   );
 }
 
-interface QuestionProps {
-  question: (typeof questions)[number];
-  quick: boolean;
-  on: boolean;
-  onChange(on: boolean): void;
-}
-
-function Question({ question, quick, on, onChange }: QuestionProps) {
-  const { name, asks } = question;
-  const why = "notInPage" in question ? question.notInPage : undefined;
-  return (
-    <li>
-      <label>
-        <input
-          type="checkbox"
-          name={name}
-          checked={on}
-          disabled={why !== undefined}
-          onChange={({ currentTarget }) => onChange(currentTarget.checked)}
-        />
-        <span>
-          <code>{name}</code> <InCode text={asks} />{" "}
-          <span class="faint">
-            {why ? `On the command line only: ${lowerFirst(why)}` : inMinutes(minutesOf(name, quick))}
-          </span>
-        </span>
-      </label>
-    </li>
-  );
-}
-
-const lowerFirst = (sentence: string) => sentence[0].toLowerCase() + sentence.slice(1);
-
-/** Text in which what stands between backticks is code. */
-function InCode({ text }: { text: string }) {
-  return <>{text.split("`").map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
+/** A question from its first letter on; what stands between backticks is code. */
+function Sentence({ text }: { text: string }) {
+  const parts = `${text[0].toUpperCase()}${text.slice(1)}`.split("`");
+  return <>{parts.map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
 }

@@ -7,7 +7,7 @@ import { COARSE_TIMESTAMP_NS, efforts } from "../../bench/timing.ts";
 import { isSoftware } from "../../src/gpu/adapters.ts";
 
 export function inMinutes(minutes: number): string {
-  return minutes < 1 ? `about ${Math.ceil(minutes * 6) * 10} s` : `about ${Math.round(minutes)} min`;
+  return minutes < 1 ? `about ${Math.ceil(minutes * 6) * 10}\u00a0s` : `about ${Math.round(minutes)}\u00a0min`;
 }
 
 /** A figure that says it all, what it is, and what to know of it. */
