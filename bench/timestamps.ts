@@ -2,9 +2,9 @@
 import { bufferUsage, MAP_READ_MODE } from "../src/gpu/constants.ts";
 import { passTimer } from "../src/gpu/timing.ts";
 import { RUN } from "./gpu_job.ts";
-import { COARSE_TIMESTAMP_NS, greatestCommonDivisor } from "./timing.ts";
+import { greatestCommonDivisor } from "./timing.ts";
 
-/** Submits after which a step that is still coarse is believed. */
+/** Submits after which a step of more than a nanosecond is believed. */
 const MOST = 16;
 
 /** The step that all of some timestamps are on, in us; undefined without timestamps. Whatever a setting says, this is what is seen. */
@@ -15,7 +15,7 @@ export async function timestampStepUs(device: GPUDevice): Promise<number | undef
   const readback = device.createBuffer({ label: "timestamps", size: timer.bytes, usage });
   let first: bigint | undefined;
   let stepNs = 0;
-  for (let i = 0; i < MOST && (stepNs === 0 || stepNs >= COARSE_TIMESTAMP_NS); i++) {
+  for (let i = 0; i < MOST && stepNs !== 1; i++) {
     const encoder = device.createCommandEncoder();
     encoder.beginComputePass({ timestampWrites: timer.writes(RUN) }).end();
     timer.resolve(encoder);

@@ -2,6 +2,7 @@ import "./style.css";
 import { useState } from "preact/hooks";
 import { comparedCells } from "../../bench/report.ts";
 import { type Results as Measured, readResults } from "../../bench/results_file.ts";
+import { plural } from "../../src/cli/print/words.ts";
 import { Table } from "../shell/figure.tsx";
 import { type DroppedFile, FileDrop } from "../shell/file_drop.tsx";
 import { Layout, show } from "../shell/layout.tsx";
@@ -40,7 +41,7 @@ function Benchmark() {
 /** How far it is, or how it ended. */
 function Going({ run, onStop }: { run: Run; onStop(): void }) {
   const { ended, rows, what, share, faults, meta } = run;
-  const count = rows.length === 1 ? "1 row" : `${rows.length} rows`;
+  const count = plural(rows.length, "row");
   const last = rows.at(-1);
   return (
     <>
@@ -91,7 +92,7 @@ function Others({ loaded, onLoaded }: { loaded?: Loaded; onLoaded(loaded: Loaded
       {error && <Message kind="error">{error}</Message>}
       {loaded && (
         <div class="row">
-          <button type="button" onClick={() => onLoaded(undefined)}>
+          <button type="button" id="close" onClick={() => onLoaded(undefined)}>
             Close {loaded.name}
           </button>
         </div>

@@ -5,10 +5,11 @@ import { questions } from "../../bench/questions.ts";
 import { cells } from "../../bench/report.ts";
 import { type Results as Measured, type Meta, resultsText } from "../../bench/results_file.ts";
 import type { Row } from "../../bench/row.ts";
+import { plural } from "../../src/cli/print/words.ts";
 import { download } from "../shell/download.ts";
 import { Figure, Table } from "../shell/figure.tsx";
 import { Message } from "../shell/message.tsx";
-import { BUDGET_US, batchTiles, browserName, budgetTile, ofSoftware, type Tile } from "./words.ts";
+import { BUDGET_US, batchTiles, browserName, budgetTile, isCoarse, ofSoftware, type Tile } from "./words.ts";
 
 interface ResultsProps extends Measured {
   title: string;
@@ -17,6 +18,9 @@ interface ResultsProps extends Measured {
   /** Whether they are the reader's own, to be taken away. */
   own?: true;
 }
+
+/** More than that is a page to scroll through. */
+const MOST_ROWS_OPEN = 60;
 
 /** Rows as figures that say it all, plots and tables, and what they were measured with. */
 export function Results({ title, meta, rows, notes = [], own }: ResultsProps) {
@@ -32,8 +36,12 @@ export function Results({ title, meta, rows, notes = [], own }: ResultsProps) {
         <Figure key={caption} svg={svg} name={caption} caption={caption} />
       ))}
       {questions.map(({ name, asks }) => {
-        const own = rows.filter(({ question }) => question === name);
-        return own.length > 0 && <Rows key={name} name={name} asks={asks} rows={own} />;
+        const asked = rows.filter(({ question }) => question === name);
+        return (
+          asked.length > 0 && (
+            <Rows key={name} name={name} asks={asks} rows={asked} open={rows.length <= MOST_ROWS_OPEN} />
+          )
+        );
       })}
       {notes.length > 0 && (
         <details>
@@ -63,9 +71,25 @@ function Tiles({ tiles }: { tiles: readonly Tile[] }) {
   );
 }
 
-function Rows({ name, asks, rows }: { name: string; asks: string; rows: readonly Row[] }) {
-  const table = cells(rows).map(([, ...others]) => others);
-  return <Table rows={table} caption={`${name}: ${asks.replaceAll("`", "")}`} />;
+interface RowsProps {
+  name: string;
+  asks: string;
+  rows: readonly Row[];
+  open: boolean;
+}
+
+/** The table is made when somebody looks. */
+function Rows({ name, asks, rows, open: atFirst }: RowsProps) {
+  const [open, setOpen] = useState(atFirst);
+  const table = open ? cells(rows).map(([, ...others]) => others) : undefined;
+  return (
+    <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>
+        <b>{name}</b> <span class="faint">{plural(rows.length, "row")}</span>
+      </summary>
+      {table && <Table rows={table} caption={`${asks[0].toUpperCase()}${asks.slice(1).replaceAll("`", "")}`} />}
+    </details>
+  );
 }
 
 /** What the rows were measured with. */
@@ -113,7 +137,7 @@ function With({ meta }: { meta: Meta }) {
 
 function stepOf(stepUs: number | undefined): string {
   if (stepUs === undefined) return "none";
-  return stepUs >= 1 ? `in steps of ${stepUs} us` : "not rounded";
+  return isCoarse(stepUs) ? `in steps of ${stepUs} us` : "not rounded";
 }
 
 /** The file that bench/results holds. */

@@ -35,7 +35,7 @@ export function useRun() {
     setRun({ order, what: "asking for a device", rows: [], notes: [], faults: [], share: 0 });
     const hear = (told: Told) => {
       if (told.kind === "measuring" && !begun.has(told.question)) begun.set(told.question, performance.now());
-      setRun((known) => known && after(known, told, begun));
+      setRun((known) => known && heard(known, told, begun));
       if (told.kind === "done" || (told.kind === "fault" && told.question === undefined)) end();
     };
     const started = new Worker("benchmark_worker.js", { type: "module" });
@@ -58,7 +58,7 @@ export function useRun() {
 }
 
 /** What is known of a run once something more was told. */
-export function after(run: Run, told: Told, begun: ReadonlyMap<QuestionName, number>): Run {
+export function heard(run: Run, told: Told, begun: ReadonlyMap<QuestionName, number>): Run {
   switch (told.kind) {
     case "begun":
       return { ...run, meta: told.meta };

@@ -43,10 +43,12 @@ export function budgetTile(verdict: Verdict, { timestampStepUs }: Meta): Tile {
 
 /** What a step of timestamps leaves unsaid: the mean of n times off by up to a step is off by half a step / sqrt(n). */
 function stepInWords(stepUs: number | undefined): string {
-  if (stepUs === undefined || stepUs * 1e3 < COARSE_TIMESTAMP_NS) return "";
+  if (stepUs === undefined || !isCoarse(stepUs)) return "";
   const off = stepUs / 2 / Math.sqrt(efforts.quick.samples);
   return ` This browser rounds timestamps to ${us(stepUs)} us: the figure is a mean, good to ${us(off)} us or so.`;
 }
+
+export const isCoarse = (stepUs: number): boolean => stepUs * 1e3 >= COARSE_TIMESTAMP_NS;
 
 /** The least time per LP of our kernels on the adapter, and of our programs on a core. */
 export function batchTiles(rows: readonly Row[]): Tile[] {
@@ -61,8 +63,9 @@ export function batchTiles(rows: readonly Row[]): Tile[] {
 function tile(name: string, rows: readonly Row[]): Tile[] {
   if (rows.length === 0) return [];
   const best = rows.reduce((a, b) => (b.usPerLp < a.usPerLp ? b : a));
-  const { solver, topology, batch } = best;
-  const note = `${solver}, ${topology}, ${batch.toLocaleString("en")} at a time, answers read back and checked.`;
+  const { solver, topology, batch, timestampUs } = best;
+  const gpu = timestampUs === undefined ? "" : `, of it ${us(timestampUs / batch)} us of GPU time`;
+  const note = `${solver}, ${topology}, ${batch.toLocaleString("en")} at a time, answers read back and checked${gpu}.`;
   return [{ name, value: `${us(best.usPerLp)} us`, note }];
 }
 

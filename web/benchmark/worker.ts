@@ -7,6 +7,8 @@ import { requestDevice } from "../../src/index.ts";
 import type { Order, Told } from "./messages.ts";
 import { pageMeta } from "./page_meta.ts";
 
+const LOSS_MS = 500;
+
 addEventListener("message", ({ data }: MessageEvent<Order>) => {
   measure(data).catch((error: Error) => tell({ kind: "fault", message: error.message }));
 });
@@ -25,8 +27,11 @@ async function measure({ questions, quick }: Order): Promise<void> {
   tell({ kind: "begun", meta: await Promise.race([pageMeta(device, adapter), lost]) });
   for (asked of questions) {
     measuring(asked);
-    // A lost device ends the run; what else goes wrong is of one question.
-    const failed = (error: Error) => tell({ kind: "fault", question: asked, message: error.message });
+    // A lost device ends the run, and is told of a moment after calls have failed by it; what else goes wrong is of one question.
+    const failed = async ({ message }: Error) => {
+      await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+      tell({ kind: "fault", question: asked, message });
+    };
     await Promise.race([ask[asked](bench).catch(failed), lost]);
   }
   tell({ kind: "done", rows: bench.rows, notes: bench.notes });
