@@ -71,7 +71,7 @@ export const checks = [
   {
     name: "a device that is lost in the middle",
     async run(visitor) {
-      const hook = await visitor.page.evaluateOnNewDocument(withHookedWorkers);
+      await serveAnew(visitor, (script) => `${script};(${loseDevicesWhenTold})()`);
       try {
         await visitor.goto(page);
         await choose(visitor, "level", "solve-batch");
@@ -87,8 +87,7 @@ export const checks = [
         expect((await offered(visitor)).rows.length >= 2, "what was measured");
         await visitor.shot("lost");
       } finally {
-        await visitor.page.removeScriptToEvaluateOnNewDocument(hook.identifier);
-        await visitor.renew();
+        await serveAnew(visitor, (script) => script);
       }
     },
   },
@@ -173,22 +172,28 @@ async function offered(visitor) {
   return JSON.parse(text);
 }
 
-/** Runs in the page before its own scripts: workers run what they would, and lose their devices when they are told to. */
-function withHookedWorkers() {
-  const hook = `
-    const { requestDevice } = GPUAdapter.prototype;
-    const devices = [];
-    GPUAdapter.prototype.requestDevice = async function (...descriptor) {
-      const device = await requestDevice.apply(this, descriptor);
-      devices.push(device);
-      return device;
-    };
-    new BroadcastChannel("lose devices").onmessage = () => devices.forEach((device) => device.destroy());`;
-  globalThis.Worker = class extends Worker {
-    constructor(url, options) {
-      const source = `import ${JSON.stringify(new URL(url, location.href).href)};${hook}`;
-      super(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), options);
-    }
+/** From now on the thread that measures is what `edit` makes of it, also where the site was kept for offline use. */
+async function serveAnew(visitor, edit) {
+  await visitor.goto(page);
+  visitor.server.change("benchmark_worker.js", edit);
+  await visitor.page.evaluate(async () => {
+    for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister();
+    for (const name of await caches.keys()) await caches.delete(name);
+  });
+  await visitor.renew();
+}
+
+/** Runs in the thread before it is asked for anything. */
+function loseDevicesWhenTold() {
+  const { requestDevice } = GPUAdapter.prototype;
+  const devices = [];
+  GPUAdapter.prototype.requestDevice = async function (...descriptor) {
+    const device = await requestDevice.apply(this, descriptor);
+    devices.push(device);
+    return device;
+  };
+  new BroadcastChannel("lose devices").onmessage = () => {
+    for (const device of devices) device.destroy();
   };
 }
 
