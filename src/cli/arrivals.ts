@@ -18,3 +18,10 @@ export function requireArrivals(file: string, recorded: Trace, { rate, pool, req
   const remedy = "--rate R draws them; --rate inf lets all come at once.";
   throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
 }
+
+/** Of the gaps between requests.  @throws {ArgumentError} There are none; ends with the remedy. */
+export function meanRate(file: string, { arrival, requests }: Trace, remedy: string): number {
+  const span = arrival[requests - 1] - arrival[0];
+  if (span > 0) return (requests - 1) / span;
+  throw new ArgumentError(nameOf(file), "requests that arrive at different times", "all at once", remedy);
+}
