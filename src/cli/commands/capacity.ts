@@ -1,11 +1,11 @@
 import { Command } from "commander";
-import { ArgumentError } from "../../common/errors.ts";
 import { meanRate } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { readStepTime } from "../files/step_time_file.ts";
-import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
+import { readTraceFile } from "../files/trace_file.ts";
 import { interrupted } from "../interruption.ts";
+import { withOptionNames } from "../option_names.ts";
 import { integer, numberAbove } from "../options.ts";
 import { capacityInWords } from "../print/capacity_words.ts";
 import { withProgress } from "../print/progress.ts";
@@ -76,7 +76,9 @@ async function run(file: string, options: CapacityCommandOptions): Promise<void>
     ...{ percentile, bandwidth },
   };
   const report = await withProgress("simulating", (onProgress) =>
-    inWords(file, () => capacityReport(trace, question, options.simulate === true, onProgress, interrupted)),
+    withOptionNames(file, optionNames, () =>
+      capacityReport(trace, question, options.simulate === true, onProgress, interrupted),
+    ),
   );
   console.log(options.json ? JSON.stringify(report) : capacityInWords(report));
 }
@@ -91,16 +93,3 @@ const optionNames: Readonly<Record<string, string>> = {
   "slo.ttft": "--slo-ttft",
   "slo.tpot": "--slo-tpot",
 };
-
-async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ArgumentError) {
-      const { argument } = error;
-      const named = optionNames[argument];
-      error.message = named ? named + error.message.slice(argument.length) : inWordsOfCli(file, error.message);
-    }
-    throw error;
-  }
-}
