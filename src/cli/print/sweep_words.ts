@@ -21,11 +21,9 @@ export function sweepInWords(report: SweepReport): string {
   ].join("\n\n");
 }
 
-export function shardInWords({ grid, requests }: SweepPart, shard: Shard, file: string): string {
-  const what = `Shard ${shardName(shard)} of a sweep of ${plural(requests, "request")}`;
-  const shared =
-    grid.workers.length === 1 ? plural(grid.workers[0], "worker") : `${grid.workers.length} numbers of workers`;
-  return paragraph(`${what} and ${shared} is in ${file}: evenkeel merge puts all of them together.`);
+export function shardInWords({ source, requests }: SweepPart, shard: Shard, file: string): string {
+  const what = `Shard ${shardName(shard)} of a sweep of ${plural(requests, "request")} of ${source} is in ${file}.`;
+  return `${what} evenkeel merge puts all shards together.`;
 }
 
 /** The last line, which no two runs have alike. */
