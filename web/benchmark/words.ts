@@ -45,7 +45,7 @@ export function budgetTile(verdict: Verdict, { timestampStepUs }: Meta): Tile {
 function stepInWords(stepUs: number | undefined): string {
   if (stepUs === undefined || !isCoarse(stepUs)) return "";
   const off = stepUs / 2 / Math.sqrt(efforts.quick.samples);
-  return ` This browser rounds timestamps to ${us(stepUs)} us: the figure is a mean, good to ${us(off)} us or so.`;
+  return ` This browser rounds timestamps to ${us(stepUs)} us: the figure is a mean, good to ${us(off)} us or so. In Chrome, chrome://flags/#enable-webgpu-developer-features ends that.`;
 }
 
 export const isCoarse = (stepUs: number): boolean => stepUs * 1e3 >= COARSE_TIMESTAMP_NS;
