@@ -1,17 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
-import { texts } from "./texts.mjs";
-
-/** Comments of shaders are for readers of the sources. Lines stay where they are, so that a compiler's messages name the same ones. */
-const withoutComments = {
-  name: "shaders without comments",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
-      contents: readFileSync(path, "utf8").replaceAll(/[ \t]*\/\/.*$/gm, ""),
-      loader: "text",
-    }));
-  },
-};
+import { licencesOf } from "./licences.mjs";
+import { texts, withoutComments } from "./texts.mjs";
 
 const common = {
   ...{ bundle: true, format: "esm", sourcemap: true, metafile: true, loader: texts },
@@ -56,12 +46,4 @@ const bundles = await Promise.all([
   }),
 ]);
 
-// Bundled packages ask that their licence travels with them, and their notice where they have one.
-const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
-const packages = new Set(inputs.map((path) => path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]).filter(Boolean));
-const licences = [...packages].sort().map((name) => {
-  const files = readdirSync(`node_modules/${name}`).filter((entry) => /^(licen[cs]e|notice)(\.|$)/i.test(entry));
-  const parts = files.map((file) => readFileSync(`node_modules/${name}/${file}`, "utf8").trim());
-  return `${name}\n\n${parts.join("\n\n")}\n`;
-});
-writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licences.join(`\n${"-".repeat(80)}\n\n`));
+writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licencesOf(bundles));

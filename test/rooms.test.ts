@@ -69,6 +69,16 @@ test("arrows point down only, without circles", () => {
   expect(circles(graph)).toEqual([]);
 });
 
+test("the site is above all rooms, and has no circles either", () => {
+  const pages = readdirSync(new URL("web/", root), { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => `web/${file}`);
+  expect(pages.length).toBeGreaterThan(5);
+  const graph = imports([...sources, ...pages]);
+  expect([...imports(sources).values()].flat().filter((target) => target.startsWith("web/"))).toEqual([]);
+  expect(circles(graph)).toEqual([]);
+});
+
 test("twins of the LP's kernels are for tests and benchmarks", () => {
   const users = [...imports(sources)].filter(([file]) => !file.startsWith("src/lp/twins/"));
   const used = users.filter(([, targets]) => targets.some((target) => target.startsWith("src/lp/twins/")));
@@ -97,10 +107,10 @@ test("a fragment of the shaders is in the room that uses it, in common/ where tw
 });
 
 test("no source, shader, benchmark or test is over 300 lines", () => {
-  const folders = ["src/", "shaders/", "bench/", "test/", "tools/compat/program/", "scripts/", "examples/"];
+  const folders = ["src/", "shaders/", "bench/", "test/", "tools/compat/program/", "scripts/", "examples/", "web/"];
   const files = folders.flatMap((folder) =>
     readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
-      .filter((file) => /\.(ts|mjs|wgsl)$/.test(file))
+      .filter((file) => /\.(tsx?|mjs|wgsl)$/.test(file))
       .map((file) => `${folder}${file}`),
   );
   expect(files.length).toBeGreaterThan(300);
