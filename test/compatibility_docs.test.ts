@@ -5,7 +5,7 @@ import compat from "../tools/compat/package.json";
 
 const text = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const docs = text("docs/compatibility.md");
-const hosts = text("tools/compat/hosts.mjs");
+const hosts = text("tools/compat/hosts.mjs") + text("tools/compat/browsers.mjs");
 
 test("the versions tried are those that are installed", () => {
   for (const [title, version] of [

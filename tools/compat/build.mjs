@@ -2,8 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { swiftShaderEnvironment } from "./browsers.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const program = fileURLToPath(new URL("program/main.ts", import.meta.url));
@@ -41,22 +42,10 @@ export async function prepare() {
       plugins: [thePackage(join(installed, "dist/browser.js"), join(installed, "dist/serving_browser.js"), false)],
       outfile: join(folder, "page.js"),
     }),
-    build({
-      ...common,
-      platform: "node",
-      packages: "external",
-      entryPoints: [join(root, "src/gpu/swiftshader.ts")],
-      outfile: join(folder, "swiftshader.mjs"),
-    }),
   ]);
   // So that "evenkeel" is the one installed: Deno would take the repository for it, and Bun the sources.
   writeFileSync(join(folder, "package.json"), `{ "private": true, "type": "module" }`);
   writeFileSync(join(folder, "tsconfig.json"), "{}");
   writeFileSync(join(folder, "index.html"), `<!doctype html><script type="module" src="page.js"></script>`);
-  const { unpackSwiftShader } = await import(pathToFileURL(join(folder, "swiftshader.mjs")).href);
-  const { loader, driver } = unpackSwiftShader();
-  return {
-    folder,
-    swiftShader: { LD_LIBRARY_PATH: dirname(loader), VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver },
-  };
+  return { folder, swiftShader: await swiftShaderEnvironment() };
 }

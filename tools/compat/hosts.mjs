@@ -1,20 +1,11 @@
 // The runtimes: name, where it is, where it should find WebGPU, and run({ folder, swiftShader, timeoutMs }), which gives the program's report.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import puppeteer from "puppeteer-core";
+import { browsers, launch, versionOf } from "./browsers.mjs";
+import { serve } from "./server.mjs";
 
 const bin = fileURLToPath(new URL("node_modules/.bin/", import.meta.url));
-
-// What WebGPU without a GPU takes in each.
-const firefoxPrefs = {
-  "dom.webgpu.enabled": true,
-  "gfx.webgpu.ignore-blocklist": true,
-  "gfx.webgpu.force-enabled": true,
-};
-const chromiumFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
 export const hosts = [
   commandLine("deno", "host", {
@@ -22,12 +13,8 @@ export const hosts = [
     runCli: ["run", "--allow-all"],
     env: { DENO_WEBGPU_BACKEND: "vulkan", DENO_NO_UPDATE_CHECK: "1" },
   }),
-  browser("firefox", "/usr/bin/firefox-esr", { browser: "firefox", extraPrefsFirefox: firefoxPrefs }),
-  browser("chromium", "/usr/bin/chromium", {
-    browser: "chrome",
-    args: ["--no-sandbox", ...chromiumFlags],
-    ownVulkan: true, // and SwiftShader with it; beside another's loader it finds none
-  }),
+  browser("firefox"),
+  browser("chromium"),
   commandLine("bun", "swiftshader", { run: ["run"], runCli: ["run"], env: {} }),
 ];
 
@@ -68,48 +55,27 @@ async function output(path, args, options, timeoutMs) {
   throw new Error(`it ended with ${signal ?? code}: ${printed.stderr.slice(-2000)}`);
 }
 
-function browser(name, path, { ownVulkan = false, ...launch }) {
+function browser(name) {
   return {
     name,
-    path,
+    path: browsers[name].path,
     source: "browser",
     async run({ folder, swiftShader, timeoutMs }) {
-      const env = ownVulkan ? process.env : { ...process.env, ...swiftShader };
-      const limits = { timeout: timeoutMs, protocolTimeout: timeoutMs };
-      const opened = await puppeteer.launch({
-        ...launch,
-        ...limits,
-        protocol: "webDriverBiDi",
-        executablePath: path,
-        env,
-      });
+      const opened = await launch(name, { swiftShader, timeoutMs });
       const server = await serve(folder);
       try {
         const page = await opened.newPage();
         page.setDefaultNavigationTimeout(timeoutMs);
         const errors = [];
         page.on("pageerror", (error) => errors.push(String(error)));
-        await page.goto(`http://localhost:${server.address().port}/index.html`); // a secure context, as WebGPU wants
+        await page.goto(`${server.url}index.html`);
         const report = await page.evaluate("globalThis.report");
         if (!report) throw new Error(`the page has no report: ${errors.join("; ")}`);
-        const [title, version] = (await opened.version()).split("/");
-        return { ...report, runtime: `${title[0].toUpperCase()}${title.slice(1)} ${version}` };
+        return { ...report, runtime: await versionOf(opened) };
       } finally {
-        server.close();
+        await server.stop();
         await opened.close();
       }
     },
   };
-}
-
-async function serve(folder) {
-  const types = { html: "text/html", js: "text/javascript" };
-  const server = createServer(({ url }, response) => {
-    const file = join(folder, url.slice(1));
-    const known = /^\/\w+\.(html|js)$/.test(url) && existsSync(file);
-    response.writeHead(known ? 200 : 404, { "content-type": types[url.split(".").pop()] ?? "text/plain" });
-    response.end(known ? readFileSync(file) : "");
-  });
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  return server;
 }

@@ -11,7 +11,8 @@ export function WebgpuNotice({ without }: { without: string }) {
   if (reason === undefined) return null;
   return (
     <Message kind="status">
-      {without} {reason} {HELP}
+      WebGPU is not to be had here. {without} {HELP}
+      <div class="faint">{reason}</div>
     </Message>
   );
 }
