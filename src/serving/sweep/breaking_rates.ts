@@ -3,7 +3,7 @@ import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { Pauses } from "../../common/pauses.ts";
 import { checkTrace, type Trace } from "../trace/trace.ts";
-import { chooseReplays } from "./choose_replays.ts";
+import { checkBackend, chooseReplays } from "./choose_replays.ts";
 import { labelsOf, planSweep, type ScenarioLabel } from "./scenarios.ts";
 import type { SweepOptions } from "./sweep.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type SweptRouting,
   type SweptScheduling,
 } from "./sweep_grid.ts";
+import type { RawScenario } from "./swept.ts";
 
 export interface BreakingRateOptions extends Omit<SweepOptions, "shard"> {
   /** Share of the requests of all seeds, in (0, 1], that meet the SLO where it holds: 0.99 by default. */
@@ -58,8 +59,9 @@ export async function breakingRates(
   o: BreakingRateOptions = {},
 ): Promise<BreakingRate[]> {
   requireObject("options", o, fields);
-  const { attainment = 0.99, signal, onProgress = () => {} } = o;
+  const { attainment = 0.99, backend = "auto", signal, onProgress = () => {} } = o;
   requireCalls(o);
+  checkBackend(backend);
   if (!(attainment > 0 && attainment <= 1)) throw new ArgumentError("attainment", "a number in (0, 1]", attainment);
   const settings = gridSettings({ ...grid, rates: grid?.rates ?? [1] });
   if (grid.slo === undefined)
@@ -81,17 +83,12 @@ export async function breakingRates(
       rates.flatMap((rate) => settings.seeds.map((seed) => ({ routing, scheduling, workers, rate, seed }))),
     );
     const plan = planSweep(trace, settings, labels);
-    const { replays } = await chooseReplays(o.backend ?? "auto", o.device, plan, labels.length, pauses);
+    const { replays } = await chooseReplays(backend, o.device, plan, labels.length, pauses);
     const good = new Float64Array(labels.length);
-    let done = 0;
-    try {
-      await replays.run([...labels.keys()], (place, { counts }) => {
-        good[place] = counts.good;
-        onShare(++done / labels.length);
-      });
-    } finally {
-      replays.destroy();
-    }
+    const done = (place: number, { counts }: RawScenario) => {
+      good[place] = counts.good;
+    };
+    await replays.run([...labels.keys()], done, onShare);
     const seeds = settings.seeds.length;
     const all = seeds * trace.requests;
     for (const [k, search] of searches.entries()) {

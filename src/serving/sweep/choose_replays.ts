@@ -1,16 +1,40 @@
+import { ArgumentError } from "../../common/errors.ts";
 import type { Pauses } from "../../common/pauses.ts";
-import { ASKED_FOR_CPU } from "../../lp/device_choice.ts";
+import { acquireDevice, reasonOrThrow } from "../../lp/device_choice.ts";
 import { CpuReplays } from "./cpu_replays.ts";
 import type { Replays } from "./replays.ts";
 import type { SweepPlan } from "./scenarios.ts";
+import { WebgpuReplays } from "./webgpu_replays.ts";
 
-/** @throws {DeviceError} backend is "webgpu", and there is no device. */
+const backends = ["auto", "webgpu", "cpu"] as const;
+export type SweepBackend = (typeof backends)[number];
+
+/** Fewer scenarios are left to the CPU by "auto": each is a single invocation, and a core of a GPU is slower than one of a CPU. */
+const ENOUGH_SCENARIOS = 256;
+
+/** @throws {ArgumentError} */
+export function checkBackend(backend: unknown): void {
+  if (backends.some((one) => one === backend)) return;
+  throw new ArgumentError("backend", `one of ${backends.join(", ")}`, backend);
+}
+
+/** @throws {DeviceError} backend is "webgpu", and there is no device, or it does not take the plan. */
 export async function chooseReplays(
-  _backend: "auto" | "webgpu" | "cpu",
-  _device: GPUDevice | undefined,
+  backend: SweepBackend,
+  device: GPUDevice | undefined,
   plan: SweepPlan,
-  _scenarios: number,
+  scenarios: number,
   pauses: Pauses,
 ): Promise<{ replays: Replays; reason: string }> {
-  return { replays: new CpuReplays(plan, pauses), reason: ASKED_FOR_CPU };
+  const onCpu = (reason: string) => ({ replays: new CpuReplays(plan, pauses), reason });
+  if (backend === "auto" && scenarios < ENOUGH_SCENARIOS)
+    return onCpu(`${scenarios} scenarios are too few for a GPU, which begins to pay at ${ENOUGH_SCENARIOS}.`);
+  const { acquired, reason } = await acquireDevice(backend, { device });
+  if (!acquired) return onCpu(reason);
+  try {
+    return { replays: await WebgpuReplays.create(acquired.device, plan, pauses), reason };
+  } catch (error) {
+    if (backend === "webgpu") throw error;
+    return onCpu(reasonOrThrow(error));
+  }
 }

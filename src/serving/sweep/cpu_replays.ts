@@ -1,6 +1,6 @@
 import type { Pauses } from "../../common/pauses.ts";
 import { Replay } from "../twins/replay.ts";
-import type { Replays } from "./replays.ts";
+import type { ReplayProgress, Replays } from "./replays.ts";
 import type { SweepPlan } from "./scenarios.ts";
 import type { RawScenario } from "./swept.ts";
 
@@ -17,9 +17,13 @@ export class CpuReplays implements Replays {
     private readonly pauses: Pauses,
   ) {}
 
-  async run(places: readonly number[], onDone: (place: number, raw: RawScenario) => void): Promise<void> {
+  async run(
+    places: readonly number[],
+    onDone: (place: number, raw: RawScenario) => void,
+    onProgress: ReplayProgress,
+  ): Promise<void> {
     const { plan, pauses } = this;
-    for (const place of places) {
+    for (const [k, place] of places.entries()) {
       const { arrivals, estimates, ...policy } = plan.scenarios[place];
       const replay = new Replay(plan.setting, {
         ...policy,
@@ -28,8 +32,7 @@ export class CpuReplays implements Replays {
       });
       while (!replay.run(PIECE)) if (pauses.due) await pauses.take();
       onDone(place, replay.replayed);
+      onProgress((k + 1) / places.length);
     }
   }
-
-  destroy(): void {}
 }

@@ -71,7 +71,7 @@ export function planSweep(trace: Trace, settings: GridSettings, labels: readonly
     step: stepUnits({ ...worker, slots: Math.min(worker.slots, kept.length) }, longest, rounds),
     grain: rounds ? TICKS_PER_ROUND : 1,
     ttftLimit: limit(slo.ttft),
-    tpotLimit: limit(slo.tpot),
+    tpotLimit: withinProducts(limit(slo.tpot)),
   };
   const arrivals = new Kept<Float64Array>();
   const estimates = new Kept<Int32Array>();
@@ -92,6 +92,9 @@ export function planSweep(trace: Trace, settings: GridSettings, labels: readonly
     estimates: estimates.all,
   };
 }
+
+/** As long as a limit times a request's tokens is below 2^64; what is beyond, 8,000 s or rounds per token, is no limit. */
+const withinProducts = (ticks: number): number => (ticks < 2 ** 33 ? ticks : Number.POSITIVE_INFINITY);
 
 /** Values that are made once for each key. */
 class Kept<T> {

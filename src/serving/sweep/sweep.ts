@@ -3,20 +3,20 @@ import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { Pauses } from "../../common/pauses.ts";
 import { checkTrace, type Trace } from "../trace/trace.ts";
-import { chooseReplays } from "./choose_replays.ts";
+import { checkBackend, chooseReplays, type SweepBackend } from "./choose_replays.ts";
 import { labelsOf, planSweep } from "./scenarios.ts";
 import { gridSettings, type SweepGrid } from "./sweep_grid.ts";
-import { type SweptScenario, sweptScenario } from "./swept.ts";
+import { type RawScenario, type SweptScenario, sweptScenario } from "./swept.ts";
 
 export interface SweepOptions {
   /** "webgpu", "cpu", or "auto" (default): a GPU, a real one, where there is one and the sweep is worth it. Both give the same to the last bit. */
-  backend?: "auto" | "webgpu" | "cpu";
+  backend?: SweepBackend;
   /** The caller's; it is not destroyed. */
   device?: GPUDevice;
   /** Only the scenarios whose place in the grid is `index` modulo `count`: a part of a sweep that several machines share. */
   shard?: { index: number; count: number };
   signal?: AbortSignal;
-  /** Share of the scenarios that are done. */
+  /** Share of the work that is done. */
   onProgress?: (share: number) => void;
 }
 
@@ -47,6 +47,7 @@ export async function sweep(trace: Trace, grid: SweepGrid, o: SweepOptions = {})
   requireObject("options", o, fields);
   const { backend = "auto", device, shard = { index: 0, count: 1 }, signal, onProgress = () => {} } = o;
   requireCalls(o);
+  checkBackend(backend);
   checkShard(shard);
   const settings = gridSettings(grid);
   checkTrace(trace);
@@ -57,14 +58,9 @@ export async function sweep(trace: Trace, grid: SweepGrid, o: SweepOptions = {})
   const places = [...labels.keys()].filter((place) => place % shard.count === shard.index);
   const { replays, reason } = await chooseReplays(backend, device, plan, places.length, new Pauses(signal));
   const scenarios = new Map<number, SweptScenario>();
-  try {
-    await replays.run(places, (place, raw) => {
-      scenarios.set(place, sweptScenario(plan, labels[place], place, raw, grid.slo !== undefined));
-      onProgress(scenarios.size / places.length);
-    });
-  } finally {
-    replays.destroy();
-  }
+  const done = (place: number, raw: RawScenario) =>
+    scenarios.set(place, sweptScenario(plan, labels[place], place, raw, grid.slo !== undefined));
+  await replays.run(places, done, onProgress);
   return {
     scenarios: places.map((place) => scenarios.get(place)!),
     ...{ backend: replays.backend, reason, longestDispatch: replays.longestDispatch },

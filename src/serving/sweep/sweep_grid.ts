@@ -79,7 +79,8 @@ export interface GridSettings {
 }
 
 const MOST_WORKERS = 1024;
-const MOST_TOKENS = 2 ** 31 - 1;
+/** So that sums of two fit 32 bits. */
+const MOST_TOKENS = 2 ** 30;
 
 /** @throws {ArgumentError} Anything that is missing, unknown, out of range or twice the same. */
 export function gridSettings(grid: SweepGrid): GridSettings {
@@ -90,7 +91,7 @@ export function gridSettings(grid: SweepGrid): GridSettings {
   const rounds = clock === "rounds";
   checkWorker("worker", worker, rounds);
   if (worker.kvTokens > MOST_TOKENS)
-    throw new ArgumentError("worker.kvTokens", "an integer up to 2^31 - 1", worker.kvTokens);
+    throw new ArgumentError("worker.kvTokens", "an integer up to 2^30", worker.kvTokens);
   requireList(
     "workers",
     workers,

@@ -56,7 +56,7 @@ export function fill(r: Replayed, now: number): void {
   while (r.firstAtRouter !== NONE) {
     const g = leastLoadedWithRoom(workers);
     if (g === NONE) return;
-    const id = best(r, g);
+    const id = bestFor(r, g);
     if (id === NONE) {
       workers[g].room = 0;
       continue;
@@ -77,26 +77,25 @@ function leastLoadedWithRoom(workers: readonly ReplayWorker[]): number {
   return best;
 }
 
-/** Of those that wait here, the one for worker g. */
-function best({ setting, requests, workers, firstAtRouter }: Replayed, g: number): number {
-  const many = workers.length;
+/** Of those that wait here, the one for worker g: the longest up to the margin, or the shortest beyond it. */
+function bestFor({ setting, requests, workers, firstAtRouter }: Replayed, g: number): number {
+  const { input } = setting;
   let most = 0;
-  for (let other = 0; other < many; other++) if (other !== g) most = Math.max(most, loadOf(workers[other]));
+  for (let other = 0; other < workers.length; other++) if (other !== g) most = Math.max(most, loadOf(workers[other]));
   const margin = most - loadOf(workers[g]);
-  let found = NONE;
-  let foundGain = 0;
+  let below = NONE;
+  let above = NONE;
   let seen = 0;
   for (let id = firstAtRouter; id !== NONE && seen < WINDOW; id = requests.next[id]) {
     seen++;
-    const tokens = setting.input[id];
-    if (tokens + 1 > workers[g].freeTokens) continue;
-    if (many === 1) return id;
-    const gain = tokens - many * Math.max(0, tokens - margin);
-    if (found !== NONE && (gain < foundGain || (gain === foundGain && tokens >= setting.input[found]))) continue;
-    found = id;
-    foundGain = gain;
+    if (input[id] + 1 > workers[g].freeTokens) continue;
+    if (workers.length === 1) return id;
+    if (input[id] <= margin) {
+      if (below === NONE || input[id] > input[below]) below = id;
+    } else if (above === NONE || input[id] < input[above]) above = id;
   }
-  return found;
+  if (below === NONE || above === NONE) return below === NONE ? above : below;
+  return workers.length * (input[above] - margin) < input[above] - input[below] ? above : below;
 }
 
 function leave(r: Replayed, id: number): void {

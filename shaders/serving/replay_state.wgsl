@@ -1,0 +1,173 @@
+// replay_state: what a scenario is, and where all that is known of its requests and workers stands in `state`.
+//
+// A scenario's words are its own, HEADER_WORDS, then WORKER_WORDS for each worker, then REQUEST_WORDS for each request. A worker is named by where its words begin, a
+// request by its number, from 0, and NONE is nobody. Times are ticks in 64 bits.
+//
+// Declares  ReplayParams, Scenario; enter(), scenario, work.
+// Needs     params, scenarios, state, outcome, requests, estimates of replay.wgsl; add64() of u64.wgsl.
+// Barriers  none.
+
+struct ReplayParams {
+  base: vec2u,               // 2^-32 ticks as u64, and so are the next four: see StepUnits
+  per_sequence: vec2u,
+  per_kv_token: vec2u,
+  per_prefill_token: vec2u,
+  per_half_pair: vec2u,
+  ttft_limit: vec2u,         // ticks
+  tpot_limit: vec2u,
+  requests: u32,             // n
+  scenarios: u32,            // of this dispatch
+  stride: u32,               // words of a scenario in `state`
+  budget: u32,               // work that a dispatch does of each scenario
+  slots: u32,                // B
+  kv_tokens: u32,            // M
+  chunk: u32,                // most prompt tokens of a step
+  recompute: u32,            // 1: evicted requests keep the tokens that they have made
+  grain: u32,                // idle workers begin at multiples of so many ticks, a power of two
+}
+
+struct Scenario {
+  routing: u32,
+  scheduling: u32,
+  workers: u32,
+  arrivals: u32,   // which row of `arrivals`
+  estimates: u32,  // and of `estimates`
+}
+
+const NONE = 0xffffffffu;
+const NEVER = vec2u(0xffffffffu, 0xffffffffu);
+
+const ROUND_ROBIN = 0u;
+const LEAST_KV = 1u;
+const BFIO = 2u;
+const FCFS = 0u;
+const SJF = 1u;
+const PRIORITY = 2u;
+const SVF = 3u;
+
+// A scenario's own words.
+const HEADER_WORDS = 8u;
+const S_BEGUN = 0u;          // 1 once its words are what they are at the beginning
+const S_COME = 1u;           // requests that have come
+const S_SENT = 2u;           // that have been sent to workers
+const S_EVICTED = 3u;        // evictions, first come first served
+const S_FIRST = 4u;          // those that wait at the router
+const S_LAST = 5u;
+const S_NEXT_WORKER = 6u;    // of round robin
+const S_ASK = 7u;            // a request has come to the router, or one has finished, since it was last asked
+
+// A worker's words; see ReplayWorker of the twin.
+const WORKER_WORDS = 32u;
+const W_FIRST = 0u;
+const W_LAST = 1u;
+const W_PREFILLING = 2u;
+const W_ENDING = 3u;
+const W_EXPECTED = 4u;
+const W_EXPECTED_LAST = 5u;
+const W_TOP = 6u;            // of those that wait
+const W_WAITING = 7u;
+const W_WAITING_TOKENS = 8u;
+const W_RUNNING = 9u;
+const W_PREFILLS = 10u;
+const W_HELD = 11u;
+const W_STEPS = 12u;
+const W_ASK = 13u;
+const W_STATE = 14u;         // IDLE, WOKEN or STEPPING
+const W_PLANNED = 15u;
+const W_LEFT = 16u;
+const W_GENERATING = 17u;
+const W_END = 18u;           // two words, and so are the next ones
+const W_STEP_START = 20u;
+const W_STEP_END = 22u;
+const W_TAKES = 24u;         // 2^-32 ticks
+const W_GROWTH = 26u;
+const W_ROOM = 28u;          // i32
+const W_FREE_TOKENS = 29u;   // i32
+const W_ENDING_LAST = 30u;
+
+const IDLE = 0u;
+const WOKEN = 1u;
+const STEPPING = 2u;
+
+// A request's words; see ReplayRequests of the twin.
+const REQUEST_WORDS = 12u;
+const R_NEXT = 0u;           // of its list; its first child in a heap
+const R_PREVIOUS = 1u;       // its next sibling in a heap
+const R_END_NEXT = 2u;
+const R_END_PREVIOUS = 3u;
+const R_EXPECTED_NEXT = 4u;
+const R_EXPECTED_PREVIOUS = 5u;
+const R_KEY = 6u;            // of one that waits two words
+const R_KEY_HIGH = 7u;
+const R_EXPECTED_END = 7u;   // of one that runs
+const R_MADE = 8u;
+const R_TURN = 9u;           // and STARTED, HAS_TOKEN
+const R_FIRST_TOKEN = 10u;   // two words
+
+const STARTED = 0x80000000u;
+const HAS_TOKEN = 0x40000000u;
+const TURN = 0x3fffffffu;
+
+// Of `outcome`, in two words each, as ReplayCounts has them.
+const C_SERVED = 0u;
+const C_GOOD = 2u;
+const C_STEPS = 4u;
+const C_TOKENS = 6u;
+const C_EVICTIONS = 8u;
+const C_WASTED = 10u;
+const C_WAIT = 12u;
+const C_TTFT = 14u;
+const C_LATENCY = 16u;
+const C_TPOT = 18u;
+const C_SEVERAL = 20u;
+const C_MAKESPAN = 22u;
+const C_BUSY = 24u;
+const C_SPAN = 26u;          // time, served, good, tokens, busy
+const COUNT_WORDS = 36u;
+const BINS_OF_OCTAVE = 64u;
+const BINS = 2368u;
+
+var<private> scenario: Scenario;
+var<private> at_scenario: u32;
+var<private> at_requests: u32;
+var<private> at_outcome: u32;
+var<private> starts: bool;   // somebody begins in this event
+var<private> work: u32;      // steps, and requests and workers that were looked at, in this dispatch
+
+fn enter(index: u32) {
+  scenario = scenarios[index];
+  at_scenario = index * params.stride;
+  at_requests = at_scenario + HEADER_WORDS + scenario.workers * WORKER_WORDS;
+  at_outcome = index * (COUNT_WORDS + 2u * BINS);
+  work = 0u;
+}
+
+fn worker_at(g: u32) -> u32 { return at_scenario + HEADER_WORDS + g * WORKER_WORDS; }
+fn own(word: u32) -> u32 { return state[at_scenario + word]; }
+fn set_own(word: u32, value: u32) { state[at_scenario + word] = value; }
+fn field(id: u32, word: u32) -> u32 { return state[at_requests + id * REQUEST_WORDS + word]; }
+fn set_field(id: u32, word: u32, value: u32) { state[at_requests + id * REQUEST_WORDS + word] = value; }
+/// Two words of a worker.
+fn pair(at: u32) -> vec2u { return vec2u(state[at], state[at + 1u]); }
+fn set_pair(at: u32, value: vec2u) {
+  state[at] = value.x;
+  state[at + 1u] = value.y;
+}
+
+fn counted(counter: u32) -> vec2u { return vec2u(outcome[at_outcome + counter], outcome[at_outcome + counter + 1u]); }
+fn set_count(counter: u32, value: vec2u) {
+  outcome[at_outcome + counter] = value.x;
+  outcome[at_outcome + counter + 1u] = value.y;
+}
+fn count(counter: u32, more: vec2u) { set_count(counter, add64(counted(counter), more)); }
+
+fn input_of(id: u32) -> u32 { return requests[id].x; }
+fn output_of(id: u32) -> u32 { return requests[id].y; }
+fn estimate_of(id: u32) -> u32 { return estimates[scenario.estimates * params.requests + id]; }
+/// KV tokens that a request begins with.
+fn tokens_at_start(id: u32) -> u32 { return input_of(id) + field(id, R_MADE); }
+
+/// Whether the scheduler is asked for what waits.
+fn asks(w: u32) -> bool {
+  return state[w + W_ASK] == 1u && state[w + W_WAITING] > 0u && state[w + W_RUNNING] < params.slots;
+}
