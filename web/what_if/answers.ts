@@ -11,7 +11,7 @@ export interface Configuration extends SweptMean {
   policy: string;
   /** As large a share of its requests is within the SLO as is asked for. */
   meets: boolean;
-  /** No other is at least as good by p99 TTFT, p99 TPOT, throughput per worker and energy per token, and better by one of them. */
+  /** No other at its rate is at least as good by p99 TTFT, p99 TPOT, throughput per worker and energy per token, and better by one of them. */
   onFront: boolean;
   /** Of its policies and workers, whatever its rate; undefined where it is not known. */
   breaking?: BreakingRate;
@@ -23,7 +23,8 @@ export function configurationsOf(
   breaking: readonly BreakingRate[] = [],
 ): Configuration[] {
   const means = meanOfSeeds(scenarios);
-  const front = new Set(paretoFront(means));
+  const rates = new Set(means.map(({ rate }) => rate));
+  const front = new Set([...rates].flatMap((rate) => paretoFront(means.filter((one) => one.rate === rate))));
   const key = ({ routing, scheduling, workers }: Pick<BreakingRate, "routing" | "scheduling" | "workers">) =>
     [routing, scheduling, workers].join();
   const found = new Map(breaking.map((one) => [key(one), one]));

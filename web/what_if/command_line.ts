@@ -4,7 +4,7 @@ import { defaults, type Settings } from "./settings.ts";
 /** The same question for `evenkeel sweep`; files by their names. */
 export function commandLine(settings: Settings, trace: string, stepTime: string): string {
   const { workers, slots, kvTokens, rates, arrivals, seeds, route, schedule, chunk, eviction, tooLarge } = settings;
-  const { prediction, ttft, tpot, requests } = settings;
+  const { prediction, ttft, tpot, attainment, breaking, requests } = settings;
   const isDrawn = arrivals === "poisson";
   const isPredicted = schedule.split(",").includes("svf");
   const option = (name: string, value: string, isGiven = value.trim() !== "") =>
@@ -18,5 +18,7 @@ export function commandLine(settings: Settings, trace: string, stepTime: string)
     ...option("seeds", seeds, isDrawn || (isPredicted && prediction.startsWith("factor"))),
     ...[...option("route", route), ...option("schedule", schedule), ...option("prediction", prediction, isPredicted)],
     ...[...option("slo-ttft", ttft), ...option("slo-tpot", tpot)],
+    ...option("attainment", String(Number(attainment) / 100), attainment !== defaults.attainment),
+    ...(breaking === "yes" ? ["--breaking-rates"] : []),
   ].join(" ");
 }

@@ -12,11 +12,11 @@ export function csvOf(scenarios: readonly SweptScenario[]): string {
 }
 
 /** Spreads in columns of their own: ttft_p99. What a scenario does not have is empty. */
-function columnsOf(scenario: SweptScenario): [string, string | number][] {
+function columnsOf(scenario: SweptScenario): [string, unknown][] {
   return Object.entries(scenario).flatMap(([name, value]) =>
     typeof value === "object"
-      ? Object.entries(value).map(([part, figure]): [string, number] => [`${name}_${part}`, figure])
-      : [[name, value ?? ""] as [string, string | number]],
+      ? Object.entries(value).map(([part, figure]): [string, unknown] => [`${name}_${part}`, figure])
+      : [[name, value] as [string, unknown]],
   );
 }
 

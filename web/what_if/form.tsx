@@ -1,7 +1,7 @@
-import { Choices, type FormProps, Select, TextInput, Check } from "./inputs.tsx";
+import { defaultStepTime } from "../../src/cli/reports/default_step_time.ts";
+import { Check, Choices, type FormProps, Select, TextInput } from "./inputs.tsx";
 import { routings, schedulings } from "./policies.ts";
 import { stepTimeText } from "./question.ts";
-import { defaultStepTime } from "../../src/cli/reports/default_step_time.ts";
 
 /** All that is asked beside the trace. */
 export function Form(props: FormProps) {
@@ -80,7 +80,10 @@ const backends = [
 /** The default, or what a file or an address has brought. */
 function StepTimeChoice(props: FormProps) {
   const { stepTime } = props.settings;
-  const options = [["", "Qwen3-30B-A3B on an RTX PRO 6000"], ...(stepTime ? [[stepTime, "from a file"] as const] : [])] as const;
+  const options = [
+    ["", "Qwen3-30B-A3B on an RTX PRO 6000"],
+    ...(stepTime ? [[stepTime, "from a file"] as const] : []),
+  ] as const;
   const [base, sequence, kv, prefill, context] = (stepTime || stepTimeText(defaultStepTime)).split(",");
   return (
     <>

@@ -84,8 +84,8 @@ export function Choices({ settings, onChange, field, options }: ChoicesProps) {
   const toggled = (word: string) =>
     options.map((one) => one.word).filter((one) => (one === word ? !chosen.includes(one) : chosen.includes(one)));
   return (
-    <div class="choices" role="group" aria-label={fieldNames[field]}>
-      <span class="faint">{fieldNames[field]}</span>
+    <fieldset class="choices">
+      <legend>{fieldNames[field]}</legend>
       {options.map(({ word, rule }) => (
         <label key={word}>
           <input
@@ -98,11 +98,16 @@ export function Choices({ settings, onChange, field, options }: ChoicesProps) {
           </span>
         </label>
       ))}
-    </div>
+    </fieldset>
   );
 }
 
-export function Check({ settings, onChange, field, children }: FormProps & { field: Field; children: ComponentChildren }) {
+export function Check({
+  settings,
+  onChange,
+  field,
+  children,
+}: FormProps & { field: Field; children: ComponentChildren }) {
   return (
     <label class="check">
       <input

@@ -70,7 +70,7 @@ function frontPlot({ axes, x, y, measured }: Pair, all: readonly Configuration[]
   return {
     svg: scatterChart({ x: axisOf(x.name), y: { name: y.name }, series, front: "front" }, SIZE),
     name: `${y.name} against ${x.name}, ${shown.length} configurations, ${front.size} on the front`,
-    caption: `${y.name} against ${x.name}. Filled: on the front of these two, as no other configuration is at least as good in both and better in one.${others}`,
+    caption: `${y.name} against ${x.name}. Filled: on the front of these two, at whichever rate: no other is as good in both and better in one.${others}`,
   };
 }
 

@@ -53,7 +53,7 @@ export function questionOf(settings: Settings, opened: Trace | undefined): Quest
     ...{ routing: read.names("route", routings), scheduling },
     rates: ratesFor(read, settings, ownRate, isDrawn),
     arrivals: isDrawn ? "poisson" : "replay",
-    seeds: Array.from({ length: seeds ? read.integer("seeds", 1, 1000) : 1 }, (_, seed) => seed),
+    seeds: Array.from({ length: seeds ? read.integer("seeds", 1, 1000) : 1 }, (_, k) => 1 + k),
     ...(settings.chunk.trim() !== "" && { prefill: { chunk: read.integer("chunk", 1, 2 ** 31 - 1) } }),
     eviction: settings.eviction === "restart" ? "restart" : "recompute",
     ...(scheduling.includes("svf") && { prediction }),
@@ -160,21 +160,20 @@ function ratesFor(
   own: number | undefined,
   isDrawn: boolean,
 ): number[] | undefined {
-  if (text.trim() === "" && !isDrawn) return undefined;
-  const rates = ratesOf(text.trim() === "" ? "1x" : text);
+  const asked = text.trim() === "" ? "1x" : text;
+  const rates = ratesOf(asked);
   if (rates === undefined) {
     read.refuse("rates", "requests per s, or multiples of the trace's own rate, as in 10,20 or 0.5x,1x,2x");
     return undefined;
   }
-  const draw = { name: "Draw arrivals at 1, 2, 4 and 8 requests/s", change: { arrivals: "poisson", rates: "1,2,4,8" } };
-  if (own === undefined && !isDrawn) {
-    const sentence = "Rates: all of the trace's requests come at once, so that there are no gaps to stretch to a rate.";
-    read.add("rates", sentence, [draw, { name: "Let them come at once", change: { rates: "" } }]);
-  } else if (own === undefined && rates.some(({ isMultiple }) => isMultiple)) {
-    const sentence = `Rates: all of the trace's requests come at once, so that there is no rate to take ${text.trim()} of.`;
-    read.add("rates", sentence, [draw]);
+  if (own === undefined && !(isDrawn && rates.every(({ isMultiple }) => !isMultiple))) {
+    const sentence = `Rates: all of the trace's requests come at once, so that there is no rate to take ${asked} of, nor gaps to stretch. Let arrivals be drawn, at rates in requests per s.`;
+    const change = { arrivals: "poisson", rates: "1,2,4,8" };
+    read.add("rates", sentence, [{ name: "Draw arrivals at 1, 2, 4 and 8 requests/s", change }]);
+    return undefined;
   }
-  const values = rates.map(({ value, isMultiple }) => (isMultiple ? value * (own ?? 1) : value));
+  if (text.trim() === "" && !isDrawn) return undefined; // as the trace has them
+  const values = rates.map(({ value, isMultiple }) => (isMultiple ? value * own! : value));
   if (values.some((value) => value < 1e-6 || value > 1e9)) read.refuse("rates", "rates from 1e-6 to 1e9 per s");
   return [...new Set(values)];
 }

@@ -72,7 +72,8 @@ const BREAKING = "Looking for the rates at which the SLO breaks";
 
 function troubleOf(error: unknown, doing: string): Trouble {
   const { name, message } = error as Error;
-  if (name === "AbortError") return { kind: "status", sentence: `Stopped while ${doing[0].toLowerCase()}${doing.slice(1)}.` };
+  if (name === "AbortError")
+    return { kind: "status", sentence: `Stopped while ${doing[0].toLowerCase()}${doing.slice(1)}.` };
   if (error instanceof JobError && (name === "DeviceError" || name === "KernelError")) {
     return {
       kind: "error",
