@@ -24,66 +24,82 @@ override WG: u32;
 fn arrival_of(id: u32) -> vec2u { return arrivals[scenario.arrivals * params.requests + id]; }
 
 fn begin_scenario() {
-  set_own(S_BEGUN, 1u);
-  set_own(S_FIRST, NONE);
-  set_own(S_LAST, NONE);
+  own.begun = 1u;
+  own.first = NONE;
+  own.last = NONE;
   for (var g = 0u; g < scenario.workers; g++) {
     let w = worker_at(g);
     for (var word = W_FIRST; word <= W_TOP; word++) { state[w + word] = NONE; }
     set_pair(w + W_END, NEVER);
+    set_pair(w + W_STEP_END, NEVER);
   }
 }
 
 fn next_event() -> vec2u {
   var least = NEVER;
-  let come = own(S_COME);
+  let come = own.come;
   if (come < params.requests) { least = arrival_of(come); }
   for (var g = 0u; g < scenario.workers; g++) {
     let end = pair(worker_at(g) + W_END);
     if (less64(end, least)) { least = end; }
   }
+  work += scenario.workers;
   return least;
+}
+
+// Workers are searched first and then attended to, so that lanes whose workers have nothing to do now wait for a short search alone.
+
+/// The first worker from g on with a step that has ended by now and is not counted yet.
+fn next_behind(from_g: u32, now: vec2u) -> u32 {
+  var g = from_g;
+  while (g < scenario.workers && less64(now, pair(worker_at(g) + W_STEP_END))) { g++; }
+  return g;
+}
+
+/// The first worker from g on in a state that ends by now.
+fn next_due(from_g: u32, due: u32, now: vec2u) -> u32 {
+  var g = from_g;
+  while (g < scenario.workers) {
+    let w = worker_at(g);
+    if (state[w + W_STATE] == due && !less64(now, pair(w + W_END))) { break; }
+    g++;
+  }
+  return g;
 }
 
 fn happen(now: vec2u) {
   starts = false;
-  for (var g = 0u; g < scenario.workers; g++) {
-    let w = worker_at(g);
-    if (state[w + W_STATE] != STEPPING) { continue; }
-    catch_up(w, now);
-    if (!less64(now, pair(w + W_END))) { finish_steps(w, now); }
+  for (var g = next_behind(0u, now); g < scenario.workers; g = next_behind(g + 1u, now)) { catch_up(worker_at(g), now); }
+  for (var g = next_due(0u, STEPPING, now); g < scenario.workers; g = next_due(g + 1u, STEPPING, now)) {
+    finish_steps(worker_at(g), now);
   }
-  for (var come = own(S_COME); come < params.requests; come++) {
-    if (less64(now, arrival_of(come))) { break; }
-    set_own(S_COME, come + 1u);
+  var come = own.come;
+  while (come < params.requests && !less64(now, arrival_of(min(come, params.requests - 1u)))) {
     route(come, now);
+    come++;
   }
-  if (own(S_ASK) == 1u && own(S_FIRST) != NONE) { fill(now); }
-  var stepping = 0u;
-  for (var g = 0u; g < scenario.workers; g++) {
+  own.come = come;
+  while (own.ask == 1u && own.first != NONE) { fill(now); }
+  for (var g = next_due(0u, WOKEN, now); g < scenario.workers; g = next_due(g + 1u, WOKEN, now)) {
     let w = worker_at(g);
-    if (state[w + W_STATE] == WOKEN && !less64(now, pair(w + W_END))) {
-      prepare(w, now);
-      if (state[w + W_RUNNING] > 0u) {
-        plan_steps(w, now);
-      } else {
-        state[w + W_STATE] = IDLE;
-        set_pair(w + W_END, NEVER);
-      }
+    prepare(w, now);
+    if (state[w + W_RUNNING] > 0u) {
+      plan_steps(w, now);
+    } else {
+      state[w + W_STATE] = IDLE;
+      set_pair(w + W_END, NEVER);
     }
-    if (state[w + W_STATE] == STEPPING) { stepping++; }
   }
-  work += scenario.workers;
-  if (starts) { mark_span(now, stepping); }
+  if (starts) { mark_span(now); }
 }
 
 /// What had added up by the last start so far.
-fn mark_span(now: vec2u, stepping: u32) {
-  set_count(C_SPAN, now);
-  set_count(C_SPAN + 2u, counted(C_SERVED));
-  set_count(C_SPAN + 4u, counted(C_GOOD));
-  set_count(C_SPAN + 6u, counted(C_TOKENS));
-  set_count(C_SPAN + 8u, add64(counted(C_BUSY), product(now, vec2u(stepping, 0u))));
+fn mark_span(now: vec2u) {
+  counts[C_SPAN] = now;
+  counts[C_SPAN + 1u] = counts[C_SERVED];
+  counts[C_SPAN + 2u] = counts[C_GOOD];
+  counts[C_SPAN + 3u] = counts[C_TOKENS];
+  counts[C_SPAN + 4u] = add64(counts[C_BUSY], product(now, vec2u(own.stepping, 0u)));
 }
 
 @compute @workgroup_size(WG)
@@ -95,12 +111,16 @@ fn replay(
   let index = (wg.y * grid.x + wg.x) * WG + lane;
   if (index >= params.scenarios) { return; }
   enter(index);
-  if (own(S_BEGUN) == 0u) { begin_scenario(); }
+  if (own.begun == 0u) { begin_scenario(); }
   while (work < params.budget) {
     let now = next_event();
-    if (all(now == NEVER)) { return; }
+    if (all(now == NEVER)) {
+      leave();
+      return;
+    }
     happen(now);
   }
+  leave();
   atomicAdd(&progress[0], 1u);
-  atomicAdd(&progress[1], u32(256.0 * f32(own(S_COME)) / f32(params.requests)));
+  atomicAdd(&progress[1], u32(256.0 * f32(own.come) / f32(params.requests)));
 }

@@ -21,8 +21,8 @@ fn order_of(id: u32, evicted: bool) -> vec2u {
     return add64(multiply64(tokens_at_start(id), rounds), vec2u((twice.x >> 1u) | (twice.y << 31u), twice.y >> 1u));
   }
   if (!evicted) { return vec2u(field(id, R_TURN) & TURN, 1u); }
-  let before = own(S_EVICTED);
-  set_own(S_EVICTED, before + 1u);
+  let before = own.evicted;
+  own.evicted = before + 1u;
   return vec2u(NONE - before, 0u);  // ahead of all others, and of those that were evicted before
 }
 

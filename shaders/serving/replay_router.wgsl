@@ -10,27 +10,23 @@ const WINDOW = 1024u;
 /// A request comes: it is sent to a worker, or waits here with BF-IO.
 fn route(id: u32, now: vec2u) {
   if (scenario.routing == BFIO) {
-    let last = own(S_LAST);
+    let last = own.last;
     set_field(id, R_NEXT, NONE);
     set_field(id, R_PREVIOUS, last);
-    if (last == NONE) { set_own(S_FIRST, id); } else { set_field(last, R_NEXT, id); }
-    set_own(S_LAST, id);
-    set_own(S_ASK, 1u);
+    if (last == NONE) { own.first = id; } else { set_field(last, R_NEXT, id); }
+    own.last = id;
+    own.ask = 1u;
     return;
   }
-  if (scenario.routing == LEAST_KV) {
-    send(id, least_loaded(false), now);
-    return;
-  }
-  let g = own(S_NEXT_WORKER);
+  var g = own.next_worker;
+  if (scenario.routing == LEAST_KV) { g = least_loaded(false); } else { own.next_worker = (g + 1u) % scenario.workers; }
   send(id, g, now);
-  set_own(S_NEXT_WORKER, (g + 1u) % scenario.workers);
 }
 
 fn send(id: u32, g: u32, now: vec2u) {
-  let sent = own(S_SENT);
+  let sent = own.sent;
   set_field(id, R_TURN, sent);
-  set_own(S_SENT, sent + 1u);
+  own.sent = sent + 1u;
   wait_at(worker_at(g), id, false);
   wake(worker_at(g), now);
 }
@@ -62,14 +58,14 @@ fn least_loaded(with_room: bool) -> u32 {
 ///
 /// of equals the shorter, then the earlier. With one worker the earliest goes first.
 fn fill(now: vec2u) {
-  set_own(S_ASK, 0u);
+  own.ask = 0u;
   for (var g = 0u; g < scenario.workers; g++) {
     let w = worker_at(g);
     let running = state[w + W_RUNNING];
     state[w + W_ROOM] = params.slots - running - state[w + W_WAITING];
     state[w + W_FREE_TOKENS] = params.kv_tokens - state[w + W_HELD] - running;
   }
-  while (own(S_FIRST) != NONE) {
+  while (own.first != NONE) {
     let g = least_loaded(true);
     if (g == NONE) { return; }
     let w = worker_at(g);
@@ -80,7 +76,7 @@ fn fill(now: vec2u) {
     }
     state[w + W_ROOM] -= 1u;
     state[w + W_FREE_TOKENS] -= input_of(id) + 1u;
-    leave(id);
+    withdraw(id);
     send(id, g, now);
   }
 }
@@ -98,7 +94,7 @@ fn best_for(g: u32) -> u32 {
   var below_tokens = 0;
   var above_tokens = 0;
   var seen = 0u;
-  for (var id = own(S_FIRST); id != NONE && seen < WINDOW; id = field(id, R_NEXT)) {
+  for (var id = own.first; id != NONE && seen < WINDOW; id = field(id, R_NEXT)) {
     seen++;
     let tokens = i32(input_of(id));
     if (tokens + 1 > free) { continue; }
@@ -122,9 +118,9 @@ fn best_for(g: u32) -> u32 {
   return select(below, above, less64(lost, vec2u(u32(above_tokens - below_tokens), 0u)));
 }
 
-fn leave(id: u32) {
+fn withdraw(id: u32) {
   let after = field(id, R_NEXT);
   let before = field(id, R_PREVIOUS);
-  if (before == NONE) { set_own(S_FIRST, after); } else { set_field(before, R_NEXT, after); }
-  if (after == NONE) { set_own(S_LAST, before); } else { set_field(after, R_PREVIOUS, before); }
+  if (before == NONE) { own.first = after; } else { set_field(before, R_NEXT, after); }
+  if (after == NONE) { own.last = before; } else { set_field(after, R_PREVIOUS, before); }
 }

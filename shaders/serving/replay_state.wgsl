@@ -3,7 +3,7 @@
 // A scenario's words are its own, HEADER_WORDS, then WORKER_WORDS for each worker, then REQUEST_WORDS for each request. A worker is named by where its words begin, a
 // request by its number, from 0, and NONE is nobody. Times are ticks in 64 bits.
 //
-// Declares  ReplayParams, Scenario; enter(), scenario, work.
+// Declares  ReplayParams, Scenario; enter(), leave(), scenario, work.
 // Needs     params, scenarios, state, outcome, requests, estimates of replay.wgsl; add64() of u64.wgsl.
 // Barriers  none.
 
@@ -46,15 +46,18 @@ const PRIORITY = 2u;
 const SVF = 3u;
 
 // A scenario's own words.
-const HEADER_WORDS = 8u;
-const S_BEGUN = 0u;          // 1 once its words are what they are at the beginning
-const S_COME = 1u;           // requests that have come
-const S_SENT = 2u;           // that have been sent to workers
-const S_EVICTED = 3u;        // evictions, first come first served
-const S_FIRST = 4u;          // those that wait at the router
-const S_LAST = 5u;
-const S_NEXT_WORKER = 6u;    // of round robin
-const S_ASK = 7u;            // a request has come to the router, or one has finished, since it was last asked
+struct Header {
+  begun: u32,        // 1 once all words are what they are at the beginning
+  come: u32,         // requests that have come
+  sent: u32,         // that have been sent to workers
+  evicted: u32,      // evictions, first come first served
+  first: u32,        // those that wait at the router
+  last: u32,
+  next_worker: u32,  // of round robin
+  ask: u32,          // a request has come to the router, or one has finished, since it was last asked
+  stepping: u32,     // workers at their steps
+}
+const HEADER_WORDS = 9u;
 
 // A worker's words; see ReplayWorker of the twin.
 const WORKER_WORDS = 32u;
@@ -78,7 +81,7 @@ const W_LEFT = 16u;
 const W_GENERATING = 17u;
 const W_END = 18u;           // two words, and so are the next ones
 const W_STEP_START = 20u;
-const W_STEP_END = 22u;
+const W_STEP_END = 22u;      // NEVER where no step is under way
 const W_TAKES = 24u;         // 2^-32 ticks
 const W_GROWTH = 26u;
 const W_ROOM = 28u;          // i32
@@ -108,26 +111,29 @@ const STARTED = 0x80000000u;
 const HAS_TOKEN = 0x40000000u;
 const TURN = 0x3fffffffu;
 
-// Of `outcome`, in two words each, as ReplayCounts has them.
+// What is counted, as ReplayCounts has it.
 const C_SERVED = 0u;
-const C_GOOD = 2u;
-const C_STEPS = 4u;
-const C_TOKENS = 6u;
-const C_EVICTIONS = 8u;
-const C_WASTED = 10u;
-const C_WAIT = 12u;
-const C_TTFT = 14u;
-const C_LATENCY = 16u;
-const C_TPOT = 18u;
-const C_SEVERAL = 20u;
-const C_MAKESPAN = 22u;
-const C_BUSY = 24u;
-const C_SPAN = 26u;          // time, served, good, tokens, busy
+const C_GOOD = 1u;
+const C_STEPS = 2u;
+const C_TOKENS = 3u;
+const C_EVICTIONS = 4u;
+const C_WASTED = 5u;
+const C_WAIT = 6u;
+const C_TTFT = 7u;
+const C_LATENCY = 8u;
+const C_TPOT = 9u;
+const C_SEVERAL = 10u;
+const C_MAKESPAN = 11u;
+const C_BUSY = 12u;
+const C_SPAN = 13u;          // time, served, good, tokens, busy
+const COUNTS = 18u;
 const COUNT_WORDS = 36u;
 const BINS_OF_OCTAVE = 64u;
 const BINS = 2368u;
 
 var<private> scenario: Scenario;
+var<private> own: Header;
+var<private> counts: array<vec2u, COUNTS>;
 var<private> at_scenario: u32;
 var<private> at_requests: u32;
 var<private> at_outcome: u32;
@@ -139,12 +145,24 @@ fn enter(index: u32) {
   at_scenario = index * params.stride;
   at_requests = at_scenario + HEADER_WORDS + scenario.workers * WORKER_WORDS;
   at_outcome = index * (COUNT_WORDS + 2u * BINS);
+  let s = at_scenario;
+  own = Header(state[s], state[s + 1u], state[s + 2u], state[s + 3u], state[s + 4u], state[s + 5u], state[s + 6u], state[s + 7u], state[s + 8u]);
+  for (var k = 0u; k < COUNTS; k++) { counts[k] = vec2u(outcome[at_outcome + 2u * k], outcome[at_outcome + 2u * k + 1u]); }
   work = 0u;
 }
 
+/// Until the next dispatch.
+fn leave() {
+  let words = array<u32, HEADER_WORDS>(
+    own.begun, own.come, own.sent, own.evicted, own.first, own.last, own.next_worker, own.ask, own.stepping);
+  for (var k = 0u; k < HEADER_WORDS; k++) { state[at_scenario + k] = words[k]; }
+  for (var k = 0u; k < COUNTS; k++) {
+    outcome[at_outcome + 2u * k] = counts[k].x;
+    outcome[at_outcome + 2u * k + 1u] = counts[k].y;
+  }
+}
+
 fn worker_at(g: u32) -> u32 { return at_scenario + HEADER_WORDS + g * WORKER_WORDS; }
-fn own(word: u32) -> u32 { return state[at_scenario + word]; }
-fn set_own(word: u32, value: u32) { state[at_scenario + word] = value; }
 fn field(id: u32, word: u32) -> u32 { return state[at_requests + id * REQUEST_WORDS + word]; }
 fn set_field(id: u32, word: u32, value: u32) { state[at_requests + id * REQUEST_WORDS + word] = value; }
 /// Two words of a worker.
@@ -154,12 +172,7 @@ fn set_pair(at: u32, value: vec2u) {
   state[at + 1u] = value.y;
 }
 
-fn counted(counter: u32) -> vec2u { return vec2u(outcome[at_outcome + counter], outcome[at_outcome + counter + 1u]); }
-fn set_count(counter: u32, value: vec2u) {
-  outcome[at_outcome + counter] = value.x;
-  outcome[at_outcome + counter + 1u] = value.y;
-}
-fn count(counter: u32, more: vec2u) { set_count(counter, add64(counted(counter), more)); }
+fn count(counter: u32, more: vec2u) { counts[counter] = add64(counts[counter], more); }
 
 fn input_of(id: u32) -> u32 { return requests[id].x; }
 fn output_of(id: u32) -> u32 { return requests[id].y; }

@@ -41,7 +41,8 @@ fn plan_steps(w: u32, now: vec2u) {
   work += planned;
   set_pair(w + W_END, end);
   state[w + W_STATE] = STEPPING;
-  set_count(C_BUSY, subtract64(counted(C_BUSY), now));
+  own.stepping += 1u;
+  counts[C_BUSY] = subtract64(counts[C_BUSY], now);
 }
 
 /// What the next step prefills: the oldest first, up to a chunk. From now on it counts as done. @returns what that takes.
@@ -61,21 +62,20 @@ fn prefill(w: u32) -> vec2u {
   return add64(product(params.per_prefill_token, vec2u(tokens, 0u)), product(params.per_half_pair, half_pairs));
 }
 
-/// Counts the steps that have ended by now.
+/// Counts the steps that have ended by now; one at least has.
 fn catch_up(w: u32, now: vec2u) {
   var left = state[w + W_LEFT];
   var end = pair(w + W_STEP_END);
-  if (left == 0u || less64(now, end)) { return; }
+  var start = end;
   let growth = pair(w + W_GROWTH);
   var takes = pair(w + W_TAKES);
-  var start = end;
   var done = 0u;
-  while (left > 0u && !less64(now, end)) {
+  while (!less64(now, end)) {
     left--;
     done++;
     start = end;
     takes = add64(takes, growth);
-    end = add64(end, ticks_of(takes));
+    end = select(add64(end, ticks_of(takes)), NEVER, left == 0u);
   }
   work += done;
   let generating = state[w + W_GENERATING];
@@ -102,14 +102,17 @@ fn wake(w: u32, now: vec2u) {
   if (planned == 1u || state[w + W_RUNNING] >= params.slots) { return; }
   // Its steps end with the one that is under way; between two of them, now.
   let between = state[w + W_LEFT] < planned && all(pair(w + W_STEP_START) == now);
+  let end = select(pair(w + W_STEP_END), now, between);
   state[w + W_LEFT] = select(1u, 0u, between);
   state[w + W_PLANNED] = 1u;
-  if (between) { set_pair(w + W_END, now); } else { set_pair(w + W_END, pair(w + W_STEP_END)); }
+  set_pair(w + W_END, end);
+  set_pair(w + W_STEP_END, select(end, NEVER, between));
 }
 
 /// The steps that were planned have been done, the last of them now.
 fn finish_steps(w: u32, now: vec2u) {
   count(C_BUSY, now);
+  own.stepping -= 1u;
   state[w + W_STATE] = WOKEN;
   if (state[w + W_PREFILLS] > 0u) { make_first_tokens(w, now); }
   while (state[w + W_ENDING] != NONE) {
@@ -158,14 +161,14 @@ fn finish(w: u32, id: u32, now: vec2u) {
   state[w + W_RUNNING] -= 1u;
   state[w + W_HELD] -= input_of(id) + output_of(id);
   state[w + W_ASK] = 1u;
-  set_own(S_ASK, 1u);
+  own.ask = 1u;
   let first = vec2u(field(id, R_FIRST_TOKEN), field(id, R_FIRST_TOKEN + 1u));
   let to_first = subtract64(first, arrival_of(id));
   let after_first = subtract64(now, first);
   let gaps = output_of(id) - 1u;
   count(C_SERVED, vec2u(1u, 0u));
   count(C_LATENCY, add64(to_first, after_first));
-  set_count(C_MAKESPAN, now);
+  counts[C_MAKESPAN] = now;
   if (gaps > 0u) {
     let each = quotient64(after_first, gaps);
     count(C_SEVERAL, vec2u(1u, 0u));

@@ -36,7 +36,7 @@ export function compileReplay(device: GPUDevice): Promise<CompiledKernel> {
 export const replayGrid = (device: GPUDevice, scenarios: number): [number, number] =>
   foldGrid(device, Math.ceil(scenarios / WORKGROUP));
 
-const HEADER_WORDS = 8;
+const HEADER_WORDS = 9;
 const WORKER_WORDS = 32;
 const REQUEST_WORDS = 12;
 const COUNT_WORDS = 36;
