@@ -20,9 +20,9 @@ const options: Refused[] = [
   ["too many workers", sized(good, "--workers", "1000-1025"), "Expected integers from 1 to 1024"],
   ["workers backwards", sized(good, "--workers", "5-3"), "Expected integers from 1 to 1024"],
   [
-    "memory beyond 31 bits",
+    "memory beyond 30 bits",
     sized(good, "--kv-tokens", "3000000000"),
-    "--kv-tokens: expected an integer up to 2^31 - 1",
+    "--kv-tokens: expected an integer up to 2^30",
   ],
   ["a route that looks ahead", sized(good, "--route", "lmetric"), "Expected names of round-robin, least-kv, bfio."],
   ["a schedule without a key", sized(good, "--schedule", "mcsf"), "Expected names of fcfs, sjf, priority, svf."],

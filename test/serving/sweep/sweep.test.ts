@@ -107,7 +107,11 @@ test("a part of a sweep is its scenarios, the same on both backends; stretched a
   expect(whole.scenarios.map(({ index }) => index)).toEqual([...whole.scenarios.keys()]);
 
   // With room for all, what takes long is the arrivals alone.
-  const seldom = { ...grid, worker: { slots: 500, kvTokens: 1e6, stepTime: brokenStepTime }, clock: "seconds" as const };
+  const seldom = {
+    ...grid,
+    worker: { slots: 500, kvTokens: 1e6, stepTime: brokenStepTime },
+    clock: "seconds" as const,
+  };
   for (const one of (await sweep(trace, { ...seldom, rates: [0.01, 0.02], workers: [4] })).scenarios) {
     const [first, last] = [trace.arrival[0], trace.arrival[trace.requests - 1]];
     if (last > first) expect(one.makespan * one.rate!).toBeCloseTo(trace.requests - 1, 0);
