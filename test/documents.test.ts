@@ -194,7 +194,7 @@ describe("what the documents say of it", () => {
     const { text } = documentAt(operators);
     const help = async (...args: string[]) => (await evenkeel([...args, "--help"], withoutSoftware)).stdout;
     const commands = [...(await help()).matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name);
-    expect(commands.length).toBe(12);
+    expect(commands.length).toBe(14);
     for (const command of commands) {
       expect(text).toContain(`| \`evenkeel ${command}`);
       const options = (await help(command)).match(/(?<=^ {2})--[\w-]+/gm)!;
