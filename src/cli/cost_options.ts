@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { ArgumentError } from "../common/errors.ts";
-import { type CostFile, readCost } from "./files/cost_file.ts";
+import type { CostFile } from "./files/cost_file.ts";
+import { readCost } from "./files/read_files.ts";
 import { integer } from "./options.ts";
 
 /** What the options of a cost are called once they are parsed. */

@@ -1,33 +1,13 @@
 import { InvalidArgumentError, Option } from "commander";
-import { ArgumentError } from "../common/errors.ts";
-import { MAX_GPUS } from "./options.ts";
+import { integersOf, MAX_GPUS } from "./options.ts";
 
 /** Reads "3,7" and "8-15,20": GPUs, ascending, each once. */
 export function gpuList(text: string): number[] {
-  const gpus = new Set<number>();
-  for (const part of text.split(",")) {
-    const [, first, last = first] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part.trim()) ?? [];
-    if (first === undefined || Number(last) < Number(first) || Number(last) >= MAX_GPUS) {
-      throw new InvalidArgumentError("Expected GPUs, as in 3,7 or 8-15.");
-    }
-    for (let g = Number(first); g <= Number(last); g++) gpus.add(g);
-  }
-  return [...gpus].sort((a, b) => a - b);
+  const gpus = integersOf(text, 0, MAX_GPUS - 1);
+  if (gpus) return gpus;
+  throw new InvalidArgumentError("Expected GPUs, as in 3,7 or 8-15.");
 }
 
 export function deadOption(): Option {
   return new Option("--dead <gpus>", "GPUs that died, as in 3,7 or 8-15").argParser(gpuList);
-}
-
-/**
- * [gpus] 1 where a GPU is alive; undefined where none is dead.
- *
- * @throws {ArgumentError} A GPU is not there, or none is left.
- */
-export function activeOf(dead: readonly number[] = [], gpus: number): Uint8Array | undefined {
-  if (dead.length === 0) return undefined;
-  const stray = dead.find((g) => g >= gpus);
-  if (stray !== undefined) throw new ArgumentError("--dead", `GPUs in 0..${gpus - 1}`, stray);
-  if (dead.length === gpus) throw new ArgumentError("--dead", `fewer than all ${gpus} GPUs`, dead.length);
-  return Uint8Array.from({ length: gpus }, (_, g) => (dead.includes(g) ? 0 : 1));
 }

@@ -8,7 +8,7 @@ import { type BoundCommandOptions, boundOptions } from "../bound_options.ts";
 import { nameOf } from "../files/json_file.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { pricesFile, readPrices } from "../files/prices_file.ts";
-import { readStepTime } from "../files/step_time_file.ts";
+import { readStepTime } from "../files/read_files.ts";
 import { readTraceFile } from "../files/trace_file.ts";
 import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
 import { interrupted } from "../interruption.ts";

@@ -6,7 +6,7 @@ import { prefixCacheTrace } from "../../serving/caching/trace/prefix_cache_trace
 import { type AskedCapacity, type CacheCommandOptions, cacheOptions, refuseCacheConflicts } from "../cache_options.ts";
 import { cachePricesFile, readCachePrices } from "../files/cache_prices_file.ts";
 import { nameOf } from "../files/json_file.ts";
-import { readStepTime } from "../files/step_time_file.ts";
+import { readStepTime } from "../files/read_files.ts";
 import { readCacheTraceFile } from "../files/trace_file.ts";
 import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
 import { interrupted } from "../interruption.ts";

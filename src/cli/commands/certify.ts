@@ -6,7 +6,8 @@ import { type CostOptions, costOf, costOption, costTopKOption } from "../cost_op
 import { nameOf, readJson } from "../files/json_file.ts";
 import { elements, jsonLines, writeLines } from "../files/json_lines.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
-import { problemArgument, readProblem } from "../files/problem_file.ts";
+import { problemArgument } from "../files/problem_file.ts";
+import { readProblem } from "../files/read_files.ts";
 import { asSolution } from "../files/solution_file.ts";
 import { deadOption } from "../gpu_list.ts";
 import { interrupted } from "../interruption.ts";

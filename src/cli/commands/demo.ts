@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { ArgumentError } from "../../common/errors.ts";
 import { type CostOptions, costOf, costOption, costTopKOption, stepsPerRowOption } from "../cost_options.ts";
-import { type LoadHistory, readLoads } from "../files/load_file.ts";
+import type { LoadHistory } from "../files/load_file.ts";
+import { readLoads } from "../files/read_files.ts";
 import { requireWritable, writeWhole } from "../files/write_file.ts";
 import { integer, redundantOption } from "../options.ts";
 import { plainTable } from "../print/plain_table.ts";

@@ -4,7 +4,7 @@ import { exportedFiles } from "../export/exported_files.ts";
 import { type Target, targets } from "../export/exported_source.ts";
 import { requireFolder, writeFolder } from "../files/generated_folder.ts";
 import { nameOf } from "../files/json_file.ts";
-import { readNumberedPlacements } from "../files/placement_file.ts";
+import { readNumberedPlacements } from "../files/read_files.ts";
 import { gpusOption, integer } from "../options.ts";
 import { count, paragraph, plural } from "../print/words.ts";
 import { parseLayers } from "../reports/moe_layers.ts";

@@ -2,9 +2,8 @@ import { ArgumentError } from "../../common/errors.ts";
 import { checkCost, type ExpertCost } from "../../lp/time/expert_cost.ts";
 import { expertCostRows } from "../../lp/time/expert_cost_rows.ts";
 import { fitExpertCost } from "../../lp/time/fit_expert_cost.ts";
+import { type Content, jsonOf, textOf } from "./content.ts";
 import { fieldsFound } from "./fields.ts";
-import { textOf } from "./file_text.ts";
-import { nameOf, parseJson, readBytes } from "./json_file.ts";
 
 /** What an expert's tokens cost, as a file says. */
 export interface CostFile {
@@ -18,22 +17,20 @@ export interface CostFile {
 }
 
 /**
- * Reads a cost: JSON `{ model, perExpert, perToken, tile? }`, `{ tokens, time }` or what `fitExpertCost` returns, `{ cost, hull, error }`; or
- * a table of measured times in CSV, as `expertCostRows` takes it, to which a curve is fitted. Plain or in gzip; "-" is standard input.
+ * A cost: JSON `{ model, perExpert, perToken, tile? }`, `{ tokens, time }` or what `fitExpertCost` returns, `{ cost, hull, error }`; or
+ * a table of measured times in CSV, as `expertCostRows` takes it, to which a curve is fitted.
  *
  * @param topK  experts of a token, which a table may leave out.
- * @throws {ArgumentError} The file cannot be read, is none of these, or says what cannot be; field, or line and column are named.
+ * @throws {ArgumentError} It is none of these, or says what cannot be; field, or line and column are named.
  */
-export async function readCost(file: string, topK?: number): Promise<CostFile> {
-  const content = await readBytes(file);
-  const text = textOf(nameOf(file), content);
-  if (!/^\s*[{[]/.test(text)) return fittedTo(file, text, topK);
-  if (topK !== undefined) throw new ArgumentError("--cost-top-k", `none, as ${nameOf(file)} is no table`, topK);
-  return jsonCost(file, parseJson(file, content));
+export function parseCost(content: Content, topK?: number): CostFile {
+  const text = textOf(content);
+  if (!/^\s*[{[]/.test(text)) return fittedTo(content.name, text, topK);
+  if (topK !== undefined) throw new ArgumentError("--cost-top-k", `none, as ${content.name} is no table`, topK);
+  return jsonCost(content.name, jsonOf(content));
 }
 
-function jsonCost(file: string, json: unknown): CostFile {
-  const source = nameOf(file);
+function jsonCost(source: string, json: unknown): CostFile {
   const given = typeof json === "object" && json !== null && "cost" in json ? json.cost : json;
   const isCost = typeof given === "object" && given !== null && ("model" in given || "tokens" in given);
   if (!isCost) {
@@ -45,8 +42,7 @@ function jsonCost(file: string, json: unknown): CostFile {
   return { source, cost, last: "model" in cost ? Infinity : cost.tokens[cost.tokens.length - 1] };
 }
 
-function fittedTo(file: string, csv: string, topK: number | undefined): CostFile {
-  const source = nameOf(file);
+function fittedTo(source: string, csv: string, topK: number | undefined): CostFile {
   try {
     const rows = expertCostRows(csv, { topK });
     const { cost, error } = fitExpertCost(rows);

@@ -1,10 +1,10 @@
 import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
 import { MAX_TOKENS } from "../../common/numbers.ts";
 import { MAX_LOAD, type LoadHistory as RecordedLoads } from "../../planner/history.ts";
+import { type Content, jsonOf } from "./content.ts";
 import { fieldsFound } from "./fields.ts";
-import { nameOf, readJson } from "./json_file.ts";
 import { byPass, countsOfExperts, expertsOfIds, type Fields, readSlotMap, type SlotMap } from "./physical_slots.ts";
-import { readStep } from "./topk_file.ts";
+import { parseStep } from "./topk_file.ts";
 
 /** Expert loads over time. */
 export interface LoadHistory extends RecordedLoads {
@@ -21,19 +21,19 @@ interface Part {
 }
 
 /**
- * Reads recorded loads from JSON, plain or in gzip; "-" is standard input.
+ * Recorded loads from JSON.
  *
  * Taken are [steps][layers][E], or [layers][E] for a single step; `{ loads }` and SGLang's `{ logical_count }` with either; and, each group
  * or run being a step, `{ groups: [{ loads: [layers][E] }, ...] }` and `{ runs: { name: { loads: [layers][E] }, ... } }`. Counts of physical
  * slots are added up by the map beside them: vLLM's `{ expert_load_window, physical_to_logical_map }`, and SGLang's `{ records,
  * last_physical_to_logical_map }` of either mode, each forward pass being a step.
  *
- * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
+ * @throws {ArgumentError} It is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} A load is not a finite number >= 0, or those of one layer and step add up to 2^100 or more.
  */
-export async function readLoads(file: string): Promise<LoadHistory> {
-  const source = nameOf(file);
-  const steps = stepsOf(source, await readJson(file));
+export function parseLoads(content: Content): LoadHistory {
+  const source = content.name;
+  const steps = stepsOf(source, jsonOf(content));
   if (steps.length === 0) throw new ShapeError(source, "at least one step", 0);
   const layers = lengthOf(steps[0], "layer");
   const experts = lengthOf(rowsOf(steps[0])[0], "expert");
@@ -110,7 +110,7 @@ function recordCounts(name: string, record: Fields, map: SlotMap): number[][] {
   if (ids === undefined) {
     throw new ArgumentError(name, "global_physical_count or topk_ids_of_layer", "neither", fieldsFound(record));
   }
-  const step = readStep(`${name}.topk_ids_of_layer`, ids);
+  const step = parseStep(`${name}.topk_ids_of_layer`, ids);
   expertsOfIds(`${name}.topk_ids_of_layer`, step.ids, step.layers, map);
   const perLayer = step.ids.length / step.layers;
   const loads = Array.from({ length: step.layers }, () => new Array<number>(map.experts).fill(0));

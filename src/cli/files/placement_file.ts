@@ -1,12 +1,15 @@
 import { ArgumentError, PlacementError, ShapeError } from "../../common/errors.ts";
 import { EMPTY, type Placement } from "../../placement/placement.ts";
 import { placementsFromJSON } from "../../placement/placements_from_json.ts";
-import { warn } from "../print/warning.ts";
 import { plural, ranges } from "../print/words.ts";
-import { nameOf, readBytes } from "./json_file.ts";
+import type { Content } from "./content.ts";
 import type { Fields } from "./physical_slots.ts";
 import { mapFields, type PlacementForm, placementForm } from "./placement_forms.ts";
-import { gpusBeside, sidecarOf } from "./sidecar.ts";
+
+export interface PlacementContent extends Content {
+  /** What a file of ours beside it says, and that file's name. */
+  beside?: { gpus: number; file: string };
+}
 
 /** What a placement must fit. */
 export interface PlacementShape {
@@ -24,66 +27,73 @@ export interface PlacementShape {
 }
 
 /**
- * Reads a placement per layer, as `placementsFromJSON` takes them, vllm-ascend's map, or rows of experts alone. Where a file leaves dense layers out,
+ * A placement per layer, as `placementsFromJSON` takes them, vllm-ascend's map, or rows of experts alone. Where a file leaves dense layers out,
  * these get the placement of another layer, for nothing is ever sent there.
  *
  * No system writes down the number of GPUs. A plan does, within the file or beside it; elsewhere a layer with an expert twice on a GPU is a
  * sign that the file was made for more, and gets a warning.
  *
- * @throws {ArgumentError} The file cannot be read, holds no placement, or one of other experts, layers or GPUs.
+ * @param warn  takes what the reader should know but need not mind.
+ * @throws {ArgumentError} It holds no placement, or one of other experts, layers or GPUs.
  */
-export async function readPlacements(file: string, shape: PlacementShape): Promise<Placement[]> {
+export function parsePlacements(content: PlacementContent, shape: PlacementShape, warn: Warn): Placement[] {
+  const { name } = content;
   const { experts } = shape;
-  const { form, gpus, isSaid } = await opened(file, shape);
-  const given = parsed(file, form, { ...shape, gpus });
-  const placements = byLayer(file, given, form, shape);
+  const { form, gpus, isSaid } = opened(content, shape);
+  const given = parsed(name, form, { ...shape, gpus });
+  const placements = byLayer(name, given, form, shape, warn);
   for (const [layer, { logicalExperts }] of placements.entries()) {
     if (experts !== undefined && logicalExperts !== experts) {
-      const where = `${nameOf(file)}: layer ${layer}`;
+      const where = `${name}: layer ${layer}`;
       throw new ShapeError(where, `${experts} experts as in the recording`, logicalExperts);
     }
   }
-  if (!isSaid) warnOfDuplicates(file, placements.entries());
+  if (!isSaid) warnOfDuplicates(name, placements.entries(), warn);
   return placements;
 }
+
+type Warn = (message: string) => void;
 
 /**
  * The placements of a file where no recording says which layers there are, by the layers' numbers: TensorRT-LLM's are those of the model, other
  * systems' rows are counted from 0.
  *
  * @param wanted  all, if undefined; ascending.
- * @throws {ArgumentError} The file cannot be read, holds no placement, one of other GPUs, or not the layers that are wanted.
+ * @throws {ArgumentError} It holds no placement, one of other GPUs, or not the layers that are wanted.
  */
-export async function readNumberedPlacements(
-  file: string,
+export function parseNumberedPlacements(
+  content: PlacementContent,
   shape: Pick<PlacementShape, "gpus" | "experts">,
-  wanted?: readonly number[],
-): Promise<Map<number, Placement>> {
-  const { form, gpus, isSaid } = await opened(file, shape);
+  wanted: readonly number[] | undefined,
+  warn: Warn,
+): Map<number, Placement> {
+  const { name } = content;
+  const { form, gpus, isSaid } = opened(content, shape);
   const rows = form.layers === "all" ? 1 : rowsOf(form);
   const numbers = typeof form.layers === "object" ? form.layers : Array.from({ length: rows }, (_, i) => i);
   const stray = wanted?.filter((layer) => !numbers.includes(layer)) ?? [];
-  if (stray.length > 0)
-    throw new ArgumentError("--layers", `layers of ${nameOf(file)}: ${ranges(numbers)}`, ranges(stray));
+  if (stray.length > 0) throw new ArgumentError("--layers", `layers of ${name}: ${ranges(numbers)}`, ranges(stray));
   const layers = wanted ?? numbers;
   // Who says how many there are knows that some may have no slot.
   const mayLose = shape.experts !== undefined;
-  const given = parsed(file, form, { ...shape, gpus, layers: rows, moeLayers: layers, mayLose });
+  const given = parsed(name, form, { ...shape, gpus, layers: rows, moeLayers: layers, mayLose });
   const placements = new Map(layers.map((layer) => [layer, given[numbers.indexOf(layer)]]));
-  if (!isSaid) warnOfDuplicates(file, placements);
+  if (!isSaid) warnOfDuplicates(name, placements, warn);
   return placements;
 }
 
 /** What a file holds, and for how many GPUs: whether it says that itself, or a file beside it. */
-async function opened(file: string, { gpus: wanted, mayGrow = false }: Pick<PlacementShape, "gpus" | "mayGrow">) {
-  const content = await readBytes(file);
-  const beside = gpusBeside(file, content);
-  const form = named(file, "", () => placementForm(file, content));
-  const said = beside ?? form.record.gpus;
+function opened(
+  content: PlacementContent,
+  { gpus: wanted, mayGrow = false }: Pick<PlacementShape, "gpus" | "mayGrow">,
+) {
+  const { name, beside } = content;
+  const form = named(name, "", () => placementForm(content));
+  const said = beside?.gpus ?? form.record.gpus;
   const gpus = mayGrow && typeof said === "number" && said >= 1 && said < wanted ? said : wanted;
-  if (beside !== undefined && beside !== gpus) {
-    const remedy = `${sidecarOf(file)} has the GPUs that it was made for.`;
-    throw new PlacementError(`${nameOf(file)}: gpus`, `${gpus} as in --gpus`, beside, remedy);
+  if (beside && beside.gpus !== gpus) {
+    const remedy = `${beside.file} has the GPUs that it was made for.`;
+    throw new PlacementError(`${name}: gpus`, `${gpus} as in --gpus`, beside.gpus, remedy);
   }
   return { form, gpus, isSaid: said !== undefined };
 }
@@ -95,7 +105,7 @@ function rowsOf({ record }: PlacementForm): number {
   return Array.isArray(perLayer) ? perLayer.length : 0;
 }
 
-function warnOfDuplicates(file: string, placements: Iterable<readonly [number, Placement]>): void {
+function warnOfDuplicates(file: string, placements: Iterable<readonly [number, Placement]>, warn: Warn): void {
   for (const [layer, { gpus, physicalToLogical, gpuOf }] of placements) {
     const held = new Set<string>();
     for (const [slot, expert] of physicalToLogical.entries()) {
@@ -106,7 +116,7 @@ function warnOfDuplicates(file: string, placements: Iterable<readonly [number, P
         continue;
       }
       const question = `Is it a placement for --gpus ${gpus}?`;
-      warn(`${nameOf(file)}: layer ${layer} has ${where}, where one slot would do. ${question}`);
+      warn(`${file}: layer ${layer} has ${where}, where one slot would do. ${question}`);
       return;
     }
   }
@@ -117,9 +127,9 @@ function named<T>(file: string, mapName: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof ArgumentError && !error.message.startsWith(nameOf(file))) {
+    if (error instanceof ArgumentError && !error.message.startsWith(file)) {
       const message = mapName === "" ? error.message : error.message.replaceAll("physical_to_logical_map", mapName);
-      error.message = `${nameOf(file)}: ${message}`;
+      error.message = `${file}: ${message}`;
     }
     throw error;
   }
@@ -179,10 +189,11 @@ function byLayer(
   given: readonly Placement[],
   { layers: form }: PlacementForm,
   { layers, moeLayers }: PlacementShape,
+  warn: Warn,
 ): Placement[] {
   const all = Array.from({ length: layers }, () => given[0]);
   if (form === "all") return all;
-  if (typeof form === "object") return numbered(file, given, form, all, moeLayers);
+  if (typeof form === "object") return numbered(file, given, form, all, moeLayers, warn);
   if (form === "rows" && given.length === layers) return [...given];
   if (given.length !== moeLayers.length) {
     const rows = moeLayers.length === layers ? "" : `, or ${moeLayers.length} without the dense ones`;
@@ -190,7 +201,7 @@ function byLayer(
       form === "moe"
         ? `${moeLayers.length} MoE layers as in the recording`
         : `${layers} layers as in the recording${rows}`;
-    throw new ShapeError(nameOf(file), expected, given.length);
+    throw new ShapeError(file, expected, given.length);
   }
   for (const [i, layer] of moeLayers.entries()) all[layer] = given[i];
   return all;
@@ -202,6 +213,7 @@ function numbered(
   numbers: readonly number[],
   placements: Placement[],
   moeLayers: readonly number[],
+  warn: Warn,
 ): Placement[] {
   const missing = moeLayers.filter((layer) => !numbers.includes(layer));
   if (missing.length > 0) {
@@ -211,11 +223,11 @@ function numbered(
         ? `If the recording leaves out dense layers, give --moe-layers ${ranges(numbers).replaceAll(" ", "")}.`
         : undefined;
     const expected = `layer ${ranges(missing)}, ${why}`;
-    throw new PlacementError(`${nameOf(file)}: initial_global_assignments`, expected, ranges(numbers), remedy);
+    throw new PlacementError(`${file}: initial_global_assignments`, expected, ranges(numbers), remedy);
   }
   const stray = numbers.filter((layer) => !moeLayers.includes(layer));
   if (stray.length > 0) {
-    warn(`${nameOf(file)}: ${plural(stray.length, "layer")} that the recording has no tokens of: ${ranges(stray)}.`);
+    warn(`${file}: ${plural(stray.length, "layer")} that the recording has no tokens of: ${ranges(stray)}.`);
   }
   for (const [i, layer] of numbers.entries()) if (layer < placements.length) placements[layer] = given[i];
   return placements;

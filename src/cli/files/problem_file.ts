@@ -4,9 +4,9 @@ import type { LoadBalanceProblem, ReplicaProblem } from "../../lp/problem.ts";
 import { checkCost, type ExpertCost, requireSameCost } from "../../lp/time/expert_cost.ts";
 import { type Active, oneActive } from "../../placement/active.ts";
 import { Placement, type PlacementLike } from "../../placement/placement.ts";
-import { activeOf } from "../gpu_list.ts";
+import { activeOf } from "../living_gpus.ts";
+import { type Content, jsonOf } from "./content.ts";
 import type { CostFile } from "./cost_file.ts";
-import { nameOf, readJson } from "./json_file.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -23,18 +23,14 @@ export const problemArgument =
   "distance?, nodes?, sourceLoad? } or { gpus, edges, load, capacity, speed? }";
 
 /**
- * Reads a problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
+ * A problem in either form, with the fields that `solveLoadBalanceLP` takes and checks. A placement is `{ gpus, physicalToLogical: [P] }`.
  *
  * @param dead  GPUs that died, besides or instead of `active` in the file, with which it must agree.
  * @param cost  likewise instead of `cost` in the file, or the same.
- * @throws {ArgumentError} The file cannot be read, is neither form, or has a field besides: a misspelt one would change the problem.
+ * @throws {ArgumentError} It is neither form, or has a field besides: a misspelt one would change the problem.
  */
-export async function readProblem(
-  file: string,
-  dead?: readonly number[],
-  cost?: CostFile,
-): Promise<LoadBalanceProblem> {
-  const json = await readJson(file);
+export function parseProblem(content: Content, dead?: readonly number[], cost?: CostFile): LoadBalanceProblem {
+  const json = jsonOf(content);
   const fields = (typeof json === "object" && json !== null ? json : {}) as Fields;
   const { required, optional } = "edges" in fields ? forms.edge : forms.replica;
   const isTold = (name: string) => fields[name] !== undefined;
@@ -42,11 +38,11 @@ export async function readProblem(
   const missing = required.find((name) => !isTold(name) && !(name === "expertLoad" && isTold("sourceLoad")));
   if (missing !== undefined) {
     const expected = `{ ${forms.replica.required.join(", ")} } or { ${forms.edge.required.join(", ")} }`;
-    throw new ArgumentError(nameOf(file), expected, `no ${missing}`);
+    throw new ArgumentError(content.name, expected, `no ${missing}`);
   }
   const stray = Object.keys(fields).find((name) => !required.includes(name) && !optional.includes(name));
   if (stray !== undefined) {
-    throw new ArgumentError(nameOf(file), `no fields but ${[...required, ...optional].join(", ")}`, stray);
+    throw new ArgumentError(content.name, `no fields but ${[...required, ...optional].join(", ")}`, stray);
   }
   if (!("edges" in fields)) return replicaProblem(fields, dead, cost?.cost);
   if (dead) throw new ArgumentError("--dead", "none in the edge form", dead.join(","));
@@ -78,7 +74,7 @@ function replicaProblem(
     ...(active === undefined && alive === undefined ? {} : { active: oneActive(active as Active, alive, "--dead") }),
     ...(given === undefined && asked === undefined ? {} : { cost: given === undefined ? asked : given }),
   };
-  return problem as ReplicaProblem; // readProblem has seen to it that there are loads
+  return problem as ReplicaProblem; // parseProblem has seen to it that there are loads
 }
 
 function edgeProblem({ gpus, edges, load, capacity, speed }: Fields): LoadBalanceProblem {

@@ -16,7 +16,7 @@ function nameFor(file: string): string {
   return `${file.replace(/\.(json|ya?ml)(\.gz)?$/, "")}.evenkeel.json`;
 }
 
-const sha256 = (content: Buffer | string) => createHash("sha256").update(content).digest("hex");
+const sha256 = (content: Uint8Array | string) => createHash("sha256").update(content).digest("hex");
 
 /** Throws now what `writeSidecar` would throw after long work.  @throws {ArgumentError} It cannot be written. */
 export function requireSidecarWritable(option: string, file: string): void {
@@ -36,12 +36,13 @@ export function writeSidecar(option: string, file: string, content: string, gpus
 }
 
 /** The GPUs that a placement file was made for, where a sidecar says so and is of this file: `content`, unpacked. */
-export function gpusBeside(file: string, content: Buffer): number | undefined {
+export function gpusBeside(file: string, content: Uint8Array): { gpus: number; file: string } | undefined {
   const sidecar = file === "-" ? undefined : sidecarOf(file);
   if (sidecar === undefined || !existsSync(sidecar)) return undefined;
   try {
     const said = JSON.parse(readFileSync(sidecar, "utf8"));
-    return said.sha256 === sha256(content) && Number.isInteger(said.gpus) ? said.gpus : undefined;
+    const isOurs = said.sha256 === sha256(content) && Number.isInteger(said.gpus);
+    return isOurs ? { gpus: said.gpus, file: sidecar } : undefined;
   } catch {
     return undefined; // no sidecar of ours: the file is as good as without
   }

@@ -1,20 +1,20 @@
 import { ArgumentError } from "../../common/errors.ts";
 import { requireNoneMisspelt } from "../../common/objects.ts";
 import { type StepTime, stepTimeFields } from "../../serving/step_time.ts";
+import { type Content, jsonOf } from "./content.ts";
 import { fieldsFound } from "./fields.ts";
-import { nameOf, readJson } from "./json_file.ts";
 
 /**
- * Reads how long a step lasts: JSON `{ base, perSequence, perKvToken, perPrefillToken, perContext }` in seconds, or what `fitStepTime` returns,
- * with that as its `stepTime`. Plain or in gzip; "-" is standard input.
+ * How long a step lasts: JSON `{ base, perSequence, perKvToken, perPrefillToken, perContext }` in seconds, or what `fitStepTime` returns,
+ * with that as its `stepTime`.
  *
- * @throws {ArgumentError} The file cannot be read, or is neither; the field is named.
+ * @throws {ArgumentError} It is neither; the field is named.
  */
-export async function readStepTime(file: string): Promise<StepTime> {
-  const json = await readJson(file);
+export function parseStepTime(content: Content): StepTime {
+  const json = jsonOf(content);
   const given = isObject(json) && "stepTime" in json ? json.stepTime : json;
   const names = Object.keys(stepTimeFields) as (keyof StepTime)[];
-  const source = nameOf(file);
+  const source = content.name;
   if (!isObject(given) || !("base" in given)) {
     throw new ArgumentError(source, `{ ${names.join(", ")} } in seconds`, given, fieldsFound(given));
   }

@@ -1,7 +1,7 @@
 import { ArgumentError, LoadError, ShapeError } from "../../common/errors.ts";
 import { MAX_TOKENS } from "../../common/numbers.ts";
+import { type Content, jsonOf } from "./content.ts";
 import { fieldsFound } from "./fields.ts";
-import { nameOf, readBytes, readJson } from "./json_file.ts";
 import { byPass, expertsOfIds, type Fields, readSlotMap } from "./physical_slots.ts";
 
 /** What the router chose over time. */
@@ -41,12 +41,11 @@ export function parseShape(text: string): RawShape {
 }
 
 /**
- * Reads raw ids, a byte each, row-major with the axes of `shape`, plain or in gzip; "-" is standard input. Without steps it is one step.
+ * Raw ids, a byte each, row-major with the axes of `shape`. Without steps it is one step.
  *
- * @throws {ArgumentError} The file cannot be read.  @throws {ShapeError} It has another number of bytes.
+ * @throws {ShapeError} There is another number of bytes.
  */
-export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHistory> {
-  const bytes = await readBytes(file);
+export function parseRawTopk({ name, bytes }: Content, shape: RawShape): TopkHistory {
   const size: Record<RawAxis, number> = { steps: 1, layers: 1, tokens: 1, k: 1 };
   const stride: Record<RawAxis, number> = { steps: 0, layers: 0, tokens: 0, k: 0 };
   let ids = 1;
@@ -57,7 +56,7 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
   }
   if (bytes.length !== ids) {
     const product = shape.map((one) => one.size).join(" x ");
-    throw new ShapeError(nameOf(file), `${product} = ${ids} bytes, an id each`, bytes.length);
+    throw new ShapeError(name, `${product} = ${ids} bytes, an id each`, bytes.length);
   }
   const { steps, layers, tokens, k } = size;
   const idsOf = (step: number) => {
@@ -72,49 +71,50 @@ export async function readRawTopk(file: string, shape: RawShape): Promise<TopkHi
     return chosen;
   };
   const largestId = bytes.reduce((a, b) => Math.max(a, b), 0);
-  return { source: nameOf(file), steps, layers, topK: k, maxTokens: tokens, largestId, idsOf };
+  return { source: name, steps, layers, topK: k, maxTokens: tokens, largestId, idsOf };
 }
 
 /**
- * Reads ids from JSON, plain or in gzip; "-" is standard input. Taken are [steps][layers][T][k], or [layers][T][k] for a single step, and
+ * Ids from JSON. Taken are [steps][layers][T][k], or [layers][T][k] for a single step, and
  * `{ topk_ids }` with either; -1 is no expert. Steps may differ in their tokens T, of which they may have none. And what SGLang records of each
  * token, `{ records: [{ topk_ids_of_layer }], last_physical_to_logical_map }`, whose ids are of physical slots.
  *
  * @param taken.single  take a single step, too, without an axis of its own.
- * @throws {ArgumentError} The file cannot be read, or is none of these.  @throws {ShapeError} It is empty or ragged.
+ * @throws {ArgumentError} It is none of these.  @throws {ShapeError} It is empty or ragged.
  * @throws {LoadError} An id is not an integer >= -1, or there are no tokens at all.
  */
-export async function readTopk(file: string, { single = true } = {}): Promise<TopkHistory> {
-  const json = (await readJson(file, "For raw bytes, an id each, give --shape.")) as Fields | null;
+export function parseTopk(content: Content, { single = true } = {}): TopkHistory {
+  const source = content.name;
+  const json = jsonOf(content, "For raw bytes, an id each, give --shape.") as Fields | null;
   if (json?.records !== undefined) {
-    const { steps, experts, ofRanks } = recordedSteps(nameOf(file), json);
-    return { ...historyOf(nameOf(file), steps), experts, tokensOfRanks: (step) => ofRanks[step] };
+    const { steps, experts, ofRanks } = recordedSteps(source, json);
+    return { ...historyOf(source, steps), experts, tokensOfRanks: (step) => ofRanks[step] };
   }
-  const name = `${nameOf(file)}: topk_ids`;
+  const name = `${source}: topk_ids`;
   const ids = Array.isArray(json) ? json : json?.topk_ids;
   const expected = `an array [steps][layers][T][k]${single ? " or [layers][T][k]" : ""} of ids`;
   if (!Array.isArray(ids)) throw new ArgumentError(name, expected, ids, fieldsFound(json));
   const whole = list(name, ids, "of ids");
   const depth = depthOf(whole);
-  if (depth === undefined) throw new LoadError(nameOf(file), "at least one step with tokens", 0);
+  if (depth === undefined) throw new LoadError(source, "at least one step with tokens", 0);
   const several = depth > 3;
   if (!several && !single) throw new ArgumentError(name, expected, ids);
   const parts = several ? whole.map((value, i) => ({ name: `${name}[${i}]`, value })) : [{ name, value: whole }];
   return historyOf(
-    nameOf(file),
-    parts.map((part) => ({ name: part.name, ...readStep(part.name, part.value) })),
+    source,
+    parts.map((part) => ({ name: part.name, ...parseStep(part.name, part.value) })),
   );
 }
 
 /**
- * Reads ids where others read loads: as `readRawTopk` with a shape, else as `readTopk`, but no [layers][T][k], which look like loads.
+ * Ids where others take loads: as `parseRawTopk` with a shape, else as `parseTopk`, but no [layers][T][k], which look like loads.
  *
  * @throws what these throw, and {ArgumentError} There are loads of experts, which nobody's tokens make.
  */
-export async function readTopkNotLoads(file: string, shape: RawShape | undefined): Promise<TopkHistory> {
-  if (shape) return readRawTopk(file, shape);
+export function parseTopkNotLoads(content: Content, shape: RawShape | undefined): TopkHistory {
+  if (shape) return parseRawTopk(content, shape);
   try {
-    return await readTopk(file, { single: false });
+    return parseTopk(content, { single: false });
   } catch (error) {
     if (error instanceof ArgumentError) error.message += " Loads of experts do not say whose tokens they are.";
     throw error;
@@ -140,7 +140,7 @@ function recordedSteps(
           const remedy = `${fieldsFound(record)} Record with --expert-distribution-recorder-mode per_token.`;
           throw new ArgumentError(name, "topk_ids_of_layer", "none", remedy);
         }
-        const step = readStep(path, record.topk_ids_of_layer);
+        const step = parseStep(path, record.topk_ids_of_layer);
         expertsOfIds(path, step.ids, step.layers, map);
         return { name: path, ...step };
       }),
@@ -216,7 +216,7 @@ interface NamedStep extends Step {
 }
 
 /** [layers][T][k] */
-export function readStep(name: string, value: unknown): Step {
+export function parseStep(name: string, value: unknown): Step {
   const layers = list(name, value, "with the tokens of each layer").map((layer, i) => {
     return requireArray(`${name}[${i}]`, layer, "with the ids of each token");
   });

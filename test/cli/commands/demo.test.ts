@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { readLoads } from "../../../src/cli/files/load_file.ts";
+import { readLoads } from "../../../src/cli/files/read_files.ts";
 import type { BalanceReport, LayerGroup } from "../../../src/cli/reports/balance_report.ts";
 import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
 import { seeded } from "../../../src/common/random.ts";

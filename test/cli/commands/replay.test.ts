@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { readTopk } from "../../../src/cli/files/topk_file.ts";
+import { readTopk } from "../../../src/cli/files/read_files.ts";
 import type { ReplayReport } from "../../../src/cli/reports/replay_report.ts";
 import { seeded } from "../../../src/common/random.ts";
 import { maxLoads } from "../by_hand.ts";

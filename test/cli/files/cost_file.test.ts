@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { costInWords, readCost } from "../../../src/cli/files/cost_file.ts";
+import { costInWords } from "../../../src/cli/files/cost_file.ts";
+import { readCost } from "../../../src/cli/files/read_files.ts";
 import { ArgumentError } from "../../../src/common/errors.ts";
 import { expertCostRows } from "../../../src/lp/time/expert_cost_rows.ts";
 import { fitExpertCost } from "../../../src/lp/time/fit_expert_cost.ts";

@@ -1,9 +1,7 @@
 /** Files as serving systems write and read them. What is written is read back by readers of this file's own. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readLoads } from "../../../src/cli/files/load_file.ts";
-import { readPlacements } from "../../../src/cli/files/placement_file.ts";
-import { readTopk } from "../../../src/cli/files/topk_file.ts";
+import { readLoads, readPlacements, readTopk } from "../../../src/cli/files/read_files.ts";
 import { casePath, casesPresent, needsCases } from "../../helpers/recorded.ts";
 import { evenkeel, withoutSoftware } from "../evenkeel.ts";
 import { ownFiles } from "../own_files.ts";

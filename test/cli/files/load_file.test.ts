@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { readLoads } from "../../../src/cli/files/load_file.ts";
+import { readLoads } from "../../../src/cli/files/read_files.ts";
 import { ArgumentError, LoadError, ShapeError } from "../../../src/common/errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-loads-"));

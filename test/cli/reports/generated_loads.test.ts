@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type LoadHistory, readLoads } from "../../../src/cli/files/load_file.ts";
+import type { LoadHistory } from "../../../src/cli/files/load_file.ts";
+import { readLoads } from "../../../src/cli/files/read_files.ts";
 import { generateLoads } from "../../../src/cli/reports/generated_loads.ts";
 
 /** What the generator is calibrated by. */

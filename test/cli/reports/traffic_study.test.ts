@@ -1,6 +1,7 @@
 /** Where recorded ids go, against token by token counts from the placements, the quotas of the API and the distances alone. */
 import { describe, expect, test } from "vitest";
-import { readTopk, type TopkHistory } from "../../../src/cli/files/topk_file.ts";
+import { readTopk } from "../../../src/cli/files/read_files.ts";
+import type { TopkHistory } from "../../../src/cli/files/topk_file.ts";
 import type { Sent } from "../../../src/cli/reports/batch_traffic.ts";
 import { studyTraffic, type TrafficStudy, trafficWays } from "../../../src/cli/reports/traffic_study.ts";
 import { seeded } from "../../../src/common/random.ts";
