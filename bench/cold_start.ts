@@ -1,7 +1,8 @@
 /** How long from `createSolver` to the first answer, on a device that has compiled nothing yet? */
 import { createSolver, Placement, requestDevice, type SolverOptions, topologies } from "../src/index.ts";
-import { type Bench, quantiles } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { givenLoads } from "./ours.ts";
+import { quantiles } from "./timing.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
 
 const LARGEST = { gpus: 64, experts: 256, redundant: 64, layers: 1 };

@@ -1,7 +1,7 @@
 import { compile } from "../src/gpu/pipeline.ts";
 import { copyKernel, WG } from "./copy_kernel.ts";
 import { runningKernel } from "./gpu_job.ts";
-import { type Effort, quantiles, type Timing } from "./harness.ts";
+import { type Effort, quantiles, type Timing, typicalGpuUs } from "./timing.ts";
 
 /** GPU time of reading `words` words and writing as many: the floor for kernels of the same traffic. Needs timestamps. */
 export async function copyTime(device: GPUDevice, words: number, effort: Effort): Promise<Timing> {
@@ -21,5 +21,6 @@ export async function copyTime(device: GPUDevice, words: number, effort: Effort)
 /** A row's figures where all that is measured is GPU time. */
 export function gpuTiming(us: readonly number[]): Timing {
   const at = quantiles(us);
-  return { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95), timestampUs: at(0.5) };
+  const typical = typicalGpuUs(us);
+  return { medianUs: typical, p05Us: at(0.05), p95Us: at(0.95), timestampUs: typical };
 }

@@ -1,10 +1,9 @@
 /** What does an LP take by exported CUDA on a GPU, by batch, beside the same solve in WebGPU and on a core? */
 import { topologies } from "../src/index.ts";
-import { nvccVersion } from "./cuda_use.ts";
-import { cudaIsHere, exportedCuda } from "./exported.ts";
-import { type Bench, factor } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
 import { evenkeel } from "./ours.ts";
+import { factor } from "./row.ts";
 import { firstOf, graphWorkloadOfExperts, modelWorkload, repeated } from "./workloads.ts";
 
 const QUESTION = "cuda";
@@ -13,7 +12,8 @@ const DRAWN = 256;
 const BATCHES = [1, 64, 4096, 65_536];
 
 export async function cudaQuestion(bench: Bench): Promise<void> {
-  if (!cudaIsHere()) {
+  const { exportedCuda, nvcc } = bench.host;
+  if (!exportedCuda || !nvcc) {
     bench.note(`${QUESTION}: no nvcc, or no GPU of NVIDIA's here`);
     return;
   }
@@ -31,5 +31,5 @@ export async function cudaQuestion(bench: Bench): Promise<void> {
         bench.note(`${own.name}, batch ${batch}: ${row.solver} takes ${factor(row, cuda)} the time of ${cuda.solver}`);
     }
   }
-  bench.note(`CUDA by ${nvccVersion()}`);
+  bench.note(`CUDA by ${nvcc.version}`);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportedFiles } from "../src/cli/export/exported_files.ts";
 import { Placement } from "../src/index.ts";
-import type { CudaUse } from "./harness.ts";
+import type { CudaUse } from "./row.ts";
 import type { Workload } from "./workloads.ts";
 
 /** A100, H100 and H200, B200. */

@@ -7,23 +7,23 @@ import { counter, type Work } from "../src/lp/text/counted.ts";
 import { evenCaps, solveForm } from "../src/lp/text/solve_form.ts";
 import type { Topology } from "../src/lp/topology.ts";
 import { loadsOfForm } from "../src/lp/twins/specialised.ts";
-import { cudaUse, nvccVersion } from "./cuda_use.ts";
-import type { Bench, CountedWork } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
+import type { CountedWork } from "./row.ts";
 import { graphWorkloadOfExperts, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "depth";
 
 export async function depthOfSolves(bench: Bench): Promise<void> {
-  const nvcc = nvccVersion();
+  const { nvcc } = bench.host;
   for (const work of workloads()) {
     const counted = countAll(work);
-    if (nvcc) counted.cuda = cudaUse(work);
+    if (nvcc) counted.cuda = nvcc.useOf(work);
     const [row] = await bench.compare(QUESTION, work, [simdAlone]);
     row.counted = counted;
     bench.note(inWords(work, counted));
   }
-  bench.note(nvcc ? `CUDA by ${nvcc}` : "depth: no nvcc here, so nothing about registers");
+  bench.note(nvcc ? `CUDA by ${nvcc.version}` : "depth: no nvcc here, so nothing about registers");
 }
 
 /** In replica form, which is what is exported: the text of the solve is that of the edge form. */

@@ -1,141 +1,11 @@
 /** Measures methods on workloads and collects rows. */
 import { isSoftware } from "../src/gpu/adapters.ts";
+import type { Host } from "./host.ts";
 import { judge, type Method, type Prepared, type Quality } from "./method.ts";
+import type { Row } from "./row.ts";
+import { type Effort, efforts, type Timed, type Timing, timeInTurn } from "./timing.ts";
 import { Waker } from "./wake.ts";
 import { firstOf, type Workload } from "./workloads.ts";
-
-/** One figure of the report. Times are wall times of whole calls: encode, submit, and the answer read back; of `balancer-stages`, GPU times. */
-export interface Row {
-  question: string;
-  solver: string;
-  topology: string;
-  gpus: number;
-  /** E; edges in the edge form. */
-  experts: number;
-  /** P, slots; two per edge in the edge form. */
-  replicas: number;
-  batch: number;
-  medianUs: number;
-  p05Us: number;
-  p95Us: number;
-  usPerLp: number;
-  /** max load / optimum - 1 over the batch; null where nothing is solved. */
-  gapMean: number | null;
-  gapMax: number | null;
-  optimalShare: number | null;
-  /** Median GPU time of a call, where the device has timestamps. */
-  timestampUs?: number;
-  /** Of `placement-scale`, whose batch is layers. */
-  placed?: Placed;
-  /** Of `depth`. */
-  counted?: CountedWork;
-}
-
-/** What placements are worth on steps held out, and what was done for them. */
-export interface Placed {
-  /** What the loads are like. */
-  loads: string;
-  /** Mean over steps and layers of max load / mean load. */
-  imbalance: number;
-  p95: number;
-  /** The rest is of a search. Moves tried. */
-  moves?: number;
-  stoppedBy?: "search" | "budget";
-  threads?: number;
-  /** Why it was not tried on more threads. */
-  why?: string;
-}
-
-/** What the solve of an LP is made of: means over the batch, and the most of any LP. */
-export interface CountedWork {
-  operations: number;
-  mostOperations: number;
-  divisions: number;
-  /** Of the longest chain of operations that wait for each other. */
-  depth: number;
-  mostDepth: number;
-  /** Operations over depth. */
-  parallelism: number;
-  /** Of the WGSL. */
-  statements: number;
-  /** Of the exported CUDA kernel, by architecture, where there is a compiler. */
-  cuda?: Record<string, CudaUse>;
-}
-
-/** Of a thread. */
-export interface CudaUse {
-  registers: number;
-  stackBytes: number;
-  spillStoreBytes: number;
-  spillLoadBytes: number;
-}
-
-/** How long a measurement may take. */
-export interface Effort {
-  samples: number;
-  /** No further sample is begun after this much time, once there are `leastSamples`. */
-  budgetMs: number;
-  leastSamples: number;
-}
-
-export const efforts = {
-  quick: { samples: 25, budgetMs: 500, leastSamples: 3 },
-  full: { samples: 50, budgetMs: 5_000, leastSamples: 5 },
-} as const satisfies Record<string, Effort>;
-
-export interface Timing {
-  medianUs: number;
-  p05Us: number;
-  p95Us: number;
-  timestampUs?: number;
-}
-
-const WARM_UPS = 5;
-/** Short calls need more than a few: the engine compiles what it sees often. */
-const WARM_UP_MS = 100;
-
-export type Timed = Pick<Prepared, "run" | "gpuUs" | "onGpu" | "clock">;
-
-/** Warms up, then times each call alone. The caller has checked the output of a first call already. */
-export async function time(prepared: Timed, effort: Effort): Promise<Timing> {
-  return (await timeInTurn([prepared], effort))[0];
-}
-
-/** The same of several, whose calls take turns: what else the machine does is in the times of all. */
-async function timeInTurn(all: readonly Timed[], effort: Effort): Promise<Timing[]> {
-  for (const prepared of all) await warmUp(prepared, effort);
-  const samples = all.map(() => ({ us: [] as number[], gpuUs: [] as number[] }));
-  const begun = performance.now();
-  for (
-    let taken = 0;
-    taken < effort.samples && (taken < effort.leastSamples || performance.now() - begun < all.length * effort.budgetMs);
-    taken++
-  ) {
-    for (const [i, prepared] of all.entries()) {
-      const { clock = () => performance.now() } = prepared;
-      const called = clock();
-      await prepared.run();
-      samples[i].us.push((clock() - called) * 1e3);
-      if (prepared.gpuUs) samples[i].gpuUs.push(prepared.gpuUs());
-    }
-  }
-  return samples.map(({ us, gpuUs }) => {
-    const at = quantiles(us);
-    const timing = { medianUs: at(0.5), p05Us: at(0.05), p95Us: at(0.95) };
-    return gpuUs.length > 0 ? { ...timing, timestampUs: quantiles(gpuUs)(0.5) } : timing;
-  });
-}
-
-export async function warmUp(prepared: Timed, effort: Effort): Promise<void> {
-  const start = performance.now();
-  const spent = () => performance.now() - start;
-  for (let i = 0; (i < WARM_UPS || spent() < WARM_UP_MS) && spent() < effort.budgetMs / 2; i++) await prepared.run();
-}
-
-export function quantiles(values: readonly number[]): (q: number) => number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (q) => sorted[Math.round(q * (sorted.length - 1))];
-}
 
 /** The report in the making. */
 export class Bench {
@@ -148,6 +18,7 @@ export class Bench {
     readonly device: GPUDevice,
     readonly quick: boolean,
     readonly onProgress: (text: string) => void = () => {},
+    readonly host: Host = {},
   ) {
     this.waker = new Waker(device);
   }
@@ -257,9 +128,4 @@ function requireExact({ name, exact }: Method, work: Workload, { gapMax, optimal
   if (!exact || optimalShare === 1) return;
   const share = (100 * optimalShare).toFixed(2);
   throw new Error(`${name} on ${work.name}: ${share} % of ${work.batch} LPs are optimal, worst gap ${gapMax}.`);
-}
-
-/** "4.2 x", how many times as long `slow` takes per LP as `fast`. */
-export function factor(slow: Row, fast: Row): string {
-  return `${(slow.usPerLp / fast.usPerLp).toPrecision(3)} x`;
 }

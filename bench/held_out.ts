@@ -1,7 +1,7 @@
 /** How good placements are on steps that they were not fitted to. */
 import { certify, type Placement, solveLoadBalanceLP } from "../src/index.ts";
 import { evenQuotas } from "./compared_times.ts";
-import { quantiles } from "./harness.ts";
+import { quantiles } from "./timing.ts";
 
 /** Max load / mean load, over all layers and the steps held out. */
 export interface HeldOut {

@@ -1,7 +1,8 @@
 /** What does levelling cost? `solve` on the CPU from end to end with and without, same LPs. */
 import { topologies } from "../src/index.ts";
-import { type Bench, factor } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { evenkeelSolve } from "./ours.ts";
+import { factor } from "./row.ts";
 import { graphWorkload, modelWorkload } from "./workloads.ts";
 
 export async function levelling(bench: Bench): Promise<void> {

@@ -3,48 +3,23 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { plainTable } from "../src/cli/print/plain_table.ts";
 import { requestDevice } from "../src/index.ts";
-import { balancerStages } from "./balancer_stages.ts";
-import { coldStart } from "./cold_start.ts";
-import { cudaQuestion } from "./cuda.ts";
-import { depthOfSolves } from "./depth.ts";
-import { Bench, type Row } from "./harness.ts";
-import { levelling } from "./level.ts";
+import { ask } from "./ask.ts";
+import { holdTo, SINGLE_SOLVES } from "./budget.ts";
+import { Bench } from "./harness.ts";
+import { nodeHost } from "./host_node.ts";
 import { metaOf } from "./meta.ts";
-import { placementScale } from "./placement_scale.ts";
 import { plotsPage } from "./plots.ts";
-import { scalingBatch } from "./scaling_batch.ts";
-import { scalingGpus } from "./scaling_gpus.ts";
-import { simdQuestion } from "./simd.ts";
-import { solveBatch } from "./solve_batch.ts";
-import { overBudget, solveLatency } from "./solve_latency.ts";
-import { solveStages } from "./solve_stages.ts";
-import { times } from "./times.ts";
-import { tokensModes } from "./tokens_modes.ts";
-
-const questions: Record<string, (bench: Bench) => Promise<void>> = {
-  "cold-start": coldStart, // first: nothing is compiled yet
-  "solve-latency": solveLatency,
-  "solve-stages": solveStages,
-  "solve-batch": solveBatch,
-  simd: simdQuestion,
-  cuda: cudaQuestion,
-  depth: depthOfSolves,
-  "tokens-modes": tokensModes,
-  level: levelling,
-  time: times,
-  "scaling-batch": scalingBatch,
-  "scaling-gpus": scalingGpus,
-  "balancer-stages": balancerStages,
-  "placement-scale": placementScale,
-};
+import { isQuestion, questionNames } from "./questions.ts";
+import { cells } from "./report.ts";
+import { resultsText } from "./results_file.ts";
 
 const { quick, json, html, only, budget } = options();
 const { device, adapter } = await requestDevice();
-const bench = new Bench(device, quick, progress);
+const bench = new Bench(device, quick, progress, nodeHost);
 const started = performance.now();
-for (const [name, ask] of Object.entries(questions)) {
+for (const name of questionNames) {
   // A budget is about single solves, whatever else is asked.
-  if (only === undefined || only === name || (budget !== undefined && name === "solve-latency")) await ask(bench);
+  if (only === undefined || only === name || (budget !== undefined && name === SINGLE_SOLVES)) await ask[name](bench);
 }
 progress("");
 
@@ -57,9 +32,9 @@ console.log(
     .join("; ")}`,
 );
 console.log(`${bench.rows.length} rows in ${((performance.now() - started) / 1e3).toFixed(0)} s`);
-if (json !== undefined) writeFileSync(json, `${JSON.stringify({ meta, rows: bench.rows }, null, 1)}\n`);
+if (json !== undefined) writeFileSync(json, resultsText({ meta, rows: bench.rows }));
 if (html !== undefined) writeFileSync(html, plotsPage(bench.rows, bench.notes, cells(bench.rows), meta));
-if (budget !== undefined) process.exitCode = holdTo(budget);
+if (budget !== undefined) process.exitCode = exitCode(budget);
 device.destroy();
 
 function options() {
@@ -73,8 +48,8 @@ function options() {
         budget: { type: "string" },
       },
     });
-    if (values.only !== undefined && !(values.only in questions)) {
-      throw new Error(`--only: expected one of ${Object.keys(questions).join(", ")}, got ${values.only}.`);
+    if (values.only !== undefined && !isQuestion(values.only)) {
+      throw new Error(`--only: expected one of ${questionNames.join(", ")}, got ${values.only}.`);
     }
     const budget = values.budget === undefined ? undefined : Number(values.budget);
     if (budget !== undefined && !(budget > 0))
@@ -86,69 +61,33 @@ function options() {
   }
 }
 
-/** Exit code: 1 if a single solve takes more GPU time than the budget on a hardware adapter. */
-function holdTo(budgetUs: number): number {
-  if (adapter.software) {
-    console.log(`Budget of ${budgetUs} us: no hardware adapter: amortised figures only.`);
-    return 0;
+/** 1 if a single solve takes more GPU time than the budget on a hardware adapter. */
+function exitCode(budgetUs: number): number {
+  const verdict = holdTo(budgetUs, bench.rows, adapter.software);
+  switch (verdict.says) {
+    case "no hardware":
+      console.log(`Budget of ${budgetUs} us: no hardware adapter: amortised figures only.`);
+      return 0;
+    case "over":
+      for (const { topology, solver, timestampUs } of verdict.rows) {
+        console.log(
+          `Over the budget of ${budgetUs} us: ${topology}, ${solver}, ${timestampUs?.toFixed(1)} us of GPU time.`,
+        );
+      }
+      return 1;
+    case "within":
+      console.log(`Every single solve is within the budget of ${budgetUs} us of GPU time.`);
+      return 0;
+    default:
+      console.log(`Budget of ${budgetUs} us: this device has no timestamps, so GPU time cannot be told.`);
+      return 0;
   }
-  const over = overBudget(bench.rows, budgetUs);
-  for (const { topology, solver, timestampUs } of over) {
-    console.log(
-      `Over the budget of ${budgetUs} us: ${topology}, ${solver}, ${timestampUs?.toFixed(1)} us of GPU time.`,
-    );
-  }
-  if (over.length === 0) console.log(`Every single solve is within the budget of ${budgetUs} us of GPU time.`);
-  return over.length > 0 ? 1 : 0;
 }
 
 /** One line on a terminal, rewritten; nothing elsewhere. */
 function progress(text: string): void {
   if (!process.stderr.isTTY) return;
   process.stderr.write(`\r\u001b[K${text.slice(0, Math.max(0, (process.stderr.columns ?? 80) - 1))}`);
-}
-
-function cells(rows: readonly Row[]): string[][] {
-  const header = [
-    "question",
-    "topology",
-    "solver",
-    "batch",
-    "us/LP",
-    "us/call",
-    "5 %",
-    "95 %",
-    "GPU us",
-    "gap mean",
-    "gap max",
-    "optimal",
-  ];
-  const placed = rows.some((row) => row.placed) ? ["imbalance", "95 %", "moves", "stopped by"] : [];
-  const percent = (share: number | null, digits: number) =>
-    share === null ? "" : `${(100 * share).toFixed(digits)} %`;
-  const us = (value: number) => (value < 1000 ? value.toPrecision(3) : Math.round(value).toLocaleString("en"));
-  const lines = rows.map((row) => [
-    row.question,
-    row.topology,
-    row.solver,
-    row.batch.toLocaleString("en"),
-    us(row.usPerLp),
-    us(row.medianUs),
-    us(row.p05Us),
-    us(row.p95Us),
-    row.timestampUs === undefined ? "" : us(row.timestampUs),
-    percent(row.gapMean, 4),
-    percent(row.gapMax, 3),
-    percent(row.optimalShare, 1),
-    ...(placed.length > 0 ? placedCells(row) : []),
-  ]);
-  return [[...header, ...placed], ...lines];
-}
-
-function placedCells({ placed }: Row): string[] {
-  if (!placed) return ["", "", "", ""];
-  const { imbalance, p95, moves, stoppedBy } = placed;
-  return [imbalance.toFixed(4), p95.toFixed(4), moves?.toLocaleString("en") ?? "", stoppedBy ?? ""];
 }
 
 /** The first three columns are words. */

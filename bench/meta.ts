@@ -1,21 +1,11 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
+import { commit } from "../scripts/commit.mjs";
 import type { AdapterReport } from "../src/index.ts";
+import type { Meta } from "./results_file.ts";
 
-/** What the rows were measured with. */
-export interface Meta {
-  /** Of the repository; "-dirty" where files differ from it. */
-  commit: string;
-  adapter: string;
-  driver: string;
-  node: string;
-  /** Version of the npm package. */
-  webgpu: string;
-  cpu: string;
-}
-
+/** On the command line. */
 export function metaOf(device: GPUDevice, adapter: AdapterReport): Meta {
   const { vendor, architecture, description } = device.adapterInfo;
   const processors = cpus();
@@ -27,16 +17,6 @@ export function metaOf(device: GPUDevice, adapter: AdapterReport): Meta {
     webgpu: packageVersion("webgpu"),
     cpu: `${processors.length} x ${processors[0]?.model ?? "unknown"}`,
   };
-}
-
-function commit(): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], {
-      encoding: "utf8",
-    }).trim();
-  } catch {
-    return "unknown";
-  }
 }
 
 function packageVersion(name: string): string {

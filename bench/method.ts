@@ -31,19 +31,13 @@ export interface Prepared {
   destroy(): void;
 }
 
-/** The same method timed by what all cores spend on it: a software adapter is a program on all of them. */
-export function perCore(method: Method): Method {
+/** The same method timed by what all cores spend on it, in ms so far: a software adapter is a program on all of them. */
+export function perCore(method: Method, coresMs: () => number): Method {
   return {
     ...method,
     name: `${method.name}, core time`,
     prepare: async (workload) => ({ ...(await method.prepare(workload)), clock: coresMs }),
   };
-}
-
-/** Of this process so far. A core that waits spends none. */
-function coresMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e3;
 }
 
 export interface Quality {

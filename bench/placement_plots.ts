@@ -1,14 +1,18 @@
 /** Plots of `placement-scale`: imbalance and seconds per layer against the number of GPUs, and of redundant experts. */
 import { lineChart } from "../src/cli/print/charts.ts";
-import { figure } from "../src/cli/print/html_page.ts";
-import type { Row } from "./harness.ts";
+import type { Row } from "./row.ts";
+
+export interface Chart {
+  svg: string;
+  caption: string;
+}
 
 const SIZE = { width: 900, height: 420 };
 
 const redundantOf = ({ replicas, experts }: Row) => replicas - experts;
 
 /** A pair for each kind of loads with several G, R being G, and for each with several R on as many GPUs. */
-export function placementCharts(rows: readonly Row[]): string[] {
+export function placementCharts(rows: readonly Row[]): Chart[] {
   const asked = rows.filter(({ placed }) => placed);
   const byGpus = groups(
     asked.filter((row) => redundantOf(row) === row.gpus),
@@ -26,7 +30,7 @@ function groups(rows: readonly Row[], nameOf: (row: Row) => string): [string, Ro
   return names.map((name) => [name, rows.filter((row) => nameOf(row) === name)]);
 }
 
-function pair(name: string, rows: readonly Row[], by: string, x: (row: Row) => number): string[] {
+function pair(name: string, rows: readonly Row[], by: string, x: (row: Row) => number): Chart[] {
   if (new Set(rows.map(x)).size < 2) return [];
   const planned = rows.filter(({ placed }) => placed!.threads !== undefined);
   // The answer is the same on more threads.
@@ -38,14 +42,14 @@ function pair(name: string, rows: readonly Row[], by: string, x: (row: Row) => n
   const seconds = lines(planned, x, ({ usPerLp }) => usPerLp / 1e6);
   const axis = { name: by };
   return [
-    figure(
-      lineChart({ x: axis, y: { name: "max / mean load", min: 1 }, series: worth }, SIZE),
-      `Imbalance of steps held out against ${by}: ${name}.`,
-    ),
-    figure(
-      lineChart({ x: axis, y: { name: "s per layer" }, series: seconds }, SIZE),
-      `Seconds per layer of the search against ${by}: ${name}.`,
-    ),
+    {
+      svg: lineChart({ x: axis, y: { name: "max / mean load", min: 1 }, series: worth }, SIZE),
+      caption: `Imbalance of steps held out against ${by}: ${name}.`,
+    },
+    {
+      svg: lineChart({ x: axis, y: { name: "s per layer" }, series: seconds }, SIZE),
+      caption: `Seconds per layer of the search against ${by}: ${name}.`,
+    },
   ];
 }
 

@@ -1,10 +1,11 @@
 /** How long does the search for placements take per layer, what is left of the imbalance on steps it has not seen, and what do cores help? */
-import { availableParallelism } from "node:os";
 import { type OptimizedPlacements, optimizePlacement, Placement, rebalanceExperts } from "../src/index.ts";
 import { toTopology } from "../src/lp/forms.ts";
 import { type Drift, driftingLoads } from "./drifting_loads.ts";
-import { type Bench, factor, type Placed, type Row, type Timing, time } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { type HeldOut, heldOut, requireLegal } from "./held_out.ts";
+import { factor, type Placed, type Row } from "./row.ts";
+import { type Timing, time } from "./timing.ts";
 
 const QUESTION = "placement-scale";
 const SEED = 12345;
@@ -39,7 +40,7 @@ const SIZES: Record<"quick" | "full", Size[]> = {
 
 export async function placementScale(bench: Bench): Promise<void> {
   const kind = bench.quick ? "quick" : "full";
-  for (const size of SIZES[kind]) await comparePlacements(bench, size, LAYERS[kind], STEPS, availableParallelism());
+  for (const size of SIZES[kind]) await comparePlacements(bench, size, LAYERS[kind], STEPS, bench.host.cores ?? 1);
 }
 
 /** Rows of EPLB, of the search on one thread and, if there are so many cores and layers, on more. */
@@ -89,7 +90,7 @@ export async function onMoreThreads(
   threads: number,
   alone: OptimizedPlacements,
 ): Promise<{ found?: OptimizedPlacements; why?: string }> {
-  if (threads < 2) return { why: "There is one core, or one layer." };
+  if (threads < 2) return { why: "There is one layer, one core, or no worker thread." };
   const found = await search(threads);
   if (found.crew.threads === 1) return { why: found.crew.why };
   const answer = ({ placements, evaluations }: OptimizedPlacements) => JSON.stringify([placements, evaluations]);

@@ -1,8 +1,8 @@
 /** Rows as a page of plots: time per LP against the batch and against the number of GPUs, a line per solver; and those of placements. */
 import { lineChart } from "../src/cli/print/charts.ts";
 import { figure, htmlPage, htmlTable } from "../src/cli/print/html_page.ts";
-import type { Row } from "./harness.ts";
-import { placementCharts } from "./placement_plots.ts";
+import { type Chart, placementCharts } from "./placement_plots.ts";
+import type { Row } from "./row.ts";
 
 const SIZE = { width: 900, height: 420 };
 
@@ -13,24 +13,29 @@ export function plotsPage(
   table: readonly (readonly string[])[],
   meta: object,
 ): string {
-  const batches = rows.filter(({ question }) => question === "scaling-batch");
-  const charts = [...new Set(batches.map(({ topology }) => topology))].map((topology) => {
-    const own = batches.filter((row) => row.topology === topology);
-    return figure(timePerLp(own, "batch", "LPs in a batch"), `${topology}: time per LP against the batch.`);
-  });
-  const gpus = rows.filter(({ question }) => question === "scaling-gpus");
-  if (gpus.length > 0) {
-    const batch = gpus[0].batch;
-    charts.push(figure(timePerLp(gpus, "gpus", "GPUs"), `Time per LP against the number of GPUs, batch ${batch}.`));
-  }
   return htmlPage("evenkeel bench", [
     htmlTable([["measured on", ""], ...Object.entries(meta).map(([name, value]) => [name, String(value)])]),
-    ...charts,
-    ...placementCharts(rows),
+    ...chartsOf(rows).map(({ svg, caption }) => figure(svg, caption)),
     htmlTable([["What the rows say together"], ...notes.map((note) => [note])]),
     "<h2>Rows</h2>",
     htmlTable(table),
   ]);
+}
+
+/** What rows of several batches, numbers of GPUs or placements show. */
+export function chartsOf(rows: readonly Row[]): Chart[] {
+  const batches = rows.filter(({ question }) => question === "scaling-batch");
+  const charts = [...new Set(batches.map(({ topology }) => topology))].map((topology) => {
+    const own = batches.filter((row) => row.topology === topology);
+    const caption = `${topology}: time per LP against the batch.`;
+    return { svg: timePerLp(own, "batch", "LPs in a batch"), caption };
+  });
+  const gpus = rows.filter(({ question }) => question === "scaling-gpus");
+  if (gpus.length > 0) {
+    const caption = `Time per LP against the number of GPUs, batch ${gpus[0].batch}.`;
+    charts.push({ svg: timePerLp(gpus, "gpus", "GPUs"), caption });
+  }
+  return [...charts, ...placementCharts(rows)];
 }
 
 function timePerLp(rows: readonly Row[], by: "batch" | "gpus", name: string): string {

@@ -2,21 +2,22 @@
 import { topologies } from "../src/index.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import { edgeBalance } from "./baselines/edge_balance.ts";
-import { highs, yalps } from "./baselines/general.ts";
+import { MOST_ONE_BY_ONE, yalps } from "./baselines/general.ts";
 import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
-import { type Bench, factor } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
 import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { factor } from "./row.ts";
 import { firstOf, graphWorkload, modelWorkload, repeated } from "./workloads.ts";
 
 const BATCHES = [1, 8, 64, 512, 4096];
 /** What fills a GPU, where there is one: the largest of these so many times. */
 const FILLS = 16;
-const MOST_ONE_BY_ONE = 64;
 
 export async function scalingBatch(bench: Bench): Promise<void> {
-  const { device } = bench;
+  const { device, host } = bench;
+  const general = host.highs ? [yalps, host.highs] : [yalps];
   const most = BATCHES[BATCHES.length - 1];
   const cube = graphWorkload("cube 8x2", topologies.cube8(), 8, most);
   const works = [cube];
@@ -31,7 +32,7 @@ export async function scalingBatch(bench: Bench): Promise<void> {
         // As in solve-batch: on the GPU from resident inputs, on the CPU one LP at a time whatever the batch.
         const methods = [...evenkeelKernels(bench), affineLane(device, "edge")];
         methods.push(simdAlone, edgeBalanceSimd, thresholdSimd, evenkeelSolveExact);
-        methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? [yalps, highs] : []));
+        methods.push(edgeBalance(device), thresholdSearch(device), ...(batch <= MOST_ONE_BY_ONE ? general : []));
         await bench.compare("scaling-batch", sized, methods);
       }
       const [webgpu, cpu, auto] = await bench.compare("scaling-batch", sized, [

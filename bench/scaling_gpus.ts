@@ -1,8 +1,9 @@
 /** How does the time per LP grow with the number of GPUs? Placed by EPLB: a redundant expert per GPU, and DeepSeek's wide deployments. */
 import { tooWideForLane } from "../src/lp/kernels/lane.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
-import { type Bench, factor, type Row } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { evenkeel, evenkeelSolve } from "./ours.ts";
+import { factor, type Row } from "./row.ts";
 import { modelWorkload } from "./workloads.ts";
 
 const BATCH = 64;

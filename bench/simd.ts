@@ -4,13 +4,14 @@ import { emptyRaw, judge } from "../src/lp/solution.ts";
 import { affineLane } from "./baselines/affine_kernels.ts";
 import type { FormName } from "./baselines/affine_scaling.ts";
 import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
-import { exportedC, gccIsHere } from "./exported.ts";
-import { type Bench, factor, quantiles, type Row, type Timed, type Timing } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { exactAlone, simdAlone } from "./kernels_alone.ts";
 import { perCore } from "./method.ts";
 import { evenkeelSolve, evenkeelSolveExact, loadsOf } from "./ours.ts";
+import { factor, type Row } from "./row.ts";
 import { type Making, makeProgram } from "./simd_making.ts";
 import { roundTrip, UNTIMED } from "./solve_latency.ts";
+import { clockIsFine, quantiles, type Timed, type Timing } from "./timing.ts";
 import { firstOf, graphWorkload, graphWorkloadOfExperts, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "simd";
@@ -41,20 +42,21 @@ function casesOf(layers: number): Case[] {
 }
 
 export async function simdQuestion(bench: Bench): Promise<void> {
-  if (!gccIsHere) bench.note("simd: no gcc here, so nothing about exported C");
+  const { host } = bench;
+  if (!host.exportedC) bench.note("simd: no gcc here, so nothing about exported C");
+  if (!clockIsFine()) bench.note("simd: this clock ticks too seldom to tell how long a program takes to be made");
   const cases = casesOf(bench.quick ? 4 : 16);
-  for (const { work } of cases) await making(bench, work);
+  for (const { work } of clockIsFine() ? cases : []) await making(bench, work);
   for (const { work, affine } of cases) {
     const ours = await kernels(bench, work);
     await calls(bench, work);
-    if (affine && bench.software) await affineScaling(bench, work, affine, ours);
+    if (affine && bench.software && host.coresMs) await affineScaling(bench, work, affine, ours, host.coresMs);
   }
-  for (const work of [
+  const shared = () => [
     graphWorkload("cube 8x2", topologies.cube8(), 8, SHARED_BATCH),
     modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, SHARED_BATCH),
-  ]) {
-    await sharedBatch(bench, work);
-  }
+  ];
+  for (const work of host.cores === undefined ? [] : shared()) await sharedBatch(bench, work);
   const bares = { [UNTIMED]: await roundTrip(bench.device, false) };
   for (const { work, single } of cases) {
     if (!single) continue;
@@ -72,12 +74,13 @@ const simdCall = evenkeelSolve("cpu", { kernel: "simd" });
 /** Kernels and rivals alone. Returns our row. */
 async function kernels(bench: Bench, work: Workload): Promise<Row> {
   const methods = [simdAlone, exactAlone, edgeBalanceSimd, thresholdSimd];
-  if (gccIsHere && work.layers[0].form instanceof Placement) methods.push(exportedC);
+  const { exportedC } = bench.host;
+  if (exportedC && work.layers[0].form instanceof Placement) methods.push(exportedC);
   const [ours, exact, ...rivals] = await bench.compareInTurn(QUESTION, work, methods);
   for (const row of [exact, ...rivals]) {
     bench.note(`${work.name}: ${row.solver} takes ${factor(row, ours)} the time of ${ours.solver}`);
   }
-  const c = rivals.find(({ solver }) => solver === exportedC.name);
+  const c = rivals.find(({ solver }) => solver === exportedC?.name);
   if (c) bench.note(`${work.name}: ${exact.solver} takes ${factor(exact, c)} the time of ${c.solver}`);
   return ours;
 }
@@ -126,8 +129,14 @@ async function judgeAlone(work: Workload): Promise<Timed> {
 }
 
 /** LPLB's and SGLang's method on all cores of a software adapter, by the time of all of them together. */
-async function affineScaling(bench: Bench, work: Workload, form: FormName, ours: Row): Promise<void> {
-  const [row] = await bench.compare(QUESTION, work, [perCore(affineLane(bench.device, form))]);
+async function affineScaling(
+  bench: Bench,
+  work: Workload,
+  form: FormName,
+  ours: Row,
+  coresMs: () => number,
+): Promise<void> {
+  const [row] = await bench.compare(QUESTION, work, [perCore(affineLane(bench.device, form), coresMs)]);
   bench.note(`${work.name}: ${row.solver} takes ${factor(row, ours)} the time of ${ours.solver}`);
 }
 

@@ -4,7 +4,7 @@ import { simdProgram } from "../src/lp/simd/program.ts";
 import { MAX_STEPS } from "../src/lp/simd/simd_solver.ts";
 import { LANES } from "../src/lp/simd/wasm.ts";
 import { magic, name, section } from "../src/lp/simd/wasm_format.ts";
-import { quantiles } from "./harness.ts";
+import { quantiles } from "./timing.ts";
 import type { Workload } from "./workloads.ts";
 
 export interface Making {

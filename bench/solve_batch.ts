@@ -3,13 +3,14 @@ import { topologies } from "../src/index.ts";
 import { affineGroup, affineLane } from "./baselines/affine_kernels.ts";
 import type { FormName } from "./baselines/affine_scaling.ts";
 import { edgeBalance } from "./baselines/edge_balance.ts";
-import { highs, interiorPointTwin, yalps } from "./baselines/general.ts";
+import { interiorPointTwin, yalps } from "./baselines/general.ts";
 import { edgeBalanceSimd, thresholdSimd } from "./baselines/simd_rivals.ts";
 import { thresholdSearch } from "./baselines/threshold.ts";
-import { type Bench, factor, type Row } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { simdAlone } from "./kernels_alone.ts";
 import type { Method } from "./method.ts";
 import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { factor, type Row } from "./row.ts";
 import { graphWorkload, modelWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-batch";
@@ -26,10 +27,16 @@ export async function solveBatch(bench: Bench): Promise<void> {
 }
 
 async function against(bench: Bench, work: Workload, form: FormName): Promise<void> {
-  const { device } = bench;
+  const { device, host } = bench;
   const kernels = [...evenkeelKernels(bench), simdAlone];
   const ours = await bench.compare(QUESTION, work, kernels);
-  const cpu = [evenkeelSolve("cpu", {}), evenkeelSolveExact, interiorPointTwin, yalps, highs];
+  const cpu = [
+    evenkeelSolve("cpu", {}),
+    evenkeelSolveExact,
+    interiorPointTwin,
+    yalps,
+    ...(host.highs ? [host.highs] : []),
+  ];
   const lanes = [
     affineLane(device, form),
     edgeBalance(device),

@@ -2,14 +2,14 @@
 
 import { compile } from "../src/gpu/pipeline.ts";
 import { topologies } from "../src/index.ts";
+import { ROUND_TRIP, SINGLE_SOLVES } from "./budget.ts";
 import emptyWgsl from "./empty.wgsl";
 import { benchJob, RUN, type RunningJob, runningJob } from "./gpu_job.ts";
-import { type Bench, factor, type Row } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { evenkeelKernels, evenkeelSolve, evenkeelSolveExact } from "./ours.ts";
+import { factor } from "./row.ts";
 import { graphWorkload, modelWorkload } from "./workloads.ts";
 
-export const QUESTION = "solve-latency";
-const ROUND_TRIP = "bare round trip";
 /** What `solve` is held against, which records no timestamps: they cost a third as much again. */
 export const UNTIMED = `${ROUND_TRIP}, no timestamps`;
 
@@ -22,8 +22,10 @@ export async function solveLatency(bench: Bench): Promise<void> {
     modelWorkload("EP16 R32", { gpus: 16, experts: 128, redundant: 32, layers: 1 }, 1),
   ]) {
     const gpu = [...evenkeelKernels(bench), evenkeelSolve("webgpu", { device, kernel: "specialised" })];
-    const [bare, untimed, ...rows] = await bench.compareInTurn(QUESTION, work, gpu, bares);
-    rows.push(...(await bench.compare(QUESTION, work, [evenkeelSolve("cpu", { kernel: "simd" }), evenkeelSolveExact])));
+    const [bare, untimed, ...rows] = await bench.compareInTurn(SINGLE_SOLVES, work, gpu, bares);
+    rows.push(
+      ...(await bench.compare(SINGLE_SOLVES, work, [evenkeelSolve("cpu", { kernel: "simd" }), evenkeelSolveExact])),
+    );
     for (const row of rows) {
       const like = row.timestampUs === undefined ? untimed : bare;
       bench.note(`${work.name}, batch 1: ${row.solver} takes ${factor(row, like)} a ${like.solver}`);
@@ -41,12 +43,4 @@ export async function roundTrip(device: GPUDevice, timed: boolean): Promise<Runn
     pass.dispatchWorkgroups(1);
     pass.end();
   });
-}
-
-/** Kernels whose GPU time for a single LP is above `budgetUs`. */
-export function overBudget(rows: readonly Row[], budgetUs: number): Row[] {
-  const single = rows.filter(
-    ({ question, batch, solver }) => question === QUESTION && batch === 1 && solver !== ROUND_TRIP,
-  );
-  return single.filter(({ timestampUs }) => timestampUs !== undefined && timestampUs > budgetUs);
 }

@@ -5,8 +5,9 @@ import { topologies } from "../src/index.ts";
 import { proofWords } from "../src/lp/kernels/proof.ts";
 import { copyTime, gpuTiming } from "./copy.ts";
 import { benchJob, encodeTimed, RUN } from "./gpu_job.ts";
-import { type Bench, quantiles, warmUp } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { loadsOf, solverFor } from "./ours.ts";
+import { quantiles, warmUp } from "./timing.ts";
 import { graphWorkload, type Workload } from "./workloads.ts";
 
 const QUESTION = "solve-stages";

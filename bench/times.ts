@@ -1,10 +1,10 @@
 /** What is balancing time worth over balancing tokens, how far is it from what is proven, and what does it cost? */
 
 import { createSolver, type ExpertCost, expertCostRows, fitExpertCost, type Placement } from "../src/index.ts";
-import { recordedBytes, recordedDataPresent, recordedJson } from "../test/helpers/recorded.ts";
 import { compareSteps, fluctuating, Means } from "./compared_times.ts";
-import { type Bench, time } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { givenLoads } from "./ours.ts";
+import { time } from "./timing.ts";
 import { modelWorkload } from "./workloads.ts";
 
 const DECODE: ExpertCost = { model: "roofline", perExpert: 6.3, perToken: 0.035 };
@@ -13,8 +13,9 @@ const DEEPSEEK: ExpertCost = { model: "roofline", perExpert: 16.5, perToken: 0.0
 export async function times(bench: Bench): Promise<void> {
   await speed(bench);
   await grid(bench);
-  if (recordedDataPresent) await recorded(bench);
-  else bench.note("time: SKIPPED the recorded loads: ../shared/data is absent");
+  const { recorded } = bench.host;
+  if (recorded) await onRecorded(bench, recorded);
+  else bench.note("time: SKIPPED the recorded loads, which are not here");
 }
 
 /** Solves from end to end, as ratios to tokens on the same backend. */
@@ -86,11 +87,11 @@ async function grid(bench: Bench): Promise<void> {
 }
 
 /** The gpt-oss decode loads, all layers. */
-async function recorded(bench: Bench): Promise<void> {
+async function onRecorded(bench: Bench, read: (path: string) => string): Promise<void> {
   const every = bench.quick ? 8 : 1;
-  const all: number[][][] = recordedJson("moe/gptoss20b_decode_step_loads.json.gz").loads;
+  const all: number[][][] = JSON.parse(read("moe/gptoss20b_decode_step_loads.json.gz")).loads;
   const steps = all.filter((_, i) => i % every === 0);
-  const table = recordedBytes("perf/llmservingsim_qwen3_30b_a3b_rtxpro6000_tp1_moe.csv").toString();
+  const table = read("perf/llmservingsim_qwen3_30b_a3b_rtxpro6000_tp1_moe.csv");
   const fitted = fitExpertCost(expertCostRows(table, { topK: 8 }));
   for (const [name, cost] of [
     ["roofline 6.3, 0.035", DECODE],

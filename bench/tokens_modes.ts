@@ -1,7 +1,8 @@
 /** What do whole tokens cost over fractions? `solve` from end to end in both modes, same LPs. */
 import { topologies } from "../src/index.ts";
-import { type Bench, factor } from "./harness.ts";
+import type { Bench } from "./harness.ts";
 import { evenkeelSolve } from "./ours.ts";
+import { factor } from "./row.ts";
 import { graphWorkload, modelWorkload } from "./workloads.ts";
 
 export async function tokensModes(bench: Bench): Promise<void> {

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { commit } from "./commit.mjs";
 import { licencesOf } from "./licences.mjs";
 import { texts, withoutComments } from "./texts.mjs";
 
@@ -52,6 +53,7 @@ const pages = await build({
   splitting: true,
   chunkNames: "chunk_[hash]",
   loader: texts,
+  define: { COMMIT: JSON.stringify(commit()) },
   plugins: [withoutComments, pageStyle],
 });
 for (const html of sources.filter((file) => file.endsWith(".html"))) {

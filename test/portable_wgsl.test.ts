@@ -10,6 +10,7 @@ import { specialise } from "../src/lp/kernels/generate.ts";
 import { compileGroup } from "../src/lp/kernels/group.ts";
 import { groupTable } from "../src/lp/kernels/group_table.ts";
 import { compilePrice } from "../src/serving/kernels/price.ts";
+import { compileReplay } from "../src/serving/kernels/replay.ts";
 import { shared } from "./helpers/batches.ts";
 import { randomPlacement, randomSpeeds } from "./helpers/instances.ts";
 
@@ -109,6 +110,7 @@ test("Tint has nothing to say about any module, no warning of code out of reach 
   const cost = { model: "affine", perExpert: 6.3, perToken: 0.035 } as const;
   (await createBalancer({ ...shared, cost, device })).destroy();
   await compilePrice(device);
+  await compileReplay(device);
   const modules = made.mock.results.map(({ value }) => value as GPUShaderModule);
   const infos = await Promise.all(modules.map((module) => module.getCompilationInfo()));
   expect(infos.flatMap(({ messages }) => messages.map(({ message }) => message))).toEqual([]);

@@ -1,18 +1,17 @@
-/** One LP at a time on the CPU: our interior point in f64, and two general solvers, YALPS (simplex) and HiGHS (WebAssembly). */
-import loadHighs from "highs";
+/** One LP at a time on the CPU: our interior point in f64, and a general solver, YALPS (simplex). */
 import { type Model, solve as solveYalps } from "yalps";
 import { lane } from "../../src/lp/twins/lane.ts";
 import type { Method } from "../method.ts";
 import { tokensOf, type Workload } from "../workloads.ts";
 
 /** LPs that each is given: one at a time is no faster for more. */
-const MOST = 64;
+export const MOST_ONE_BY_ONE = 64;
 
 export const interiorPointTwin: Method = {
   name: "interior point, f64",
   tokens: "integer",
   exact: true,
-  most: MOST,
+  most: MOST_ONE_BY_ONE,
   async prepare(work) {
     const twins = work.layers.map(({ topology }) => lane(topology));
     const answers: Float64Array[] = [];
@@ -31,7 +30,7 @@ export const yalps: Method = {
   name: "YALPS",
   tokens: "fractional",
   exact: true,
-  most: MOST,
+  most: MOST_ONE_BY_ONE,
   async prepare(work) {
     const models = Array.from({ length: work.batch }, (_, lp) => yalpsModel(work, lp));
     let solutions: ReturnType<typeof solveYalps>[] = [];
@@ -48,30 +47,8 @@ export const yalps: Method = {
   },
 };
 
-export const highs: Method = {
-  name: "HiGHS (WebAssembly)",
-  tokens: "fractional",
-  exact: true,
-  most: MOST,
-  async prepare(work) {
-    const solver = await loadHighs();
-    const texts = Array.from({ length: work.batch }, (_, lp) => highsText(work, lp));
-    let solutions: ReturnType<typeof solver.solve>[] = [];
-    return {
-      run() {
-        solutions = texts.map((text) => solver.solve(text));
-      },
-      answer: () => (lp) => {
-        const columns = solutions[lp].Columns as Record<string, { Primal?: number }>;
-        return replicasOf(work, lp).map(({ name }) => columns[name].Primal ?? Number.NaN);
-      },
-      destroy() {},
-    };
-  },
-};
-
 /** Replicas with the names of their variable and of the rows that they are in. */
-function replicasOf(work: Workload, lp: number) {
+export function replicasOf(work: Workload, lp: number) {
   const { experts, replicaStart, replicaGpu } = work.layers[lp % work.layers.length].topology;
   const replicas: { name: string; expert: string; gpu: string }[] = [];
   for (let e = 0; e < experts; e++) {
@@ -82,7 +59,7 @@ function replicasOf(work: Workload, lp: number) {
   return replicas;
 }
 
-const baseOf = ({ gpus, loads }: Workload, lp: number, g: number) => loads.baseLoad?.[lp * gpus + g] ?? 0;
+export const baseOf = ({ gpus, loads }: Workload, lp: number, g: number) => loads.baseLoad?.[lp * gpus + g] ?? 0;
 
 function yalpsModel(work: Workload, lp: number): Model {
   const { experts } = work.layers[lp % work.layers.length].topology;
@@ -92,16 +69,4 @@ function yalpsModel(work: Workload, lp: number): Model {
   const x = replicasOf(work, lp).map(({ name, expert, gpu }) => [name, { [expert]: 1, [gpu]: 1 }] as const);
   const t = ["t", Object.fromEntries([["t", 1], ...gpus.map((g) => [`g${g}`, -1])])] as const;
   return { direction: "minimize", objective: "t", constraints: [...served, ...limited], variables: [...x, t] };
-}
-
-function highsText(work: Workload, lp: number): string {
-  const { experts } = work.layers[lp % work.layers.length].topology;
-  const replicas = replicasOf(work, lp);
-  const sum = (row: string) =>
-    replicas.filter(({ expert, gpu }) => expert === row || gpu === row).map(({ name }) => `+ ${name}`);
-  const served = Array.from({ length: experts }, (_, e) => ` ${sum(`e${e}`).join(" ")} = ${tokensOf(work, lp, e)}`);
-  const limited = Array.from({ length: work.gpus }, (_, g) => {
-    return ` ${[...sum(`g${g}`), "- t"].join(" ")} <= ${-baseOf(work, lp, g)}`;
-  });
-  return `Minimize\n t\nSubject To\n${[...served, ...limited].join("\n")}\nEnd\n`;
 }

@@ -1,6 +1,6 @@
 // u64: the little 64-bit arithmetic that exact times and shares need, on vec2u(lo, hi). All of it is exact.
 //
-// Declares  add64(), subtract64(), less64(), larger64(), multiply64(), divide64(), length64(), rounded64(), MAX_I32.
+// Declares  add64(), subtract64(), less64(), larger64(), multiply64(), divide64(), quotient64(), length64(), rounded64(), MAX_I32.
 // Barriers  none.
 
 const MAX_I32 = 0x7fffffffu;
@@ -26,21 +26,29 @@ fn multiply64(a: u32, b: u32) -> vec2u {
   return vec2u((low & 0xffffu) | (middle << 16u), (a >> 16u) * (b >> 16u) + (cross >> 16u) + (other >> 16u) + (middle >> 16u));
 }
 
-/// floor(a / b) for b < 2^31, or MAX_I32 where that is less: long division, one bit at a time.
-fn divide64(a: vec2u, b: u32) -> u32 {
-  if (a.y >= b) { return MAX_I32; }
-  var rest = a.y;
+/// floor((high 2^32 + low) / b) for high < b < 2^31: long division, one bit at a time.
+fn long_division(high: u32, low: u32, b: u32) -> u32 {
+  var rest = high;
   var quotient = 0u;
   for (var bit = 0u; bit < 32u; bit++) {
-    rest = (rest << 1u) | ((a.x >> (31u - bit)) & 1u);
+    rest = (rest << 1u) | ((low >> (31u - bit)) & 1u);
     quotient <<= 1u;
     if (rest >= b) {
       rest -= b;
       quotient |= 1u;
     }
   }
-  return min(quotient, MAX_I32);
+  return quotient;
 }
+
+/// floor(a / b) for b < 2^31, or MAX_I32 where that is less.
+fn divide64(a: vec2u, b: u32) -> u32 {
+  if (a.y >= b) { return MAX_I32; }
+  return min(long_division(a.y, a.x, b), MAX_I32);
+}
+
+/// floor(a / b) for 0 < b < 2^31.
+fn quotient64(a: vec2u, b: u32) -> vec2u { return vec2u(long_division(a.y % b, a.x, b), a.y / b); }
 
 /// How many bits a has.
 fn length64(a: vec2u) -> u32 {

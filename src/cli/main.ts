@@ -35,6 +35,8 @@ const commands: Record<string, () => Promise<Command>> = {
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   bound: async () => (await import("./commands/bound.ts")).boundCommand(),
   capacity: async () => (await import("./commands/capacity.ts")).capacityCommand(),
+  sweep: async () => (await import("./commands/sweep.ts")).sweepCommand(),
+  merge: async () => (await import("./commands/merge.ts")).mergeCommand(),
   cache: async () => (await import("./commands/cache.ts")).cacheCommand(),
   demo: async () => (await import("./commands/demo.ts")).demoCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),

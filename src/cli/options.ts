@@ -9,6 +9,18 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Of "3,7" or "8-15,20": ascending, each once; undefined for what is no such list. */
+export function integersOf(text: string, least: number, most: number): number[] | undefined {
+  const found = new Set<number>();
+  for (const part of text.split(",")) {
+    const [, first, last = first] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part.trim()) ?? [];
+    if (first === undefined || Number(last) < Number(first)) return undefined;
+    if (Number(first) < least || Number(last) > most) return undefined;
+    for (let n = Number(first); n <= Number(last); n++) found.add(n);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
 export const MAX_GPUS = 1024;
 
 export function gpusOption(): Option {

@@ -61,13 +61,7 @@ export function workerOptions(command: Command): Command {
     .addOption(clockOption())
     .addOption(stepTimeOption())
     .option("--barrier", "all workers step together and wait for the longest step")
-    .addOption(
-      option(
-        "--chunk <n>",
-        "most prompt tokens that a step prefills; by default whole prompts",
-        integer(1, 2 ** 31 - 1),
-      ),
-    )
+    .addOption(chunkOption())
     .addOption(
       option(
         "--prefill-workers <n>",
@@ -103,6 +97,46 @@ export function stepTimeOption(): Option {
   );
 }
 
+export function chunkOption(): Option {
+  const help = "most prompt tokens that a step prefills; by default whole prompts";
+  return option("--chunk <n>", help, integer(1, 2 ** 31 - 1));
+}
+
+export function evictionOption(): Option {
+  return new Option(
+    "--eviction <kind>",
+    "what an evicted request begins again with: its prompt alone, or its tokens, too",
+  )
+    .choices(["restart", "recompute"])
+    .default("restart");
+}
+
+export function predictionOption(): Option {
+  const help = "what is seen of a request's output: none, exact, factor:F, interval:L,U or bins:W";
+  return option("--prediction <model>", help, predictionOf).default("none");
+}
+
+export function classesOption(): Option {
+  return option(
+    "--classes <tokens>",
+    "classes by the length of prompts: 500,4000 makes one up to 500 tokens, one up to 4000 and one of the longer",
+    bounds,
+  );
+}
+
+export function seedsOption(): Option {
+  const help = "runs with a seed each, in which all policies see the same requests";
+  return option("--seeds <n>", help, integer(1, 1000)).default(1);
+}
+
+export function seedOption(): Option {
+  return option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1)).default(1);
+}
+
+export function rejectOption(): Option {
+  return new Option("--reject", "count requests that are larger than a worker's memory, instead of an error");
+}
+
 export function requestsOption(): Option {
   return option(
     "--requests <n>",
@@ -132,11 +166,7 @@ export function routeOptions(command: Command): Command {
         namesOf(scheduleNames),
       ).default(defaultSchedules, defaultSchedules.join()),
     )
-    .addOption(
-      new Option("--eviction <kind>", "what an evicted request begins again with: its prompt alone, or its tokens, too")
-        .choices(["restart", "recompute"])
-        .default("restart"),
-    )
+    .addOption(evictionOption())
     .addOption(
       new Option("--caching <policy>", "what workers' prefix caches keep, where the trace has prefix blocks")
         .choices(Object.keys(caching))
@@ -146,26 +176,14 @@ export function routeOptions(command: Command): Command {
     .addOption(
       option("--staleness <time>", "ms, or rounds, between two readings of the workers' signals by the router", from0),
     )
-    .addOption(
-      option(
-        "--prediction <model>",
-        "what is seen of a request's output: none, exact, factor:F, interval:L,U or bins:W",
-        predictionOf,
-      ).default("none"),
-    );
+    .addOption(predictionOption());
 }
 
 /** Which requests, and what is made of them. */
 export function trafficOptions(command: Command): Command {
   return command
     .addOption(requestsOption())
-    .addOption(
-      option(
-        "--classes <tokens>",
-        "classes by the length of prompts: 500,4000 makes one up to 500 tokens, one up to 4000 and one of the longer",
-        bounds,
-      ),
-    )
+    .addOption(classesOption())
     .addOption(rateOption())
     .addOption(
       option(
@@ -174,8 +192,8 @@ export function trafficOptions(command: Command): Command {
         integer(1, 2 ** 31 - 1),
       ).conflicts(["rate", "staleness"]),
     )
-    .option("--seeds <n>", "runs with a seed each, in which all policies see the same requests", integer(1, 1000), 1)
-    .option("--seed <n>", "the first seed", integer(0, 2 ** 32 - 1), 1)
+    .addOption(seedsOption())
+    .addOption(seedOption())
     .option("--warm-up <time>", "s, or rounds, from the beginning that no figure counts", from0, 0)
     .addOption(
       option("--slo-ttft <times>", "ms, or rounds, to the first token, for goodput; or one for each class", limits),
@@ -183,7 +201,7 @@ export function trafficOptions(command: Command): Command {
     .addOption(
       option("--slo-tpot <times>", "ms, or rounds, per token after it, for goodput; or one for each class", limits),
     )
-    .option("--reject", "count requests that are larger than a worker's memory, instead of an error")
+    .addOption(rejectOption())
     .addOption(
       option(
         "--bound-evaluations <n>",

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { highs, interiorPointTwin, yalps } from "../../bench/baselines/general.ts";
+import { interiorPointTwin, yalps } from "../../bench/baselines/general.ts";
+import { highs } from "../../bench/baselines/highs.ts";
+import { holdTo } from "../../bench/budget.ts";
 import { exportedC, gccIsHere } from "../../bench/exported.ts";
-import { Bench, efforts, quantiles, type Row, time } from "../../bench/harness.ts";
+import { Bench } from "../../bench/harness.ts";
+import { coresMs } from "../../bench/host_node.ts";
 import { exactAlone, simdAlone } from "../../bench/kernels_alone.ts";
 import { judge, type Method, perCore } from "../../bench/method.ts";
 import { evenkeel, evenkeelSolve, evenkeelSolveExact } from "../../bench/ours.ts";
+import type { Row } from "../../bench/row.ts";
 import { exponent } from "../../bench/scaling_gpus.ts";
-import { overBudget } from "../../bench/solve_latency.ts";
+import { efforts, quantiles, time } from "../../bench/timing.ts";
 import { firstOf, type Workload } from "../../bench/workloads.ts";
 import { requestDevice } from "../../src/index.ts";
 import { graphs, models } from "./workloads.ts";
@@ -155,7 +159,7 @@ describe("rows", () => {
     };
     const { medianUs } = await time({ run, clock: () => ms }, efforts.quick);
     expect(medianUs).toBeCloseTo(3000, 6);
-    const core = await perCore(simdAlone).prepare(graphs.cube);
+    const core = await perCore(simdAlone, coresMs).prepare(graphs.cube);
     const before = core.clock!();
     for (const begun = performance.now(); performance.now() - begun < 50; ) core.run();
     expect(core.clock!() - before).toBeGreaterThan(5);
@@ -164,7 +168,11 @@ describe("rows", () => {
   test("hold single solves to a budget of GPU time", () => {
     const row = { question: "solve-latency", batch: 1, solver: "evenkeel lane", timestampUs: 120 } as Row;
     const rows = [row, { ...row, batch: 2 }, { ...row, solver: "bare round trip" }, { ...row, timestampUs: 80 }];
-    expect(overBudget(rows, 100)).toEqual([row]);
+    expect(holdTo(100, rows, false)).toEqual({ says: "over", rows: [row] });
+    expect(holdTo(120, rows, false)).toEqual({ says: "within", rows: [row, rows[3]] });
+    expect(holdTo(100, rows, true)).toEqual({ says: "no hardware" });
+    expect(holdTo(100, [rows[1], rows[2]], false)).toEqual({ says: "no timestamps" });
+    expect(holdTo(100, [rows[1]], false)).toEqual({ says: "not asked" });
   });
 
   test("fit a power law", () => {

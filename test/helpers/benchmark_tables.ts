@@ -1,5 +1,5 @@
 /** The tables of docs/benchmarks.md, as rows of a benchmark make them. */
-import type { CountedWork, Row } from "../../bench/harness.ts";
+import type { CountedWork, Row } from "../../bench/row.ts";
 
 /** The row of a question; of a solver by its name, or the words that it begins with. */
 export function finder(rows: readonly Row[]) {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { brotliDecompressSync } from "node:zlib";
@@ -20,31 +21,26 @@ export interface View {
   dark?: boolean;
 }
 
+type Call = ReturnType<typeof protocol>;
+
+/** Of this process, for all pages that it looks at: starting a browser takes far longer than loading a page. */
+let browser: Call | undefined;
+
 /**
  * Opens a page in headless Chromium and returns the value of an expression in it, once the page has loaded.
  *
  * The browser is that of @sparticuz/chromium, which `npm ci` brings and which is unpacked once per run, with the libraries that a bare
- * machine lacks; Debian's where the package is not installed. Its home is `folder`.
+ * machine lacks; Debian's where the package is not installed.
  */
 export async function evaluateInChromium(
   page: URL,
   expression: string,
-  folder: string,
   { width, dark = false }: View = { width: 1280 },
 ): Promise<unknown> {
-  const env = { ...process.env, HOME: folder };
-  let browser = debian;
-  if (existsSync(packed)) {
-    const whole = unpacked();
-    Object.assign(env, { LD_LIBRARY_PATH: join(whole, "lib"), FONTCONFIG_PATH: join(whole, "fonts") });
-    browser = join(whole, "chromium");
-  }
-  // The DevTools protocol over two pipes, descriptors 3 and 4: --dump-dom is not built into that Chromium.
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"];
-  const chromium = spawn(browser, flags, { env, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+  browser ??= startChromium();
+  const call = browser;
+  const { targetId } = await call("Target.createTarget", { url: "about:blank" });
   try {
-    const call = protocol(chromium.stdio[3] as Duplex, chromium.stdio[4] as Duplex);
-    const { targetId } = await call("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
     const screen = { width, height: 800, deviceScaleFactor: 1, mobile: width < 600 };
     await call("Emulation.setDeviceMetricsOverride", screen, sessionId);
@@ -60,10 +56,29 @@ export async function evaluateInChromium(
     if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails));
     return result.value;
   } finally {
-    const exited = new Promise((resolve) => chromium.once("exit", resolve));
-    chromium.kill("SIGKILL");
-    await exited;
+    await call("Target.closeTarget", { targetId });
   }
+}
+
+/** Ends with this process, which its pipes do, and keeps it from no end. */
+function startChromium(): Call {
+  const home = mkdtempSync(join(process.env.EVENKEEL_TEST_BROWSER!, "home-"));
+  const env = { ...process.env, HOME: home };
+  let program = debian;
+  if (existsSync(packed)) {
+    const whole = unpacked();
+    Object.assign(env, { LD_LIBRARY_PATH: join(whole, "lib"), FONTCONFIG_PATH: join(whole, "fonts") });
+    program = join(whole, "chromium");
+  }
+  // The DevTools protocol over two pipes, descriptors 3 and 4: --dump-dom is not built into that Chromium.
+  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"];
+  const chromium = spawn(program, flags, { env, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+  const pipes = chromium.stdio.slice(3) as Socket[];
+  for (const one of [chromium, ...pipes]) one.unref();
+  chromium.once("exit", () => {
+    browser = undefined; // the next page gets another
+  });
+  return protocol(pipes[0], pipes[1]);
 }
 
 /** Calls methods of the DevTools protocol: JSON messages, each ended by a zero byte. */

@@ -28,7 +28,10 @@ export function makeProject(
   }
 }
 
-/** What a TypeScript has to say of the project, strictly and with all declarations checked: nothing, if all is well. */
+/**
+ * What a TypeScript has to say of the project, strictly and with all declarations checked but those that it brings, which no import
+ * reaches: nothing, if all is well.
+ */
 export function complaints(typescript: string, folder: string, setting: Setting): string {
   const { moduleResolution, lib, types, native, skipLibCheck = false } = setting;
   const consumers = ["consumer.ts", "serving.ts", ...(native ? ["native.ts"] : [])];
@@ -40,7 +43,14 @@ export function complaints(typescript: string, folder: string, setting: Setting)
       moduleResolution,
       module: moduleResolution === "bundler" ? "esnext" : "nodenext",
     },
-    ...{ strict: true, noEmit: true, noUnusedLocals: true, exactOptionalPropertyTypes: true, skipLibCheck },
+    ...{
+      strict: true,
+      noEmit: true,
+      noUnusedLocals: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck,
+      skipDefaultLibCheck: true,
+    },
   };
   const files = setting.files ?? consumers;
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));

@@ -57,7 +57,7 @@ export function Table({ rows: [head, ...rows], caption, last }: TableProps) {
 }
 
 /** What is wider than the screen scrolls in its own box, and then the keyboard reaches it. */
-function Scroll({ name, children }: { name: string; children: ComponentChildren }) {
+export function Scroll({ name, children }: { name: string; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
   const [scrolls, setScrolls] = useState(false);
   useEffect(() => {

@@ -1,16 +1,17 @@
-import { Command, Option } from "commander";
-import { ArgumentError } from "../../common/errors.ts";
-import type { Trace } from "../../serving/trace/trace.ts";
+import { Command } from "commander";
+import { meanRate } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
 import { requireOneStandardInput } from "../files/one_standard_input.ts";
 import { readStepTime } from "../files/read_files.ts";
-import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
+import { readTraceFile } from "../files/trace_file.ts";
 import { interrupted } from "../interruption.ts";
+import { withOptionNames } from "../option_names.ts";
 import { integer, numberAbove } from "../options.ts";
 import { capacityInWords } from "../print/capacity_words.ts";
 import { withProgress } from "../print/progress.ts";
 import { type CapacityQuestion, capacityReport } from "../reports/capacity_report.ts";
 import { defaultStepTime } from "../reports/default_step_time.ts";
+import { chunkOption, kvTokensOption, option, stepTimeOption } from "../simulate_options.ts";
 
 interface CapacityCommandOptions {
   kvTokens: number;
@@ -28,26 +29,15 @@ interface CapacityCommandOptions {
 }
 
 export function capacityCommand(): Command {
-  const option = <T>(flags: string, help: string, parse: (text: string) => T) =>
-    new Option(flags, help).argParser(parse);
   return new Command("capacity")
     .description("how many workers serve a trace's requests within an SLO, why so many, and what one more buys")
     .argument("<trace>", "requests in any format that simulate reads; - for standard input")
-    .addOption(option("--kv-tokens <n>", "a worker's KV memory in tokens", integer(1, 2 ** 40)).makeOptionMandatory())
+    .addOption(kvTokensOption())
     .addOption(
       option("--slots <n>", "requests that run at once on a worker; by default what fits", integer(1, 2 ** 20)),
     )
-    .addOption(
-      option(
-        "--chunk <n>",
-        "most prompt tokens that a step prefills; by default whole prompts",
-        integer(1, 2 ** 31 - 1),
-      ),
-    )
-    .option(
-      "--step-time <file>",
-      "how long a step lasts, JSON as fitStepTime has it; by default that of Qwen3-30B-A3B on an RTX PRO 6000",
-    )
+    .addOption(chunkOption())
+    .addOption(stepTimeOption())
     .addOption(option("--rate <r>", "requests per s; by default the trace's, on average", numberAbove("above 0")))
     .addOption(option("--slo-ttft <time>", "ms to the first token", numberAbove("above 0")))
     .addOption(option("--slo-tpot <time>", "ms per token after it", numberAbove("above 0")))
@@ -74,7 +64,11 @@ async function run(file: string, options: CapacityCommandOptions): Promise<void>
   const slo =
     sloTtft === undefined && sloTpot === undefined ? undefined : { ttft: limit(sloTtft), tpot: limit(sloTpot) };
   const question: CapacityQuestion = {
-    ...{ source: nameOf(file), requests: trace.requests, rate: options.rate ?? meanRate(file, trace) },
+    ...{
+      source: nameOf(file),
+      requests: trace.requests,
+      rate: options.rate ?? meanRate(file, trace, "--rate R says how many come."),
+    },
     arrivals: options.rate === undefined ? "recorded" : "poisson",
     ...{ meanInput: meanOf(trace.input), meanOutput: meanOf(trace.output) },
     options: { kvTokens, slots, chunk, stepTime, slo },
@@ -82,21 +76,11 @@ async function run(file: string, options: CapacityCommandOptions): Promise<void>
     ...{ percentile, bandwidth },
   };
   const report = await withProgress("simulating", (onProgress) =>
-    inWords(file, () => capacityReport(trace, question, options.simulate === true, onProgress, interrupted)),
+    withOptionNames(file, optionNames, () =>
+      capacityReport(trace, question, options.simulate === true, onProgress, interrupted),
+    ),
   );
   console.log(options.json ? JSON.stringify(report) : capacityInWords(report));
-}
-
-/** Of the gaps between requests. */
-function meanRate(file: string, { arrival, requests }: Trace): number {
-  const span = arrival[requests - 1] - arrival[0];
-  if (span > 0) return (requests - 1) / span;
-  throw new ArgumentError(
-    nameOf(file),
-    "requests that arrive at different times",
-    "all at once",
-    "--rate R says how many come.",
-  );
 }
 
 const meanOf = (values: Int32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -109,16 +93,3 @@ const optionNames: Readonly<Record<string, string>> = {
   "slo.ttft": "--slo-ttft",
   "slo.tpot": "--slo-tpot",
 };
-
-async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ArgumentError) {
-      const { argument } = error;
-      const named = optionNames[argument];
-      error.message = named ? named + error.message.slice(argument.length) : inWordsOfCli(file, error.message);
-    }
-    throw error;
-  }
-}

@@ -1,14 +1,14 @@
 import { Command } from "commander";
-import { ArgumentError } from "../../common/errors.ts";
 import type { StepTime } from "../../serving/step_time.ts";
 import type { Trace } from "../../serving/trace/trace.ts";
 import { writeTrace } from "../../serving/trace/write_trace.ts";
 import { requireArrivals } from "../arrivals.ts";
 import { nameOf } from "../files/json_file.ts";
 import { readStepTime } from "../files/read_files.ts";
-import { inWordsOfCli, readTraceFile } from "../files/trace_file.ts";
+import { readTraceFile } from "../files/trace_file.ts";
 import { requireWritable, writeParts, writeWhole } from "../files/write_file.ts";
 import { interrupted } from "../interruption.ts";
+import { withOptionNames } from "../option_names.ts";
 import { madeNow } from "../print/made.ts";
 import { withProgress } from "../print/progress.ts";
 import { simulationInWords } from "../print/simulation_words.ts";
@@ -62,7 +62,7 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
       ? undefined
       : all.combinations.find((one) => one.route === route[0] && one.schedule === schedule[0])!.policy;
   const { report, drawings, kept } = await withProgress("simulating", (onProgress) =>
-    inWords(file, () => simulateAll(trace, setting, all, keep, onProgress, interrupted)),
+    withOptionNames(file, {}, () => simulateAll(trace, setting, all, keep, onProgress, interrupted)),
   );
   const bounded: Bounded =
     options.boundEvaluations === 0
@@ -78,15 +78,6 @@ async function run(file: string, options: SimulateOptions, command: Command): Pr
     writeWhole("--html", html, simulationPage(bounded.report, drawings, bounded.prices, madeNow()));
   }
   console.log(json ? JSON.stringify(bounded.report) : simulationInWords(bounded.report));
-}
-
-async function inWords<T>(file: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ArgumentError) error.message = inWordsOfCli(file, error.message);
-    throw error;
-  }
 }
 
 function settingOf(

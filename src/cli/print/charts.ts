@@ -1,4 +1,4 @@
-/** Lines and bars. */
+/** Lines, points and bars. */
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 import { AXIS, categoryAxis, colours, draw, type Size, WIDTH } from "./svg_chart.ts";
 
@@ -66,6 +66,47 @@ function band({ points, upTo }: Line, i: number) {
           style: { fill: colour, fillOpacity: 0.14, stroke: colour, strokeOpacity: 0.45, lineWidth: 0.75 },
         };
   return [{ type: "custom", data: top, renderItem, clip: true, z: 1 }];
+}
+
+export interface Dots {
+  name: string;
+  /** In any order. */
+  points: readonly { x: number; y: number; isMarked: boolean }[];
+}
+
+/** Points by themselves; those that are marked are larger and filled, and `front` is the name of the steps that lead from one of them, of all series, to the next. */
+export function scatterChart(
+  { x, y, series, front }: { x: Axis; y: Axis; series: readonly Dots[]; front: string },
+  size: Size = {},
+): string {
+  const marked = series.flatMap(({ points }) => points.filter(({ isMarked }) => isMarked));
+  const steps = {
+    ...{ type: "line", name: front, color: colours.series[0], step: "end", showSymbol: false, z: 1 },
+    data: marked.map((point) => [point.x, point.y]).sort(([a], [b]) => a - b),
+    lineStyle: { width: 1.25, type: "dashed" },
+  };
+  const dots = series.map(({ name, points }, i) => {
+    const colour = colours.series[1 + (i % (colours.series.length - 1))];
+    const hollow = { color: "transparent", borderColor: colour, borderWidth: 1.25 };
+    return {
+      ...{ type: "line", name, color: colour, symbol: SYMBOLS[i % SYMBOLS.length], showSymbol: true, z: 2 },
+      lineStyle: { width: 0 },
+      data: points.map((point) => ({
+        value: [point.x, point.y],
+        symbolSize: point.isMarked ? 11 : 7,
+        itemStyle: point.isMarked ? { color: colour } : hollow,
+      })),
+    };
+  });
+  return draw(
+    {
+      ...named([{ name: front }, ...series], size),
+      xAxis: { ...axis(x, "middle"), ...(x.type === "log" && besideTheZero), nameGap: 28 },
+      yAxis: axis(y, "end"),
+      series: [steps, ...dots],
+    },
+    size,
+  );
 }
 
 /** A group of bars per category, a bar per series in it; no bar where there is no value. */

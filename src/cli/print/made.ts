@@ -17,8 +17,8 @@ export function madeNow(): Made {
   return { command: words.map(quoted).join(" "), version: packageJson.version, date };
 }
 
-/** The shell has taken the quotes off what the user typed. */
-function quoted(word: string): string {
+/** A word as a shell takes it: it has taken the quotes off what the user typed. */
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 

@@ -66,7 +66,7 @@ export function arrivalsInWords(report: Arriving): string {
   return `${requestsOf}${arrivals}.`;
 }
 
-function seedsInWords(seeds: readonly number[]): string {
+export function seedsInWords(seeds: readonly number[]): string {
   return seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds[0]} to ${seeds[seeds.length - 1]}`;
 }
 
@@ -158,7 +158,7 @@ function waitsInWords(clock: SimulationReport["clock"]): string {
   return `waits: ${all}; routable: the part of it that other routing of the same starts could save at the most, the rest being unavoidable;`;
 }
 
-function goodputInWords(slo: Slo | readonly Slo[], clock: SimulationReport["clock"]): string {
+export function goodputInWords(slo: Slo | readonly Slo[], clock: SimulationReport["clock"]): string {
   if ("length" in slo) return slo.map((one, j) => `${goodputInWords(one, clock)} (class ${j})`).join(", ");
   const limits = [
     ...(slo.ttft === undefined ? [] : [`TTFT <= ${timeInWords(slo.ttft, clock)}`]),
@@ -207,7 +207,7 @@ function remarks(report: SimulationReport): string[] {
   return sentences;
 }
 
-function predictionInWords(prediction: Exclude<SimulationReport["prediction"], "none">): string {
+export function predictionInWords(prediction: Exclude<SimulationReport["prediction"], "none">): string {
   if (prediction === "exact") return "the exact output of each request";
   if ("factor" in prediction) return `outputs that are off by up to ${prediction.factor} times`;
   if ("interval" in prediction) return `that outputs are from ${prediction.interval.join(" to ")} tokens`;

@@ -122,7 +122,7 @@ function withArrivals(trace: Trace, { rate, drawn, requests }: Setting, seed: nu
   return drawn ? made : { ...trace, arrival: made.arrival };
 }
 
-function withClasses(trace: Trace, bounds: readonly number[] | undefined): Trace {
+export function withClasses(trace: Trace, bounds: readonly number[] | undefined): Trace {
   if (bounds === undefined) return trace;
   const classOf = (tokens: number) => bounds.filter((bound) => tokens > bound).length;
   return { ...trace, class: trace.input.map(classOf) };

@@ -171,17 +171,19 @@ export function settingsOf(options: SimulateOptions): Settings {
 function checkWorkers(argument: string, workers: readonly WorkerSpec[], rounds: boolean): void {
   if (!Array.isArray(workers) || workers.length === 0)
     throw new ArgumentError(argument, "an array of at least one worker", workers);
-  for (const [g, worker] of workers.entries()) {
-    const path = `${argument}[${g}]`;
-    requireObject(path, worker, { slots: true, kvTokens: true, stepTime: true });
-    const { slots, kvTokens, stepTime } = worker;
-    if (!isCount(slots)) throw new ArgumentError(`${path}.slots`, "an integer >= 1", slots);
-    if (!isCount(kvTokens)) throw new ArgumentError(`${path}.kvTokens`, "an integer from 1 to 2^53 - 1", kvTokens);
-    if (rounds) continue;
-    if (stepTime === undefined)
-      throw new ArgumentError(`${path}.stepTime`, 'a step time, as the clock is "seconds"', stepTime);
-    checkStepTime(`${path}.stepTime`, stepTime);
-  }
+  for (const [g, worker] of workers.entries()) checkWorker(`${argument}[${g}]`, worker, rounds);
+}
+
+/** @throws {ArgumentError} It is none, or has no step time where the clock asks for one. */
+export function checkWorker(argument: string, worker: WorkerSpec, rounds: boolean): void {
+  requireObject(argument, worker, { slots: true, kvTokens: true, stepTime: true });
+  const { slots, kvTokens, stepTime } = worker;
+  if (!isCount(slots)) throw new ArgumentError(`${argument}.slots`, "an integer >= 1", slots);
+  if (!isCount(kvTokens)) throw new ArgumentError(`${argument}.kvTokens`, "an integer from 1 to 2^53 - 1", kvTokens);
+  if (rounds) return;
+  if (stepTime === undefined)
+    throw new ArgumentError(`${argument}.stepTime`, 'a step time, as the clock is "seconds"', stepTime);
+  checkStepTime(`${argument}.stepTime`, stepTime);
 }
 
 export const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1;
@@ -210,7 +212,8 @@ export function checkSlo(argument: string, slo: Slo): void {
 
 const isPool = (prefill: object): prefill is PrefillPool => "pool" in prefill;
 
-function chunkOf(prefill: NonNullable<SimulateOptions["prefill"]>): number {
+/** Most prompt tokens that a step prefills; no limit where that is done elsewhere.  @throws {ArgumentError} It says none of the three. */
+export function chunkOf(prefill: NonNullable<SimulateOptions["prefill"]>): number {
   if (prefill === "whole") return Number.POSITIVE_INFINITY;
   if (typeof prefill !== "object" || prefill === null) {
     throw new ArgumentError("prefill", '"whole", { chunk } or { pool, bandwidth }', prefill);

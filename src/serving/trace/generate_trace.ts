@@ -75,13 +75,27 @@ export function generateTrace(options: GenerateOptions): Trace {
   if (images !== undefined) throw new ArgumentError("images", "undefined: only ServeGen's clients send images", images);
   const { input, output } = lengths as { input: Numbers; output: Numbers };
   checkLengths(input, output);
-  const next = nextArrival(arrivals, arrivals === "burst" ? 1 : rateOf(given));
+  const streams = streamsOf(seed);
+  const arrival = drawArrivals(requests, arrivals, arrivals === "burst" ? 1 : rateOf(given), streams.arrivals);
+  return { requests, arrival, ...drawPairs(requests, input, output, streams.lengths) };
+}
+
+/** Random numbers of their own for arrivals and for lengths. */
+function streamsOf(seed: number): { arrivals: Random; lengths: Random } {
   const streams = seeded(seed);
-  const forArrivals = seeded(streams.below(2 ** 32));
-  const forLengths = seeded(streams.below(2 ** 32));
+  return { arrivals: seeded(streams.below(2 ** 32)), lengths: seeded(streams.below(2 ** 32)) };
+}
+
+/** The arrivals alone of a trace that is generated with this seed.  @throws {ArgumentError} `arrivals` is no process. */
+export function arrivalsBySeed(requests: number, arrivals: Process, rate: number, seed: number): Float64Array {
+  return drawArrivals(requests, arrivals, rate, streamsOf(seed).arrivals);
+}
+
+function drawArrivals(requests: number, arrivals: Process, rate: number, random: Random): Float64Array {
+  const next = nextArrival(arrivals, rate);
   const arrival = new Float64Array(requests);
-  for (let i = 0; i < requests; i++) arrival[i] = next(i, i === 0 ? 0 : arrival[i - 1], forArrivals);
-  return { requests, arrival, ...drawPairs(requests, input, output, forLengths) };
+  for (let i = 0; i < requests; i++) arrival[i] = next(i, i === 0 ? 0 : arrival[i - 1], random);
+  return arrival;
 }
 
 /** @throws {ArgumentError} It is none that a trace may have. */
@@ -90,10 +104,12 @@ export function rateOf(rate: number | undefined): number {
   throw new ArgumentError("rate", `a number from ${MIN_RATE} to ${MAX_RATE}`, rate);
 }
 
+type Process = NonNullable<GenerateOptions["arrivals"]>;
+
 /** When request i arrives, after the one before it. */
 type NextArrival = (i: number, before: number, random: Random) => number;
 
-function nextArrival(arrivals: NonNullable<GenerateOptions["arrivals"]>, rate: number): NextArrival {
+function nextArrival(arrivals: Process, rate: number): NextArrival {
   if (arrivals === "burst") return () => 0;
   if (arrivals === "poisson") return (_, before, random) => before + exponentialGaps.next(random) / rate;
   if (typeof arrivals !== "object" || arrivals === null)

@@ -175,7 +175,7 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
       return { width, height, shapes: seen.length, bands: bands.length, texts: texts.map((text) => text.textContent) };
     })`;
     type Drawn = { width: number; height: number; shapes: number; bands: number; texts: string[] };
-    const figures = (await evaluateInChromium(made.page, drawn, folder)) as Drawn[];
+    const figures = (await evaluateInChromium(made.page, drawn)) as Drawn[];
     expect(figures).toHaveLength(1 + 3 + 3 + 1);
     const [overTime, even, solved, expertLoad, ...rest] = figures;
     const prices = rest.pop()!;
@@ -197,13 +197,13 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
   test.each([320, 360, 800, 1280])(
     "at %i pixels nothing but tables and plots in their boxes is wider",
     async (width) => {
-      expect(await evaluateInChromium(made.page, inPage.width, folder, { width })).toBeLessThanOrEqual(width);
+      expect(await evaluateInChromium(made.page, inPage.width, { width })).toBeLessThanOrEqual(width);
     },
   );
 
   test.each([false, true])("in colours for a screen that is dark: %s", async (dark) => {
     const { page, text, faint } = dark ? themes.dark : themes.light;
-    const found = (await evaluateInChromium(made.page, inPage.colours, folder, { width: 1280, dark })) as {
+    const found = (await evaluateInChromium(made.page, inPage.colours, { width: 1280, dark })) as {
       labels: string[];
     };
     expect({ ...found, labels: found.labels.sort() }).toEqual({
@@ -248,18 +248,18 @@ describe.each([64, 320])("58 layers and 256 experts on %i GPUs", (many) => {
   });
 
   test.runIf(chromiumPresent)(`whose plots can be read ${needsChromium}`, async () => {
-    expect(await evaluateInChromium(large.page, inPage.overlaps, folder)).toEqual([]);
+    expect(await evaluateInChromium(large.page, inPage.overlaps)).toEqual([]);
     const bars = `[...document.querySelectorAll("figure")].slice(4, 7).map((figure) => {
       const paths = [...figure.querySelectorAll("path[fill^='var(--series']")];
       return Math.min(...paths.map((path) => path.getBoundingClientRect().width).filter((width) => width > 0));
     })`;
-    const widths = (await evaluateInChromium(large.page, bars, folder)) as number[];
+    const widths = (await evaluateInChromium(large.page, bars)) as number[];
     expect(widths).toHaveLength(3);
     for (const width of widths) expect(width).toBeGreaterThan(3);
     const maps = `[...document.querySelectorAll("svg[shape-rendering]")].map((svg) => svg.getBoundingClientRect().width)`;
-    const [even, , expertLoad] = (await evaluateInChromium(large.page, maps, folder)) as number[];
+    const [even, , expertLoad] = (await evaluateInChromium(large.page, maps)) as number[];
     expect(even / many).toBeGreaterThan(2.5);
     expect(expertLoad / 256).toBeGreaterThan(2.5);
-    expect(await evaluateInChromium(large.page, inPage.width, folder, { width: 320 })).toBeLessThanOrEqual(320);
+    expect(await evaluateInChromium(large.page, inPage.width, { width: 320 })).toBeLessThanOrEqual(320);
   });
 });

@@ -230,10 +230,7 @@ describe("a page", () => {
   test.skipIf(!chromiumPresent)(`fits a narrow screen, and no text lies on another ${needsChromium}`, async () => {
     const page = path(".html");
     await words([many, "--capacity", "0.2%,1%,5%,20%,50%,150%", "--html", page]);
-    const folder = path();
-    mkdirSync(folder);
-    const look = (expression: string, width: number) =>
-      evaluateInChromium(pathToFileURL(page), expression, folder, { width });
+    const look = (expression: string, width: number) => evaluateInChromium(pathToFileURL(page), expression, { width });
     expect(await look(inPage.overlaps, 1280)).toEqual([]);
     expect(await look(inPage.width, 400)).toBe(400);
   });

@@ -126,7 +126,7 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
       return { lines: lines.length, fills: fills.size, texts: [...figure.querySelectorAll("text")].map((text) => text.textContent) };
     })`;
     type Drawn = { lines: number; fills: number; texts: string[] };
-    const figures = (await evaluateInChromium(made.page, drawn, folder)) as Drawn[];
+    const figures = (await evaluateInChromium(made.page, drawn)) as Drawn[];
     for (const { lines, texts } of figures.slice(0, 5)) {
       expect(lines).toBe(3);
       expect(texts).toEqual(expect.arrayContaining(["least-kv", "round-robin", "power-of-two"]));
@@ -139,16 +139,16 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
   });
 
   test("all texts can be read", async () => {
-    expect(await evaluateInChromium(made.page, inPage.overlaps, folder)).toEqual([]);
+    expect(await evaluateInChromium(made.page, inPage.overlaps)).toEqual([]);
   });
 
   test.each([320, 1280])("at %i pixels nothing but tables and plots in their boxes is wider", async (width) => {
-    expect(await evaluateInChromium(made.page, inPage.width, folder, { width })).toBeLessThanOrEqual(width);
+    expect(await evaluateInChromium(made.page, inPage.width, { width })).toBeLessThanOrEqual(width);
   });
 
   test.each([false, true])("in colours for a screen that is dark: %s", async (dark) => {
     const { page, text, faint } = dark ? themes.dark : themes.light;
-    const found = (await evaluateInChromium(made.page, inPage.colours, folder, { width: 1280, dark })) as {
+    const found = (await evaluateInChromium(made.page, inPage.colours, { width: 1280, dark })) as {
       labels: string[];
     };
     expect({ ...found, labels: found.labels.sort() }).toEqual({
@@ -173,7 +173,7 @@ describe("ten policies and 500 workers", () => {
   });
 
   test.runIf(chromiumPresent)(`whose plots can be read ${needsChromium}`, async () => {
-    expect(await evaluateInChromium(large.page, inPage.overlaps, folder)).toEqual([]);
-    expect(await evaluateInChromium(large.page, inPage.width, folder, { width: 320 })).toBeLessThanOrEqual(320);
+    expect(await evaluateInChromium(large.page, inPage.overlaps)).toEqual([]);
+    expect(await evaluateInChromium(large.page, inPage.width, { width: 320 })).toBeLessThanOrEqual(320);
   });
 });

@@ -124,11 +124,11 @@ describe.runIf(chromiumPresent)(`in a browser ${needsChromium}`, () => {
 
   test("a bar for each layer with tokens and placement, and all texts to be read", async () => {
     const bars = `[...document.querySelectorAll("figure")].at(-1).querySelectorAll("path[fill^='var(--series']").length`;
-    expect(await evaluateInChromium(pathToFileURL(page), bars, folder)).toBe(2 * (layers - 1) + 2); // and the legend's
-    expect(await evaluateInChromium(pathToFileURL(page), inPage.overlaps, folder)).toEqual([]);
+    expect(await evaluateInChromium(pathToFileURL(page), bars)).toBe(2 * (layers - 1) + 2); // and the legend's
+    expect(await evaluateInChromium(pathToFileURL(page), inPage.overlaps)).toEqual([]);
   });
 
   test.each([320, 1280])("at %i pixels nothing but tables and plots in their boxes is wider", async (width) => {
-    expect(await evaluateInChromium(pathToFileURL(page), inPage.width, folder, { width })).toBeLessThanOrEqual(width);
+    expect(await evaluateInChromium(pathToFileURL(page), inPage.width, { width })).toBeLessThanOrEqual(width);
   });
 });
