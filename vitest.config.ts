@@ -28,7 +28,7 @@ const slow = [
   "test/event_loop.test.ts",
   "test/balancer/{dead_gpus,random_ids,plan,time,uneven_slots,wide}.test.ts",
   "test/balancer/kernels/remap.test.ts",
-  "test/cli/commands/{analyze_html,analyze_time,bad_input,bound,cache,cache_bad_input,capacity,certify,demo,doctor,export,interruption,plan,plan_repair,plan_scale,replay,simulate,simulate_bad_input,simulate_html,simulate_words,solve_time,solve_traffic,tarball,traffic}.test.ts",
+  "test/cli/commands/{analyze_html,analyze_time,bad_input,bound,cache,cache_bad_input,capacity,certify,demo,doctor,export,interruption,plan,plan_repair,plan_scale,replay,simulate,simulate_bad_input,simulate_html,simulate_words,sweep,sweep_bad_input,sweep_merge,solve_time,solve_traffic,tarball,traffic}.test.ts",
   "test/bench/**/*.test.ts",
   "test/cli/export/{contract,exported}.test.ts",
   "test/cli/files/{files,bad_placement_files,bad_recordings,placement_gpus}.test.ts",
@@ -36,6 +36,8 @@ const slow = [
   "test/cli/reports/{empty_steps,large_totals}.test.ts",
   "test/oracles/*.test.ts",
   "test/serving/caching/{bound/larger,lec,ten_million}.test.ts",
+  "test/examples_sweep.test.ts",
+  "test/serving/{kernels/replay,sweep/sweep}.test.ts",
   "test/serving/bound/{certify_bound,improve_schedule,latency_bound,latency_optimum}.test.ts",
   "test/planner/{optimize,optimize_large,optimize_recorded,optimize_shared,threads}.test.ts",
 ];

@@ -70,6 +70,7 @@ function shortcomings(host, report) {
   if (modes < MODES) found.push(`${modes} modes of the balancer, expected ${MODES}`);
   if (!(report.times > 0)) found.push("no time was balanced");
   if (!(report.bounded > 0)) found.push("no latency was bounded");
+  if (!(report.swept > 0)) found.push("nothing was swept");
   if (!(report.imbalance > 0)) found.push("measureImbalance measured nothing");
   if (!report.quickstart || !readme.includes(`\n\`\`\`\n${report.quickstart}\`\`\`\n`)) {
     found.push(`the quickstart prints what the README does not show:\n${report.quickstart}`);

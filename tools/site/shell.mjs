@@ -159,7 +159,8 @@ async function tabThrough(visitor, file) {
     });
     return usable.length;
   });
-  for (let pressed = 0; pressed < names + 3; pressed++) {
+  // More than were counted: a page may still be adding some.
+  for (let pressed = 0; pressed < 2 * names + 40; pressed++) {
     await page.keyboard.press("Tab");
     if ((await page.evaluate("unreached.size")) === 0) break;
   }

@@ -64,7 +64,7 @@ export function mooncakeLines(requests) {
     timestamp: 40 * i + (i % 7),
     input_length: 600 + ((i * 137) % 900),
     output_length: 20 + ((i * 53) % 180),
-    hash_ids: [0, 2 * i + 1, 2 * i + 2],
+    hash_ids: [0, 2 * i + 1, 2 * i + 2].slice(0, Math.ceil((600 + ((i * 137) % 900)) / 512)),
   });
   return Array.from({ length: requests }, (_, i) => `${JSON.stringify(line(_, i))}\n`).join("");
 }

@@ -60,10 +60,11 @@ export function Table({ rows: [head, ...rows], caption, last }: TableProps) {
 export function Scroll({ name, children }: { name: string; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
   const [scrolls, setScrolls] = useState(false);
+  const look = () => setScrolls(box.current !== null && box.current.scrollWidth > box.current.clientWidth);
+  useEffect(look); // text that overflows its element resizes nothing
   useEffect(() => {
     const { current } = box;
     if (!current) return;
-    const look = () => setScrolls(current.scrollWidth > current.clientWidth);
     const observer = new ResizeObserver(look);
     for (const element of [current, ...current.children]) observer.observe(element);
     return () => observer.disconnect();

@@ -21,10 +21,12 @@ interface InputProps extends FormProps {
 export function TextInput({ settings, problems, onChange, field, hint, disabled, numeric }: InputProps) {
   const id = useId();
   const wrong = problems.some((problem) => problem.field === field);
+  // The hint stands beside the label, as it is no part of the name.
   return (
-    <label class="field">
-      <span>{fieldNames[field]}</span>
+    <div class="field">
+      <label for={id}>{fieldNames[field]}</label>
       <input
+        id={id}
         type="text"
         inputMode={numeric ? "decimal" : undefined}
         spellcheck={false}
@@ -32,15 +34,15 @@ export function TextInput({ settings, problems, onChange, field, hint, disabled,
         value={settings[field]}
         disabled={disabled}
         aria-invalid={wrong}
-        aria-describedby={hint ? id : undefined}
+        aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={({ currentTarget }) => onChange({ [field]: currentTarget.value })}
       />
       {hint && (
-        <small id={id} class="faint">
+        <small id={`${id}-hint`} class="faint">
           {hint}
         </small>
       )}
-    </label>
+    </div>
   );
 }
 

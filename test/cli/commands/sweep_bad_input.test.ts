@@ -19,11 +19,7 @@ const options: Refused[] = [
   ["zero workers", sized(good, "--workers", "0-3"), "Expected integers from 1 to 1024, as in 1-16 or 2,4,8."],
   ["too many workers", sized(good, "--workers", "1000-1025"), "Expected integers from 1 to 1024"],
   ["workers backwards", sized(good, "--workers", "5-3"), "Expected integers from 1 to 1024"],
-  [
-    "memory beyond 30 bits",
-    sized(good, "--kv-tokens", "3000000000"),
-    "--kv-tokens: expected an integer up to 2^30",
-  ],
+  ["memory beyond 30 bits", sized(good, "--kv-tokens", "3000000000"), "--kv-tokens: expected an integer up to 2^30"],
   ["a route that looks ahead", sized(good, "--route", "lmetric"), "Expected names of round-robin, least-kv, bfio."],
   ["a schedule without a key", sized(good, "--schedule", "mcsf"), "Expected names of fcfs, sjf, priority, svf."],
   ["a rate of nothing", sized(good, "--rates", "1,0x"), "Expected a number above 0."],

@@ -3,6 +3,7 @@ import { requestDevice } from "evenkeel";
 import { balanceInEveryMode, measureOnBoth } from "./balancing.ts";
 import { boundOnBoth } from "./bounds.ts";
 import { type KernelReport, kernels, solveAll } from "./lps.ts";
+import { sweepOnBoth } from "./sweeps.ts";
 import { timesOnGpu } from "./times.ts";
 
 export interface Report {
@@ -21,6 +22,8 @@ export interface Report {
   imbalance: number;
   /** Requests whose latency was bounded on both backends. */
   bounded: number;
+  /** Scenarios swept on both backends. */
+  swept: number;
   /** What it prints. */
   quickstart: string;
   /** What went wrong; nothing if all is well. */
@@ -40,6 +43,7 @@ export async function compat(): Promise<Report> {
     times: 0,
     imbalance: 0,
     bounded: 0,
+    swept: 0,
     quickstart: "",
     failures: [],
     seconds: {},
@@ -77,6 +81,9 @@ export async function compat(): Promise<Report> {
   });
   await part("latencyBound", async (fail) => {
     report.bounded = await boundOnBoth(fail);
+  });
+  await part("sweep", async (fail) => {
+    report.swept = await sweepOnBoth(fail);
   });
   return report;
 }

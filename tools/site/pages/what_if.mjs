@@ -157,8 +157,11 @@ async function inLosingThread(visitor, use) {
   try {
     await visitor.page.evaluateOnNewDocument(() => {
       const { Worker } = globalThis;
-      globalThis.Worker = (script, options) =>
-        new Worker(script === "what_if_worker.js" ? "what_if_losing.js" : script, options);
+      globalThis.Worker = class extends Worker {
+        constructor(script, options) {
+          super(script === "what_if_worker.js" ? "what_if_losing.js" : script, options);
+        }
+      };
     });
     await use(() => visitor.page.evaluate(() => new BroadcastChannel("devices").postMessage("lose")));
   } finally {
