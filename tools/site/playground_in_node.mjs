@@ -68,7 +68,11 @@ export async function choose(visitor, name, value) {
 /** Into a field of numbers, which take effect with Enter. */
 export async function enter(visitor, name, value) {
   const found = await named(visitor, name, "input[type=number]");
-  await found.asLocator().fill(String(value));
+  await found.evaluate((one) => {
+    one.focus();
+    one.select();
+  });
+  await visitor.page.keyboard.type(String(value)); // a value that is set without a key is drawn over
   await visitor.page.keyboard.press("Enter");
 }
 

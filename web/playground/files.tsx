@@ -67,15 +67,17 @@ export function Files({ state, onState, onRecorded }: FilesProps) {
     <div class="files">
       <FileDrop label="Open a file" onFile={(file) => trying(() => take(file))} />
       {error && <Message kind="error">{error}</Message>}
-      {open.map((one) => (
-        <OpenFile
-          key={one.opened.name + one.opened.kind}
-          chosen={one}
-          gpus={state.gpus}
-          onKind={(kind, gpus) => trying(() => read(one.content, openedAs(kind, one.content, gpus)))}
-          onChoice={show}
-        />
-      ))}
+      {open
+        .filter((one) => isShown(state, one))
+        .map((one) => (
+          <OpenFile
+            key={one.opened.name + one.opened.kind}
+            chosen={one}
+            gpus={state.gpus}
+            onKind={(kind, gpus) => trying(() => read(one.content, openedAs(kind, one.content, gpus)))}
+            onChoice={show}
+          />
+        ))}
     </div>
   );
 }
@@ -120,6 +122,15 @@ function OpenFile({ chosen, gpus, onKind, onChoice }: OpenFileProps) {
       ))}
     </fieldset>
   );
+}
+
+/** Another placement or other loads may have taken its place. */
+function isShown(
+  { place, placementFile, loads, loadsFile }: State,
+  { opened: { name, placements, recorded } }: Chosen,
+): boolean {
+  const isPlaced = placements !== undefined && place === "file" && placementFile.startsWith(name);
+  return isPlaced || (recorded !== undefined && loads === "file" && loadsFile.startsWith(name));
 }
 
 function stateWith(state: State, { opened, layer, step }: Chosen): State {

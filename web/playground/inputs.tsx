@@ -14,6 +14,7 @@ interface NumberInputProps {
 /** Says what is wrong beside the number that is; the state keeps the last that was right. */
 export function NumberInput({ label, field, value, step = 1, disabled, onChange }: NumberInputProps) {
   const [error, setError] = useState<string>();
+  const [typed, setTyped] = useState<string>(); // or what draws the page anew meanwhile would write over it
   const id = useId();
   return (
     <label class="field">
@@ -22,11 +23,13 @@ export function NumberInput({ label, field, value, step = 1, disabled, onChange 
         type="number"
         inputMode="decimal"
         step={step}
-        value={value}
+        value={typed ?? value}
         disabled={disabled}
         aria-invalid={error !== undefined}
         aria-describedby={error === undefined ? undefined : id}
+        onInput={({ currentTarget }) => setTyped(currentTarget.value)}
         onChange={({ currentTarget }) => {
+          setTyped(undefined);
           try {
             onChange(field.read(label, currentTarget.value));
             setError(undefined);
