@@ -60,7 +60,7 @@ export function Table({ rows: [head, ...rows], caption, last }: TableProps) {
 export function Scroll({ name, children }: { name: string; children: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
   const [scrolls, setScrolls] = useState(false);
-  const look = () => setScrolls(box.current !== null && box.current.scrollWidth > box.current.clientWidth);
+  const look = () => setScrolls(box.current !== null && overflows(box.current));
   useEffect(look); // text that overflows its element resizes nothing
   useEffect(() => {
     const { current } = box;
@@ -76,3 +76,6 @@ export function Scroll({ name, children }: { name: string; children: ComponentCh
     </div>
   );
 }
+
+const overflows = ({ scrollWidth, clientWidth, scrollHeight, clientHeight }: HTMLElement): boolean =>
+  scrollWidth > clientWidth || scrollHeight > clientHeight;
