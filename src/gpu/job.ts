@@ -2,7 +2,7 @@
 import type { DeviceError } from "../common/errors.ts";
 import { write } from "./buffers.ts";
 import { bufferUsage, MAP_READ_MODE, WORD } from "./constants.ts";
-import { lossError, watchLoss } from "./loss.ts";
+import { lossError, lossWouldBeKnown, watchLoss } from "./loss.ts";
 import { type PassTimer, passTimer } from "./timing.ts";
 
 export type Words = Int32Array | Uint32Array | Float32Array;
@@ -108,7 +108,7 @@ class DeviceJob<Name extends string, Out extends Name> implements Job<Name, Out>
     try {
       return await this.submit(work, read);
     } catch (cause) {
-      await Promise.resolve(); // lets device.lost report first
+      await lossWouldBeKnown(this.device);
       throw this.lost(cause) ?? cause;
     }
   }

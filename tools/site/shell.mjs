@@ -117,17 +117,17 @@ export async function takesNewVersion(visitor) {
   const controlled = () => navigator.serviceWorker.controller?.state === "activated";
   await visitor.goto("index.html");
   await visitor.page.waitForFunction(controlled);
-  visitor.server.change("what_if.html", (html) => html.replace("<title>", "<title>New: "));
+  visitor.server.change("benchmark.html", (html) => html.replace("<title>", "<title>New: "));
   visitor.server.change("service_worker.js", (script) => script.replace(/"[0-9a-f]{16}"/, '"another version"'));
   await visitor.page.evaluate(async () => (await navigator.serviceWorker.ready).update());
   await visitor.page.waitForFunction(async () => (await navigator.serviceWorker.ready).waiting !== null);
-  await visitor.goto("what_if.html");
+  await visitor.goto("benchmark.html");
   if ((await visitor.page.title()).startsWith("New"))
     throw new Error("a page of the new version beside those of the old");
 
   await visitor.renew();
   for (let tries = 0; tries < 20; tries++) {
-    await visitor.goto("what_if.html"); // the first may come before the browser has noticed that the old page is closed
+    await visitor.goto("benchmark.html"); // the first may come before the browser has noticed that the old page is closed
     if ((await visitor.page.title()).startsWith("New")) break;
   }
   if (!(await visitor.page.title()).startsWith("New"))

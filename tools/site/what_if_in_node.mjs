@@ -49,6 +49,7 @@ function pagesAnswers(visitor) {
 /** Waits until nothing is computed any more, and there are answers; then they must be Node's of the settings in the address. */
 export async function agree(visitor, trace) {
   await visitor.page.waitForSelector(".stage[aria-busy=false] .headline", { timeout: 60_000 });
+  await new Promise((resolve) => setTimeout(resolve, 500)); // the address follows when nothing has changed for a while
   const hash = await visitor.page.evaluate(() => location.hash.slice(1));
   same("answers", await pagesAnswers(visitor), await nodesAnswers(hash, trace));
 }

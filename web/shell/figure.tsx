@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface FigureProps {
   /** A chart of charts.ts or heat_map.ts: SVG text. */
@@ -61,7 +61,7 @@ export function Scroll({ name, children }: { name: string; children: ComponentCh
   const box = useRef<HTMLDivElement>(null);
   const [scrolls, setScrolls] = useState(false);
   const look = () => setScrolls(box.current !== null && overflows(box.current));
-  useEffect(look); // text that overflows its element resizes nothing
+  useLayoutEffect(look); // text that overflows its element resizes nothing
   useEffect(() => {
     const { current } = box;
     if (!current) return;

@@ -97,7 +97,7 @@ export const checks = [
       await visitor.waitFor(/broken\.jsonl, line 3.*expected/);
       await visitor.drop([["cut.gz", gzipSync(mooncakeLines(50)).subarray(0, 100)]]);
       await visitor.waitFor(/cut\.gz.*expected an undamaged gzip file/);
-      await visitor.drop([["lengths.csv", "input,output\n100,20\n70000,10\n300,30\n"]]);
+      await visitor.drop([["lengths.csv", "input_tokens,output_tokens\n100,20\n70000,10\n300,30\n"]]);
       await visitor.waitFor("the trace's requests come at once");
       await visitor.waitFor("1 request of 3 needs more memory than a worker has, 60,000 KV tokens");
       await visitor.axe();
