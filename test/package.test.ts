@@ -53,7 +53,7 @@ test("npm packs what package.json points to, the documents with all that they le
   for (const path of [...entries, packageJson.bin.evenkeel]) expect(packed).toContain(path.replace("./", ""));
   const outside = packed.filter((path) => !path.startsWith("dist/"));
   const pages = documents.map(({ path }) => path);
-  expect(outside.sort()).toEqual([...pages, "CHANGELOG.md", "LICENSE", "package.json"].sort());
+  expect(outside.sort()).toEqual([...pages, "CHANGELOG.md", "LICENSE", "docs/playground.png", "package.json"].sort());
   const links = documents.flatMap((document) => linksOf(document));
   expect(links.length).toBeGreaterThan(20);
   expect(links.filter(({ file }) => !packed.includes(file))).toEqual([]);

@@ -1,5 +1,5 @@
-// The site in real browsers: node tools/site/run.mjs [--browser NAME] [--page FILE.html] [--built] [--all]. See CONTRIBUTING.md.
-// --built: site/ is there already. --all: no browser may be missing.
+// The site in real browsers: node tools/site/run.mjs [--browser NAME] [--page FILE.html] [--built] [--all] [--brief]. See CONTRIBUTING.md.
+// --built: site/ is there already. --all: no browser may be missing. --brief: of what a page has besides the first check alone.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     page: { type: "string" },
     built: { type: "boolean" },
     all: { type: "boolean" },
+    brief: { type: "boolean" },
   },
 });
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -45,10 +46,11 @@ const own = [];
 for (const file of readdirSync(new URL(".", import.meta.url), { recursive: true })) {
   if (file.startsWith("pages/")) own.push(await import(`./${file}`));
 }
+const most = values.brief ? 1 : undefined;
 const ownChecks = (file, webgpu) =>
   own
     .filter(({ page }) => page === file)
-    .flatMap(({ checks }) => checks.filter((check) => (check.webgpu ?? true) === webgpu));
+    .flatMap(({ checks }) => checks.filter((check) => (check.webgpu ?? true) === webgpu).slice(0, most));
 
 let passed = 0;
 let failed = 0;

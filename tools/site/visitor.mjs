@@ -68,7 +68,10 @@ export async function openVisitor(name, server, { swiftShader, webgpu }) {
     /** Types into a field in place of what is there. */
     async fill(accessibleName, value, role = "textbox") {
       const found = await this.find(accessibleName, role);
-      await found.asLocator().fill(String(value));
+      await found.focus();
+      await found.evaluate((field) => field.select());
+      if (value === "") await this.page.keyboard.press("Backspace");
+      else await this.page.keyboard.type(String(value));
     },
     /** Chooses in a list, by the option's value. */
     async select(accessibleName, value) {

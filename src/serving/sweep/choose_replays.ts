@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../common/errors.ts";
 import type { Pauses } from "../../common/pauses.ts";
+import type { GPUDeviceLike } from "../../gpu/types.ts";
 import { acquireDevice, reasonOrThrow } from "../../lp/device_choice.ts";
 import { CpuReplays } from "./cpu_replays.ts";
 import type { Replays } from "./replays.ts";
@@ -21,7 +22,7 @@ export function checkBackend(backend: unknown): void {
 /** @throws {DeviceError} backend is "webgpu", and there is no device, or it does not take the plan. */
 export async function chooseReplays(
   backend: SweepBackend,
-  device: GPUDevice | undefined,
+  device: GPUDeviceLike | undefined,
   plan: SweepPlan,
   scenarios: number,
   pauses: Pauses,

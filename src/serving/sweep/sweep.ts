@@ -2,6 +2,7 @@ import { requireCalls } from "../../common/calls.ts";
 import { ArgumentError } from "../../common/errors.ts";
 import { type FieldsOf, requireObject } from "../../common/objects.ts";
 import { Pauses } from "../../common/pauses.ts";
+import type { GPUDeviceLike } from "../../gpu/types.ts";
 import { checkTrace, type Trace } from "../trace/trace.ts";
 import { checkBackend, chooseReplays, type SweepBackend } from "./choose_replays.ts";
 import { labelsOf, planSweep } from "./scenarios.ts";
@@ -12,7 +13,7 @@ export interface SweepOptions {
   /** "webgpu", "cpu", or "auto" (default): a GPU, a real one, where there is one and the sweep is worth it. Both give the same to the last bit. */
   backend?: SweepBackend;
   /** The caller's; it is not destroyed. */
-  device?: GPUDevice;
+  device?: GPUDeviceLike;
   /** Only the scenarios whose place in the grid is `index` modulo `count`: a part of a sweep that several machines share. */
   shard?: { index: number; count: number };
   signal?: AbortSignal;

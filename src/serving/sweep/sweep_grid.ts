@@ -4,11 +4,11 @@ import { checkSlo, checkWorker, chunkOf, type Slo, type WorkerSpec } from "../si
 import { type Prediction, predictorOf } from "../simulator/prediction.ts";
 
 /** Of `routing`: those that go by the workers' tokens alone. */
-export const sweptRouting = ["roundRobin", "leastKv", "bfio"] as const;
+export type SweptRouting = "roundRobin" | "leastKv" | "bfio";
 /** Of `scheduling`: those whose order is a number of each request. */
-export const sweptScheduling = ["fcfs", "sjf", "priority", "svf"] as const;
-export type SweptRouting = (typeof sweptRouting)[number];
-export type SweptScheduling = (typeof sweptScheduling)[number];
+export type SweptScheduling = "fcfs" | "sjf" | "priority" | "svf";
+const sweptRouting: readonly SweptRouting[] = ["roundRobin", "leastKv", "bfio"];
+const sweptScheduling: readonly SweptScheduling[] = ["fcfs", "sjf", "priority", "svf"];
 
 /**
  * What if: every combination of these is a scenario, of as many workers as it says, all alike.
