@@ -10,7 +10,7 @@ import { WebgpuReplays } from "./webgpu_replays.ts";
 const backends = ["auto", "webgpu", "cpu"] as const;
 export type SweepBackend = (typeof backends)[number];
 
-/** Fewer scenarios are left to the CPU by "auto": each is one invocation, slower than a core. An H100 is worth 5 cores with 64 of them, 21 with 256. */
+/** Fewer scenarios are left to the CPU by "auto": each is one invocation, slower than a core. An H100 is worth 6 cores with 64 of them, 18 with 256. */
 const ENOUGH_SCENARIOS = 64;
 
 /** @throws {ArgumentError} */
