@@ -3,18 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { complaints, makeProject, type Setting } from "./types/compile.ts";
+import { complaints, consumers, makeProject, type Setting } from "./types/compile.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const typescript = join(root, "node_modules/typescript");
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-types-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const consumers = ["consumer.ts", "serving.ts", "caching.ts", "traffic.ts", "native.ts"].map((file) =>
-  join(root, "test/types", file),
-);
+const users = [...consumers, "native.ts"].map((file) => join(root, "test/types", file));
 const linked = ["@webgpu/types", "@types/node"].map((name) => [name, join(root, "node_modules", name)]);
-beforeAll(() => makeProject(folder, consumers, { evenkeel: root, ...Object.fromEntries(linked) }));
+beforeAll(() => makeProject(folder, users, { evenkeel: root, ...Object.fromEntries(linked) }));
 
 const published = (path: string) => readFileSync(join(root, "dist/types", path), "utf8");
 
@@ -48,7 +46,7 @@ describe("the published types", () => {
     const names = [...published(types).matchAll(/\{([^}]*)\}/g)].flatMap(([, list]) => list.split(","));
     const exported = names.map((name) => name.replace("type ", "").trim()).filter(Boolean);
     const imports = new RegExp(`import \\{([^}]*)\\} from "${name}"`, "g");
-    const imported = consumers.flatMap((file) => [...readFileSync(file, "utf8").matchAll(imports)]);
+    const imported = users.flatMap((file) => [...readFileSync(file, "utf8").matchAll(imports)]);
     const used = imported.flatMap(([, list]) => list.split(",")).map((name) => name.replace("type ", "").trim());
     expect(exported.length).toBeGreaterThan(40);
     expect([...new Set(used.filter(Boolean))].sort()).toEqual(exported.sort()); // unused imports are errors

@@ -128,6 +128,10 @@ export const targets: readonly (readonly [file: RegExp, tests: readonly string[]
     [],
   ], // the kernel's own test, see testsOf
   [/^(?:src\/serving\/kernels|shaders\/serving)\/price\./, ["test/serving/kernels/price.test.ts"]],
+  [
+    /^(?:src\/serving\/(?:kernels|twins)|shaders\/serving)\/replay/,
+    ["test/serving/kernels/replay.test.ts", "test/serving/sweep/sweep.test.ts"],
+  ],
   [/^src\/serving\/bound\/certify_bound\.ts$/, ["test/serving/bound/certify_bound.test.ts"]],
 ];
 

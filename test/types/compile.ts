@@ -13,6 +13,9 @@ export interface Setting {
   files?: readonly string[];
 }
 
+/** What users write; `native.ts` besides. */
+export const consumers = ["consumer.ts", "serving.ts", "caching.ts", "sweeps.ts", "traffic.ts"];
+
 /** A user's project in an empty folder: the consumers, and links to packages by name. */
 export function makeProject(
   folder: string,
@@ -34,7 +37,6 @@ export function makeProject(
  */
 export function complaints(typescript: string, folder: string, setting: Setting): string {
   const { moduleResolution, lib, types, native, skipLibCheck = false } = setting;
-  const consumers = ["consumer.ts", "serving.ts", ...(native ? ["native.ts"] : [])];
   const compilerOptions = {
     ...{
       target: "es2022",
@@ -52,7 +54,7 @@ export function complaints(typescript: string, folder: string, setting: Setting)
       skipDefaultLibCheck: true,
     },
   };
-  const files = setting.files ?? consumers;
+  const files = setting.files ?? [...consumers, ...(native ? ["native.ts"] : [])];
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   const tsc = [join(typescript, "bin/tsc"), "-p", "."];
   const { stdout, stderr } = spawnSync(process.execPath, tsc, { cwd: folder, encoding: "utf8" });

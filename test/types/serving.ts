@@ -12,10 +12,7 @@ import {
   type BidPrices,
   type BoundOptions,
   type BoundPrices,
-  type BreakingRate,
-  type BreakingRateOptions,
   bidPrices,
-  breakingRates,
   type CacheAwareOptions,
   type Capacity,
   type CapacityOptions,
@@ -51,7 +48,6 @@ import {
   latencyOptimum,
   type McsfOptions,
   type ModelCost,
-  meanOfSeeds,
   meanOverSeeds,
   type NestedClass,
   type NestedFluidOptions,
@@ -60,7 +56,6 @@ import {
   type Numbers,
   nestedWaitThresholds,
   type OptimumOptions,
-  type ParetoAxis,
   Placement,
   type PlacementFields,
   type PlacementLike,
@@ -69,7 +64,6 @@ import {
   type PrefillPool,
   type PrefixBlocks,
   type PricesOptions,
-  paretoFront,
   prefillDecodeSplit,
   type Queue,
   type ReadTraceOptions,
@@ -82,7 +76,6 @@ import {
   readTrace,
   routing,
   type Scale,
-  type ScenarioLabel,
   type Schedule,
   type Scheduler,
   type SchedulerOptions,
@@ -101,18 +94,9 @@ import {
   type StepRow,
   type StepTime,
   type Summary,
-  type SweepGrid,
-  type SweepOptions,
-  type Swept,
-  type SweptMean,
-  type SweptRouting,
-  type SweptScenario,
-  type SweptScheduling,
-  type SweptSpread,
   scheduling,
   simulate,
   stability,
-  sweep,
   type Thresholds,
   type Trace,
   type TraceRow,
@@ -295,20 +279,4 @@ export function told(error: unknown): Rule | string {
   if (error instanceof ShapeError || error instanceof ArgumentError) return error.argument;
   if (error instanceof DeviceError) return "no device";
   return error instanceof EvenkeelError ? error.message : String(Placement);
-}
-
-export async function whatIf(trace: Trace, worker: WorkerSpec): Promise<number[]> {
-  const routes: SweptRouting[] = ["leastKv", "bfio"];
-  const schedules: SweptScheduling[] = ["fcfs"];
-  const grid: SweepGrid = { clock: "seconds", worker, workers: [1, 2], routing: routes, scheduling: schedules };
-  const options: SweepOptions = { backend: "cpu", shard: { index: 0, count: 2 } };
-  const { scenarios, longestDispatch }: Swept = await sweep(trace, grid, options);
-  const first: SweptScenario = scenarios[0];
-  const label: ScenarioLabel = first;
-  const means: SweptMean[] = meanOfSeeds(scenarios);
-  const axes: ParetoAxis[] = ["ttft", "energy"];
-  const { p99 }: SweptSpread = paretoFront(means, axes)[0].ttft;
-  const search: BreakingRateOptions = { attainment: 0.9 };
-  const [rate]: BreakingRate[] = await breakingRates(trace, { ...grid, slo: { ttft: 1 } }, search);
-  return [label.workers, p99, rate.holds, longestDispatch];
 }

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { complaints, makeProject, type Setting } from "../../../test/types/compile.ts";
+import { complaints, consumers, makeProject, type Setting } from "../../../test/types/compile.ts";
 
 /** Whose WebGPU a program has: none, a package's, or the one of TypeScript's own lib.dom. */
 const programs = [
@@ -28,11 +28,9 @@ execFileSync("tar", ["-xzf", join(folder, filename), "-C", folder]); // into fol
 const project = join(folder, "project");
 mkdirSync(project);
 const installed = resolve("tools/compat/types/node_modules");
-const consumers = ["consumer.ts", "serving.ts", "caching.ts", "traffic.ts", "native.ts"].map((file) =>
-  resolve("test/types", file),
-);
+const users = [...consumers, "native.ts"].map((file) => resolve("test/types", file));
 const gpuTypes = "@webgpu/types";
-makeProject(project, consumers, { evenkeel: join(folder, "package"), [gpuTypes]: join(installed, gpuTypes) });
+makeProject(project, users, { evenkeel: join(folder, "package"), [gpuTypes]: join(installed, gpuTypes) });
 
 for (const { typescript, webgpu, skipLibCheck } of programs) {
   const types = webgpu === gpuTypes ? [gpuTypes] : [];
