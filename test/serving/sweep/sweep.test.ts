@@ -19,7 +19,7 @@ async function simulated(trace: Trace, grid: ReturnType<typeof drawn>["grid"], o
   return simulate(trace, { ...{ clock, workers, prefill, eviction, prediction, slo, seed: one.seed }, ...policies });
 }
 
-test.each(Array.from({ length: 12 }, (_, k) => 300 + k))(
+test.each(Array.from({ length: 8 }, (_, k) => 300 + k))(
   "seed %d: what the simulator says of the same",
   async (seed) => {
     const { trace, grid } = drawn(seed, wholeStepTime);
