@@ -62,7 +62,14 @@ for (const name of chosen) {
     continue;
   }
   const swiftShader = await swiftShaderEnvironment();
-  for (const webgpu of [true, false]) await inBrowser(name, { swiftShader, webgpu });
+  for (const webgpu of [true, false]) {
+    try {
+      await inBrowser(name, { swiftShader, webgpu });
+    } catch (error) {
+      console.log(`${name}: FAILED, it does not start, or has ended: ${error.message}`);
+      failed++;
+    }
+  }
 }
 const seconds = Math.round((performance.now() - begun) / 1000);
 console.log(`site: ${passed} checks ok, ${failed} failed, ${skipped} browsers skipped; ${seconds} s`);
